@@ -1,0 +1,181 @@
+"""massive16: random patches of a synth with the paper's 16 parameters, and their sounds.
+
+Built by `tfds build datasets/massive16`; README.md beside this file tells the options.
+Imports only synthmatch_jax and libraries: TFDS replaces the module name `datasets` while it
+loads this file.
+"""
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core import file_adapters
+from tensorflow_datasets.core import writer as writer_lib
+
+from synthmatch_jax import cli
+from synthmatch_jax.audio.note import Note
+from synthmatch_jax.data.records import features
+from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.generation import plan, shards
+from synthmatch_jax.spaces import prior
+from synthmatch_jax.synths import registry
+
+cli.speak_plainly("tfds build")
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class Massive16Config(tfds.core.BuilderConfig):
+  """Options of a build, as JSON: `--config '{"name": "mine", "num_examples": 1000}'`.
+
+  Attributes:
+    engine: the synth that renders.
+    num_examples: records in the three splits together; a million in the paper.
+    seed: of everything random.
+    prior: the distribution of the controls, "presets" or "uniform".
+    pitch: MIDI note number; 60 is C4.
+    velocity: MIDI velocity.
+    note_seconds: from note-on to note-off.
+    seconds: length of a sound.
+    threshold_db: a sound of less loudness, in LUFS, is drawn again.
+    shard_size: records in a file.
+    workers: sounds rendered at once; 0 is one a core. It does not change a byte.
+  """
+
+  engine: str = "vital"
+  num_examples: int = 1_000_000
+  seed: int = 0
+  prior: str = "presets"
+  pitch: int = 60
+  velocity: int = 127
+  note_seconds: float = 1.0
+  seconds: float = 4.0
+  threshold_db: float = -60.0
+  shard_size: int = 256
+  workers: int = 0
+
+  def __new__(cls, **options: Any):
+    """Names a mistyped option; the dataclass alone would answer with a traceback."""
+    known = [field.name for field in dataclasses.fields(cls)]
+    if unknown := sorted(set(options) - set(known)):
+      raise UserError(f"unknown option {', '.join(unknown)} in --config; known: {', '.join(known)}")
+    return super().__new__(cls)
+
+  def recipe(self) -> Recipe:
+    """What the options say about the records."""
+    if self.num_examples < 10 or self.shard_size < 1 or self.workers < 0:
+      raise UserError(
+        "a data set needs num_examples of at least 10, shard_size of at least 1 and workers of"
+        f" 0 or more; --config has {self.num_examples}, {self.shard_size} and {self.workers}"
+      )
+    synth = registry.factory(self.engine)()
+    try:
+      note = Note(pitch=self.pitch, velocity=self.velocity, seconds=self.note_seconds)
+    except ValueError as error:
+      raise UserError(f"{error}; change it in --config") from None
+    return Recipe(
+      engine=self.engine,
+      fingerprint=synth.fingerprint(),
+      space=synth.space,
+      prior=prior.load(self.prior, synth.space),
+      seed=self.seed,
+      note=note,
+      seconds=self.seconds,
+      threshold_db=self.threshold_db,
+      shard_size=self.shard_size,
+    )
+
+
+class Builder(tfds.core.ShardBasedBuilder):
+  """Renders shards into a cache that survives interruption, then links them into place."""
+
+  VERSION = tfds.core.Version("1.0.0")
+  RELEASE_NOTES = {"1.0.0": "First release: 16 controls, one note, 64-bin log-mel."}
+  builder_config_cls = Massive16Config
+  BUILDER_CONFIGS = [  # noqa: RUF012 - TFDS reads it from the class.
+    Massive16Config(name="vital", description="Vital through vita, one million sounds of C4.")
+  ]
+
+  def __init__(self, *, file_format: str | None = None, **kwargs: Any):
+    # Random access without TensorFlow; TFDS's default (tfrecord) offers neither.
+    super().__init__(file_format=file_format or "array_record", **kwargs)
+
+  def _info(self) -> tfds.core.DatasetInfo:
+    recipe = self.builder_config.recipe()
+    return self.dataset_info_from_configs(
+      features=features(recipe),
+      supervised_keys=("mel", "controls"),
+      disable_shuffling=True,  # Records are random already; reading shuffles.
+      metadata=tfds.core.MetadataDict(
+        recipe=recipe.to_dict(), num_examples=self.builder_config.num_examples
+      ),
+    )
+
+  def _shard_iterators_per_split(self, dl_manager):
+    """Renders what is missing; TFDS gets iterators of keys, from which it counts."""
+    del dl_manager
+    config = self.builder_config
+    planned = list(self._plan())
+    shards.render(
+      planned,
+      config.recipe(),
+      cache=self._cache,
+      file_format=self._format,
+      workers=config.workers or os.cpu_count() or 1,
+    )
+    keys: dict[str, list[_Keys]] = {}
+    for shard in planned:
+      keys.setdefault(shard.split, []).append(_Keys(shard))
+    return keys
+
+  def _example_writer(self) -> writer_lib.ExampleWriter:
+    files = {}
+    planned = list(self._plan())
+    count = {split: sum(s.split == split for s in planned) for split in plan.SPLITS}
+    for shard in planned:
+      template = self._get_filename_template(split_name=shard.split)
+      target = template.sharded_filepath(shard_index=shard.number, num_shards=count[shard.split])
+      files[target.name] = shards.shard_path(self._cache, shard, self._format)
+    return _LinkWriter(self._format, files)
+
+  def _plan(self) -> Iterator[plan.Shard]:
+    config = self.builder_config
+    return plan.shards(
+      seed=config.seed, num_examples=config.num_examples, shard_size=config.shard_size
+    )
+
+  @property
+  def _format(self) -> file_adapters.FileFormat:
+    file_format = self.info.file_format
+    assert file_format is not None  # Set in __init__.
+    return file_format
+
+  @property
+  def _cache(self) -> Path:
+    root = Path(os.fspath(self._data_dir_root))
+    return shards.cache_folder(root, self.name, self.builder_config.recipe())
+
+
+class _Keys:
+  """Stands for the records of a finished shard."""
+
+  def __init__(self, shard: plan.Shard):
+    self._shard = shard
+
+  def __call__(self) -> Iterator[tuple[int, None]]:
+    return ((index, None) for index in self._shard.indices)
+
+
+class _LinkWriter(writer_lib.ExampleWriter):
+  """'Writes' a shard by linking its finished file out of the cache."""
+
+  def __init__(self, file_format: file_adapters.FileFormat, files: dict[str, Path]):
+    super().__init__(file_format)
+    self._files = files
+
+  def write(self, path, examples):
+    del examples
+    shards.link(self._files[Path(path).name], Path(path))

@@ -1,0 +1,1 @@
+"""Pure signal code: sounds in and out, spectra, mel spectrograms, loudness."""

@@ -1,0 +1,54 @@
+"""How loud a sound is to the ear, and how to set that."""
+
+import functools
+import math
+
+import numpy as np
+import pyloudnorm
+from jaxtyping import Float
+
+_BLOCK_SECONDS = 0.4  # The standard's gating block.
+
+
+def loudness_db(audio: Float[np.ndarray, " n"], sample_rate: int) -> float:
+  """Integrated loudness in LUFS (ITU-R BS.1770-4, by pyloudnorm); -inf for silence.
+
+  Blocks under the standard's absolute gate, -70 LUFS, do not count: a sound that nowhere
+  exceeds it is -inf. Audio shorter than one 400 ms block is padded with zeros to its length, so
+  a click gets the loudness of the block that holds it.
+
+  Args:
+    audio: mono, full scale is 1; a full-scale sine of 1 kHz has -3 LUFS.
+    sample_rate: in Hz.
+  """
+  block = math.ceil(_BLOCK_SECONDS * sample_rate)
+  padded = np.pad(np.asarray(audio, np.float64), (0, max(0, block - audio.size)))
+  if not padded.any():
+    return -math.inf
+  return float(_meter(sample_rate).integrated_loudness(padded))
+
+
+def match_loudness(
+  audio: Float[np.ndarray, " n"], target_db: float, sample_rate: int
+) -> Float[np.ndarray, " n"]:
+  """Applies the gain that brings a sound to a loudness, float32.
+
+  The gain never takes the peak over full scale: a sound with high peaks stays softer than
+  asked. Silence (a loudness of -inf) comes back as it is.
+
+  Args:
+    audio: mono, full scale is 1.
+    target_db: wanted loudness, in LUFS.
+    sample_rate: in Hz.
+  """
+  loudness = loudness_db(audio, sample_rate)
+  if loudness == -math.inf:
+    return audio.astype(np.float32)
+  peak = float(np.abs(audio).max())
+  gain = min(10 ** ((target_db - loudness) / 20), 1 / peak)
+  return (gain * audio.astype(np.float64)).astype(np.float32)
+
+
+@functools.cache
+def _meter(sample_rate: int) -> pyloudnorm.Meter:
+  return pyloudnorm.Meter(sample_rate, block_size=_BLOCK_SECONDS)

@@ -1,0 +1,73 @@
+"""The mel front end: the one picture of a sound that models see."""
+
+import functools
+from dataclasses import dataclass
+
+import librosa
+import numpy as np
+import scipy.fft
+from jaxtyping import Float
+
+
+@dataclass(frozen=True, kw_only=True)
+class MelSettings:
+  """Settings of a log-mel spectrogram; data set, training and matching share one object.
+
+  64 bins and hop 2048 at 44.1 kHz are the reading of the paper's "22 GB" for a million 4 s
+  sounds (section 3.1: 64 x 87 x 4 bytes each); window length, band edges and floor are ours.
+
+  Attributes:
+    sample_rate: of the audio, in Hz.
+    n_fft: window (Hann) and FFT length, in samples.
+    hop_length: from frame to frame, in samples; frames are centred, edges padded with zeros.
+    n_mels: number of mel bins (Slaney scale and area normalisation, librosa's default).
+    f_min: lower edge of the lowest bin, in Hz.
+    f_max: upper edge of the highest bin, in Hz.
+    floor_db: power below this level is cut off. A full-scale sine reaches about 45 dB, so -50
+      keeps what 16-bit audio can hold.
+  """
+
+  sample_rate: int = 44_100
+  n_fft: int = 4096
+  hop_length: int = 2048
+  n_mels: int = 64
+  f_min: float = 20.0
+  f_max: float = 20_000.0
+  floor_db: float = -50.0
+
+  def num_frames(self, num_samples: int) -> int:
+    """Frames that `num_samples` samples of audio give."""
+    return 1 + num_samples // self.hop_length
+
+
+def log_mel(
+  audio: Float[np.ndarray, " n"], settings: MelSettings
+) -> Float[np.ndarray, "t f"]:
+  """Log-mel power spectrogram in dB, float32, time first.
+
+  Equal to librosa's `power_to_db(melspectrogram(...), amin=floor, top_db=None)` (a test holds
+  it to 1e-5) and about four times faster. The Fourier transform is done in float64, so that the
+  quiet bins of loud frames do not drown in rounding.
+  """
+  half = settings.n_fft // 2
+  padded = np.pad(np.asarray(audio, np.float64), half)
+  frames = np.lib.stride_tricks.sliding_window_view(padded, settings.n_fft)
+  window, filters = _constants(settings)
+  spectrum = scipy.fft.rfft(frames[:: settings.hop_length] * window)
+  power = (spectrum.real**2 + spectrum.imag**2) @ filters.T
+  return (10 * np.log10(np.maximum(power, 10 ** (settings.floor_db / 10)))).astype(np.float32)
+
+
+@functools.cache
+def _constants(settings: MelSettings) -> tuple[np.ndarray, np.ndarray]:
+  """Window (n_fft,) and mel filters (f, n_fft // 2 + 1), float64."""
+  window = librosa.filters.get_window("hann", settings.n_fft)
+  filters = librosa.filters.mel(
+    sr=settings.sample_rate,
+    n_fft=settings.n_fft,
+    n_mels=settings.n_mels,
+    fmin=settings.f_min,
+    fmax=settings.f_max,
+    dtype=np.float64,
+  )
+  return window, filters

@@ -1,0 +1,59 @@
+"""Lays a recorded sound as the synth lays its own: the sound starts at the first sample."""
+
+import numpy as np
+import scipy.signal
+from jaxtyping import Float
+
+_WINDOW_SECONDS = 0.01  # Of the envelope: over two periods of C4.
+_THRESHOLD = 0.01  # -40 dB of the loudest window: over room noise, under a soft attack.
+_MIN_SECONDS = 0.05  # A click fills one window; a sound that counts stays longer.
+_PRE_ROLL_SECONDS = 0.005  # The part of an attack that lies under the threshold.
+_HIGH_PASS_HZ = 20.0  # Takes an offset or rumble out of the envelope, not out of the sound.
+
+
+def place(
+  audio: Float[np.ndarray, " n"], *, sample_rate: int, seconds: float = 4.0
+) -> tuple[Float[np.ndarray, " m"], float]:
+  """Cuts a sound out at its onset.
+
+  The onset is where the level of the last 10 ms first rises above -40 dB of its maximum and
+  stays there for 50 ms; clicks are shorter. If it never stays (the sound is a click) it is
+  where it first rises. The cut is made 5 ms earlier.
+
+  Args:
+    audio: mono.
+    sample_rate: in Hz.
+    seconds: length of the result; zeros are added if the sound is shorter.
+
+  Returns:
+    The clip, float32, and the place in `audio` of its first sample, in seconds; 0 for silence.
+  """
+  length = round(seconds * sample_rate)
+  start = _onset(audio, sample_rate) - round(_PRE_ROLL_SECONDS * sample_rate)
+  start = max(0, start)
+  clip = audio[start : start + length].astype(np.float32)
+  return np.pad(clip, (0, length - clip.size)), start / sample_rate
+
+
+def _onset(audio: np.ndarray, sample_rate: int) -> int:
+  """First sample of the sound."""
+  power = _power(audio, sample_rate)
+  if not power.max(initial=0) > 0:
+    return 0
+  edges = np.diff(np.concatenate([[False], power > _THRESHOLD**2 * power.max(), [False]]))
+  rises, falls = np.flatnonzero(edges).reshape(-1, 2).T
+  lasting = rises[falls - rises >= _MIN_SECONDS * sample_rate]
+  return int(lasting[0] if lasting.size else rises[0])
+
+
+def _power(audio: np.ndarray, sample_rate: int) -> np.ndarray:
+  """Mean square of the window that ends at each sample, without what lies below 20 Hz."""
+  if not audio.size:
+    return np.zeros(0)
+  filters = scipy.signal.butter(2, _HIGH_PASS_HZ, "highpass", fs=sample_rate, output="sos")
+  window = round(_WINDOW_SECONDS * sample_rate)
+  # Starts as if the offset had stood there for ever, so that it is no onset of its own.
+  state = scipy.signal.sosfilt_zi(filters) * np.median(audio[:window])
+  filtered, _ = scipy.signal.sosfilt(filters, audio.astype(np.float64), zi=state)
+  total = np.concatenate([np.zeros(window), np.cumsum(filtered**2)])
+  return (total[window:] - total[:-window]) / window

@@ -1,0 +1,1 @@
+"""Data sets: what they hold, and how training reads them. Never imports a synth."""

@@ -1,0 +1,93 @@
+"""The recipe of a data set: everything that shapes its records."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from synthmatch_jax.audio.mel import MelSettings
+from synthmatch_jax.audio.note import Note
+from synthmatch_jax.spaces.prior import Prior
+from synthmatch_jax.spaces.space import ParameterSpace
+
+# Raised when records come out differently from the same settings.
+REVISION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+  """What a record is made of; two data sets of equal recipes hold the same records.
+
+  It is stored with the data set and travels with every model trained on it, so that whoever
+  renders or analyses a sound later does it in the same way.
+
+  Attributes:
+    engine: the synth's name in `synths.registry`.
+    fingerprint: of the engine, with its version and the hash of its base preset.
+    space: the parameters that the controls stand for.
+    prior: the distribution of the controls.
+    seed: of everything random.
+    note: what is played.
+    seconds: length of a sound.
+    mel: the spectrogram; its sample rate is the rate of the rendering.
+    threshold_db: a sound of less loudness (LUFS) is drawn again; -60 in the paper (section 3.1).
+    shard_size: records that one engine renders in a row, from new to discarded. It belongs to
+      the recipe since an engine's last bits depend on what it played before.
+  """
+
+  engine: str
+  fingerprint: str
+  space: ParameterSpace
+  prior: Prior
+  seed: int = 0
+  note: Note = dataclasses.field(default_factory=Note)
+  seconds: float = 4.0
+  mel: MelSettings = dataclasses.field(default_factory=MelSettings)
+  threshold_db: float = -60.0
+  shard_size: int = 256
+
+  @property
+  def num_samples(self) -> int:
+    """Samples of a sound."""
+    return round(self.seconds * self.mel.sample_rate)
+
+  @property
+  def num_frames(self) -> int:
+    """Frames of a spectrogram."""
+    return self.mel.num_frames(self.num_samples)
+
+  def to_dict(self) -> dict[str, Any]:
+    """The recipe as JSON-ready data."""
+    plain = {
+      field.name: getattr(self, field.name)
+      for field in dataclasses.fields(self)
+      if field.name not in ("space", "prior", "note", "mel")
+    }
+    return plain | {
+      "revision": REVISION,
+      "space": self.space.to_dict(),
+      "prior": self.prior.to_dict(),
+      "note": dataclasses.asdict(self.note),
+      "mel": dataclasses.asdict(self.mel),
+    }
+
+  @classmethod
+  def from_dict(cls, data: Mapping[str, Any]) -> "Recipe":
+    """Inverse of `to_dict`."""
+    fields = {key: value for key, value in data.items() if key != "revision"}
+    return cls(
+      **fields
+      | {
+        "space": ParameterSpace.from_dict(fields["space"]),
+        "prior": Prior(**fields["prior"]),
+        "note": Note(**fields["note"]),
+        "mel": MelSettings(**fields["mel"]),
+      }
+    )
+
+  def digest(self) -> str:
+    """16 hexadecimal digits that change with anything in the recipe."""
+    text = json.dumps(self.to_dict(), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

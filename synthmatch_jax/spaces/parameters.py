@@ -1,0 +1,64 @@
+"""One parameter of a synth as one number in [0, 1]."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Curve = Literal["linear", "quadratic", "cubic", "quartic"]
+
+_EXPONENTS: dict[Curve, int] = {"linear": 1, "quadratic": 2, "cubic": 3, "quartic": 4}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Continuous:
+  """A continuous parameter: its place in a patch, and the curve to its control in [0, 1].
+
+  A curve of exponent p is `value = (low^(1/p) + control (high^(1/p) - low^(1/p)))^p`: a quartic
+  one gives an envelope time of 0 to 8 s fine steps near zero, as synths do on their knobs.
+
+  Attributes:
+    name: key in a patch; the paper's name where it has one.
+    meaning: what it does, in a few words.
+    unit: of the value in the patch, e.g. "s" or "semitones".
+    low: value at control 0.
+    high: value at control 1.
+    curve: from control to value.
+  """
+
+  name: str
+  meaning: str
+  unit: str = ""
+  low: float = 0.0
+  high: float = 1.0
+  curve: Curve = "linear"
+
+  def __post_init__(self):
+    if self.curve not in _EXPONENTS:
+      known = ", ".join(_EXPONENTS)
+      raise ValueError(f"{self.name}: unknown curve {self.curve!r}; known are {known}")
+    if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+      raise ValueError(f"{self.name}: the range {self.low} to {self.high} is empty")
+    if self.curve != "linear" and self.low < 0:
+      raise ValueError(f"{self.name}: a {self.curve} curve cannot start below zero")
+
+  def decode(self, control: float) -> float:
+    """Value of a control; a control outside [0, 1] is clamped."""
+    if not control > 0:  # Also NaN: a safe value whatever the network says.
+      return self.low
+    if control >= 1:
+      return self.high
+    bottom, top = self._roots()
+    return (bottom + float(control) * (top - bottom)) ** _EXPONENTS[self.curve]
+
+  def encode(self, value: float) -> float:
+    """Control of a value, the inverse of `decode`; a value out of range is clamped."""
+    if not value > self.low:
+      return 0.0
+    if value >= self.high:
+      return 1.0
+    bottom, top = self._roots()
+    return (float(value) ** (1 / _EXPONENTS[self.curve]) - bottom) / (top - bottom)
+
+  def _roots(self) -> tuple[float, float]:
+    power = 1 / _EXPONENTS[self.curve]
+    return self.low**power, self.high**power

@@ -1,0 +1,113 @@
+"""Priors: the distribution that random patches are drawn from, stored as data."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.spaces.space import ParameterSpace
+
+Distribution = Mapping[str, Any]
+"""JSON-ready: a `kind` of the table below and its arguments; numbers are controls in [0, 1]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prior:
+  """One distribution per control; controls are independent of each other, as in the paper.
+
+  Attributes:
+    name: e.g. "presets" or "uniform".
+    space: name of the parameter space that it is for.
+    source: where the distributions come from.
+    controls: control name -> distribution, in any order.
+  """
+
+  name: str
+  space: str
+  source: str
+  controls: Mapping[str, Distribution]
+
+  def to_dict(self) -> dict[str, Any]:
+    """The prior as JSON-ready data."""
+    return {
+      "name": self.name,
+      "space": self.space,
+      "source": self.source,
+      "controls": {name: dict(d) for name, d in self.controls.items()},
+    }
+
+
+def sample(
+  prior: Prior, space: ParameterSpace, rng: np.random.Generator
+) -> Float[np.ndarray, " d"]:
+  """Draws one control vector (float32, in [0, 1]), control by control in the space's order."""
+  if set(prior.controls) != set(space.names):
+    raise UserError(
+      f"the prior {prior.name} is for {prior.space} and does not name exactly the controls of"
+      f" the space {space.name}; take another prior"
+    )
+  values = [_draw(prior.controls[name], rng) for name in space.names]
+  return np.clip(np.array(values), 0.0, 1.0).astype(np.float32)
+
+
+def load(name: str, space: ParameterSpace) -> Prior:
+  """The prior called `name` of a space: "uniform" for every space, others from data files.
+
+  Raises:
+    UserError: there is no such prior; the sentence lists those there are.
+  """
+  if name == "uniform":
+    controls = {control: {"kind": "uniform"} for control in space.names}
+    source = "uniform over every control's range"
+    return Prior(name=name, space=space.name, source=source, controls=controls)
+  folder = resources.files(__package__) / "priors" / space.name.replace("/", "_")
+  known = sorted(f.name.removesuffix(".json") for f in folder.iterdir()) if folder.is_dir() else []
+  if name not in known:
+    raise UserError(
+      f"no prior {name!r} for the space {space.name}; known are {', '.join(['uniform', *known])}"
+    )
+  return Prior(**json.loads((folder / f"{name}.json").read_text()))
+
+
+def _draw(distribution: Distribution, rng: np.random.Generator) -> float:
+  arguments = {k: v for k, v in distribution.items() if k not in ("kind", "why", "weight")}
+  try:
+    kind = _KINDS[distribution["kind"]]
+  except KeyError:
+    known = ", ".join(_KINDS)
+    raise UserError(f"a prior has a distribution {distribution}; known kinds: {known}") from None
+  return kind(rng, **arguments)
+
+
+def _uniform(rng: np.random.Generator, *, low: float = 0.0, high: float = 1.0) -> float:
+  return rng.uniform(low, high)
+
+
+def _beta(
+  rng: np.random.Generator, *, a: float, b: float, low: float = 0.0, high: float = 1.0
+) -> float:
+  return low + (high - low) * rng.beta(a, b)
+
+
+def _normal(rng: np.random.Generator, *, mean: float, std: float) -> float:
+  """A normal distribution folded at the ends of the range, so that none of its mass is lost."""
+  folded = np.abs(rng.normal(mean, std)) % 2.0
+  return float(2.0 - folded if folded > 1.0 else folded)
+
+
+def _mixture(rng: np.random.Generator, *, components: list[Distribution]) -> float:
+  weights = np.array([c["weight"] for c in components], float)
+  return _draw(components[rng.choice(len(components), p=weights / weights.sum())], rng)
+
+
+_KINDS: dict[str, Callable[..., float]] = {
+  "uniform": _uniform,
+  "beta": _beta,
+  "normal": _normal,
+  "mixture": _mixture,
+}

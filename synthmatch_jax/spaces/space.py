@@ -1,0 +1,82 @@
+"""A parameter space: ordered parameters, and the way between patches and control vectors."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.spaces.parameters import Continuous
+
+Patch = dict[str, float]
+"""Settings in the synth's own terms: parameter name -> value in the parameter's unit."""
+
+
+@dataclass(frozen=True)
+class ParameterSpace:
+  """Ordered parameters of one synth.
+
+  Controls are float32 in [0, 1], patches are Python floats: `encode(decode(controls))` gives
+  back every control to the last bit.
+
+  Attributes:
+    name: e.g. "massive16/vital".
+    parameters: their order is the order of the control vector.
+  """
+
+  name: str
+  parameters: tuple[Continuous, ...]
+
+  def __post_init__(self):
+    if not self.parameters:
+      raise ValueError(f"space {self.name} has no parameters")
+    if len(set(self.names)) != len(self.names):
+      raise ValueError(f"space {self.name} has two parameters of one name")
+
+  @cached_property
+  def names(self) -> tuple[str, ...]:
+    """Parameter names, in order."""
+    return tuple(p.name for p in self.parameters)
+
+  @property
+  def dim(self) -> int:
+    """Length of the control vector."""
+    return len(self.parameters)
+
+  @cached_property
+  def slices(self) -> dict[str, slice]:
+    """Where each parameter lies in the control vector."""
+    return {name: slice(i, i + 1) for i, name in enumerate(self.names)}
+
+  def decode(self, controls: Float[np.ndarray, " d"] | Sequence[float]) -> Patch:
+    """Patch of a control vector; controls outside [0, 1] are clamped."""
+    if len(controls) != self.dim:
+      raise ValueError(f"{len(controls)} controls for the {self.dim} of space {self.name}")
+    pairs = zip(self.parameters, controls, strict=True)
+    return {p.name: p.decode(float(control)) for p, control in pairs}
+
+  def encode(self, patch: Mapping[str, float]) -> Float[np.ndarray, " d"]:
+    """Control vector (float32) of a patch.
+
+    Raises:
+      UserError: a parameter of the space is missing in the patch, or the patch has others.
+    """
+    if set(patch) != set(self.names):
+      missing, unknown = sorted(set(self.names) - set(patch)), sorted(set(patch) - set(self.names))
+      raise UserError(
+        f"the patch does not fit the space {self.name}: missing {missing}, unknown {unknown}"
+      )
+    return np.array([p.encode(patch[p.name]) for p in self.parameters], np.float32)
+
+  def to_dict(self) -> dict[str, Any]:
+    """The space as JSON-ready data."""
+    return {"name": self.name, "parameters": [dataclasses.asdict(p) for p in self.parameters]}
+
+  @classmethod
+  def from_dict(cls, data: Mapping[str, Any]) -> "ParameterSpace":
+    """Inverse of `to_dict`."""
+    return cls(data["name"], tuple(Continuous(**p) for p in data["parameters"]))

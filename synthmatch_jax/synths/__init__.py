@@ -1,0 +1,1 @@
+"""Sound engines behind one protocol, and their parallel use."""

@@ -1,0 +1,46 @@
+"""What every sound engine offers."""
+
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from jaxtyping import Float
+
+from synthmatch_jax.audio.note import Note
+from synthmatch_jax.spaces.space import ParameterSpace, Patch
+
+
+class Synth(Protocol):
+  """One sound engine. Not thread-safe: one per worker.
+
+  Attributes:
+    name: as in the registry.
+    space: the parameters that patches set; the rest is the base preset's.
+    parallelism: whether several live in threads of one process, or one in each process.
+  """
+
+  name: str
+  space: ParameterSpace
+  parallelism: Literal["process", "thread"]
+  preset_suffix: str
+
+  def render(
+    self, patch: Patch, *, note: Note, seconds: float, sample_rate: int
+  ) -> Float[np.ndarray, " n"]:
+    """Plays the note with the patch: float32, mono, `round(seconds * sample_rate)` samples.
+
+    The note starts at the first sample. Full scale is 1 and may be exceeded.
+    """
+    ...
+
+  def read_back(self) -> Patch:
+    """What the engine says it has: proof that the settings were applied."""
+    ...
+
+  def save_preset(self, patch: Patch, path: Path) -> Path:
+    """Writes the patch in the engine's own format, to be loaded in a DAW; returns the path."""
+    ...
+
+  def fingerprint(self) -> str:
+    """Engine, version and hash of the base preset: what the sound depends on."""
+    ...

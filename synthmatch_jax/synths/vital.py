@@ -1,0 +1,131 @@
+"""Vital through the `vita` package: the synth that runs anywhere."""
+
+import functools
+import hashlib
+import json
+import os
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from synthmatch_jax.audio.note import Note
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.spaces import massive16
+from synthmatch_jax.spaces.space import Patch
+
+# Raised when the same patch would sound different from before, other than by vita or the preset.
+REVISION = 1
+
+# Parameter of the space -> (Vital's control, from the patch's value to Vital's).
+_LINEAR = {
+  "osc1_position": "osc_1_wave_frame",
+  "osc1_amp": "osc_1_level",
+  "osc2_position": "osc_2_wave_frame",
+  "osc2_amp": "osc_2_level",
+  "noise_amp": "sample_level",
+  "filter1_cut_prm_1": "filter_1_cutoff",
+  "filter1_res_prm_3": "filter_1_resonance",
+  "filter2_cut_prm_1": "filter_2_cutoff",
+  "filter2_res_prm_3": "filter_2_resonance",
+  "envelope1_att_lev": "modulation_1_amount",
+  "master_fx2_dry_wet": "reverb_dry_wet",
+}
+# Vital holds the fourth root of seconds.
+_TIMES = {
+  "envelope4_att_tme": "env_1_attack",
+  "envelope4_dec_tme": "env_1_decay",
+  "envelope1_att_tme": "env_2_attack",
+  "envelope1_dec_tme": "env_2_decay",
+}
+# Whole semitones and the rest, as a person would set them: the knob has no fractions.
+_TRANSPOSE, _TUNE = "osc_2_transpose", "osc_2_tune"
+
+
+class Vital:
+  """The Vital engine with the paper's 16 controls (see `Synth` for the methods).
+
+  A used engine gives a sound again within -68 dB whatever it played before; the first sounds of
+  a new engine, in the same order, are equal to the last bit (FACTS: vita glides for about 0.2 s
+  from earlier values, hence the silent warm-up before each render).
+  """
+
+  name = "vital"
+  space = massive16.VITAL
+  parallelism: Literal["process", "thread"] = "thread"
+  preset_suffix = ".vital"
+
+  def __init__(self):
+    self._synth = _vita().Synth()
+    self._synth.set_bpm(120.0)
+    if not self._synth.load_json(_base_preset()):
+      raise RuntimeError("vita does not load the base preset")
+    self._controls = self._synth.get_controls()
+    self._ranges = {
+      name: self._synth.get_control_details(name)
+      for name in (*_LINEAR.values(), *_TIMES.values(), _TRANSPOSE, _TUNE)
+    }
+
+  def render(
+    self, patch: Patch, *, note: Note, seconds: float, sample_rate: int
+  ) -> Float[np.ndarray, " n"]:
+    self._synth.set_sample_rate(sample_rate)
+    self._apply(patch)
+    # The warm-up: lets every smoothed value arrive, and the last reverb die away.
+    self._synth.render(note.pitch, 0.0, 0.25, 0.5)
+    stereo = self._synth.render(note.pitch, note.velocity / 127, note.seconds, seconds)
+    return np.asarray(stereo, np.float32).mean(0)
+
+  def read_back(self) -> Patch:
+    value = {name: control.value() for name, control in self._controls.items()}
+    patch = {name: value[control] for name, control in _LINEAR.items()}
+    patch |= {name: value[control] ** 4 for name, control in _TIMES.items()}
+    patch["osc2_pitch"] = value[_TRANSPOSE] + value[_TUNE]
+    return {name: patch[name] for name in self.space.names}
+
+  def save_preset(self, patch: Patch, path: Path) -> Path:
+    self._apply(patch)
+    preset = json.loads(self._synth.to_json())
+    base = json.loads(_base_preset())
+    preset |= {key: base[key] for key in ("synth_version", "author")}
+    preset |= {"preset_name": path.stem, "comments": "Matched by synthmatch_jax."}
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(preset))
+    os.replace(partial, path)
+    return path
+
+  def fingerprint(self) -> str:
+    digest = hashlib.sha256(_base_preset().encode()).hexdigest()[:16]
+    return f"vital/{REVISION} vita/{metadata.version('vita')} base/{digest}"
+
+  def _apply(self, patch: Patch) -> None:
+    patch = self.space.decode(self.space.encode(patch))  # Clamps, and names what is missing.
+    for name, control in _LINEAR.items():
+      self._set(control, patch[name])
+    for name, control in _TIMES.items():
+      self._set(control, patch[name] ** 0.25)
+    semitones = round(patch["osc2_pitch"])
+    self._set(_TRANSPOSE, semitones)
+    self._set(_TUNE, patch["osc2_pitch"] - semitones)
+
+  def _set(self, control: str, value: float) -> None:
+    """Sets a control within its range: vita crashes on values far outside (FACTS)."""
+    details = self._ranges[control]
+    self._controls[control].set(min(max(float(value), details.min), details.max))
+
+
+def _vita() -> Any:
+  try:
+    import vita
+  except ImportError:
+    raise UserError(
+      "the Vital engine needs the package vita; install it with `pip install vita` (GPL-3)"
+    ) from None
+  return vita
+
+
+@functools.cache
+def _base_preset() -> str:
+  return (resources.files(__package__) / "presets" / "vital16.vital").read_text()
