@@ -24,7 +24,7 @@ from synthmatch_jax.errors import UserError
 # Names and General MIDI programs, counted from 0.
 PROGRAMS = {
   "electric_piano": 4,
-  "organ": 16,
+  "organ": 19,
   "guitar": 24,
   "strings": 48,
   "trumpet": 56,
@@ -32,7 +32,7 @@ PROGRAMS = {
 }
 
 _SAMPLE_RATE = 44_100
-_SECONDS = 2.0  # All six are under -60 dB of their peak by then.
+_SECONDS = 3.0  # All six are under -60 dB of their peak by then.
 _PEAK = 10 ** (-3 / 20)  # -3 dB of full scale.
 
 _FONT = flags.DEFINE_string(

@@ -35,9 +35,19 @@ def kind_of(head: bytes) -> Kind | None:
     return "flac"
   if head[:4] == b"OggS":
     return "ogg"
-  # MPEG audio starts with eleven set bits; a layer of 0 would be AAC.
-  sync = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06
-  return "mp3" if head[:3] == b"ID3" or sync else None
+  return "mp3" if head[:3] == b"ID3" or _is_mp3_frame(head) else None
+
+
+def _is_mp3_frame(head: bytes) -> bool:
+  """Whether a file starts as a frame of MPEG audio, layer III (ISO 11172-3, section 2.4.1.3).
+
+  Being strict keeps out text in UTF-16, which starts with FF FE, and raw AAC.
+  """
+  if len(head) < 3 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+    return False
+  version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
+  bit_rate, sample_rate = head[2] >> 4, head[2] >> 2 & 3
+  return version != 1 and layer == 1 and bit_rate not in (0, 15) and sample_rate != 3
 
 
 def is_cut_off(file: BinaryIO, kind: Kind, *, size: int) -> bool:

@@ -1,6 +1,7 @@
 """Sound files in and out."""
 
 import os
+from io import BufferedReader, BytesIO, FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -53,8 +54,7 @@ def load(
       raise UserError(f"there is no file {path}: check the path")
     if not path.is_file():
       raise UserError(f"{path} is no regular file: save the sound to a file first")
-    # Opened by number: soundfile takes a file whose name ends in .raw for one without header.
-    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), "rb") as file:
+    with _Reader(FileIO(path)) as file:
       mono, rate = _read(file, path, max_seconds)
   except OSError as error:
     reason = (error.strerror or str(error)).lower()
@@ -87,17 +87,34 @@ def save(
   if not np.isfinite(audio).all():
     raise ValueError(f"audio for {path} holds NaN or infinity")
   subtype = "PCM_24" if np.abs(audio).max(initial=0) <= 1 else "FLOAT"
+  encoded = BytesIO()
+  sf.write(encoded, audio, sample_rate, format="WAV", subtype=subtype)
   part = path.with_name(f".{path.name}.{os.getpid()}.part")
   try:
     try:
-      with part.open("wb") as file:
-        sf.write(file, audio, sample_rate, format="WAV", subtype=subtype)
+      part.write_bytes(encoded.getvalue())
       part.replace(path)
     finally:
       part.unlink(missing_ok=True)
-  except (OSError, sf.LibsndfileError) as error:
-    reason = (getattr(error, "strerror", None) or str(error)).lower()
+  except OSError as error:
+    reason = (error.strerror or str(error)).lower()
     raise UserError(f"{path} cannot be written ({reason}): choose another place") from error
+
+
+class _Reader(BufferedReader):
+  """A file as libsndfile should see it."""
+
+  @property
+  def name(self) -> str:
+    """None: soundfile takes a file whose name ends in .raw for one without header."""
+    return ""
+
+  def seek(self, target: int, whence: int = os.SEEK_SET, /) -> int:
+    """Stays in place where a damaged header points before the start of the file."""
+    try:
+      return super().seek(target, whence)
+    except OSError:
+      return self.tell()
 
 
 def _read(file: BinaryIO, path: Path, max_seconds: float) -> tuple[np.ndarray, int]:

@@ -34,19 +34,20 @@ def match_loudness(
   """Applies the gain that brings a sound to a loudness, float32.
 
   The gain never takes the peak over full scale: a sound with high peaks stays softer than
-  asked. Silence (a loudness of -inf) comes back as it is.
+  asked. A faint sound is measured as if its peak were at full scale, so the standard's absolute
+  gate does not hide it. Silence comes back as it is.
 
   Args:
     audio: mono, full scale is 1.
     target_db: wanted loudness, in LUFS.
     sample_rate: in Hz.
   """
-  loudness = loudness_db(audio, sample_rate)
-  if loudness == -math.inf:
+  peak = float(np.abs(audio).max(initial=0))
+  if peak == 0:
     return audio.astype(np.float32)
-  peak = float(np.abs(audio).max())
-  gain = min(10 ** ((target_db - loudness) / 20), 1 / peak)
-  return (gain * audio.astype(np.float64)).astype(np.float32)
+  normalised = audio.astype(np.float64) / peak
+  gain_db = target_db - loudness_db(normalised, sample_rate)
+  return (min(1, 10 ** (gain_db / 20)) * normalised).astype(np.float32)
 
 
 @functools.cache

@@ -40,9 +40,7 @@ class MelSettings:
     return 1 + num_samples // self.hop_length
 
 
-def log_mel(
-  audio: Float[np.ndarray, " n"], settings: MelSettings
-) -> Float[np.ndarray, "t f"]:
+def log_mel(audio: Float[np.ndarray, " n"], settings: MelSettings) -> Float[np.ndarray, "t f"]:
   """Log-mel power spectrogram in dB, float32, time first.
 
   Equal to librosa's `power_to_db(melspectrogram(...), amin=floor, top_db=None)` (a test holds
@@ -53,7 +51,7 @@ def log_mel(
   padded = np.pad(np.asarray(audio, np.float64), half)
   frames = np.lib.stride_tricks.sliding_window_view(padded, settings.n_fft)
   window, filters = _constants(settings)
-  spectrum = scipy.fft.rfft(frames[:: settings.hop_length] * window)
+  spectrum = np.asarray(scipy.fft.rfft(frames[:: settings.hop_length] * window))
   power = (spectrum.real**2 + spectrum.imag**2) @ filters.T
   return (10 * np.log10(np.maximum(power, 10 ** (settings.floor_db / 10)))).astype(np.float32)
 

@@ -1,14 +1,12 @@
 """Lays a recorded sound as the synth lays its own: the sound starts at the first sample."""
 
 import numpy as np
-import scipy.signal
 from jaxtyping import Float
 
 _WINDOW_SECONDS = 0.01  # Of the envelope: over two periods of C4.
 _THRESHOLD = 0.01  # -40 dB of the loudest window: over room noise, under a soft attack.
 _MIN_SECONDS = 0.05  # A click fills one window; a sound that counts stays longer.
 _PRE_ROLL_SECONDS = 0.005  # The part of an attack that lies under the threshold.
-_HIGH_PASS_HZ = 20.0  # Takes an offset or rumble out of the envelope, not out of the sound.
 
 
 def place(
@@ -47,13 +45,11 @@ def _onset(audio: np.ndarray, sample_rate: int) -> int:
 
 
 def _power(audio: np.ndarray, sample_rate: int) -> np.ndarray:
-  """Mean square of the window that ends at each sample, without what lies below 20 Hz."""
+  """Mean square of the window that ends at each sample."""
   if not audio.size:
     return np.zeros(0)
-  filters = scipy.signal.butter(2, _HIGH_PASS_HZ, "highpass", fs=sample_rate, output="sos")
   window = round(_WINDOW_SECONDS * sample_rate)
-  # Starts as if the offset had stood there for ever, so that it is no onset of its own.
-  state = scipy.signal.sosfilt_zi(filters) * np.median(audio[:window])
-  filtered, _ = scipy.signal.sosfilt(filters, audio.astype(np.float64), zi=state)
-  total = np.concatenate([np.zeros(window), np.cumsum(filtered**2)])
+  # A cheap sound card's offset, which would pass for a sound from the first sample on.
+  centred = audio.astype(np.float64) - np.median(audio[:window])
+  total = np.concatenate([np.zeros(window), np.cumsum(centred**2)])
   return (total[window:] - total[:-window]) / window

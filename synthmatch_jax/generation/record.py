@@ -11,6 +11,7 @@ from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths.base import Synth
+from synthmatch_jax.synths.play import play
 
 MAX_ATTEMPTS = 100
 # Keeps the random numbers of splits and of patches apart.
@@ -32,12 +33,7 @@ def make_record(recipe: Recipe, index: int, synth: Synth) -> dict[str, Any]:
   """
   for attempt in range(1, MAX_ATTEMPTS + 1):
     controls = draw(recipe, index, attempt)
-    audio = synth.render(
-      recipe.space.decode(controls),
-      note=recipe.note,
-      seconds=recipe.seconds,
-      sample_rate=recipe.mel.sample_rate,
-    )
+    audio = play(synth, recipe, controls)
     level_db = loudness_db(audio, recipe.mel.sample_rate)
     if level_db >= recipe.threshold_db:
       read_back = recipe.space.encode(synth.read_back())

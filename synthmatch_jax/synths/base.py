@@ -1,7 +1,7 @@
 """What every sound engine offers."""
 
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -10,6 +10,7 @@ from synthmatch_jax.audio.note import Note
 from synthmatch_jax.spaces.space import ParameterSpace, Patch
 
 
+@runtime_checkable
 class Synth(Protocol):
   """One sound engine. Not thread-safe: one per worker.
 
@@ -17,6 +18,7 @@ class Synth(Protocol):
     name: as in the registry.
     space: the parameters that patches set; the rest is the base preset's.
     parallelism: whether several live in threads of one process, or one in each process.
+    preset_suffix: of the files that `save_preset` writes, e.g. ".vital".
   """
 
   name: str

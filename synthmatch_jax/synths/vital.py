@@ -106,14 +106,14 @@ class Vital:
       self._set(control, patch[name])
     for name, control in _TIMES.items():
       self._set(control, patch[name] ** 0.25)
-    semitones = round(patch["osc2_pitch"])
+    semitones = float(round(patch["osc2_pitch"]))
     self._set(_TRANSPOSE, semitones)
     self._set(_TUNE, patch["osc2_pitch"] - semitones)
 
   def _set(self, control: str, value: float) -> None:
     """Sets a control within its range: vita crashes on values far outside (FACTS)."""
     details = self._ranges[control]
-    self._controls[control].set(min(max(float(value), details.min), details.max))
+    self._controls[control].set(min(max(value, details.min), details.max))
 
 
 def _vita() -> Any:

@@ -1,0 +1,53 @@
+# Everything starts here: `make demo` and `make test` set up what they need and run.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+
+# TensorFlow, which only the tfds command loads, talks a lot.
+export TF_CPP_MIN_LOG_LEVEL := 3
+
+.PHONY: setup demo test test-slow lint types lock clean
+
+setup: $(VENV)/ready  ## virtual environment with everything a contributor needs
+
+$(VENV)/ready: setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 setup"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "Python cannot make virtual environments here (on Debian: apt-get install python3-venv)"; exit 1; }
+	@echo "installing the pinned packages into $(VENV): 3 GB, one to three minutes"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+demo: setup  ## data set, training, evaluation and matches in under 15 minutes on two cores
+	$(BIN)/tfds build datasets/massive16 --data_dir $(DEMO)/data \
+	  --config '{"name": "demo", "num_examples": 2500, "shard_size": 100}'
+	$(BIN)/python -m synthmatch_jax.train --config=configs/ast.py:runlocal --workdir=$(DEMO)/ast \
+	  --config.data.dir=$(DEMO)/data --config.data.name=massive16/demo
+	$(BIN)/python -m synthmatch_jax.eval --workdir=$(DEMO)/ast
+	$(BIN)/python -m synthmatch_jax.match examples/*.flac --workdir=$(DEMO)/ast --out=$(DEMO)/match
+
+test: setup lint types  ## what every change must pass
+	$(BIN)/python -m pytest
+
+test-slow: setup  ## proofs that take minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/basedpyright
+
+lock: ## writes constraints.txt anew from the newest versions that fit together
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/pip install --quiet -e ".[dev]"
+	{ sed -n '/^#/p' constraints.txt; $(VENV)-lock/bin/pip freeze --exclude-editable; } > constraints.new
+	mv constraints.new constraints.txt
+	rm -r $(VENV)-lock
+
+clean:
+	rm -rf $(VENV) $(DEMO)

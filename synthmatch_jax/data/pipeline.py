@@ -1,0 +1,183 @@
+"""Reading a data set: shuffled endless batches for training, ordered ones for measuring.
+
+Neither TensorFlow nor the builder's code is needed: TFDS reads its own description of the data
+set, array_record gives random access to the records, grain shuffles and batches them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import grain
+import numpy as np
+import tensorflow_datasets as tfds
+from jaxtyping import Shaped
+from tensorflow_datasets.proto import tf_example_pb2
+
+from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.errors import UserError
+
+Batch = dict[str, Shaped[np.ndarray, "b ..."]]
+"""Feature name -> its values over the records of a batch."""
+
+# What training reads; decoding only these reads twice as fast as decoding whole records.
+EXAMPLE = ("mel", "controls")
+
+# One thread: more are slower, since decoding holds Python's lock (measured with grain 0.2.18).
+_READING = grain.ReadOptions(num_threads=1, prefetch_buffer_size=8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+  """A data set on disk, open for reading.
+
+  Attributes:
+    name: e.g. "massive16/vital".
+    version: e.g. "1.0.0".
+    path: its folder.
+    recipe: everything that shaped its records.
+    sources: split -> its records, serialised, in the order of their indices.
+    features: of a record (see records.py).
+  """
+
+  name: str
+  version: str
+  path: Path
+  recipe: Recipe
+  sources: Mapping[str, Sequence[bytes]]
+  features: tfds.features.FeaturesDict
+
+  def num_examples(self, split: str) -> int:
+    """Records in a split."""
+    return len(self.sources[split])
+
+  def decode(self, record: bytes, keys: Sequence[str]) -> dict[str, np.ndarray]:
+    """The named features of a serialised record; names are those of `records.features`."""
+    stored = tf_example_pb2.Example.FromString(record).features.feature
+    return {key: _decode(stored[key], self.features[key]) for key in keys}
+
+
+def open_dataset(name: str, *, dir: str | Path) -> Dataset:
+  """Opens a data set that `tfds build` has made.
+
+  Args:
+    name: "massive16/NAME" for the newest version there is, or "massive16/NAME/VERSION".
+    dir: TFDS's `data_dir`; "~" is the home folder.
+
+  Raises:
+    UserError: there is no such data set, or it is none of synthmatch_jax.
+  """
+  root = Path(dir).expanduser()
+  path = _find(name, root)
+  builder = tfds.builder_from_directory(path)
+  info = builder.info
+  if "recipe" not in (info.metadata or {}):
+    raise UserError(f"the data set in {path} has no recipe; it was not built by synthmatch_jax")
+  raw = tfds.decode.DeserializeMethod.RAW_BYTES
+  return Dataset(
+    name=path.parent.relative_to(root).as_posix(),
+    version=path.name,
+    path=path,
+    recipe=Recipe.from_dict(info.metadata["recipe"]),
+    sources={
+      split: builder.as_data_source(split, deserialize_method=raw) for split in info.splits
+    },
+    features=info.features,
+  )
+
+
+def training_batches(dataset: Dataset, *, batch_size: int, seed: int) -> grain.DatasetIterator:
+  """Endless shuffled batches of the training split: mel (b, t, f) and controls (b, d), float32.
+
+  Every record comes once an epoch, in an order that is a function of seed and epoch; a batch
+  may hold the end of one epoch and the beginning of the next. `get_state` and `set_state` of
+  the iterator (or grain.checkpoint) resume it exactly.
+  """
+  return iter(
+    grain.MapDataset.source(dataset.sources["train"])
+    .seed(seed)
+    .shuffle()
+    .repeat()
+    .map(lambda record: dataset.decode(record, EXAMPLE))
+    .batch(batch_size, drop_remainder=True)
+    .to_iter_dataset(_READING)
+  )
+
+
+def ordered_batches(
+  dataset: Dataset,
+  split: str,
+  *,
+  batch_size: int,
+  keys: Sequence[str] = EXAMPLE,
+  indices: Sequence[int] | None = None,
+) -> Iterator[Batch]:
+  """Batches of a split in its order, each record once; the last one may be smaller.
+
+  Args:
+    dataset: to read.
+    split: "train", "validation" or "test".
+    batch_size: records in a batch.
+    keys: features to read.
+    indices: positions within the split, to read only those; all by default.
+  """
+  records = dataset.sources[split]
+  chosen = range(len(records)) if indices is None else indices
+  return iter(
+    grain.MapDataset.source(chosen)
+    .map(lambda index: dataset.decode(records[int(index)], keys))
+    .batch(batch_size, drop_remainder=False)
+    .to_iter_dataset(_READING)
+  )
+
+
+def pad(batch: Batch, batch_size: int) -> tuple[Batch, Shaped[np.ndarray, " b"]]:
+  """Fills a batch up with zeros, so that a compiled function sees one shape only.
+
+  Returns:
+    The batch with `batch_size` records, and a mask (bool) that is true for those it had.
+  """
+  size = len(next(iter(batch.values())))
+  padded = {
+    key: np.pad(values, [(0, batch_size - size)] + [(0, 0)] * (values.ndim - 1))
+    for key, values in batch.items()
+  }
+  return padded, np.arange(batch_size) < size
+
+
+def _decode(stored: tf_example_pb2.Feature, feature: tfds.features.FeatureConnector) -> np.ndarray:
+  kind = stored.WhichOneof("kind")
+  (value,) = getattr(stored, kind).value
+  if kind == "bytes_list":  # A tensor; see records.py.
+    return np.frombuffer(value, feature.np_dtype).reshape(feature.shape)
+  return np.asarray(value, feature.np_dtype)
+
+
+def _find(name: str, root: Path) -> Path:
+  """Folder of a data set, with its version."""
+  parts = name.split("/")
+  if len(parts) not in (2, 3) or not all(parts) or ".." in parts:
+    raise UserError(
+      f"{name!r} is no name of a data set; it has the form massive16/NAME or massive16/NAME/VERSION"
+    )
+  versions = _versions(root / parts[0] / parts[1])
+  found = [v for v in versions if parts[2:] in ([], [v.name])]
+  if found:
+    return max(found, key=lambda path: tfds.core.Version(path.name))
+  there = [p.relative_to(root).as_posix() for p in sorted(root.glob(f"{parts[0]}/*/*")) if _whole(p)]
+  raise UserError(
+    f"there is no data set {name} in {root}"
+    f" ({'there are ' + ', '.join(there) if there else 'there is none at all'}); build it with"
+    f" `tfds build datasets/{parts[0]} --data_dir={root}"
+    f""" --config='{{"name": "{parts[1]}", "num_examples": 10000}}'`, or set --config.data.dir"""
+    " and --config.data.name"
+  )
+
+
+def _versions(folder: Path) -> list[Path]:
+  return [path for path in folder.glob("*.*.*") if _whole(path)]
+
+
+def _whole(path: Path) -> bool:
+  """Whether a folder holds a finished data set: TFDS writes its description last."""
+  return (path / "dataset_info.json").exists() and tfds.core.Version.is_valid(path.name)

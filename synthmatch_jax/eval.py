@@ -1,0 +1,38 @@
+"""Evaluates a model: `python -m synthmatch_jax.eval --workdir=W [--num_examples=10000]`.
+
+Predicts the test split, renders the true and the predicted patch of every sound again and
+measures both, beside a nearest neighbour, the mean of the training controls, and the oracle.
+Writes W/eval/test/results.json, table.md, per_sound.npz and error_per_control.png.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from synthmatch_jax import cli
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.evaluation import evaluate, table
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a trained model.", required=True)
+_NUM_EXAMPLES = flags.DEFINE_integer(
+  "num_examples", 10_000, "Sounds to measure, or as many as the split has.", lower_bound=1
+)
+_SPLIT = flags.DEFINE_enum("split", "test", ["train", "validation", "test"], "Sounds to take.")
+_WORKERS = flags.DEFINE_integer("workers", 0, "Sounds rendered at once; 0 is one a core.")
+
+
+def main(arguments: Sequence[str]) -> None:
+  """Prints the table and names the folder of the results."""
+  if arguments:
+    raise UserError(f"unexpected {arguments[0]!r}; eval takes flags only, as --workdir=W")
+  workdir = Path(_WORKDIR.value)
+  results = evaluate.evaluate(
+    workdir, num_examples=_NUM_EXAMPLES.value, split=_SPLIT.value, workers=_WORKERS.value
+  )
+  print(table.markdown(results))
+  print(f"{results['num_examples']} sounds; all results are in {workdir / 'eval' / _SPLIT.value}")
+
+
+if __name__ == "__main__":
+  cli.run(main)

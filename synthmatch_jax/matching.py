@@ -1,0 +1,152 @@
+"""From a sound to the patch that makes it, and the folder that shows it."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from synthmatch_jax.audio import io
+from synthmatch_jax.audio.loudness import loudness_db, match_loudness
+from synthmatch_jax.audio.mel import log_mel
+from synthmatch_jax.audio.onset import place
+from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.inference import Predictor
+from synthmatch_jax.metrics.spectral import spectral_convergence
+from synthmatch_jax.reports import figures, pages
+from synthmatch_jax.spaces.space import Patch
+from synthmatch_jax.synths.base import Synth
+from synthmatch_jax.synths.play import engine, play
+
+
+@dataclass(frozen=True, kw_only=True)
+class Match:
+  """A sound and its answer.
+
+  Attributes:
+    source: name of the sound's file.
+    onset_seconds: where in the file the sound was taken to begin.
+    gain_db: applied to the sound, to bring it to the loudness that the model knows.
+    target: the sound as the model heard it: mono, placed at its onset, at that loudness.
+    estimate: the synth's answer, at the loudness of `target`.
+    controls: what the model predicts.
+    patch: the same in the synth's terms.
+    distances: metric -> number, of (target, estimate).
+  """
+
+  source: str
+  onset_seconds: float
+  gain_db: float
+  target: Float[np.ndarray, " n"]
+  estimate: Float[np.ndarray, " n"]
+  controls: Float[np.ndarray, " d"]
+  patch: Patch
+  distances: Mapping[str, float]
+
+
+def match(path: Path, predictor: Predictor, synth: Synth) -> Match:
+  """Finds the patch for a sound file.
+
+  Raises:
+    UserError: the file is no sound that can be matched.
+  """
+  recipe = predictor.recipe
+  rate = recipe.mel.sample_rate
+  clip, onset_seconds = place(
+    io.load(path, sample_rate=rate), sample_rate=rate, seconds=recipe.seconds
+  )
+  target = match_loudness(clip, predictor.statistics.level_db, rate)
+  controls = predictor.predict(log_mel(target, recipe.mel)[None])[0]
+  estimate = match_loudness(play(synth, recipe, controls), loudness_db(target, rate), rate)
+  return Match(
+    source=path.name,
+    onset_seconds=onset_seconds,
+    gain_db=float(20 * np.log10(np.abs(target).max() / np.abs(clip).max())),
+    target=target,
+    estimate=estimate,
+    controls=controls,
+    patch=recipe.space.decode(controls),
+    distances={"spectral_convergence": spectral_convergence(target, estimate)},
+  )
+
+
+def write(found: Match, folder: Path, *, recipe: Recipe, synth: Synth) -> Path:
+  """Writes patch.json, the preset, both sounds, their spectrograms and the page; returns it."""
+  folder.mkdir(parents=True, exist_ok=True)
+  rate = recipe.mel.sample_rate
+  io.save(folder / "target.wav", found.target, rate)
+  io.save(folder / "match.wav", found.estimate, rate)
+  preset = synth.save_preset(found.patch, folder / f"{folder.name}{synth.preset_suffix}")
+  figures.spectrogram_pair(
+    log_mel(found.target, recipe.mel),
+    log_mel(found.estimate, recipe.mel),
+    recipe.mel,
+    folder / "spectrograms.png",
+  )
+  (folder / "patch.json").write_text(json.dumps(describe(found, recipe), indent=2) + "\n")
+  page = folder / "index.html"
+  pages.write("match.html", page, match=found, recipe=recipe, preset=preset.name)
+  return page
+
+
+def describe(found: Match, recipe: Recipe) -> dict[str, Any]:
+  """The match as JSON-ready data."""
+  units = {p.name: p.unit for p in recipe.space.parameters}
+  controls = zip(recipe.space.names, found.controls.tolist(), strict=True)
+  return {
+    "source": found.source,
+    "engine": recipe.fingerprint,
+    "space": recipe.space.name,
+    "note": asdict(recipe.note),
+    "patch": {n: {"value": v, "unit": units[n]} for n, v in found.patch.items()},
+    "controls": dict(controls),
+    "distances": dict(found.distances),
+    "assumed": {"onset_seconds": found.onset_seconds, "gain_db": found.gain_db},
+  }
+
+
+def match_files(paths: Sequence[Path], *, workdir: Path, out: Path) -> int:
+  """Matches sound files one by one into folders of `out`, and writes a page over all of them.
+
+  Returns:
+    The number of files that could not be matched; each has been named with its reason.
+
+  Raises:
+    UserError: there is no model in `workdir`, or `out` cannot be written.
+  """
+  predictor = Predictor.load(workdir)
+  recipe = predictor.recipe
+  synth = engine(recipe)()
+  entries, failures = [], 0
+  folders = _folders(paths, out)
+  for path, folder in zip(paths, folders, strict=True):
+    try:
+      found = match(path, predictor, synth)
+    except UserError as error:
+      print(f"match: error: {error}", file=sys.stderr)
+      failures += 1
+      continue
+    page = write(found, folder, recipe=recipe, synth=synth)
+    entries.append((folder.name, found))
+    print(f"{path.name}: spectral convergence {found.distances['spectral_convergence']:.2f}, {page}")
+  if entries:
+    pages.write("matches.html", out / "index.html", entries=entries, recipe=recipe)
+    print(f"open {out / 'index.html'}")
+  return failures
+
+
+def _folders(paths: Sequence[Path], out: Path) -> list[Path]:
+  """One folder a sound, named after it; a second sound of a name gets a number."""
+  seen: Counter[str] = Counter()
+  folders = []
+  for path in paths:
+    seen[path.stem] += 1
+    number = seen[path.stem]
+    folders.append(out / (path.stem if number == 1 else f"{path.stem}-{number}"))
+  return folders

@@ -1,0 +1,74 @@
+"""Models: networks from mel spectrograms to controls, chosen by name."""
+
+import inspect
+import math
+from functools import partial
+from typing import Any
+
+import jax
+from flax import nnx
+
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.models.ast import AST
+from synthmatch_jax.models.base import MelModel
+from synthmatch_jax.models.cnn import CNN
+from synthmatch_jax.models.mlp import MLP
+
+MODELS: dict[str, partial[MelModel]] = {
+  # The paper's three (sections 2 and 3.2.1): sizes are the classes' defaults.
+  "ast_base": partial(AST),
+  "cnn": partial(CNN),
+  "mlp": partial(MLP),
+  # A transformer that two CPU cores can train.
+  "ast_small": partial(AST, width=192, depth=6, heads=3, stride=10, head_width=192),
+  # For tests.
+  "ast_tiny": partial(AST, width=64, depth=2, heads=2, stride=16, head_width=64),
+  "cnn_tiny": partial(CNN, channels=8, width=64, depth=2),
+  "mlp_tiny": partial(MLP, width=64, depth=2),
+}
+"""Name -> constructor with its arguments; what they leave open keeps the class's default."""
+
+
+def create(
+  name: str, *, num_frames: int, num_bins: int, num_controls: int, seed: int, **overrides: Any
+) -> MelModel:
+  """Builds a model, in training mode; the same arguments give the same weights.
+
+  Args:
+    name: key of `MODELS`.
+    num_frames: mel frames of the input.
+    num_bins: mel bins of the input.
+    num_controls: length of the output.
+    seed: of the weights and of dropout.
+    **overrides: other arguments of the model's constructor, e.g. `stride=16`.
+
+  Raises:
+    UserError: there is no such model or argument (the sentence lists those there are), or the
+      arguments do not fit together.
+  """
+  if name not in MODELS:
+    raise UserError(f"no model {name!r}; known are {', '.join(MODELS)}")
+  own = ("self", "num_frames", "num_bins", "num_controls", "rngs")
+  arguments = inspect.signature(MODELS[name].func.__init__).parameters
+  known = [argument for argument in arguments if argument not in own]
+  unknown = [k for k in overrides if k not in known]
+  if unknown:
+    raise UserError(
+      f"the model {name} has no argument {unknown[0]!r}; known are {', '.join(known)}"
+    )
+  weights, dropout = jax.random.split(jax.random.key(seed))
+  try:
+    return MODELS[name](
+      num_frames=num_frames,
+      num_bins=num_bins,
+      num_controls=num_controls,
+      rngs=nnx.Rngs(params=weights, dropout=dropout),
+      **overrides,
+    )
+  except (TypeError, ValueError) as error:
+    raise UserError(f"the model {name} cannot be built: {error}") from error
+
+
+def num_params(model: nnx.Module) -> int:
+  """Number of trained weights, also of an abstract model (`nnx.eval_shape`)."""
+  return sum(math.prod(p.shape) for p in jax.tree.leaves(nnx.state(model, nnx.Param)))

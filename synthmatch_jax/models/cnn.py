@@ -1,0 +1,78 @@
+"""The paper's CNN baseline."""
+
+import jax
+from flax import nnx
+from jaxtyping import Array, Float
+
+from synthmatch_jax.models.base import MelModel, require_positive
+from synthmatch_jax.models.heads import BatchNormMLP
+
+
+class CNN(MelModel):
+  """Strided 2-D convolutions, then the MLP of the other baseline (paper, section 3.2.1).
+
+  "5-layer, 128-channel 2D CNN with kernel size 7, stride 2, batch normalization and dropout of
+  p = 0.3. This is followed by a 5-layer MLP using the same hyperparameters as the standalone
+  MLP." Each layer is convolution ("SAME" padding: 87 x 64 shrinks to 3 x 2), batch norm, ReLU,
+  dropout of whole channels: order and kind of dropout are those of the code of the paper's
+  reference [7] (flow_synthesizer); the paper names neither, nor the padding.
+
+  Attributes:
+    num_frames: mel frames of the input.
+    num_bins: mel bins of the input.
+    num_controls: length of the output.
+    channels: of each convolution.
+    conv_depth: number of convolutions.
+    kernel: side of the square kernels.
+    stride: in time and frequency.
+    width: of each hidden layer of the MLP.
+    depth: number of hidden layers of the MLP.
+    dropout: rate, in [0, 1), in convolutions and MLP.
+  """
+
+  def __init__(
+    self,
+    *,
+    num_frames: int = 87,
+    num_bins: int = 64,
+    num_controls: int = 16,
+    channels: int = 128,
+    conv_depth: int = 5,
+    kernel: int = 7,
+    stride: int = 2,
+    width: int = 2048,
+    depth: int = 5,
+    dropout: float = 0.3,
+    rngs: nnx.Rngs,
+  ):
+    super().__init__(num_frames=num_frames, num_bins=num_bins, num_controls=num_controls)
+    require_positive(channels=channels, conv_depth=conv_depth, kernel=kernel, stride=stride)
+    rows, columns = num_frames, num_bins
+    for _ in range(conv_depth):
+      rows, columns = -(-rows // stride), -(-columns // stride)  # "SAME" rounds up.
+    self.mlp = BatchNormMLP(
+      in_features=rows * columns * channels,
+      out_features=num_controls,
+      width=width,
+      depth=depth,
+      dropout=dropout,
+      rngs=rngs,
+    )
+    self.convs = nnx.List(
+      [
+        nnx.Conv(n, channels, (kernel, kernel), strides=stride, padding="SAME", rngs=rngs)
+        for n in [1] + [channels] * (conv_depth - 1)
+      ]
+    )
+    self.norms = nnx.List(
+      [nnx.BatchNorm(channels, momentum=0.9, rngs=rngs) for _ in range(conv_depth)]
+    )
+    self.dropout = nnx.Dropout(dropout, broadcast_dims=(1, 2), rngs=rngs)
+
+  def __call__(self, mel: Float[Array, "b t f"]) -> Float[Array, "b d"]:
+    """See `MelModel.__call__`."""
+    self._check_shape(mel)
+    x = mel[..., None]
+    for conv, norm in zip(self.convs, self.norms, strict=True):
+      x = self.dropout(jax.nn.relu(norm(conv(x))))
+    return self.mlp(x.reshape(len(mel), -1))

@@ -1,0 +1,96 @@
+"""The transformer encoder of ViT."""
+
+import functools
+
+import jax.numpy as jnp
+from flax import nnx
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float
+
+from synthmatch_jax.models.base import require_positive, require_rate
+from synthmatch_jax.models.heads import Activation, gelu
+
+_XAVIER = nnx.initializers.xavier_uniform()
+_EPSILON = 1e-6  # of ViT's LayerNorm, in its JAX code and in timm's.
+
+
+class Encoder(nnx.Module):
+  """Pre-norm ViT encoder: `depth` blocks and a last LayerNorm (paper, section 2.1; its [13]).
+
+  Dropout, where used, stands as in big_vision's ViT: on each residual branch and within the
+  MLPs, not on attention weights. Weights start as in Google Research's ViT code: Glorot uniform
+  with zero biases.
+
+  Attributes:
+    width: of the tokens.
+    depth: number of blocks.
+    heads: attention heads; they divide `width`.
+    dropout: rate, in [0, 1).
+    activation: form of the GELU.
+    dtype: compute dtype; weights are float32.
+  """
+
+  def __init__(
+    self,
+    *,
+    width: int = 768,
+    depth: int = 12,
+    heads: int = 12,
+    dropout: float = 0.0,
+    activation: Activation = "gelu_tanh",
+    dtype: DTypeLike = jnp.float32,
+    rngs: nnx.Rngs,
+  ):
+    require_positive(width=width, depth=depth, heads=heads)
+    require_rate(dropout=dropout)
+    if width % heads:
+      raise ValueError(f"{heads} heads do not divide a width of {width}")
+    block = functools.partial(
+      EncoderBlock,
+      width=width,
+      heads=heads,
+      dropout=dropout,
+      activation=activation,
+      dtype=dtype,
+      rngs=rngs,
+    )
+    self.blocks = nnx.List([block() for _ in range(depth)])
+    self.norm = nnx.LayerNorm(width, epsilon=_EPSILON, dtype=jnp.dtype(dtype), rngs=rngs)
+
+  def __call__(self, x: Float[Array, "b l w"]) -> Float[Array, "b l w"]:
+    """Normalised tokens after all blocks."""
+    for block in self.blocks:
+      x = block(x)
+    return self.norm(x)
+
+
+class EncoderBlock(nnx.Module):
+  """Self-attention, then an MLP four times as wide; arguments are those of `Encoder`."""
+
+  def __init__(
+    self,
+    *,
+    width: int,
+    heads: int,
+    dropout: float,
+    activation: Activation,
+    dtype: DTypeLike,
+    rngs: nnx.Rngs,
+  ):
+    dtype = jnp.dtype(dtype)
+    norm = functools.partial(nnx.LayerNorm, width, epsilon=_EPSILON, dtype=dtype, rngs=rngs)
+    linear = functools.partial(nnx.Linear, kernel_init=_XAVIER, dtype=dtype, rngs=rngs)
+    self.activation: Activation = activation
+    self.attention_norm, self.mlp_norm = norm(), norm()
+    # As fast on a CPU as a packed projection with any of five layouts written by hand.
+    self.attention = nnx.MultiHeadAttention(
+      heads, width, kernel_init=_XAVIER, decode=False, dtype=dtype, rngs=rngs
+    )
+    self.expand, self.contract = linear(width, 4 * width), linear(4 * width, width)
+    self.dropout = nnx.Dropout(dropout, rngs=rngs)
+
+  def __call__(self, x: Float[Array, "b l w"]) -> Float[Array, "b l w"]:
+    """Tokens after the block."""
+    x = x + self.dropout(self.attention(self.attention_norm(x)))
+    hidden = self.dropout(gelu(self.expand(self.mlp_norm(x)), self.activation))
+    return x + self.dropout(self.contract(hidden))

@@ -1,0 +1,107 @@
+"""Multi-layer perceptrons that end in the controls."""
+
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float
+
+from synthmatch_jax.models.base import require_positive, require_rate
+
+Activation = Literal["gelu_tanh", "gelu_exact"]
+"""GELU by its tanh approximation (the original ViT code in JAX) or by erf (PyTorch, AST)."""
+
+
+def gelu(x: Float[Array, "*shape"], activation: Activation) -> Float[Array, "*shape"]:
+  """Gaussian error linear unit."""
+  return jax.nn.gelu(x, approximate=activation == "gelu_tanh")
+
+
+class MLPHead(nnx.Module):
+  """The AST's head: `depth` layers (linear, GELU), then a linear output layer.
+
+  Paper, section 2.2: "a small 3-layer MLP of width 768 between the output of the Transformer
+  encoder and the output layer". It names no activation; we take the encoder's.
+
+  Attributes:
+    in_features: width of the encoder.
+    out_features: number of controls.
+    width: of each hidden layer.
+    depth: number of hidden layers.
+    activation: after each hidden layer.
+    dtype: compute dtype of the hidden layers; the output layer computes in float32.
+  """
+
+  def __init__(
+    self,
+    *,
+    in_features: int,
+    out_features: int,
+    width: int = 768,
+    depth: int = 3,
+    activation: Activation = "gelu_tanh",
+    dtype: DTypeLike = jnp.float32,
+    rngs: nnx.Rngs,
+  ):
+    require_positive(
+      in_features=in_features, out_features=out_features, width=width, depth=depth
+    )
+    self.activation: Activation = activation
+    sizes = [in_features] + [width] * depth
+    self.layers = nnx.List(
+      [nnx.Linear(n, width, dtype=jnp.dtype(dtype), rngs=rngs) for n in sizes[:-1]]
+    )
+    self.output = nnx.Linear(width, out_features, rngs=rngs)
+
+  def __call__(self, x: Float[Array, "b w"]) -> Float[Array, "b d"]:
+    """Controls, float32, of the encoder's output."""
+    for layer in self.layers:
+      x = gelu(layer(x), self.activation)
+    return self.output(x.astype(jnp.float32))
+
+
+class BatchNormMLP(nnx.Module):
+  """The baselines' MLP: `depth` layers (linear, batch norm, ReLU, dropout), then a linear one.
+
+  Paper, section 3.2.1: "5-layer MLP with width of 2048, including batch normalization and a
+  dropout of p = 0.3, with ReLU activations". We read "5-layer" as five hidden layers of that
+  width and an output layer after them, as the paper counts its AST head (the code of its
+  reference [7], flow_synthesizer, counts the output layer among them). The order within a layer
+  is that of this code; so are the bias before the normalisation and the momentum, PyTorch's
+  defaults.
+
+  Attributes:
+    in_features: length of the input vectors.
+    out_features: number of controls.
+    width: of each hidden layer.
+    depth: number of hidden layers.
+    dropout: rate, in [0, 1).
+  """
+
+  def __init__(
+    self,
+    *,
+    in_features: int,
+    out_features: int,
+    width: int = 2048,
+    depth: int = 5,
+    dropout: float = 0.3,
+    rngs: nnx.Rngs,
+  ):
+    require_positive(
+      in_features=in_features, out_features=out_features, width=width, depth=depth
+    )
+    require_rate(dropout=dropout)
+    sizes = [in_features] + [width] * depth
+    self.layers = nnx.List([nnx.Linear(n, width, rngs=rngs) for n in sizes[:-1]])
+    self.norms = nnx.List([nnx.BatchNorm(width, momentum=0.9, rngs=rngs) for _ in range(depth)])
+    self.dropout = nnx.Dropout(dropout, rngs=rngs)
+    self.output = nnx.Linear(width, out_features, rngs=rngs)
+
+  def __call__(self, x: Float[Array, "b w"]) -> Float[Array, "b d"]:
+    """Controls of flat vectors."""
+    for layer, norm in zip(self.layers, self.norms, strict=True):
+      x = self.dropout(jax.nn.relu(norm(layer(x))))
+    return self.output(x)

@@ -1,0 +1,49 @@
+"""The paper's MLP baseline."""
+
+from flax import nnx
+from jaxtyping import Array, Float
+
+from synthmatch_jax.models.base import MelModel
+from synthmatch_jax.models.heads import BatchNormMLP
+
+
+class MLP(MelModel):
+  """A multi-layer perceptron on the flattened mel (paper, section 3.2.1).
+
+  Five hidden layers of 2048 (linear, batch norm, ReLU, dropout), then the linear output layer;
+  `BatchNormMLP` says how the paper was read.
+
+  Attributes:
+    num_frames: mel frames of the input.
+    num_bins: mel bins of the input.
+    num_controls: length of the output.
+    width: of each hidden layer.
+    depth: number of hidden layers.
+    dropout: rate, in [0, 1).
+  """
+
+  def __init__(
+    self,
+    *,
+    num_frames: int = 87,
+    num_bins: int = 64,
+    num_controls: int = 16,
+    width: int = 2048,
+    depth: int = 5,
+    dropout: float = 0.3,
+    rngs: nnx.Rngs,
+  ):
+    super().__init__(num_frames=num_frames, num_bins=num_bins, num_controls=num_controls)
+    self.mlp = BatchNormMLP(
+      in_features=num_frames * num_bins,
+      out_features=num_controls,
+      width=width,
+      depth=depth,
+      dropout=dropout,
+      rngs=rngs,
+    )
+
+  def __call__(self, mel: Float[Array, "b t f"]) -> Float[Array, "b d"]:
+    """See `MelModel.__call__`."""
+    self._check_shape(mel)
+    return self.mlp(mel.reshape(len(mel), -1))

@@ -1,0 +1,81 @@
+"""Pictures, by matplotlib; nothing here needs a display."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from synthmatch_jax.audio.mel import MelSettings
+
+_DPI = 110
+_RANGE_DB = 80.0  # Shown below the loudest bin of the target.
+
+
+def spectrogram_pair(
+  target: Float[np.ndarray, "t f"],
+  estimate: Float[np.ndarray, "t f"],
+  settings: MelSettings,
+  path: Path,
+  *,
+  titles: tuple[str, str] = ("target", "match"),
+) -> None:
+  """Two log-mel spectrograms side by side on one scale, relative to the target's maximum."""
+  import librosa
+
+  figure = Figure(figsize=(9, 3.2), layout="constrained")
+  axes = figure.subplots(1, 2, sharey=True)
+  top = float(target.max())
+  seconds = len(target) * settings.hop_length / settings.sample_rate
+  hz = librosa.mel_frequencies(settings.n_mels, fmin=settings.f_min, fmax=settings.f_max)
+  ticks = [np.abs(hz - f).argmin() for f in (100, 500, 1000, 2000, 5000, 10_000)]
+  image = None
+  for axis, mel, title in zip(axes, (target, estimate), titles, strict=True):
+    image = axis.imshow(
+      mel.T - top,
+      origin="lower",
+      aspect="auto",
+      cmap="magma",
+      vmin=-_RANGE_DB,
+      vmax=0,
+      extent=(0, seconds, -0.5, settings.n_mels - 0.5),
+    )
+    axis.set(title=title, xlabel="time (s)")
+  axes[0].set_yticks(ticks, [f"{hz[t]:.0f}" for t in ticks])
+  axes[0].set_ylabel("mel band (Hz)")
+  assert image is not None
+  figure.colorbar(image, ax=axes, label="dB below the target's maximum")
+  figure.savefig(path, dpi=_DPI)
+
+
+def learning_curve(lines: Sequence[Mapping[str, Any]], path: Path, *, floor: float) -> None:
+  """Loss over steps from the lines of metrics.jsonl, with the loss of the constant mean."""
+  figure = Figure(figsize=(6.5, 3.6), layout="constrained")
+  axis = figure.subplots()
+  for key, label in (("train/loss", "training"), ("validation/loss", "validation")):
+    points = [(line["step"], line[key]) for line in lines if key in line]
+    axis.plot(*zip(*points, strict=True), label=label)
+  axis.axhline(floor, color="gray", linestyle="--", label="mean of the training controls")
+  axis.set(xlabel="step", ylabel="MSE of the controls", ylim=(0, None))
+  axis.legend()
+  axis.grid(alpha=0.3)
+  figure.savefig(path, dpi=_DPI)
+
+
+def error_per_control(errors: Mapping[str, Mapping[str, float]], path: Path) -> None:
+  """Horizontal bars: mean squared error of every control (row -> control -> error)."""
+  figure = Figure(figsize=(7, 5), layout="constrained")
+  axis = figure.subplots()
+  controls = list(next(iter(errors.values())))
+  places = np.arange(len(controls))
+  height = 0.8 / len(errors)
+  for i, (row, values) in enumerate(errors.items()):
+    axis.barh(places + i * height, [values[c] for c in controls], height, label=row)
+  axis.set_yticks(places + 0.4 - height / 2, controls)
+  axis.invert_yaxis()
+  axis.set_xlabel("mean squared error")
+  axis.legend()
+  axis.grid(axis="x", alpha=0.3)
+  figure.savefig(path, dpi=_DPI)

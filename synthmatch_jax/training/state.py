@@ -1,0 +1,42 @@
+"""All that a training run carries from step to step, as one pytree."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, kw_only=True)
+class TrainState:
+  """State of a run after some steps; leaves are arrays (or shapes, when abstract).
+
+  Attributes:
+    step: how many steps were made, int32.
+    params: the network's weights.
+    variables: what else the network holds: running statistics of batch normalisation, random
+      state of dropout.
+    optimizer: the optimizer's state.
+  """
+
+  step: Any
+  params: nnx.State
+  variables: nnx.State
+  optimizer: Any
+
+
+def create(
+  model: nnx.Module, optimizer: optax.GradientTransformation
+) -> tuple[nnx.GraphDef, TrainState]:
+  """Splits a model into its structure, which is static, and the state of a run at step 0."""
+  graphdef, params, variables = nnx.split(model, nnx.Param, ...)
+  state = TrainState(
+    step=jnp.zeros((), jnp.int32),
+    params=params,
+    variables=variables,
+    optimizer=optimizer.init(params),
+  )
+  return graphdef, state

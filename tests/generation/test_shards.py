@@ -1,0 +1,137 @@
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from filelock import FileLock
+from tensorflow_datasets.core.file_adapters import FileFormat
+
+from synthmatch_jax.audio.mel import log_mel
+from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.generation import plan, record, shards
+from synthmatch_jax.spaces import prior
+from synthmatch_jax.synths.play import play
+from synthmatch_jax.synths.vital import Vital
+
+COUNT, SIZE = 20, 4
+
+
+def small_recipe(**changes):
+  synth = Vital()
+  settings = {
+    "engine": "vital",
+    "fingerprint": synth.fingerprint(),
+    "space": synth.space,
+    "prior": prior.load("presets", synth.space),
+    "seconds": 0.5,
+    "shard_size": SIZE,
+  }
+  return Recipe(**settings | changes)
+
+
+def render(cache, *, workers=2, count=COUNT, recipe=None):
+  recipe = recipe or small_recipe()
+  planned = list(plan.shards(seed=recipe.seed, num_examples=count, shard_size=SIZE))
+  shards.render(
+    planned, recipe, cache=cache, file_format=FileFormat.ARRAY_RECORD, workers=workers
+  )
+
+
+def contents(cache):
+  return {p.name: p.read_bytes() for p in cache.glob("*.array_record")}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+  cache = tmp_path_factory.mktemp("undisturbed")
+  render(cache, workers=1)
+  return contents(cache)
+
+
+def test_bytes_do_not_depend_on_the_number_of_workers(undisturbed, tmp_path):
+  render(tmp_path, workers=3)
+  assert contents(tmp_path) == undisturbed
+  assert len(undisturbed) == 6  # 16 train, 2 validation and 2 test records in fours.
+
+
+def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(undisturbed, tmp_path):
+  program = (
+    f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+    f"import pathlib, test_shards\n"
+    f"test_shards.render(pathlib.Path({str(tmp_path)!r}), workers=2)"
+  )
+  child = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+  deadline = time.monotonic() + 60
+  while len(contents(tmp_path)) < 2 and time.monotonic() < deadline and child.poll() is None:
+    time.sleep(0.01)
+  child.send_signal(signal.SIGKILL)
+  child.wait()
+  survivors = {p: p.stat().st_mtime_ns for p in tmp_path.glob("*.array_record")}
+  assert 2 <= len(survivors) < len(undisturbed)
+  render(tmp_path)
+  assert contents(tmp_path) == undisturbed
+  assert all(p.stat().st_mtime_ns == when for p, when in survivors.items())
+  assert not list(tmp_path.glob("*.partial"))
+
+
+def test_growing_renders_only_what_is_new(undisturbed, tmp_path):
+  for name, data in undisturbed.items():
+    (tmp_path / name).write_bytes(data)
+  kept = {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
+  render(tmp_path, count=COUNT + 20)
+  assert all((tmp_path / name).stat().st_mtime_ns == when for name, when in kept.items())
+  assert len(contents(tmp_path)) > len(undisturbed)
+
+
+def test_two_builds_in_one_folder_get_a_sentence(tmp_path):
+  with FileLock(tmp_path / ".lock"), pytest.raises(UserError, match="another build"):
+    render(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_gets_a_sentence(tmp_path):
+  (tmp_path / "file").touch()
+  with pytest.raises(UserError, match="cannot write shards to"):
+    render(tmp_path / "file" / "cache")
+
+
+def test_anything_that_shapes_a_record_has_a_cache_of_its_own(tmp_path):
+  def folder(**changes):
+    return shards.cache_folder(tmp_path, "massive16", small_recipe(**changes))
+
+  uniform = prior.load("uniform", Vital.space)
+  changed = [{"seed": 1}, {"seconds": 0.6}, {"prior": uniform}, {"fingerprint": "vital/9"}]
+  changed += [{"threshold_db": -50.0}, {"shard_size": 5}]
+  assert len({folder(), *(folder(**c) for c in changed)}) == len(changed) + 1
+  assert folder() == folder()
+
+
+def test_a_record_can_be_made_again_alone():
+  recipe, synth = small_recipe(), Vital()
+  one = record.make_record(recipe, 7, synth)
+  two = record.make_record(recipe, 7, synth)
+  np.testing.assert_array_equal(one["controls"], two["controls"])
+  np.testing.assert_array_equal(one["controls"], record.draw(recipe, 7, one["attempts"]))
+  np.testing.assert_array_equal(
+    one["mel"], log_mel(play(Vital(), recipe, one["controls"]), recipe.mel)
+  )
+  assert one["level_db"] >= recipe.threshold_db
+  assert one["readback_deviation"] < 1e-6
+
+
+def test_quiet_sounds_are_drawn_again():
+  recipe = small_recipe(threshold_db=-30.0)
+  synth = Vital()
+  records = [record.make_record(recipe, i, synth) for i in range(8)]
+  assert all(r["level_db"] >= -30 for r in records)
+  again = next(r for r in records if r["attempts"] > 1)
+  first = record.draw(recipe, again["index"], 1)
+  assert not np.array_equal(first, again["controls"])
+
+
+def test_a_prior_of_silence_is_an_error_not_a_hang():
+  with pytest.raises(UserError, match="100 patches in a row"):
+    record.make_record(small_recipe(threshold_db=20.0, seconds=0.05), 0, Vital())

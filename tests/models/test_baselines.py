@@ -1,0 +1,81 @@
+"""The MLP and CNN baselines against a second forward pass in NumPy (float64)."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from synthmatch_jax.models.cnn import CNN
+from synthmatch_jax.models.mlp import MLP
+
+FRAMES, BINS = 13, 10
+SIZE = {"num_frames": FRAMES, "num_bins": BINS, "num_controls": 3, "width": 6, "depth": 2}
+
+
+def randomise(model):
+  """Random weights and running statistics; variances positive."""
+  rng = np.random.default_rng(0)
+  state = nnx.state(model, (nnx.Param, nnx.BatchStat))
+  noisy = jax.tree.map(lambda p: p + rng.uniform(-0.5, 0.5, p.shape).astype(np.float32), state)
+  nnx.update(model, noisy)
+  model.eval()
+
+
+def weights(variable):
+  return np.asarray(variable[...], np.float64)
+
+
+def batch_norm(x, layer):
+  scaled = (x - weights(layer.mean)) / np.sqrt(weights(layer.var) + 1e-5)
+  return scaled * weights(layer.scale) + weights(layer.bias)
+
+
+def mlp(x, model):
+  for layer, norm in zip(model.layers, model.norms, strict=True):
+    x = np.maximum(batch_norm(x @ weights(layer.kernel) + weights(layer.bias), norm), 0)
+  return x @ weights(model.output.kernel) + weights(model.output.bias)
+
+
+def convolve(x, layer, *, kernel=7, stride=2):
+  """Strided "SAME" correlation: as many outputs as ceil(size / stride), the rest padded."""
+  out_shape = [-(-size // stride) for size in x.shape[:2]]
+  missing = [
+    max((n - 1) * stride + kernel - m, 0) for n, m in zip(out_shape, x.shape[:2], strict=True)
+  ]
+  x = np.pad(x, [(m // 2, m - m // 2) for m in missing] + [(0, 0)])
+  out = np.empty((*out_shape, layer.kernel.shape[-1]))
+  for i, j in np.ndindex(*out_shape):
+    window = x[i * stride : i * stride + kernel, j * stride : j * stride + kernel]
+    out[i, j] = np.tensordot(window, weights(layer.kernel), 3) + weights(layer.bias)
+  return out
+
+
+def mels():
+  rng = np.random.default_rng(1)
+  return jnp.asarray(rng.standard_normal((2, FRAMES, BINS), np.float32))
+
+
+def test_mlp_agrees_with_numpy():
+  model = MLP(**SIZE, rngs=nnx.Rngs(0))
+  randomise(model)
+  expected = [mlp(np.float64(mel).reshape(-1), model.mlp) for mel in mels()]
+  np.testing.assert_allclose(model(mels()), expected, atol=1e-4)
+
+
+def test_cnn_agrees_with_numpy():
+  model = CNN(**SIZE, channels=4, conv_depth=2, rngs=nnx.Rngs(0))
+  randomise(model)
+  expected = []
+  for mel in mels():
+    x = np.float64(mel)[..., None]
+    for conv, norm in zip(model.convs, model.norms, strict=True):
+      x = np.maximum(batch_norm(convolve(x, conv), norm), 0)
+    expected.append(mlp(x.reshape(-1), model.mlp))
+  np.testing.assert_allclose(model(mels()), expected, atol=1e-4)
+
+
+def test_cnn_drops_whole_channels():
+  model = CNN(**SIZE, channels=64, conv_depth=1, dropout=0.3, rngs=nnx.Rngs(0))
+  dropped = np.asarray(model.dropout(jnp.ones((8, 5, 5, 64))) == 0)
+  assert (dropped.all(axis=(1, 2)) == dropped.any(axis=(1, 2))).all()
+  assert 0.2 < dropped.mean() < 0.4

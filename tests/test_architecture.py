@@ -1,0 +1,92 @@
+"""Imports point down (see WORKSPACE.md)."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "synthmatch_jax"
+
+FLOORS = {
+  1: {"errors", "cli", "config", "audio", "spaces"},
+  2: {"data", "models", "metrics", "synths", "reports"},
+  3: {"training", "generation", "inference", "evaluation", "matching"},
+  4: {"train", "eval", "match"},
+}
+# Within a floor; nobody imports a binary, and training never reaches a synth.
+SIDEWAYS = {
+  ("spaces", "errors"),
+  ("audio", "errors"),
+  ("cli", "errors"),
+  ("config", "errors"),
+  ("synths", "data"),  # An engine plays what a data set's recipe says.
+  ("inference", "training"),
+  ("evaluation", "inference"),
+  ("matching", "inference"),
+}
+ENGINES = {"vita", "pedalboard"}
+
+
+def sources():
+  return sorted(p for p in PACKAGE.rglob("*.py") if p.name != "__init__.py" or p.parent != PACKAGE)
+
+
+def unit(parts):
+  return parts[1] if len(parts) > 1 else ""
+
+
+def imports(path):
+  """Modules that a file imports, with whether at its top level."""
+  for node in ast.walk(tree := ast.parse(path.read_text())):
+    if isinstance(node, ast.Import):
+      names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+      assert node.level == 0, f"{path}: relative import"
+      names = [f"{node.module}.{a.name}" for a in node.names]
+    else:
+      continue
+    for name in names:
+      yield name, node in tree.body
+
+
+def floor(name):
+  (found,) = [f for f, units in FLOORS.items() if name in units]
+  return found
+
+
+def test_every_module_has_a_floor():
+  units = {p.relative_to(PACKAGE).parts[0].removesuffix(".py") for p in sources()}
+  assert units == set.union(*FLOORS.values())
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_down(path):
+  here = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+  for name, _ in imports(path):
+    if not name.startswith("synthmatch_jax."):
+      continue
+    there = unit(name.split("."))
+    allowed = there == here or floor(there) < floor(here) or (here, there) in SIDEWAYS
+    assert allowed, f"{path.name} on floor {floor(here)} imports {name} on floor {floor(there)}"
+    assert floor(there) < 4, f"{path.name} imports the binary {name}"
+
+
+@pytest.mark.parametrize("part", ["data", "models", "training", "inference.py"])
+def test_training_never_imports_a_synth(part):
+  root = PACKAGE / part
+  for path in root.rglob("*.py") if root.is_dir() else [root]:
+    for name, _ in imports(path):
+      assert unit(name.split(".")) not in {"synths", "generation"} or not name.startswith("synthm")
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_engine_libraries_are_imported_lazily_and_by_their_engine_alone(path):
+  for name, top in imports(path):
+    if name.split(".")[0] in ENGINES:
+      assert path.parent.name == "synths", f"{path.name} imports {name}"
+      assert not top, f"{path.name} imports {name} at its top"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_files_stay_short(path):
+  assert len(path.read_text().splitlines()) <= 300
