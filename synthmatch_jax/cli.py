@@ -1,12 +1,16 @@
 """How every binary starts: absl flags in, one clear sentence out when something is wrong."""
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from synthmatch_jax.errors import UserError
+
+# "'lerning_rate'\\nDid you mean "learning_rate" instead of "lerning_rate"?", in any quotes.
+_UNKNOWN_FIELD = re.compile(r"""['"\\]*(\w+?)(?:\\n|\W)*(?:Did you mean "(\w+)" instead of .*)?""")
 
 
 def run(main: Callable[[Sequence[str]], int | None]) -> None:
@@ -25,12 +29,14 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
 
 def _guard(main, name):
   def guarded(argv):
+    if not flags.FLAGS["verbosity"].present:
+      logging.set_verbosity(logging.ERROR)  # Orbax alone says a dozen lines a checkpoint.
     try:
       return main(argv)
     except UserError as error:
       return _say(name, error, 1)
     except KeyboardInterrupt:
-      return _say(name, "interrupted; the same command goes on from here", 130)
+      return _say(name, "interrupted; the same command goes on from what is saved", 130)
 
   return guarded
 
@@ -40,13 +46,33 @@ def _parser(name):
     try:
       return flags.FLAGS(argv)
     except flags.Error as error:
-      sys.exit(_say(name, f"{error} (--help lists the flags)", 2))
-    except (UserError, KeyError, AttributeError, ValueError, TypeError, OSError) as error:
-      # ml_collections' config flags raise plain exceptions for a field that does not exist.
-      text = error.args[0] if error.args else error
-      sys.exit(_say(name, text, 2))
+      sys.exit(_say(name, f"{_last_cause(str(error))} (--help lists the flags)", 2))
+    except (KeyError, AttributeError, ValueError, TypeError, OSError, SyntaxError) as error:
+      sys.exit(_say(name, explain(error, argv), 2))
+    except UserError as error:
+      sys.exit(_say(name, error, 2))
 
   return parse
+
+
+def explain(error: Exception, argv: Sequence[str] = ()) -> str:
+  """One sentence for what ml_collections' config flags raise: plain exceptions of many kinds."""
+  text = str(error.args[0]) if error.args else str(error)
+  if unknown := _UNKNOWN_FIELD.fullmatch(text):
+    field, hint = unknown.groups()
+    names = [argument.split("=")[0] for argument in argv]
+    where = next((n for n in names if field in n.split(".")), "--config")
+    advice = f"; did you mean {hint!r}?" if hint else ""
+    return f"{where}: the config has no field {field!r}{advice}"
+  if isinstance(error, OSError):
+    return f"cannot read the config: {re.sub(r'.*Errno [0-9]+. ', '', str(error), flags=re.S)}"
+  return _last_cause(str(error) if isinstance(error, SyntaxError) else text)
+
+
+def _last_cause(text: str) -> str:
+  """The text without the traceback that ml_collections puts into it."""
+  head, found, trace = text.partition("Error whilst parsing config file:")
+  return f"{head}{trace.strip().splitlines()[-1]}" if found else text
 
 
 def _say(name: str, text: object, status: int) -> int:

@@ -12,7 +12,6 @@ from absl import flags
 
 from synthmatch_jax import cli
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.evaluation import evaluate, table
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a trained model.", required=True)
 _NUM_EXAMPLES = flags.DEFINE_integer(
@@ -26,12 +25,17 @@ def main(arguments: Sequence[str]) -> None:
   """Prints the table and names the folder of the results."""
   if arguments:
     raise UserError(f"unexpected {arguments[0]!r}; eval takes flags only, as --workdir=W")
+  # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
+  from synthmatch_jax.evaluation import evaluate, table
+
   workdir = Path(_WORKDIR.value)
   results = evaluate.evaluate(
     workdir, num_examples=_NUM_EXAMPLES.value, split=_SPLIT.value, workers=_WORKERS.value
   )
   print(table.markdown(results))
-  print(f"{results['num_examples']} sounds; all results are in {workdir / 'eval' / _SPLIT.value}")
+  print(
+    f"{results['num_examples']} sounds; all results are in {workdir / 'eval' / _SPLIT.value}"
+  )
 
 
 if __name__ == "__main__":

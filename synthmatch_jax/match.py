@@ -10,7 +10,7 @@ from pathlib import Path
 
 from absl import flags
 
-from synthmatch_jax import cli, matching
+from synthmatch_jax import cli
 from synthmatch_jax.errors import UserError
 
 _WORKDIR = flags.DEFINE_string(
@@ -23,6 +23,9 @@ def main(sounds: Sequence[str]) -> int:
   """Matches the sounds named on the command line."""
   if not sounds:
     raise UserError("name at least one sound: match SOUND... [--workdir=W] [--out=O]")
+  # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
+  from synthmatch_jax import matching
+
   failures = matching.match_files(
     [Path(s) for s in sounds], workdir=Path(_WORKDIR.value), out=Path(_OUT.value)
   )

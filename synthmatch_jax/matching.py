@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax import files
 from synthmatch_jax.audio import io
 from synthmatch_jax.audio.loudness import loudness_db, match_loudness
 from synthmatch_jax.audio.mel import log_mel
@@ -78,7 +79,7 @@ def match(path: Path, predictor: Predictor, synth: Synth) -> Match:
 
 def write(found: Match, folder: Path, *, recipe: Recipe, synth: Synth) -> Path:
   """Writes patch.json, the preset, both sounds, their spectrograms and the page; returns it."""
-  folder.mkdir(parents=True, exist_ok=True)
+  files.write_text(folder / "patch.json", json.dumps(describe(found, recipe), indent=2) + "\n")
   rate = recipe.mel.sample_rate
   io.save(folder / "target.wav", found.target, rate)
   io.save(folder / "match.wav", found.estimate, rate)
@@ -89,7 +90,6 @@ def write(found: Match, folder: Path, *, recipe: Recipe, synth: Synth) -> Path:
     recipe.mel,
     folder / "spectrograms.png",
   )
-  (folder / "patch.json").write_text(json.dumps(describe(found, recipe), indent=2) + "\n")
   page = folder / "index.html"
   pages.write("match.html", page, match=found, recipe=recipe, preset=preset.name)
   return page
@@ -122,10 +122,11 @@ def match_files(paths: Sequence[Path], *, workdir: Path, out: Path) -> int:
   """
   predictor = Predictor.load(workdir)
   recipe = predictor.recipe
-  synth = engine(recipe)()
+  make = engine(recipe)
   entries, failures = [], 0
   folders = _folders(paths, out)
   for path, folder in zip(paths, folders, strict=True):
+    synth = make()  # A new one, so that an answer does not depend on the sounds before it.
     try:
       found = match(path, predictor, synth)
     except UserError as error:
@@ -134,7 +135,9 @@ def match_files(paths: Sequence[Path], *, workdir: Path, out: Path) -> int:
       continue
     page = write(found, folder, recipe=recipe, synth=synth)
     entries.append((folder.name, found))
-    print(f"{path.name}: spectral convergence {found.distances['spectral_convergence']:.2f}, {page}")
+    print(
+      f"{path.name}: spectral convergence {found.distances['spectral_convergence']:.2f}, {page}"
+    )
   if entries:
     pages.write("matches.html", out / "index.html", entries=entries, recipe=recipe)
     print(f"open {out / 'index.html'}")

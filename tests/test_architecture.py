@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "synthmatch_jax"
 
 FLOORS = {
-  1: {"errors", "cli", "config", "audio", "spaces"},
+  1: {"errors", "files", "cli", "config", "audio", "spaces"},
   2: {"data", "models", "metrics", "synths", "reports"},
   3: {"training", "generation", "inference", "evaluation", "matching"},
   4: {"train", "eval", "match"},
@@ -18,6 +18,7 @@ SIDEWAYS = {
   ("spaces", "errors"),
   ("audio", "errors"),
   ("cli", "errors"),
+  ("files", "errors"),
   ("config", "errors"),
   ("synths", "data"),  # An engine plays what a data set's recipe says.
   ("inference", "training"),
@@ -28,7 +29,9 @@ ENGINES = {"vita", "pedalboard"}
 
 
 def sources():
-  return sorted(p for p in PACKAGE.rglob("*.py") if p.name != "__init__.py" or p.parent != PACKAGE)
+  return sorted(
+    p for p in PACKAGE.rglob("*.py") if p.name != "__init__.py" or p.parent != PACKAGE
+  )
 
 
 def unit(parts):
@@ -76,7 +79,9 @@ def test_training_never_imports_a_synth(part):
   root = PACKAGE / part
   for path in root.rglob("*.py") if root.is_dir() else [root]:
     for name, _ in imports(path):
-      assert unit(name.split(".")) not in {"synths", "generation"} or not name.startswith("synthm")
+      assert unit(name.split(".")) not in {"synths", "generation"} or not name.startswith(
+        "synthm"
+      )
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(PACKAGE)))

@@ -17,8 +17,8 @@ from tensorflow_datasets.core import writer as writer_lib
 
 from synthmatch_jax import cli
 from synthmatch_jax.audio.note import Note
-from synthmatch_jax.data.records import features
 from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.data.records import features
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation import plan, shards
 from synthmatch_jax.spaces import prior
@@ -61,7 +61,9 @@ class Massive16Config(tfds.core.BuilderConfig):
     """Names a mistyped option; the dataclass alone would answer with a traceback."""
     known = [field.name for field in dataclasses.fields(cls)]
     if unknown := sorted(set(options) - set(known)):
-      raise UserError(f"unknown option {', '.join(unknown)} in --config; known: {', '.join(known)}")
+      raise UserError(
+        f"unknown option {', '.join(unknown)} in --config; known: {', '.join(known)}"
+      )
     return super().__new__(cls)
 
   def recipe(self) -> Recipe:
@@ -95,7 +97,7 @@ class Builder(tfds.core.ShardBasedBuilder):
   VERSION = tfds.core.Version("1.0.0")
   RELEASE_NOTES = {"1.0.0": "First release: 16 controls, one note, 64-bin log-mel."}
   builder_config_cls = Massive16Config
-  BUILDER_CONFIGS = [  # noqa: RUF012 - TFDS reads it from the class.
+  BUILDER_CONFIGS = [
     Massive16Config(name="vital", description="Vital through vita, one million sounds of C4.")
   ]
 
@@ -104,20 +106,20 @@ class Builder(tfds.core.ShardBasedBuilder):
     super().__init__(file_format=file_format or "array_record", **kwargs)
 
   def _info(self) -> tfds.core.DatasetInfo:
-    recipe = self.builder_config.recipe()
+    recipe = self._config.recipe()
     return self.dataset_info_from_configs(
       features=features(recipe),
       supervised_keys=("mel", "controls"),
       disable_shuffling=True,  # Records are random already; reading shuffles.
       metadata=tfds.core.MetadataDict(
-        recipe=recipe.to_dict(), num_examples=self.builder_config.num_examples
+        recipe=recipe.to_dict(), num_examples=self._config.num_examples
       ),
     )
 
   def _shard_iterators_per_split(self, dl_manager):
     """Renders what is missing; TFDS gets iterators of keys, from which it counts."""
     del dl_manager
-    config = self.builder_config
+    config = self._config
     planned = list(self._plan())
     shards.render(
       planned,
@@ -137,15 +139,22 @@ class Builder(tfds.core.ShardBasedBuilder):
     count = {split: sum(s.split == split for s in planned) for split in plan.SPLITS}
     for shard in planned:
       template = self._get_filename_template(split_name=shard.split)
-      target = template.sharded_filepath(shard_index=shard.number, num_shards=count[shard.split])
+      target = template.sharded_filepath(
+        shard_index=shard.number, num_shards=count[shard.split]
+      )
       files[target.name] = shards.shard_path(self._cache, shard, self._format)
     return _LinkWriter(self._format, files)
 
   def _plan(self) -> Iterator[plan.Shard]:
-    config = self.builder_config
+    config = self._config
     return plan.shards(
       seed=config.seed, num_examples=config.num_examples, shard_size=config.shard_size
     )
+
+  @property
+  def _config(self) -> Massive16Config:
+    assert isinstance(self.builder_config, Massive16Config)
+    return self.builder_config
 
   @property
   def _format(self) -> file_adapters.FileFormat:
@@ -156,7 +165,7 @@ class Builder(tfds.core.ShardBasedBuilder):
   @property
   def _cache(self) -> Path:
     root = Path(os.fspath(self._data_dir_root))
-    return shards.cache_folder(root, self.name, self.builder_config.recipe())
+    return shards.cache_folder(root, self.name, self._config.recipe())
 
 
 class _Keys:

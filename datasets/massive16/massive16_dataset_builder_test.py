@@ -9,10 +9,10 @@ class Massive16Test(tfds.testing.DatasetBuilderTestCase):
   """Builds it twice, checks registration, tags, features, splits, checksums and reading."""
 
   DATASET_CLASS = massive16_dataset_builder.Builder
-  SPLITS = {"train": 16, "validation": 2, "test": 2}  # noqa: RUF012 - TFDS's own form.
+  SPLITS = {"train": 16, "validation": 2, "test": 2}
 
-  def _make_builder(self, config=None):
-    del config  # The full one has a million sounds.
+  def _make_builder(self, config=None, *, data_dir=None):
+    del config, data_dir  # The full one has a million sounds.
     return massive16_dataset_builder.Builder(
       data_dir=self.tmp_dir,
       file_format="tfrecord",  # The test case reads by tf.data, which knows no array_record.
@@ -23,7 +23,9 @@ class Massive16Test(tfds.testing.DatasetBuilderTestCase):
 
   def test_metadata_tells_how_the_sounds_were_made(self):
     builder = self._make_builder()
-    recipe = builder.info.metadata["recipe"]
+    metadata = builder.info.metadata
+    assert metadata is not None
+    recipe = metadata["recipe"]
     assert recipe["engine"] == "vital"
     assert recipe["fingerprint"].startswith("vital/")
     assert recipe["prior"]["name"] == "presets"

@@ -52,7 +52,7 @@ def log_mel(audio: Float[np.ndarray, " n"], settings: MelSettings) -> Float[np.n
   frames = np.lib.stride_tricks.sliding_window_view(padded, settings.n_fft)
   window, filters = _constants(settings)
   spectrum = np.asarray(scipy.fft.rfft(frames[:: settings.hop_length] * window))
-  power = (spectrum.real**2 + spectrum.imag**2) @ filters.T
+  power = (np.real(spectrum) ** 2 + np.imag(spectrum) ** 2) @ filters.T
   return (10 * np.log10(np.maximum(power, 10 ** (settings.floor_db / 10)))).astype(np.float32)
 
 

@@ -4,20 +4,22 @@ Neither TensorFlow nor the builder's code is needed: TFDS reads its own descript
 set, array_record gives random access to the records, grain shuffles and batches them.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grain
 import numpy as np
 import tensorflow_datasets as tfds
-from jaxtyping import Shaped
+from jaxtyping import Bool, Float, Shaped
 from tensorflow_datasets.proto import tf_example_pb2
 
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 
-Batch = dict[str, Shaped[np.ndarray, "b ..."]]
+Batch = dict[str, Shaped[np.ndarray, "_ ..."]]
 """Feature name -> its values over the records of a batch."""
 
 # What training reads; decoding only these reads twice as fast as decoding whole records.
@@ -25,6 +27,10 @@ EXAMPLE = ("mel", "controls")
 
 # One thread: more are slower, since decoding holds Python's lock (measured with grain 0.2.18).
 _READING = grain.ReadOptions(num_threads=1, prefetch_buffer_size=8)
+
+
+# Made when its module is imported: type checkers do not see it.
+_Example = tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +43,7 @@ class Dataset:
     path: its folder.
     recipe: everything that shaped its records.
     sources: split -> its records, serialised, in the order of their indices.
-    features: of a record (see records.py).
+    features: of a record, a tfds.features.FeaturesDict (see records.py).
   """
 
   name: str
@@ -45,7 +51,7 @@ class Dataset:
   path: Path
   recipe: Recipe
   sources: Mapping[str, Sequence[bytes]]
-  features: tfds.features.FeaturesDict
+  features: Any
 
   def num_examples(self, split: str) -> int:
     """Records in a split."""
@@ -53,8 +59,23 @@ class Dataset:
 
   def decode(self, record: bytes, keys: Sequence[str]) -> dict[str, np.ndarray]:
     """The named features of a serialised record; names are those of `records.features`."""
-    stored = tf_example_pb2.Example.FromString(record).features.feature
+    stored = _Example.FromString(record).features.feature
     return {key: _decode(stored[key], self.features[key]) for key in keys}
+
+  def read(
+    self, split: str, *, limit: int | None = None
+  ) -> tuple[Float[np.ndarray, "i t f"], Float[np.ndarray, "i d"]]:
+    """Mels and controls of a split in its order, or of its first `limit` records."""
+    size = min(len(self.sources[split]), limit or sys.maxsize)
+    (batch,) = ordered_batches(self, split, batch_size=size, indices=range(size))
+    return batch["mel"], batch["controls"]
+
+  def scan(
+    self, split: str, *, batch_size: int = 256
+  ) -> Iterator[tuple[Float[np.ndarray, "b t f"], Float[np.ndarray, "b d"]]]:
+    """Mels and controls of a split in its order, batch by batch; the last may be smaller."""
+    for batch in ordered_batches(self, split, batch_size=batch_size):
+      yield batch["mel"], batch["controls"]
 
 
 def open_dataset(name: str, *, dir: str | Path) -> Dataset:
@@ -69,16 +90,17 @@ def open_dataset(name: str, *, dir: str | Path) -> Dataset:
   """
   root = Path(dir).expanduser()
   path = _find(name, root)
-  builder = tfds.builder_from_directory(path)
+  builder: Any = tfds.builder_from_directory(path)  # Its decorators hide its arguments.
   info = builder.info
-  if "recipe" not in (info.metadata or {}):
+  metadata = info.metadata or {}
+  if "recipe" not in metadata:
     raise UserError(f"the data set in {path} has no recipe; it was not built by synthmatch_jax")
   raw = tfds.decode.DeserializeMethod.RAW_BYTES
   return Dataset(
     name=path.parent.relative_to(root).as_posix(),
     version=path.name,
     path=path,
-    recipe=Recipe.from_dict(info.metadata["recipe"]),
+    recipe=Recipe.from_dict(metadata["recipe"]),
     sources={
       split: builder.as_data_source(split, deserialize_method=raw) for split in info.splits
     },
@@ -131,7 +153,7 @@ def ordered_batches(
   )
 
 
-def pad(batch: Batch, batch_size: int) -> tuple[Batch, Shaped[np.ndarray, " b"]]:
+def pad(batch: Batch, batch_size: int) -> tuple[Batch, Bool[np.ndarray, " b"]]:
   """Fills a batch up with zeros, so that a compiled function sees one shape only.
 
   Returns:
@@ -145,7 +167,8 @@ def pad(batch: Batch, batch_size: int) -> tuple[Batch, Shaped[np.ndarray, " b"]]
   return padded, np.arange(batch_size) < size
 
 
-def _decode(stored: tf_example_pb2.Feature, feature: tfds.features.FeatureConnector) -> np.ndarray:
+def _decode(stored: Any, feature: Any) -> np.ndarray:
+  """Value of a protocol buffer `Feature` that holds a TFDS feature."""
   kind = stored.WhichOneof("kind")
   (value,) = getattr(stored, kind).value
   if kind == "bytes_list":  # A tensor; see records.py.
@@ -164,7 +187,9 @@ def _find(name: str, root: Path) -> Path:
   found = [v for v in versions if parts[2:] in ([], [v.name])]
   if found:
     return max(found, key=lambda path: tfds.core.Version(path.name))
-  there = [p.relative_to(root).as_posix() for p in sorted(root.glob(f"{parts[0]}/*/*")) if _whole(p)]
+  there = [
+    p.relative_to(root).as_posix() for p in sorted(root.glob(f"{parts[0]}/*/*")) if _whole(p)
+  ]
   raise UserError(
     f"there is no data set {name} in {root}"
     f" ({'there are ' + ', '.join(there) if there else 'there is none at all'}); build it with"

@@ -12,6 +12,9 @@ from synthmatch_jax.audio.note import Note
 from synthmatch_jax.spaces.prior import Prior
 from synthmatch_jax.spaces.space import ParameterSpace
 
+# Keys of text for people, in spaces and priors.
+_WORDS = {"meaning", "unit", "source", "why"}
+
 # Raised when records come out differently from the same settings.
 REVISION = 1
 
@@ -88,6 +91,15 @@ class Recipe:
     )
 
   def digest(self) -> str:
-    """16 hexadecimal digits that change with anything in the recipe."""
-    text = json.dumps(self.to_dict(), sort_keys=True)
+    """16 hexadecimal digits that change with anything that shapes a record.
+
+    What is written for people only does not count: a better wording renders nothing anew.
+    """
+    text = json.dumps(_without_words(self.to_dict()), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _without_words(tree: Any) -> Any:
+  if isinstance(tree, Mapping):
+    return {key: _without_words(value) for key, value in tree.items() if key not in _WORDS}
+  return [_without_words(value) for value in tree] if isinstance(tree, list | tuple) else tree

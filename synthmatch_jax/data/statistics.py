@@ -15,21 +15,21 @@ from synthmatch_jax.data.pipeline import Dataset
 MAX_EXAMPLES = 20_000
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Statistics:
   """Statistics of a training split.
 
   Attributes:
     mel_mean: over all records, frames and bins, in dB.
     mel_std: the same for the standard deviation.
-    controls_mean: of each control.
+    controls_mean: of each control, float32.
     level_db: median loudness of the sounds, in LUFS.
     num_examples: records that were counted.
   """
 
   mel_mean: float
   mel_std: float
-  controls_mean: tuple[float, ...]
+  controls_mean: Float[np.ndarray, " d"]
   level_db: float
   num_examples: int
 
@@ -43,17 +43,16 @@ class Statistics:
 
   def to_dict(self) -> dict[str, Any]:
     """The statistics as JSON-ready data."""
-    return dataclasses.asdict(self) | {"controls_mean": list(self.controls_mean)}
+    return dataclasses.asdict(self) | {"controls_mean": self.controls_mean.tolist()}
 
   @classmethod
   def from_dict(cls, data: Mapping[str, Any]) -> "Statistics":
     """Inverse of `to_dict`."""
-    return cls(**{**data, "controls_mean": tuple(data["controls_mean"])})
+    mean = np.asarray(data["controls_mean"], np.float32)
+    return cls(**{**data, "controls_mean": mean})
 
 
-def compute(
-  dataset: Dataset, *, max_examples: int = MAX_EXAMPLES, seed: int = 0
-) -> Statistics:
+def compute(dataset: Dataset, *, max_examples: int = MAX_EXAMPLES, seed: int = 0) -> Statistics:
   """Statistics of the training split, in float64.
 
   Args:
@@ -68,7 +67,11 @@ def compute(
     indices = np.sort(chosen)  # Neighbours on disk are read together.
   sums, squares, controls, levels = [], [], [], []
   for batch in pipeline.ordered_batches(
-    dataset, "train", batch_size=256, keys=("mel", "controls", "level_db"), indices=indices.tolist()
+    dataset,
+    "train",
+    batch_size=256,
+    keys=("mel", "controls", "level_db"),
+    indices=indices.tolist(),
   ):
     mel = batch["mel"].astype(np.float64)
     sums.append(mel.sum())
@@ -80,7 +83,7 @@ def compute(
   return Statistics(
     mel_mean=float(mean),
     mel_std=float(np.sqrt(np.sum(squares) / count - mean**2)),
-    controls_mean=tuple((np.sum(controls, axis=0) / len(indices)).tolist()),
+    controls_mean=(np.sum(controls, axis=0) / len(indices)).astype(np.float32),
     level_db=float(np.median(np.concatenate(levels))),
     num_examples=len(indices),
   )

@@ -5,24 +5,26 @@ from collections.abc import Iterable
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax.data.pipeline import Batch
+
 
 def nearest(
   queries: Float[np.ndarray, "i t f"],
-  batches: Iterable[tuple[Float[np.ndarray, "b t f"], Float[np.ndarray, "b d"]]],
+  batches: Iterable[Batch],
 ) -> Float[np.ndarray, "i d"]:
   """Controls of the nearest neighbour: the least Euclidean distance of log-mel spectrograms.
 
   Args:
     queries: spectrograms to find a neighbour for.
-    batches: spectrograms and controls of the sounds to search, e.g. the training split.
+    batches: `mel` and `controls` of the sounds to search, e.g. the training split.
 
   Memory holds the queries and one batch.
   """
   flat = queries.reshape(len(queries), -1).astype(np.float32)
   best = np.full(len(queries), np.inf, np.float32)
   found: np.ndarray | None = None
-  for mel, controls in batches:
-    candidates = mel.reshape(len(mel), -1)
+  for batch in batches:
+    candidates, controls = batch["mel"].reshape(len(batch["mel"]), -1), batch["controls"]
     # |q - c|^2 without the term that is the same for all candidates.
     distance = (candidates**2).sum(1) - 2 * flat @ candidates.T
     choice = distance.argmin(1)

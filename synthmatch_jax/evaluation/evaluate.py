@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax import files
 from synthmatch_jax.audio.spectral import DEFAULT_STFT
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.evaluation import baselines, rerender, table
@@ -51,14 +52,18 @@ def evaluate(
   started = time.monotonic()
   predictor = Predictor.load(workdir)
   dataset = predictor.dataset()
-  mel, targets = dataset.read(split, limit=num_examples)
+  mel, targets = _read(dataset, split, num_examples)
   rows = {
     "model": predictor.predict(mel),
-    "nearest": baselines.nearest(mel, dataset.scan("train")),
-    "mean": predictor.statistics.controls_mean[None],
+    "nearest": baselines.nearest(
+      mel, pipeline.ordered_batches(dataset, "train", batch_size=512)
+    ),
+    "mean": np.array([predictor.statistics.controls_mean], np.float32),
     "oracle": _through_the_patch(predictor, targets),
   }
-  scores = rerender.score(targets, rows, predictor.recipe, workers=workers or os.cpu_count() or 1)
+  scores = rerender.score(
+    targets, rows, predictor.recipe, workers=workers or os.cpu_count() or 1
+  )
   for row, estimates in rows.items():
     scores[row] |= _parameter_scores(targets, estimates, predictor.recipe.space.names)
   summaries = {
@@ -81,6 +86,16 @@ def evaluate(
   return results
 
 
+def _read(
+  dataset: pipeline.Dataset, split: str, limit: int
+) -> tuple[Float[np.ndarray, "i t f"], Float[np.ndarray, "i d"]]:
+  """Spectrograms and controls of the first records of a split."""
+  indices = range(min(limit, dataset.num_examples(split)))
+  batches = list(pipeline.ordered_batches(dataset, split, batch_size=512, indices=indices))
+  mel, controls = (np.concatenate([b[key] for b in batches]) for key in pipeline.EXAMPLE)
+  return mel, controls
+
+
 def _through_the_patch(
   predictor: Predictor, targets: Float[np.ndarray, "i d"]
 ) -> Float[np.ndarray, "i d"]:
@@ -101,15 +116,16 @@ def _parameter_scores(
 
 
 def _write(results: dict[str, Any], scores: rerender.Scores, folder: Path) -> None:
-  folder.mkdir(parents=True, exist_ok=True)
-  arrays = {f"{row}/{m}": values for row, metrics in scores.items() for m, values in metrics.items()}
+  files.write_text(folder / "table.md", table.markdown(results) + "\n")
+  arrays = {
+    f"{row}/{m}": values for row, metrics in scores.items() for m, values in metrics.items()
+  }
   with (folder / "per_sound.npz").open("wb") as file:
     np.savez_compressed(file, allow_pickle=False, **arrays)
-  (folder / "table.md").write_text(table.markdown(results) + "\n")
   errors = {
     row: {m.removeprefix("mse/"): s["mean"] for m, s in metrics.items() if m.startswith("mse/")}
     for row, metrics in results["rows"].items()
     if row != "oracle"  # Zero by construction.
   }
   figures.error_per_control(errors, folder / "error_per_control.png")
-  (folder / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+  files.write_text(folder / "results.json", json.dumps(results, indent=2) + "\n")

@@ -9,8 +9,8 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-import tensorflow_datasets as tfds
 from filelock import FileLock, Timeout
 from tensorflow_datasets.core import example_serializer, file_adapters
 
@@ -86,12 +86,13 @@ def _write(
   adapter.write_examples(partial, _serialized(shard, recipe, tick))
   with partial.open("rb+") as file:
     os.fsync(file.fileno())
-  os.replace(partial, path)
+  partial.replace(path)
 
 
 def _serialized(shard: Shard, recipe: Recipe, tick: farm.Tick) -> Iterator[tuple[int, bytes]]:
-  spec: tfds.features.FeaturesDict = features(recipe)
-  serializer = example_serializer.ExampleSerializer(spec.get_serialized_info())
+  spec = features(recipe)
+  info: Any = spec.get_serialized_info()  # Of the type that TFDS asks for below, but for its name.
+  serializer = example_serializer.ExampleSerializer(info)
   synth = registry.factory(recipe.engine)()
   for index in shard.indices:
     example = spec.encode_example(make_record(recipe, index, synth))

@@ -5,12 +5,11 @@ from typing import Literal, get_args
 
 import jax.numpy as jnp
 from flax import nnx
-from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from synthmatch_jax.models.base import MelModel, require_choice, require_positive
 from synthmatch_jax.models.encoder import Encoder
-from synthmatch_jax.models.heads import Activation, MLPHead
+from synthmatch_jax.models.heads import Activation, ComputeDtype, MLPHead
 
 _TOKEN = nnx.initializers.truncated_normal(stddev=0.02)
 
@@ -66,12 +65,13 @@ class AST(MelModel):
     class_tokens: Literal[1, 2] = 1,
     dropout: float = 0.0,
     activation: Activation = "gelu_tanh",
-    dtype: DTypeLike = jnp.float32,
+    dtype: ComputeDtype = "float32",
     rngs: nnx.Rngs,
   ):
     super().__init__(num_frames=num_frames, num_bins=num_bins, num_controls=num_controls)
     require_choice((1, 2), class_tokens=class_tokens)
     require_choice(get_args(Activation), activation=activation)
+    require_choice(get_args(ComputeDtype), dtype=dtype)
     self.stride, self.patch_size = stride, patch_size
     self.class_tokens, self.dtype = class_tokens, jnp.dtype(dtype)
     self.grid = _grid(num_frames, num_bins, patch_size, stride)
@@ -88,7 +88,7 @@ class AST(MelModel):
     length = class_tokens + self.grid[0] * self.grid[1]
     self.class_embedding = nnx.Param(_TOKEN(rngs.params(), (class_tokens, width)))
     self.position_embedding = nnx.Param(_TOKEN(rngs.params(), (length, width)))
-    shared = {"activation": activation, "dtype": self.dtype, "rngs": rngs}
+    shared = {"activation": activation, "dtype": dtype, "rngs": rngs}
     self.encoder = Encoder(width=width, depth=depth, heads=heads, dropout=dropout, **shared)
     self.dropout = nnx.Dropout(dropout, rngs=rngs)
     self.head = MLPHead(

@@ -4,11 +4,10 @@ import functools
 
 import jax.numpy as jnp
 from flax import nnx
-from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from synthmatch_jax.models.base import require_positive, require_rate
-from synthmatch_jax.models.heads import Activation, gelu
+from synthmatch_jax.models.heads import Activation, ComputeDtype, gelu
 
 _XAVIER = nnx.initializers.xavier_uniform()
 _EPSILON = 1e-6  # of ViT's LayerNorm, in its JAX code and in timm's.
@@ -38,7 +37,7 @@ class Encoder(nnx.Module):
     heads: int = 12,
     dropout: float = 0.0,
     activation: Activation = "gelu_tanh",
-    dtype: DTypeLike = jnp.float32,
+    dtype: ComputeDtype = "float32",
     rngs: nnx.Rngs,
   ):
     require_positive(width=width, depth=depth, heads=heads)
@@ -74,17 +73,17 @@ class EncoderBlock(nnx.Module):
     heads: int,
     dropout: float,
     activation: Activation,
-    dtype: DTypeLike,
+    dtype: ComputeDtype,
     rngs: nnx.Rngs,
   ):
-    dtype = jnp.dtype(dtype)
-    norm = functools.partial(nnx.LayerNorm, width, epsilon=_EPSILON, dtype=dtype, rngs=rngs)
-    linear = functools.partial(nnx.Linear, kernel_init=_XAVIER, dtype=dtype, rngs=rngs)
+    compute = jnp.dtype(dtype)
+    norm = functools.partial(nnx.LayerNorm, width, epsilon=_EPSILON, dtype=compute, rngs=rngs)
+    linear = functools.partial(nnx.Linear, kernel_init=_XAVIER, dtype=compute, rngs=rngs)
     self.activation: Activation = activation
     self.attention_norm, self.mlp_norm = norm(), norm()
     # As fast on a CPU as a packed projection with any of five layouts written by hand.
     self.attention = nnx.MultiHeadAttention(
-      heads, width, kernel_init=_XAVIER, decode=False, dtype=dtype, rngs=rngs
+      heads, width, kernel_init=_XAVIER, decode=False, dtype=compute, rngs=rngs
     )
     self.expand, self.contract = linear(width, 4 * width), linear(4 * width, width)
     self.dropout = nnx.Dropout(dropout, rngs=rngs)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import librosa
 import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
@@ -12,6 +13,7 @@ from synthmatch_jax.audio.mel import MelSettings
 
 _DPI = 110
 _RANGE_DB = 80.0  # Shown below the loudest bin of the target.
+_TICKS_HZ = (100, 500, 1000, 2000, 5000, 10_000)
 
 
 def spectrogram_pair(
@@ -23,14 +25,12 @@ def spectrogram_pair(
   titles: tuple[str, str] = ("target", "match"),
 ) -> None:
   """Two log-mel spectrograms side by side on one scale, relative to the target's maximum."""
-  import librosa
-
   figure = Figure(figsize=(9, 3.2), layout="constrained")
   axes = figure.subplots(1, 2, sharey=True)
   top = float(target.max())
   seconds = len(target) * settings.hop_length / settings.sample_rate
   hz = librosa.mel_frequencies(settings.n_mels, fmin=settings.f_min, fmax=settings.f_max)
-  ticks = [np.abs(hz - f).argmin() for f in (100, 500, 1000, 2000, 5000, 10_000)]
+  lowest = max(-_RANGE_DB, settings.floor_db - top)
   image = None
   for axis, mel, title in zip(axes, (target, estimate), titles, strict=True):
     image = axis.imshow(
@@ -38,13 +38,13 @@ def spectrogram_pair(
       origin="lower",
       aspect="auto",
       cmap="magma",
-      vmin=-_RANGE_DB,
+      vmin=lowest,
       vmax=0,
       extent=(0, seconds, -0.5, settings.n_mels - 0.5),
     )
     axis.set(title=title, xlabel="time (s)")
-  axes[0].set_yticks(ticks, [f"{hz[t]:.0f}" for t in ticks])
-  axes[0].set_ylabel("mel band (Hz)")
+  axes[0].set_yticks(np.interp(_TICKS_HZ, hz, np.arange(len(hz))), [str(f) for f in _TICKS_HZ])
+  axes[0].set_ylabel("frequency (Hz), mel scale")
   assert image is not None
   figure.colorbar(image, ax=axes, label="dB below the target's maximum")
   figure.savefig(path, dpi=_DPI)

@@ -25,7 +25,7 @@ TABLE_1 = {
 }
 """Massive's parameter names as pedalboard shows them, with the paper's descriptions."""
 
-_LEVEL: dict[str, Any] = {"unit": "level (gain = level squared)"}
+_LEVEL: dict[str, Any] = {"unit": "level; gain is its square"}
 _POSITION: dict[str, Any] = {"unit": "wavetable frames", "high": 256.0}
 _CUTOFF: dict[str, Any] = {"unit": "MIDI semitones", "low": 8.0, "high": 136.0}
 _ATTACK: dict[str, Any] = {"unit": "s", "high": 2.0, "curve": "quartic"}
@@ -41,15 +41,15 @@ _VITAL: dict[str, dict[str, Any]] = {
   "osc2_amp": _LEVEL,
   "noise_amp": _LEVEL,
   "filter1_cut_prm_1": _CUTOFF,
-  "filter1_res_prm_3": {"unit": "fraction"},
+  "filter1_res_prm_3": {"unit": "of its range"},
   "filter2_cut_prm_1": _CUTOFF,
-  "filter2_res_prm_3": {"unit": "fraction"},
+  "filter2_res_prm_3": {"unit": "of its range"},
   "envelope4_att_tme": _ATTACK,
   "envelope4_dec_tme": _DECAY,
   "envelope1_att_tme": _ATTACK,
-  "envelope1_att_lev": {"unit": "fraction of the cutoff's range"},
+  "envelope1_att_lev": {"unit": "of the cutoff's range"},
   "envelope1_dec_tme": _DECAY,
-  "master_fx2_dry_wet": {"unit": "fraction wet"},
+  "master_fx2_dry_wet": {"unit": "wet"},
 }
 
 VITAL = ParameterSpace(

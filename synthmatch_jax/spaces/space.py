@@ -66,7 +66,10 @@ class ParameterSpace:
       UserError: a parameter of the space is missing in the patch, or the patch has others.
     """
     if set(patch) != set(self.names):
-      missing, unknown = sorted(set(self.names) - set(patch)), sorted(set(patch) - set(self.names))
+      missing, unknown = (
+        sorted(set(self.names) - set(patch)),
+        sorted(set(patch) - set(self.names)),
+      )
       raise UserError(
         f"the patch does not fit the space {self.name}: missing {missing}, unknown {unknown}"
       )

@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import json
-import os
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any, Literal
@@ -11,12 +10,14 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax import files
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces import massive16
 from synthmatch_jax.spaces.space import Patch
 
-# Raised when the same patch would sound different from before, other than by vita or the preset.
+# Raised when the same patch sounds different from before, for a reason other than vita's version
+# or the base preset.
 REVISION = 1
 
 # Parameter of the space -> (Vital's control, from the patch's value to Vital's).
@@ -58,7 +59,7 @@ class Vital:
   preset_suffix = ".vital"
 
   def __init__(self):
-    self._synth = _vita().Synth()
+    self._synth = load_vita().Synth()
     self._synth.set_bpm(120.0)
     if not self._synth.load_json(_base_preset()):
       raise RuntimeError("vita does not load the base preset")
@@ -71,6 +72,7 @@ class Vital:
   def render(
     self, patch: Patch, *, note: Note, seconds: float, sample_rate: int
   ) -> Float[np.ndarray, " n"]:
+    """See `Synth`."""
     self._synth.set_sample_rate(sample_rate)
     self._apply(patch)
     # The warm-up: lets every smoothed value arrive, and the last reverb die away.
@@ -79,6 +81,7 @@ class Vital:
     return np.asarray(stereo, np.float32).mean(0)
 
   def read_back(self) -> Patch:
+    """See `Synth`."""
     value = {name: control.value() for name, control in self._controls.items()}
     patch = {name: value[control] for name, control in _LINEAR.items()}
     patch |= {name: value[control] ** 4 for name, control in _TIMES.items()}
@@ -86,17 +89,17 @@ class Vital:
     return {name: patch[name] for name in self.space.names}
 
   def save_preset(self, patch: Patch, path: Path) -> Path:
+    """See `Synth`."""
     self._apply(patch)
     preset = json.loads(self._synth.to_json())
     base = json.loads(_base_preset())
     preset |= {key: base[key] for key in ("synth_version", "author")}
     preset |= {"preset_name": path.stem, "comments": "Matched by synthmatch_jax."}
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(preset))
-    os.replace(partial, path)
+    files.write_text(path, json.dumps(preset))
     return path
 
   def fingerprint(self) -> str:
+    """See `Synth`."""
     digest = hashlib.sha256(_base_preset().encode()).hexdigest()[:16]
     return f"vital/{REVISION} vita/{metadata.version('vita')} base/{digest}"
 
@@ -116,7 +119,12 @@ class Vital:
     self._controls[control].set(min(max(value, details.min), details.max))
 
 
-def _vita() -> Any:
+def load_vita() -> Any:
+  """The module vita.
+
+  Raises:
+    UserError: it is not installed.
+  """
   try:
     import vita
   except ImportError:
@@ -128,4 +136,4 @@ def _vita() -> Any:
 
 @functools.cache
 def _base_preset() -> str:
-  return (resources.files(__package__) / "presets" / "vital16.vital").read_text()
+  return (resources.files("synthmatch_jax.synths") / "presets" / "vital16.vital").read_text()

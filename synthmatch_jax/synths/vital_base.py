@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax.synths.vital import load_vita
+
 WAVE_SIZE = 2048  # Samples in a frame of Vital's wavetables.
 HARMONICS = 512  # Half of what fits, so that no frame comes near its own Nyquist.
 
@@ -30,7 +32,7 @@ _REPEATABLE = {
 
 _SIGNAL_PATH = {
   "polyphony": 1,
-  "volume": 6400,  # 0 dB, 6 dB over the init patch: one oscillator peaks near a quarter of full scale.
+  "volume": 6400,  # 0 dB, 6 over the init patch: one oscillator peaks near 1/4.
   "osc_1_on": 1,
   "osc_2_on": 1,
   "sample_on": 1,
@@ -57,9 +59,7 @@ Spectrum = Float[np.ndarray, " k"]
 
 def base_preset() -> dict[str, Any]:
   """The base preset as Vital's JSON."""
-  import vita
-
-  synth = vita.Synth()
+  synth = load_vita().Synth()
   if not synth.connect_modulation("env_2", "filter_1_cutoff"):
     raise RuntimeError("vita did not connect env_2 to filter_1_cutoff")
   preset = json.loads(synth.to_json())
@@ -107,7 +107,7 @@ def _spectral() -> list[Spectrum]:
 
 
 def _vowel(k: np.ndarray, formants: list[tuple[float, float]]) -> Spectrum:
-  """Harmonics of C4 under formants (frequency in Hz, amplitude); values of Peterson & Barney."""
+  """Harmonics of C4 under formants (Hz, amplitude); values of Peterson and Barney (1952)."""
   frequency = 261.63 * k
   width = 130.0
   return sum(a / (1 + ((frequency - f) / width) ** 2) for f, a in formants) + 0.02 / k

@@ -16,15 +16,15 @@ class TrainState:
 
   Attributes:
     step: how many steps were made, int32.
-    params: the network's weights.
+    params: the network's weights, an nnx.State.
     variables: what else the network holds: running statistics of batch normalisation, random
       state of dropout.
     optimizer: the optimizer's state.
   """
 
   step: Any
-  params: nnx.State
-  variables: nnx.State
+  params: Any
+  variables: Any
   optimizer: Any
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 import jax
+import numpy as np
 import optax
 from flax import nnx
 from jaxtyping import Array, Bool, Float
@@ -11,10 +12,11 @@ from synthmatch_jax.data.statistics import Statistics
 from synthmatch_jax.training import losses
 from synthmatch_jax.training.state import TrainState
 
-Batch = Mapping[str, Float[Array, "b ..."]]
+Batch = Mapping[str, Float[Array, "b ..."] | Float[np.ndarray, "b ..."]]
 """`mel` (b, t, f) in dB and `controls` (b, d)."""
 TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Float[Array, ""]]]
-EvalStep = Callable[[TrainState, Batch, Bool[Array, " b"]], Float[Array, " d"]]
+Mask = Bool[Array, " b"] | Bool[np.ndarray, " b"]
+EvalStep = Callable[[TrainState, Batch, Mask], Float[Array, " d"]]
 
 
 def make_train_step(
@@ -24,8 +26,8 @@ def make_train_step(
 
   def step(state, batch):
     def loss_of(params):
-      # A copy: merging must not tie the model to the arrays that jax differentiates.
-      model = nnx.merge(graphdef, params, state.variables)
+      # Copied, since a model may only change variables made at its own level of tracing.
+      model = nnx.merge(graphdef, params, state.variables, copy=True)
       model.train()
       estimate = model(statistics.normalise(batch["mel"]))
       loss = losses.mean_squared_error(estimate, batch["controls"])

@@ -21,9 +21,7 @@ def batch_norm_mlp(inputs):
 
 def count(name, **overrides):
   abstract = nnx.eval_shape(
-    lambda: models.create(
-      name, num_frames=87, num_bins=64, num_controls=16, seed=0, **overrides
-    )
+    lambda: models.create(name, num_frames=87, num_bins=64, num_controls=16, seed=0, **overrides)
   )
   return models.num_params(abstract)
 
@@ -41,15 +39,15 @@ def test_ast_base():
   total = embedding + class_token + positions + blocks + norm(768) + head
   assert total == 87_128_848
   assert count("ast_base") == total
-  # DeiT's second token: itself and its position.
-  assert count("ast_base", class_tokens=2) == total + 2 * 768
+
+
+def test_second_class_token_adds_itself_and_its_position():
+  assert count("ast_tiny", class_tokens=2) == count("ast_tiny") + 2 * 64
 
 
 def test_ast_small():
   patches = 9 * 6  # stride 10: frames to 10 * 8 + 16 = 96, bins to 10 * 5 + 16 = 66
-  blocks = 6 * (
-    2 * norm(192) + 4 * linear(192, 192) + linear(192, 4 * 192) + linear(4 * 192, 192)
-  )
+  blocks = 6 * (2 * norm(192) + 4 * linear(192, 192) + linear(192, 4 * 192) + linear(4 * 192, 192))
   tokens = linear(16 * 16, 192) + 192 + (1 + patches) * 192
   head = 3 * linear(192, 192) + linear(192, 16)
   assert count("ast_small") == tokens + blocks + norm(192) + head

@@ -92,8 +92,8 @@ import json, numpy as np
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.synths import registry
 synth = registry.factory({synth.name!r})()
-sounds = [synth.render(p, note=Note(seconds={NOTE.seconds}), seconds={SECONDS}, sample_rate={RATE})
-          for p in json.loads({json.dumps(chosen)!r})]
+patches, note = json.loads({json.dumps(chosen)!r}), Note(seconds={NOTE.seconds})
+sounds = [synth.render(p, note=note, seconds={SECONDS}, sample_rate={RATE}) for p in patches]
 np.save({str(tmp_path / "sounds.npy")!r}, np.stack(sounds))
 """
   subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,0 +1,101 @@
+"""A trained model at work: log-mels in, controls out."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Float
+
+from synthmatch_jax import models
+from synthmatch_jax.data import pipeline
+from synthmatch_jax.data.pipeline import Dataset
+from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.data.statistics import Statistics
+from synthmatch_jax.models.base import MelModel
+from synthmatch_jax.training import checkpoints
+from synthmatch_jax.training import workdir as workdirs
+from synthmatch_jax.training.workdir import TrainingData
+
+# Sounds predicted at once when there are many: larger ones are no faster on a CPU.
+_BATCH_SIZE = 32
+
+
+class Predictor:
+  """Predicts the controls of sounds with the best weights of a training run.
+
+  Attributes:
+    model: in evaluation mode.
+    recipe: of the sounds that it was trained on.
+    statistics: of its training data.
+    step: at which its weights had the lowest validation loss.
+  """
+
+  def __init__(self, model: MelModel, data: TrainingData, *, step: int):
+    self.model = model
+    self.recipe: Recipe = data.recipe
+    self.statistics: Statistics = data.statistics
+    self.step = step
+    self._data = data
+    graphdef, self._state = nnx.split(model)
+
+    def predict(state, mel):
+      estimate = nnx.merge(graphdef, state)(self.statistics.normalise(mel))
+      return jnp.clip(estimate, 0.0, 1.0)
+
+    self._predict = jax.jit(predict)
+
+  @classmethod
+  def load(cls, workdir: Path) -> "Predictor":
+    """Loads the weights with the lowest validation loss; builds no optimizer.
+
+    Raises:
+      UserError: there is no trained model in `workdir`.
+    """
+    config, data = workdirs.read(workdir)
+    model, step = _restore(config["model"], data.recipe, workdir)
+    return cls(model, data, step=step)
+
+  def predict(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
+    """Controls in [0, 1], float32, of log-mels in dB as `audio.mel.log_mel` gives them.
+
+    The model is compiled at most twice: for one sound, and for batches of 32.
+    """
+    size = 1 if len(mel) == 1 else _BATCH_SIZE
+    estimates = [np.zeros((0, self.recipe.space.dim), np.float32)]
+    for start in range(0, len(mel), size):
+      batch, mask = pipeline.pad({"mel": mel[start : start + size]}, size)
+      estimates.append(np.asarray(self._predict(self._state, batch["mel"]))[mask])
+    return np.concatenate(estimates)
+
+  def dataset(self) -> Dataset:
+    """Opens the data set that the model was trained on.
+
+    Raises:
+      UserError: it is not where it was.
+    """
+    stored = self._data.dataset
+    return pipeline.open_dataset(f"{stored['name']}/{stored['version']}", dir=stored["dir"])
+
+
+def _restore(section: dict, recipe: Recipe, workdir: Path) -> tuple[MelModel, int]:
+  """Model with its best weights, in evaluation mode, and their step."""
+
+  def create():
+    model = models.create(
+      num_frames=recipe.num_frames,
+      num_bins=recipe.mel.n_mels,
+      num_controls=recipe.space.dim,
+      seed=0,
+      **{key: value for key, value in section.items() if value is not None},
+    )
+    return nnx.split(model, nnx.Param, ...)
+
+  graphdef, params, variables = nnx.eval_shape(create)
+  step, params, variables = checkpoints.restore_best(
+    workdirs.checkpoints(workdir), params=params, variables=variables
+  )
+  model = nnx.merge(graphdef, params, variables)
+  model.eval()
+  return model, step

@@ -1,0 +1,162 @@
+"""The folder of a run: its config, what it knows of its data, its checkpoints, its metrics."""
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from synthmatch_jax.config import Config
+from synthmatch_jax.data import statistics
+from synthmatch_jax.data.pipeline import Dataset
+from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.data.statistics import Statistics
+from synthmatch_jax.errors import UserError
+
+# A run may go on with other values of these: they change no step that was made.
+_FREE = ("data.dir", "train.epochs", "train.steps", "train.log_every")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingData:
+  """What is kept of a data set beside the weights that were trained on it (data.json).
+
+  Attributes:
+    dataset: name, version, dir and number of records of each split.
+    recipe: of its records.
+    statistics: of its training split.
+  """
+
+  dataset: Mapping[str, Any]
+  recipe: Recipe
+  statistics: Statistics
+
+
+def checkpoints(workdir: Path) -> Path:
+  """Folder of the checkpoints."""
+  return workdir / "checkpoints"
+
+
+def has_checkpoint(workdir: Path) -> bool:
+  """Whether a checkpoint was finished (unfinished ones have longer names)."""
+  return any(path.name.isdigit() for path in checkpoints(workdir).glob("*"))
+
+
+def read(workdir: Path) -> tuple[dict[str, Any], TrainingData]:
+  """Config and training data of a run.
+
+  Raises:
+    UserError: there is no run in the folder.
+  """
+  try:
+    config = json.loads((workdir / "config.json").read_text())
+    data = json.loads((workdir / "data.json").read_text())
+  except (FileNotFoundError, NotADirectoryError) as error:
+    raise UserError(
+      f"there is no trained model in {workdir} ({Path(error.filename).name} is missing); train"
+      " one by `python -m synthmatch_jax.train --config=configs/ast.py:runlocal"
+      f" --workdir={workdir}`"
+    ) from None
+  return config, TrainingData(
+    dataset=data["dataset"],
+    recipe=Recipe.from_dict(data["recipe"]),
+    statistics=Statistics.from_dict(data["statistics"]),
+  )
+
+
+@contextlib.contextmanager
+def claim(workdir: Path) -> Iterator[None]:
+  """Makes the folder and keeps others from training in it.
+
+  Raises:
+    UserError: it cannot be written, or another run is at work in it.
+  """
+  try:
+    workdir.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(workdir / ".lock", timeout=0)
+    lock.acquire()
+  except Timeout:
+    raise UserError(f"another training is at work in {workdir}; wait for it or end it") from None
+  except OSError as error:
+    raise UserError(
+      f"cannot write to {workdir}: {error.strerror or error}; take another --workdir"
+    ) from None
+  try:
+    yield
+  finally:
+    lock.release()
+
+
+def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
+  """Writes config.json and data.json; of a run that goes on, checks that they still hold.
+
+  Raises:
+    UserError: the folder's checkpoints are of another config or another data set.
+  """
+  plain = json.loads(json.dumps(config.to_dict()))
+  description = {
+    "name": dataset.name,
+    "version": dataset.version,
+    "dir": str(config.data.dir),
+    "num_examples": {split: dataset.num_examples(split) for split in dataset.sources},
+  }
+  if has_checkpoint(workdir):
+    earlier, data = read(workdir)
+    _require_same(earlier, plain, what="config", workdir=workdir, free=_FREE)
+    _require_same(
+      {"recipe": data.recipe.to_dict(), "num_examples": data.dataset["num_examples"]},
+      {"recipe": dataset.recipe.to_dict(), "num_examples": description["num_examples"]},
+      what=f"data set of the name {dataset.name}",
+      workdir=workdir,
+    )
+    kept = data.statistics
+  else:
+    kept = statistics.compute(dataset)
+  described = {
+    "dataset": description,
+    "recipe": dataset.recipe.to_dict(),
+    "statistics": kept.to_dict(),
+  }
+  _write(workdir / "config.json", plain)
+  _write(workdir / "data.json", described)
+  return TrainingData(dataset=description, recipe=dataset.recipe, statistics=kept)
+
+
+def _require_same(
+  earlier: Mapping[str, Any],
+  now: Mapping[str, Any],
+  *,
+  what: str,
+  workdir: Path,
+  free: tuple[str, ...] = (),
+) -> None:
+  old, new = dict(_flat(earlier)), dict(_flat(now))
+  keys = [key for key in sorted(old | new) if key not in free and old.get(key) != new.get(key)]
+  if keys:
+    named = "; ".join(f"{k} was {old.get(k)!r} and is {new.get(k)!r}" for k in keys[:3])
+    more = f"; and {len(keys) - 3} more" if len(keys) > 3 else ""
+    raise UserError(
+      f"{workdir} holds a run of another {what} ({named}{more}); take another --workdir or go"
+      " back to what it was"
+    )
+
+
+def _flat(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+  """Leaves of nested dictionaries and lists, under dotted names."""
+  items = tree.items() if isinstance(tree, Mapping) else enumerate(tree)
+  for key, value in items:
+    name = f"{prefix}{key}"
+    if isinstance(value, (Mapping, list)):
+      yield from _flat(value, f"{name}.")
+    else:
+      yield name, value
+
+
+def _write(path: Path, data: Mapping[str, Any]) -> None:
+  """Writes JSON so that a kill leaves the old file or the new one, whole."""
+  partial = path.with_name(f".{path.name}.partial")
+  partial.write_text(json.dumps(data, indent=2) + "\n")
+  partial.replace(path)

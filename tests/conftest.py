@@ -1,0 +1,56 @@
+"""Fixtures that tests share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from synthmatch_jax.config import base_config
+from synthmatch_jax.data import pipeline
+from synthmatch_jax.training import loop
+
+
+@dataclass(frozen=True)
+class Built:
+  """A data set on disk: what `pipeline.open_dataset` and the config's `data` section take."""
+
+  name: str
+  dir: Path
+
+  def open(self) -> pipeline.Dataset:
+    return pipeline.open_dataset(self.name, dir=self.dir)
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset(tmp_path_factory):
+  """60 sounds of one second (48 train, 6 validation, 6 test), by the real builder on Vital."""
+  # Processes of pytest-xdist share one.
+  shared = tmp_path_factory.getbasetemp()
+  shared = shared.parent if shared.name.startswith("popen-") else shared
+  with FileLock(shared / "tiny_dataset.lock"):
+    return _build(shared / "tfds")
+
+
+def _build(data_dir: Path) -> Built:
+  import massive16.massive16_dataset_builder as massive16
+
+  config = massive16.Massive16Config(name="tiny", num_examples=60, seconds=1.0, shard_size=24)
+  massive16.Builder(data_dir=data_dir, config=config).download_and_prepare()
+  return Built("massive16/tiny", data_dir)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_dataset, tmp_path_factory):
+  """Workdir of a very small AST, trained for 12 steps on the tiny data set."""
+  shared = tmp_path_factory.getbasetemp()
+  shared = shared.parent if shared.name.startswith("popen-") else shared
+  workdir = shared / "tiny_run"
+  with FileLock(shared / "tiny_run.lock"):
+    config = base_config()
+    config.data.name, config.data.dir = tiny_dataset.name, str(tiny_dataset.dir)
+    config.model.name = "ast_tiny"
+    config.optimizer.learning_rate = 1e-3
+    config.train.batch_size, config.train.steps = 8, 12
+    loop.train_and_evaluate(config, workdir)
+  return workdir

@@ -1,0 +1,163 @@
+import json
+import shutil
+from collections import Counter
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from synthmatch_jax.data import pipeline, statistics
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.generation import plan
+
+
+@pytest.fixture(scope="module")
+def dataset(tiny_dataset):
+  return tiny_dataset.open()
+
+
+@pytest.fixture(scope="module")
+def records(tiny_dataset):
+  """The same records as TFDS itself reads them."""
+  folder = tiny_dataset.dir / "massive16" / "tiny" / "1.0.0"
+  source = tfds.builder_from_directory(folder).as_data_source("train")
+  return [source[i] for i in range(len(source))]
+
+
+def key(controls):
+  return np.asarray(controls, np.float32).tobytes()
+
+
+def test_it_reads_what_tfds_reads(dataset, records):
+  assert (dataset.name, dataset.version) == ("massive16/tiny", "1.0.0")
+  assert dataset.num_examples("train") == 48
+  keys = ("mel", "controls", "index", "attempts", "level_db", "readback_deviation")
+  batches = list(pipeline.ordered_batches(dataset, "train", batch_size=20, keys=keys))
+  assert [len(b["mel"]) for b in batches] == [20, 20, 8]
+  for name in keys:
+    expected = np.array([r[name] for r in records])
+    np.testing.assert_array_equal(np.concatenate([b[name] for b in batches]), expected)
+  assert batches[0]["mel"].dtype == batches[0]["controls"].dtype == np.float32
+  assert batches[0]["mel"].shape[1:] == (dataset.recipe.num_frames, dataset.recipe.mel.n_mels)
+
+
+def test_splits_hold_the_records_of_the_plan(dataset):
+  for split in plan.SPLITS:
+    (batch,) = pipeline.ordered_batches(dataset, split, batch_size=48, keys=("index",))
+    expected = plan.split_indices(split, seed=dataset.recipe.seed, num_examples=60)
+    np.testing.assert_array_equal(batch["index"], expected)
+
+
+def test_every_record_comes_once_an_epoch_in_another_order(dataset, records):
+  batches = pipeline.training_batches(dataset, batch_size=16, seed=3)
+  epochs = [[key(c) for _ in range(3) for c in next(batches)["controls"]] for _ in range(3)]
+  everything = Counter(key(r["controls"]) for r in records)
+  assert all(Counter(epoch) == everything for epoch in epochs)
+  assert epochs[0] != epochs[1] != epochs[2]
+
+
+def test_batches_go_over_the_end_of_an_epoch(dataset, records):
+  batches = pipeline.training_batches(dataset, batch_size=20, seed=0)
+  seen = Counter(key(c) for _ in range(12) for c in next(batches)["controls"])
+  assert set(seen.values()) == {5}  # 240 = 5 x 48
+  assert len(seen) == len(records)
+
+
+def test_mel_and_controls_stay_together(dataset, records):
+  mels = {key(r["controls"]): r["mel"] for r in records}
+  batch = next(pipeline.training_batches(dataset, batch_size=16, seed=1))
+  for mel, controls in zip(batch["mel"], batch["controls"], strict=True):
+    np.testing.assert_array_equal(mel, mels[key(controls)])
+
+
+def test_the_order_follows_the_seed(dataset):
+  one, same, other = (
+    next(pipeline.training_batches(dataset, batch_size=16, seed=seed))["controls"]
+    for seed in (0, 0, 1)
+  )
+  np.testing.assert_array_equal(one, same)
+  assert not np.array_equal(one, other)
+
+
+def test_it_resumes_exactly_in_the_middle_of_an_epoch(dataset):
+  batches = pipeline.training_batches(dataset, batch_size=20, seed=0)
+  for _ in range(4):
+    next(batches)
+  state = json.loads(json.dumps(batches.get_state()))
+  expected = [next(batches) for _ in range(5)]
+  resumed = pipeline.training_batches(dataset, batch_size=20, seed=0)
+  resumed.set_state(state)
+  for batch in expected:
+    got = next(resumed)
+    np.testing.assert_array_equal(got["mel"], batch["mel"])
+    np.testing.assert_array_equal(got["controls"], batch["controls"])
+
+
+def test_read_and_scan_give_a_split_in_order(dataset, records):
+  mel, controls = dataset.read("train")
+  np.testing.assert_array_equal(mel, [r["mel"] for r in records])
+  assert len(dataset.read("test", limit=4)[0]) == 4
+  assert len(dataset.read("test", limit=1000)[0]) == 6
+  scanned = list(dataset.scan("train", batch_size=30))
+  assert [len(m) for m, _ in scanned] == [30, 18]
+  np.testing.assert_array_equal(np.concatenate([c for _, c in scanned]), controls)
+
+
+def test_padding_is_masked():
+  batch = {"mel": np.ones((3, 2, 2), np.float32), "controls": np.ones((3, 4), np.float32)}
+  padded, mask = pipeline.pad(batch, 5)
+  assert padded["mel"].shape == (5, 2, 2)
+  assert mask.tolist() == [True] * 3 + [False] * 2
+  assert padded["controls"].sum() == 12
+
+
+def test_statistics_equal_numpy_over_the_split(dataset, records):
+  mel = np.array([r["mel"] for r in records], np.float64)
+  found = statistics.compute(dataset)
+  assert found.mel_mean == pytest.approx(mel.mean(), rel=1e-9)
+  assert found.mel_std == pytest.approx(mel.std(), rel=1e-9)
+  np.testing.assert_allclose(
+    found.controls_mean, np.mean([r["controls"] for r in records], axis=0), rtol=1e-6
+  )
+  assert found.level_db == pytest.approx(np.median([r["level_db"] for r in records]))
+  assert found.num_examples == 48
+  normal = np.asarray(found.normalise(jnp.asarray(mel, jnp.float32)))
+  assert normal.mean() == pytest.approx(0, abs=1e-5)
+  assert normal.std() == pytest.approx(1, abs=1e-5)
+  again = statistics.Statistics.from_dict(json.loads(json.dumps(found.to_dict())))
+  assert again.to_dict() == found.to_dict()
+
+
+def test_statistics_of_a_large_split_come_from_a_sample(dataset):
+  one, same, other = (statistics.compute(dataset, max_examples=20, seed=seed) for seed in (0, 0, 1))
+  assert one.num_examples == 20
+  assert one.to_dict() == same.to_dict() != other.to_dict()
+
+
+def test_a_missing_data_set_is_named_with_what_is_there(tiny_dataset, tmp_path):
+  with pytest.raises(UserError, match=r"massive16/nope in .*massive16/tiny/1\.0\.0.*tfds build"):
+    pipeline.open_dataset("massive16/nope", dir=tiny_dataset.dir)
+  with pytest.raises(UserError, match=r"massive16/tiny/9\.0\.0"):
+    pipeline.open_dataset("massive16/tiny/9.0.0", dir=tiny_dataset.dir)
+  with pytest.raises(UserError, match="none at all"):
+    pipeline.open_dataset("massive16/tiny", dir=tmp_path)
+  with pytest.raises(UserError, match="form massive16/NAME"):
+    pipeline.open_dataset("tiny", dir=tiny_dataset.dir)
+
+
+def test_the_newest_whole_version_is_taken(tiny_dataset, tmp_path):
+  folder = tmp_path / "massive16" / "tiny"
+  for version in ("1.9.0", "1.10.0"):
+    shutil.copytree(tiny_dataset.dir / "massive16" / "tiny" / "1.0.0", folder / version)
+  (folder / "2.0.0").mkdir()  # A build that has not ended.
+  assert pipeline.open_dataset("massive16/tiny", dir=tmp_path).version == "1.10.0"
+  assert pipeline.open_dataset("massive16/tiny/1.9.0", dir=tmp_path).version == "1.9.0"
+
+
+def test_a_data_set_of_others_is_refused(tiny_dataset, tmp_path):
+  folder = tmp_path / "massive16" / "tiny" / "1.0.0"
+  shutil.copytree(tiny_dataset.dir / "massive16" / "tiny" / "1.0.0", folder)
+  (folder / "metadata.json").unlink()
+  with pytest.raises(UserError, match="no recipe"):
+    pipeline.open_dataset("massive16/tiny", dir=tmp_path)

@@ -1,0 +1,168 @@
+"""What users get wrong, through the real command: one sentence, a status, no traceback."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from synthmatch_jax import config as configs
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.inference import Predictor
+from synthmatch_jax.training import checkpoints, optimizer, workdir
+from synthmatch_jax.training.log import MetricLog
+
+ROOT = Path(__file__).parents[2]
+
+
+def train(*arguments, **environment):
+  return subprocess.run(
+    [sys.executable, "-m", "synthmatch_jax.train", *map(str, arguments)],
+    cwd=ROOT,
+    env=os.environ | environment,
+    capture_output=True,
+    text=True,
+  )
+
+
+def refused(ended):
+  """The sentence of a run that was refused."""
+  assert ended.returncode in (1, 2)
+  assert ended.stdout == ""
+  (line,) = ended.stderr.splitlines()
+  assert line.startswith("train: error: ")
+  return line
+
+
+def test_mistakes_on_the_command_line(tmp_path):
+  ast = "--config=configs/ast.py:runlocal"
+  mistyped = refused(train(ast, "--config.optimizer.lerning_rate=1", f"--workdir={tmp_path}"))
+  assert "lerning_rate" in mistyped and "did you mean 'learning_rate'" in mistyped
+  assert "'nope'" in refused(train(ast, "--config.nope=1"))
+  assert "/no/such/config.py" in refused(train("--config=/no/such/config.py"))
+  assert "configs/ast.py:runlocal" in refused(train("--config=configs/ast.py:huge"))
+  assert "--workdir" in refused(train(ast))
+  assert "--config" in refused(train(f"--workdir={tmp_path}"))
+  assert "seed" in refused(train(ast, "--config.seed=x"))
+  assert "wrokdir" in refused(train(ast, f"--wrokdir={tmp_path}"))
+  assert "'stray'" in refused(train(ast, "stray", f"--workdir={tmp_path}"))
+
+
+def test_a_missing_data_set(tmp_path):
+  sentence = refused(
+    train("--config=configs/mlp.py", f"--workdir={tmp_path / 'w'}", TFDS_DATA_DIR=str(tmp_path))
+  )
+  assert f"no data set massive16/vital in {tmp_path}" in sentence
+  assert "tfds build datasets/massive16" in sentence
+  assert not (tmp_path / "w").exists()
+
+
+def test_the_command_trains_refuses_another_config_and_goes_on(tiny_dataset, tmp_path):
+  flags = (
+    "--config=configs/mlp.py:runlocal",
+    f"--config.data.dir={tiny_dataset.dir}",
+    f"--config.data.name={tiny_dataset.name}",
+    "--config.model.width=16",
+    "--config.train.batch_size=8",
+    f"--workdir={tmp_path}",
+  )
+  first = train(*flags, "--config.train.steps=2")
+  assert first.returncode == 0, first.stderr
+  assert "lowest validation loss" in first.stdout
+  # Nothing of JAX, Orbax or TensorBoard between the lines: one a validation.
+  assert [line.split(":")[0] for line in first.stderr.splitlines()] == ["step 2/2"]
+
+  other = refused(train(*flags, "--config.train.steps=2", "--config.optimizer.learning_rate=0.1"))
+  assert "optimizer.learning_rate was 0.0003 and is 0.1" in other
+  again = train(*flags, "--config.train.steps=2", "--config.train.log_every=1")
+  assert (again.returncode, again.stderr) == (0, "")
+  assert "training is finished" in again.stdout
+
+
+def test_a_data_set_that_was_built_anew_is_refused(tiny_dataset, make_config, tmp_path):
+  dataset, config = tiny_dataset.open(), make_config("mlp_tiny")
+  workdir.prepare(tmp_path, config, dataset)
+  (tmp_path / "checkpoints" / "7").mkdir(parents=True)
+  workdir.prepare(tmp_path, config, dataset)
+  reseeded = dataclasses.replace(dataset, recipe=dataclasses.replace(dataset.recipe, seed=9))
+  grown = dataclasses.replace(dataset, sources=dict(dataset.sources) | {"train": range(99)})
+  with pytest.raises(UserError, match=r"recipe\.seed was 0 and is 9"):
+    workdir.prepare(tmp_path, config, reseeded)
+  with pytest.raises(UserError, match=r"num_examples\.train was 48 and is 99"):
+    workdir.prepare(tmp_path, config, grown)
+
+
+def test_a_folder_without_checkpoint_takes_any_config(tiny_dataset, make_config, tmp_path):
+  """Nothing is lost, so nobody is told to take another folder."""
+  for model in ("mlp_tiny", "ast_tiny"):
+    workdir.prepare(tmp_path, make_config(model), tiny_dataset.open())
+    assert workdir.read(tmp_path)[0]["model"]["name"] == model
+
+
+def test_two_trainings_in_one_folder(tmp_path):
+  with (
+    workdir.claim(tmp_path),
+    pytest.raises(UserError, match="another training is at work"),
+    workdir.claim(tmp_path),
+  ):
+    pass
+  with workdir.claim(tmp_path):
+    pass  # Free again.
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+  (tmp_path / "file").write_text("")
+  with pytest.raises(UserError, match="cannot write to"), workdir.claim(tmp_path / "file"):
+    pass
+
+
+def test_no_model_to_load(tiny_dataset, make_config, tmp_path):
+  with pytest.raises(UserError, match=r"no trained model in .*synthmatch_jax\.train"):
+    Predictor.load(tmp_path / "nowhere")
+  workdir.prepare(tmp_path, make_config("mlp_tiny"), tiny_dataset.open())
+  with pytest.raises(UserError, match="no finished checkpoint"):
+    Predictor.load(tmp_path)
+  with checkpoints.Checkpoints(workdir.checkpoints(tmp_path)):
+    pass
+  with pytest.raises(UserError, match="no finished checkpoint"):
+    Predictor.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+  ("field", "value", "said"),
+  [
+    ("batch_size", 0, "train.batch_size must be at least 1, not 0"),
+    ("steps", -5, "train.steps must be at least 1, not -5"),
+    ("log_every", 0, "train.log_every must be at least 1"),
+  ],
+)
+def test_values_that_cannot_be_meant(make_config, field, value, said):
+  with pytest.raises(UserError, match=said):
+    configs.check(make_config("mlp_tiny", **{field: value}))
+
+
+def test_names_that_are_not_known(make_config):
+  with pytest.raises(UserError, match=r"model\.name is not set"):
+    configs.check(configs.base_config())
+  with pytest.raises(UserError, match="learning_rate must be above 0, not -1"):
+    configs.check(make_config("mlp_tiny", learning_rate=-1.0))
+  with pytest.raises(UserError, match="no optimizer 'sgdd'; known are adam"):
+    optimizer.create("sgdd", learning_rate=1.0)
+  with pytest.raises(UserError, match="no argument 'momentum'; known are learning_rate, b1"):
+    optimizer.create("adam", learning_rate=1.0, momentum=0.9)
+
+
+def test_the_log_is_cut_where_a_run_goes_on(tmp_path):
+  with MetricLog(tmp_path, step=0) as log:
+    for step in (1, 2, 3):
+      log.write(step, {"train/loss": step / 10})
+  path = tmp_path / "metrics.jsonl"
+  whole = path.read_text().splitlines(keepends=True)
+  path.write_text("".join(whole) + '{"step": 4, "tr')
+  with MetricLog(tmp_path, step=2) as log:
+    log.write(3, {"train/loss": 0.5})
+  assert path.read_text().splitlines(keepends=True)[:2] == whole[:2]
+  assert json.loads(path.read_text().splitlines()[2]) == {"step": 3, "train/loss": 0.5}

@@ -1,0 +1,110 @@
+import json
+import subprocess
+import sys
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from synthmatch_jax.data import statistics
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.inference import Predictor
+from synthmatch_jax.training import loop, workdir
+
+
+@pytest.fixture(scope="module")
+def metrics():
+  def read(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+  return read
+
+
+@pytest.fixture
+def overfitted(make_config, tmp_path):
+  """A run whose validation loss was lowest long before its end."""
+  config = make_config("mlp_tiny", learning_rate=0.01, steps=240, eval_every=12)
+  loop.train_and_evaluate(config, tmp_path)
+  return tmp_path
+
+
+def test_the_best_checkpoint_and_the_last_two_are_kept(overfitted, metrics, tiny_dataset):
+  losses = {m["step"]: m["validation/loss"] for m in metrics(overfitted) if "validation/loss" in m}
+  best = min(losses, key=lambda step: losses[step])
+  assert best < 228, "the run does not overfit: it shows nothing"
+  kept = {int(p.name) for p in (overfitted / "checkpoints").iterdir()}
+  assert kept == {best, 228, 240}
+
+  predictor = Predictor.load(overfitted)
+  assert predictor.step == best
+  mel, controls = tiny_dataset.open().read("validation")
+  estimate = np.asarray(predictor.model(predictor.statistics.normalise(jnp.asarray(mel))))
+  assert np.mean((estimate - controls) ** 2) == pytest.approx(losses[best], rel=1e-5)
+  np.testing.assert_allclose(predictor.predict(mel), np.clip(estimate, 0, 1), atol=1e-5)
+
+
+def test_metrics_say_what_was_learnt(tiny_run, tiny_dataset, metrics):
+  names = tiny_dataset.open().recipe.space.names
+  lines = metrics(tiny_run)
+  assert [line["step"] for line in lines] == sorted({line["step"] for line in lines})
+  last = lines[-1]
+  assert {"train/loss", "validation/loss", "train/examples_per_second"} < set(last)
+  per_control = [last[f"validation/mse/{name}"] for name in names]
+  assert np.mean(per_control) == pytest.approx(last["validation/loss"], rel=1e-6)
+  assert list((tiny_run / "tensorboard").glob("events.*"))
+
+
+def test_the_workdir_holds_what_inference_needs(tiny_run, tiny_dataset):
+  dataset = tiny_dataset.open()
+  config, data = workdir.read(tiny_run)
+  assert config["model"]["name"] == "ast_tiny"
+  assert data.recipe == dataset.recipe
+  assert data.dataset["name"] == "massive16/tiny"
+  assert data.dataset["num_examples"] == {"train": 48, "validation": 6, "test": 6}
+  assert data.statistics.to_dict() == statistics.compute(dataset).to_dict()
+
+
+def test_the_loss_goes_down(make_config, tmp_path, metrics):
+  loop.train_and_evaluate(make_config("ast_tiny", epochs=30), tmp_path)
+  losses = [m["train/loss"] for m in metrics(tmp_path)]
+  assert losses[-1] < 0.5 * losses[0]
+  assert metrics(tmp_path)[-1]["step"] == 30 * 48 // 8
+  assert [m["step"] for m in metrics(tmp_path) if "validation/loss" in m] == [*range(6, 181, 6)]
+
+
+def test_batches_may_be_larger_than_a_split(make_config, tmp_path, metrics):
+  loop.train_and_evaluate(make_config("mlp_tiny", batch_size=64, epochs=2), tmp_path)
+  assert [m["step"] for m in metrics(tmp_path)] == [1, 2]
+
+
+def test_a_loss_that_is_no_number_ends_the_run(make_config, tmp_path):
+  with pytest.raises(UserError, match=r"became (nan|inf) by step \d+; try a lower"):
+    loop.train_and_evaluate(make_config("mlp_tiny", learning_rate=1e30, steps=50), tmp_path)
+
+
+def test_the_same_seed_gives_the_same_run_and_another_does_not(make_config, tmp_path, metrics):
+  runs = {"one": 0, "same": 0, "other": 1}
+  for name, seed in runs.items():
+    loop.train_and_evaluate(make_config("mlp_tiny", seed=seed, steps=6), tmp_path / name)
+  one, same, other = (metrics(tmp_path / name)[-1]["train/loss"] for name in runs)
+  assert one == same != other
+
+
+def test_training_needs_neither_tensorflow_nor_a_synth(tiny_dataset, tmp_path):
+  program = f"""
+import pathlib, sys
+from synthmatch_jax.config import base_config
+from synthmatch_jax.inference import Predictor
+from synthmatch_jax.training import loop
+config = base_config()
+config.data.name, config.data.dir = {tiny_dataset.name!r}, {str(tiny_dataset.dir)!r}
+config.model.name, config.train.steps, config.train.batch_size = "mlp_tiny", 3, 8
+folder = pathlib.Path({str(tmp_path)!r})
+loop.train_and_evaluate(config, folder)
+predictor = Predictor.load(folder)
+predictor.predict(predictor.dataset().read("test")[0])
+found = {{"tensorflow", "torch", "vita", "pedalboard", "synthmatch_jax.synths"}} & set(sys.modules)
+assert not found, found
+"""
+  ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+  assert ended.returncode == 0, ended.stderr

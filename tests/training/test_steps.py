@@ -1,0 +1,90 @@
+"""Losses, steps and validation against closed forms and numpy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from synthmatch_jax import models
+from synthmatch_jax.data import pipeline, statistics
+from synthmatch_jax.training import loop, losses, state
+from synthmatch_jax.training.step import make_eval_step, make_train_step
+
+
+@pytest.fixture(scope="module")
+def dataset(tiny_dataset):
+  return tiny_dataset.open()
+
+
+def create(dataset, name):
+  recipe = dataset.recipe
+  return models.create(
+    name,
+    num_frames=recipe.num_frames,
+    num_bins=recipe.mel.n_mels,
+    num_controls=recipe.space.dim,
+    seed=0,
+  )
+
+
+def test_losses_are_those_of_numpy():
+  rng = np.random.default_rng(0)
+  estimate, target = rng.random((2, 5, 3)).astype(np.float32)
+  mask = np.array([True, False, True, True, False])
+  squares = (estimate.astype(np.float64) - target) ** 2
+  assert losses.mean_squared_error(jnp.asarray(estimate), jnp.asarray(target)) == pytest.approx(
+    squares.mean(), rel=1e-6
+  )
+  sums = losses.squared_error_sums(jnp.asarray(estimate), jnp.asarray(target), jnp.asarray(mask))
+  np.testing.assert_allclose(sums, squares[mask].sum(0), rtol=1e-6)
+
+
+def test_the_first_step_of_adam_follows_the_sign_of_the_gradient(dataset):
+  """Closed form (Kingma and Ba 2015): m / sqrt(v) of step 1 is g / |g|."""
+  found, model, rate = statistics.compute(dataset), create(dataset, "ast_tiny"), 1e-3
+  graphdef, before = state.create(model, optimizer := optax.adam(rate, eps=0))
+  batch = next(pipeline.training_batches(dataset, batch_size=8, seed=0))
+  mel = (batch["mel"] - found.mel_mean) / found.mel_std
+  bias = np.asarray(model.head.output.bias[...])
+  expected_loss = np.mean((np.asarray(model(jnp.asarray(mel))) - batch["controls"]) ** 2)
+  # The gradient of the output's bias is the mean residual, whatever lies before it.
+  residual = np.mean(np.asarray(model(jnp.asarray(mel))) - batch["controls"], axis=0)
+
+  after, loss = jax.jit(make_train_step(graphdef, optimizer, found))(before, batch)
+  assert loss == pytest.approx(expected_loss, rel=1e-5)
+  assert int(after.step) == 1
+  moved = np.asarray(after.params["head"]["output"]["bias"][...]) - bias
+  np.testing.assert_allclose(moved, -rate * np.sign(residual), rtol=1e-4)
+
+
+def test_a_step_moves_running_statistics_and_the_state_of_dropout(dataset):
+  graphdef, before = state.create(create(dataset, "mlp_tiny"), optimizer := optax.adam(1e-3))
+  step = jax.jit(make_train_step(graphdef, optimizer, statistics.compute(dataset)))
+  batch = next(pipeline.training_batches(dataset, batch_size=8, seed=0))
+  after, loss = step(before, batch)
+  changed = [
+    not np.array_equal(a, b)
+    for a, b in zip(
+      jax.tree.leaves(before.variables), jax.tree.leaves(after.variables), strict=True
+    )
+    if not jnp.issubdtype(a.dtype, jax.dtypes.prng_key)
+  ]
+  assert all(changed)
+  assert step(before, batch)[1] == loss  # Pure.
+  assert step(after, batch)[1] != loss
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 6, 64])
+def test_validation_counts_every_record_once_whatever_the_batch(dataset, batch_size):
+  found, model = statistics.compute(dataset), create(dataset, "mlp_tiny")
+  graphdef, run = state.create(model, optax.adam(1e-3))
+  metrics = loop.evaluate(
+    jax.jit(make_eval_step(graphdef, found)), run, dataset, batch_size=batch_size
+  )
+  mel, controls = dataset.read("validation")
+  model.eval()
+  squares = (np.asarray(model(found.normalise(jnp.asarray(mel)))) - controls) ** 2
+  assert metrics["validation/loss"] == pytest.approx(squares.mean(), rel=1e-5)
+  for name, expected in zip(dataset.recipe.space.names, squares.mean(0), strict=True):
+    assert metrics[f"validation/mse/{name}"] == pytest.approx(expected, rel=1e-5)
