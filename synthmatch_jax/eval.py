@@ -33,9 +33,7 @@ def main(arguments: Sequence[str]) -> None:
     workdir, num_examples=_NUM_EXAMPLES.value, split=_SPLIT.value, workers=_WORKERS.value
   )
   print(table.markdown(results))
-  print(
-    f"{results['num_examples']} sounds; all results are in {workdir / 'eval' / _SPLIT.value}"
-  )
+  print(f"{results['num_examples']} sounds; all results are in {workdir / 'eval' / _SPLIT.value}")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,27 @@
 """Fixtures that tests share."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import jax
 import pytest
 from filelock import FileLock
 
 from synthmatch_jax.config import base_config
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.training import loop
+
+
+def pytest_configure(config):
+  """Keeps compiled functions from run to run, and shares them with the processes of tests."""
+  settings = {
+    "jax_compilation_cache_dir": str(config.cache.mkdir("jax")),
+    "jax_persistent_cache_min_compile_time_secs": 0.1,
+  }
+  for name, value in settings.items():
+    jax.config.update(name, value)
+    os.environ[name.upper()] = str(value)
 
 
 @dataclass(frozen=True)

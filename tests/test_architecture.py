@@ -29,9 +29,7 @@ ENGINES = {"vita", "pedalboard"}
 
 
 def sources():
-  return sorted(
-    p for p in PACKAGE.rglob("*.py") if p.name != "__init__.py" or p.parent != PACKAGE
-  )
+  return sorted(p for p in PACKAGE.rglob("*.py") if p.name != "__init__.py" or p.parent != PACKAGE)
 
 
 def unit(parts):
@@ -79,9 +77,7 @@ def test_training_never_imports_a_synth(part):
   root = PACKAGE / part
   for path in root.rglob("*.py") if root.is_dir() else [root]:
     for name, _ in imports(path):
-      assert unit(name.split(".")) not in {"synths", "generation"} or not name.startswith(
-        "synthm"
-      )
+      assert unit(name.split(".")) not in {"synths", "generation"} or not name.startswith("synthm")
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(PACKAGE)))

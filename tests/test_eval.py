@@ -52,7 +52,9 @@ def test_the_parameter_errors_are_those_of_the_data(evaluated, tiny_dataset):
 
   def controls(split):
     records = dataset.sources[split]
-    return np.stack([dataset.decode(records[i], ["controls"])["controls"] for i in range(len(records))])
+    return np.stack(
+      [dataset.decode(records[i], ["controls"])["controls"] for i in range(len(records))]
+    )
 
   expected = ((controls("train").mean(0) - controls("test")) ** 2).mean(1)
   with np.load(folder / "per_sound.npz") as per_sound:

@@ -1,7 +1,6 @@
 """The command that a musician calls, on real sounds and bad ones."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -111,7 +110,7 @@ def test_a_mistake_gets_one_sentence(arguments, status, says, tmp_path):
   assert done.returncode == status
   assert says in done.stderr
   assert len(done.stderr.splitlines()) == 1
-  assert not os.listdir(tmp_path)
+  assert not list(tmp_path.iterdir())
 
 
 def test_an_output_folder_that_cannot_be_written_gets_a_sentence(tiny_run, tmp_path):

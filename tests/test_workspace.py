@@ -8,9 +8,7 @@ MAP = (ROOT / "WORKSPACE.md").read_text()
 
 
 def named():
-  return {
-    w for w in re.findall(r"`([\w./-]+)`", MAP) if "/" in w or w.endswith((".py", ".vital"))
-  }
+  return {w for w in re.findall(r"`([\w./-]+)`", MAP) if "/" in w or w.endswith((".py", ".vital"))}
 
 
 def test_what_the_map_names_exists():

@@ -61,9 +61,7 @@ class Massive16Config(tfds.core.BuilderConfig):
     """Names a mistyped option; the dataclass alone would answer with a traceback."""
     known = [field.name for field in dataclasses.fields(cls)]
     if unknown := sorted(set(options) - set(known)):
-      raise UserError(
-        f"unknown option {', '.join(unknown)} in --config; known: {', '.join(known)}"
-      )
+      raise UserError(f"unknown option {', '.join(unknown)} in --config; known: {', '.join(known)}")
     return super().__new__(cls)
 
   def recipe(self) -> Recipe:
@@ -139,9 +137,7 @@ class Builder(tfds.core.ShardBasedBuilder):
     count = {split: sum(s.split == split for s in planned) for split in plan.SPLITS}
     for shard in planned:
       template = self._get_filename_template(split_name=shard.split)
-      target = template.sharded_filepath(
-        shard_index=shard.number, num_shards=count[shard.split]
-      )
+      target = template.sharded_filepath(shard_index=shard.number, num_shards=count[shard.split])
       files[target.name] = shards.shard_path(self._cache, shard, self._format)
     return _LinkWriter(self._format, files)
 

@@ -11,8 +11,8 @@ class Massive16Test(tfds.testing.DatasetBuilderTestCase):
   DATASET_CLASS = massive16_dataset_builder.Builder
   SPLITS = {"train": 16, "validation": 2, "test": 2}
 
-  def _make_builder(self, config=None, *, data_dir=None):
-    del config, data_dir  # The full one has a million sounds.
+  def _make_builder(self, config=None):
+    del config  # The full one has a million sounds.
     return massive16_dataset_builder.Builder(
       data_dir=self.tmp_dir,
       file_format="tfrecord",  # The test case reads by tf.data, which knows no array_record.

@@ -141,9 +141,7 @@ def _mp3_length(file: BinaryIO) -> tuple[int, re.Match[bytes] | None]:
   if head[:3] == b"ID3" and len(head) == 10:
     # ID3v2, section 3.1: seven bits in each of four bytes, and a flag for a footer of ten.
     seven_bits = [byte & 0x7F for byte in head[6:10]]
-    start = 10 + sum(
-      bits << shift for bits, shift in zip(seven_bits, (21, 14, 7, 0), strict=True)
-    )
+    start = 10 + sum(bits << shift for bits, shift in zip(seven_bits, (21, 14, 7, 0), strict=True))
     start += 10 if head[5] & 0x10 else 0
   file.seek(start)
   # The header stands in the otherwise silent first frame, 13 to 38 bytes from its start.

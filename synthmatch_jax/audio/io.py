@@ -58,18 +58,14 @@ def load(
       mono, rate = _read(file, path, max_seconds)
   except OSError as error:
     reason = (error.strerror or str(error)).lower()
-    raise UserError(
-      f"{path} cannot be read ({reason}): check the file and its folder"
-    ) from error
+    raise UserError(f"{path} cannot be read ({reason}): check the file and its folder") from error
   resampled = soxr.resample(mono, rate, sample_rate, quality="VHQ")
   if np.abs(resampled).max(initial=0) < _SILENCE:
     raise UserError(f"{path} is silent (below -80 dB of full scale): choose another sound")
   return resampled
 
 
-def save(
-  path: str | os.PathLike[str], audio: Float[np.ndarray, " n"], sample_rate: int
-) -> None:
+def save(path: str | os.PathLike[str], audio: Float[np.ndarray, " n"], sample_rate: int) -> None:
   """Writes a mono WAV file: whole or not at all, an existing file is replaced.
 
   24-bit integers, which every player knows; 32-bit floats where a sample exceeds full scale, so
@@ -125,9 +121,7 @@ def _read(file: BinaryIO, path: Path, max_seconds: float) -> tuple[np.ndarray, i
   file.seek(0)
   kind = containers.kind_of(file.read(12))
   if kind is None:
-    raise UserError(
-      f"{path} is no wav, flac, ogg, mp3 or aiff file: convert it to one of these"
-    )
+    raise UserError(f"{path} is no wav, flac, ogg, mp3 or aiff file: convert it to one of these")
   cut_off = f"{path} is cut off, it ends before its audio does: copy or export it again"
   guessed = kind == "mp3" and not containers.has_mp3_length(file)
   if containers.is_cut_off(file, kind, size=size):
@@ -181,9 +175,7 @@ def _mix(sound: sf.SoundFile, path: Path) -> np.ndarray:
   return _decode(sound, loudest.astype(np.float32), path)[0]
 
 
-def _decode(
-  sound: sf.SoundFile, weights: np.ndarray, path: Path
-) -> tuple[np.ndarray, np.ndarray]:
+def _decode(sound: sf.SoundFile, weights: np.ndarray, path: Path) -> tuple[np.ndarray, np.ndarray]:
   """Weighted sum of the channels (n,) and the sum of squares of each (channels,)."""
   mixed, power = [], np.zeros(sound.channels)
   frames = max(1, _BLOCK // sound.channels)

@@ -101,9 +101,7 @@ def open_dataset(name: str, *, dir: str | Path) -> Dataset:
     version=path.name,
     path=path,
     recipe=Recipe.from_dict(metadata["recipe"]),
-    sources={
-      split: builder.as_data_source(split, deserialize_method=raw) for split in info.splits
-    },
+    sources={split: builder.as_data_source(split, deserialize_method=raw) for split in info.splits},
     features=info.features,
   )
 

@@ -55,15 +55,11 @@ def evaluate(
   mel, targets = _read(dataset, split, num_examples)
   rows = {
     "model": predictor.predict(mel),
-    "nearest": baselines.nearest(
-      mel, pipeline.ordered_batches(dataset, "train", batch_size=512)
-    ),
+    "nearest": baselines.nearest(mel, pipeline.ordered_batches(dataset, "train", batch_size=512)),
     "mean": np.array([predictor.statistics.controls_mean], np.float32),
     "oracle": _through_the_patch(predictor, targets),
   }
-  scores = rerender.score(
-    targets, rows, predictor.recipe, workers=workers or os.cpu_count() or 1
-  )
+  scores = rerender.score(targets, rows, predictor.recipe, workers=workers or os.cpu_count() or 1)
   for row, estimates in rows.items():
     scores[row] |= _parameter_scores(targets, estimates, predictor.recipe.space.names)
   summaries = {

@@ -91,9 +91,7 @@ class AST(MelModel):
     shared = {"activation": activation, "dtype": dtype, "rngs": rngs}
     self.encoder = Encoder(width=width, depth=depth, heads=heads, dropout=dropout, **shared)
     self.dropout = nnx.Dropout(dropout, rngs=rngs)
-    self.head = MLPHead(
-      in_features=width, out_features=num_controls, width=head_width, **shared
-    )
+    self.head = MLPHead(in_features=width, out_features=num_controls, width=head_width, **shared)
 
   def __call__(self, mel: Float[Array, "b t f"]) -> Float[Array, "b d"]:
     """See `MelModel.__call__`."""

@@ -50,9 +50,7 @@ class MLPHead(nnx.Module):
     dtype: ComputeDtype = "float32",
     rngs: nnx.Rngs,
   ):
-    require_positive(
-      in_features=in_features, out_features=out_features, width=width, depth=depth
-    )
+    require_positive(in_features=in_features, out_features=out_features, width=width, depth=depth)
     self.activation: Activation = activation
     sizes = [in_features] + [width] * depth
     self.layers = nnx.List(
@@ -95,9 +93,7 @@ class BatchNormMLP(nnx.Module):
     dropout: float = 0.3,
     rngs: nnx.Rngs,
   ):
-    require_positive(
-      in_features=in_features, out_features=out_features, width=width, depth=depth
-    )
+    require_positive(in_features=in_features, out_features=out_features, width=width, depth=depth)
     require_rate(dropout=dropout)
     sizes = [in_features] + [width] * depth
     self.layers = nnx.List([nnx.Linear(n, width, rngs=rngs) for n in sizes[:-1]])

@@ -66,9 +66,7 @@ def load(name: str, space: ParameterSpace) -> Prior:
     source = "uniform over every control's range"
     return Prior(name=name, space=space.name, source=source, controls=controls)
   folder = resources.files("synthmatch_jax.spaces") / "priors" / space.name.replace("/", "_")
-  known = (
-    sorted(f.name.removesuffix(".json") for f in folder.iterdir()) if folder.is_dir() else []
-  )
+  known = sorted(f.name.removesuffix(".json") for f in folder.iterdir()) if folder.is_dir() else []
   if name not in known:
     raise UserError(
       f"no prior {name!r} for the space {space.name}; known are {', '.join(['uniform', *known])}"
@@ -82,9 +80,7 @@ def _draw(distribution: Distribution, rng: np.random.Generator) -> float:
     kind = _KINDS[distribution["kind"]]
   except KeyError:
     known = ", ".join(_KINDS)
-    raise UserError(
-      f"a prior has a distribution {distribution}; known kinds: {known}"
-    ) from None
+    raise UserError(f"a prior has a distribution {distribution}; known kinds: {known}") from None
   return kind(rng, **arguments)
 
 

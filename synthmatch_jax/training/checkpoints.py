@@ -93,9 +93,7 @@ class Checkpoints:
     return TrainState(**restored["model"], **restored["optimizer"])
 
 
-def restore_best(
-  folder: Path, *, params: Any, variables: Any
-) -> tuple[int, Any, Any]:
+def restore_best(folder: Path, *, params: Any, variables: Any) -> tuple[int, Any, Any]:
   """Weights with the lowest validation loss; reads no optimizer and changes nothing on disk.
 
   Args:

@@ -116,8 +116,6 @@ def test_long_sounds_are_cut_and_silence_is_padded():
 @pytest.mark.parametrize("rate", [8_000, 48_000])
 def test_other_rates(rate):
   sound = np.sin(2 * np.pi * 261.63 * np.arange(rate) / rate)
-  clip, start = onset.place(
-    np.concatenate([np.zeros(rate), sound]), sample_rate=rate, seconds=0.5
-  )
+  clip, start = onset.place(np.concatenate([np.zeros(rate), sound]), sample_rate=rate, seconds=0.5)
   assert clip.shape == (rate // 2,)
   assert start == pytest.approx(1 - PRE_ROLL, abs=1e-3)

@@ -10,9 +10,7 @@ def test_the_nearest_is_what_a_full_distance_matrix_finds():
   queries = rng.normal(size=(20, 5, 4)).astype(np.float32)
   mels = rng.normal(size=(200, 5, 4)).astype(np.float32)
   controls = rng.random((200, 3)).astype(np.float32)
-  batches = [
-    {"mel": mels[i : i + 64], "controls": controls[i : i + 64]} for i in range(0, 200, 64)
-  ]
+  batches = [{"mel": mels[i : i + 64], "controls": controls[i : i + 64]} for i in range(0, 200, 64)]
   expected = cdist(queries.reshape(20, -1), mels.reshape(200, -1)).argmin(1)
   np.testing.assert_array_equal(nearest(queries, batches), controls[expected])
 

@@ -36,9 +36,7 @@ def small_recipe(**changes):
 def render(cache, *, workers=2, count=COUNT, recipe=None):
   recipe = recipe or small_recipe()
   planned = list(plan.shards(seed=recipe.seed, num_examples=count, shard_size=SIZE))
-  shards.render(
-    planned, recipe, cache=cache, file_format=FileFormat.ARRAY_RECORD, workers=workers
-  )
+  shards.render(planned, recipe, cache=cache, file_format=FileFormat.ARRAY_RECORD, workers=workers)
 
 
 def contents(cache):

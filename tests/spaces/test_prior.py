@@ -59,8 +59,6 @@ def test_a_prior_for_other_controls_or_of_unknown_kind_is_refused():
   small = ParameterSpace("small", VITAL.parameters[:1])
   with pytest.raises(UserError, match="does not name exactly"):
     prior.sample(prior.load("uniform", VITAL), small, np.random.default_rng(0))
-  odd = Prior(
-    name="odd", space="small", source="", controls={"osc1_position": {"kind": "gamma"}}
-  )
+  odd = Prior(name="odd", space="small", source="", controls={"osc1_position": {"kind": "gamma"}})
   with pytest.raises(UserError, match="known kinds: uniform, beta, normal, mixture"):
     prior.sample(odd, small, np.random.default_rng(0))

@@ -88,7 +88,7 @@ def test_a_data_set_that_was_built_anew_is_refused(tiny_dataset, make_config, tm
   (tmp_path / "checkpoints" / "7").mkdir(parents=True)
   workdir.prepare(tmp_path, config, dataset)
   reseeded = dataclasses.replace(dataset, recipe=dataclasses.replace(dataset.recipe, seed=9))
-  grown = dataclasses.replace(dataset, sources=dict(dataset.sources) | {"train": range(99)})
+  grown = dataclasses.replace(dataset, sources=dict(dataset.sources) | {"train": [b""] * 99})
   with pytest.raises(UserError, match=r"recipe\.seed was 0 and is 9"):
     workdir.prepare(tmp_path, config, reseeded)
   with pytest.raises(UserError, match=r"num_examples\.train was 48 and is 99"):

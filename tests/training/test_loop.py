@@ -23,7 +23,7 @@ def metrics():
 @pytest.fixture
 def overfitted(make_config, tmp_path):
   """A run whose validation loss was lowest long before its end."""
-  config = make_config("mlp_tiny", learning_rate=0.01, steps=240, eval_every=12)
+  config = make_config("ast_tiny", learning_rate=3e-3, steps=120, eval_every=12)
   loop.train_and_evaluate(config, tmp_path)
   return tmp_path
 
@@ -31,9 +31,9 @@ def overfitted(make_config, tmp_path):
 def test_the_best_checkpoint_and_the_last_two_are_kept(overfitted, metrics, tiny_dataset):
   losses = {m["step"]: m["validation/loss"] for m in metrics(overfitted) if "validation/loss" in m}
   best = min(losses, key=lambda step: losses[step])
-  assert best < 228, "the run does not overfit: it shows nothing"
+  assert best < 108, "the run does not overfit: it shows nothing"
   kept = {int(p.name) for p in (overfitted / "checkpoints").iterdir()}
-  assert kept == {best, 228, 240}
+  assert kept == {best, 108, 120}
 
   predictor = Predictor.load(overfitted)
   assert predictor.step == best
@@ -65,11 +65,11 @@ def test_the_workdir_holds_what_inference_needs(tiny_run, tiny_dataset):
 
 
 def test_the_loss_goes_down(make_config, tmp_path, metrics):
-  loop.train_and_evaluate(make_config("ast_tiny", epochs=30), tmp_path)
+  loop.train_and_evaluate(make_config("ast_tiny", epochs=8), tmp_path)
   losses = [m["train/loss"] for m in metrics(tmp_path)]
   assert losses[-1] < 0.5 * losses[0]
-  assert metrics(tmp_path)[-1]["step"] == 30 * 48 // 8
-  assert [m["step"] for m in metrics(tmp_path) if "validation/loss" in m] == [*range(6, 181, 6)]
+  assert metrics(tmp_path)[-1]["step"] == 8 * 48 // 8
+  assert [m["step"] for m in metrics(tmp_path) if "validation/loss" in m] == [*range(6, 49, 6)]
 
 
 def test_batches_may_be_larger_than_a_split(make_config, tmp_path, metrics):
