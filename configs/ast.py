@@ -24,10 +24,11 @@ def get_config(variant: str = "") -> Config:
   config.model.dropout = placeholder(float)  # The paper names none for the AST.
   config.optimizer.learning_rate = 5e-5  # Paper, section 3.2.1.
   if variant == "runlocal":
-    config.model.name = "ast_small"  # 192 wide, 6 deep, stride 10.
+    config.model.name = "ast_small"  # 192 wide, 6 deep.
+    config.model.stride = 16  # 24 patches, not 54 as at its own 10: twice as fast, no worse here.
     config.optimizer.learning_rate = 5e-4  # Small models take larger steps.
     config.train.batch_size = 32
-    config.train.epochs = 10
+    config.train.epochs = 12  # A few thousand sounds are learnt by heart after that.
   elif variant:
     raise unknown_variant(__file__, variant, "runlocal")
   return config

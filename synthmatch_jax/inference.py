@@ -18,7 +18,7 @@ from synthmatch_jax.training import checkpoints
 from synthmatch_jax.training import workdir as workdirs
 from synthmatch_jax.training.workdir import TrainingData
 
-# Sounds predicted at once when there are many: larger ones are no faster on a CPU.
+# Sounds predicted at once when there are many; twice as many are hardly faster on a CPU.
 _BATCH_SIZE = 32
 
 

@@ -63,7 +63,7 @@ def killed_after_its_first_checkpoint(config, workdir):
   ("model", "overrides"),
   [
     ("mlp_tiny", {}),  # Running statistics and dropout.
-    ("ast_tiny", {"dropout": 0.1}),
+    ("ast_tiny", {"dropout": 0.1, "depth": 1}),
   ],
 )
 def test_a_killed_run_ends_with_the_same_bits(make_config, tmp_path, model, overrides):

@@ -1,0 +1,88 @@
+"""The stock tfds command on our builder."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from synthmatch_jax.data import pipeline
+from synthmatch_jax.generation import record
+from synthmatch_jax.spaces import prior
+
+DATASET = Path(__file__).parents[2] / "datasets" / "massive16"
+TFDS = Path(sys.executable).parent / "tfds"
+
+
+def build(data_dir, **config):
+  command = [TFDS, "build", DATASET, f"--data_dir={data_dir}", f"--config={json.dumps(config)}"]
+  return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+  data_dir = tmp_path_factory.mktemp("data")
+  options = {"num_examples": 30, "seconds": 0.5, "seed": 5, "pitch": 48, "prior": "uniform"}
+  done = build(data_dir, name="mine", workers=2, shard_size=8, **options)
+  assert done.returncode == 0, done.stderr
+  return done, pipeline.open_dataset("massive16/mine", dir=data_dir)
+
+
+def test_options_are_followed_and_recorded(built):
+  _, dataset = built
+  assert dataset.version == "1.0.0"
+  assert [dataset.num_examples(s) for s in ("train", "validation", "test")] == [24, 3, 3]
+  assert dataset.recipe.prior == prior.load("uniform", dataset.recipe.space)
+  assert dataset.recipe.note.pitch == 48
+  assert dataset.recipe.engine == "vital"
+  assert (dataset.recipe.seed, dataset.recipe.shard_size) == (5, 8)
+
+
+def test_records_are_what_their_index_says(built):
+  _, dataset = built
+  seen = set()
+  keys = ("controls", "index", "attempts", "level_db", "readback_deviation", "mel")
+  for source in dataset.sources.values():
+    for i in range(len(source)):
+      one = dataset.decode(source[i], keys)
+      drawn = record.draw(dataset.recipe, int(one["index"]), int(one["attempts"]))
+      np.testing.assert_array_equal(one["controls"], drawn)
+      assert one["level_db"] >= -60
+      assert one["readback_deviation"] < 1e-6
+      assert one["mel"].shape == (11, 64)
+      seen.add(int(one["index"]))
+  assert seen == set(range(30))
+
+
+def test_progress_shows_rate_and_remaining_time(built):
+  done, _ = built
+  assert "30/30" in done.stderr
+  assert "sound/s" in done.stderr
+
+
+@pytest.mark.parametrize(
+  ("options", "says"),
+  [
+    ({"num_exampels": 20}, "unknown option num_exampels"),
+    ({"engine": "vitl"}, "unknown engine 'vitl'; known are vital"),
+    ({"prior": "factory"}, "known are uniform, presets"),
+    ({"pitch": 200}, "no MIDI note number"),
+    ({"num_examples": 3}, "num_examples of at least 10"),
+  ],
+)
+def test_a_mistake_gets_one_sentence(options, says, tmp_path):
+  from massive16 import massive16_dataset_builder as massive16
+
+  from synthmatch_jax.errors import UserError
+
+  with pytest.raises(UserError, match=says):
+    massive16.Massive16Config(**{"name": "x"} | options).recipe()
+
+
+def test_the_command_says_it_without_a_traceback(tmp_path):
+  done = build(tmp_path, name="x", num_exampels=20)
+  assert done.returncode == 1
+  assert "tfds build: error: unknown option num_exampels" in done.stderr
+  assert "Traceback" not in done.stderr

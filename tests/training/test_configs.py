@@ -1,0 +1,65 @@
+"""The recipes in configs/ load, and say what the paper says."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from flax import nnx
+
+from synthmatch_jax import config as configs
+from synthmatch_jax import models
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.training import optimizer
+
+FOLDER = Path(__file__).parents[2] / "configs"
+
+
+def load(name):
+  spec = importlib.util.spec_from_file_location(f"configs_{name}", FOLDER / f"{name}.py")
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
+
+
+def abstract_model(config):
+  return nnx.eval_shape(
+    lambda: models.create(
+      num_frames=87, num_bins=64, num_controls=16, seed=0, **configs.arguments(config.model)
+    )
+  )
+
+
+@pytest.mark.parametrize("variant", ["", "runlocal"])
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
+def test_a_recipe_can_be_built_and_names_its_command(path, variant):
+  module = load(path.stem)
+  config = module.get_config(variant)
+  configs.check(config)
+  optimizer.create(**configs.arguments(config.optimizer))
+  assert models.num_params(abstract_model(config)) > 0
+  suffix = f":{variant}" if variant else ""
+  assert f"python -m synthmatch_jax.train --config=configs/{path.name}{suffix} " in module.__doc__
+
+
+@pytest.mark.parametrize(
+  ("name", "learning_rate", "model"),
+  [("ast", 5e-5, "ast_base"), ("cnn", 3e-4, "cnn"), ("mlp", 3e-4, "mlp")],
+)
+def test_the_recipes_are_the_papers(name, learning_rate, model):
+  """Section 3.2.1."""
+  config = load(name).get_config()
+  assert configs.arguments(config.model) == {"name": model}
+  assert configs.arguments(config.optimizer) == {"name": "adam", "learning_rate": learning_rate}
+  assert (config.train.epochs, config.train.steps) == (50, None)
+
+
+def test_runlocal_is_small():
+  for name in ("ast", "cnn", "mlp"):
+    full, small = (abstract_model(load(name).get_config(v)) for v in ("", "runlocal"))
+    assert models.num_params(small) < 0.25 * models.num_params(full)
+
+
+def test_an_unknown_variant_is_answered_with_those_there_are():
+  for name in ("ast", "cnn", "mlp"):
+    with pytest.raises(UserError, match=rf"configs/{name}\.py has no variant 'x'.*:runlocal"):
+      load(name).get_config("x")
