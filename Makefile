@@ -23,7 +23,7 @@ $(VENV)/ready: setup.cfg pyproject.toml constraints.txt
 
 demo: setup  ## data set, training, evaluation and matches in under 15 minutes on two cores
 	$(BIN)/tfds build datasets/massive16 --data_dir $(DEMO)/data \
-	  --config '{"name": "demo", "num_examples": 2500, "shard_size": 100}'
+	  --config '{"name": "demo", "num_examples": 2000, "shard_size": 100}'
 	$(BIN)/python -m synthmatch_jax.train --config=configs/ast.py:runlocal --workdir=$(DEMO)/ast \
 	  --config.data.dir=$(DEMO)/data --config.data.name=massive16/demo
 	$(BIN)/python -m synthmatch_jax.eval --workdir=$(DEMO)/ast
@@ -46,6 +46,7 @@ lock: ## writes constraints.txt anew from the newest versions that fit together
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/pip install --quiet -e ".[dev]"
 	{ sed -n '/^#/p' constraints.txt; $(VENV)-lock/bin/pip freeze --exclude-editable; } > constraints.new
+	sed -n 's/^tensorflow.cpu==/tensorflow==/p' constraints.new >> constraints.new
 	mv constraints.new constraints.txt
 	rm -r $(VENV)-lock
 

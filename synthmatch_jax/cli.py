@@ -36,7 +36,7 @@ def _guard(main, name):
     except UserError as error:
       return _say(name, error, 1)
     except KeyboardInterrupt:
-      return _say(name, "interrupted; the same command goes on from what is saved", 130)
+      return _say(name, "interrupted", 130)
 
   return guarded
 

@@ -2,7 +2,8 @@
 
 Predicts the test split, renders the true and the predicted patch of every sound again and
 measures both, beside a nearest neighbour, the mean of the training controls, and the oracle.
-Writes W/eval/test/results.json, table.md, per_sound.npz and error_per_control.png.
+Writes W/eval/test/results.json, table.md, per_sound.npz, error_per_control.png and
+learning_curve.png.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ _NUM_EXAMPLES = flags.DEFINE_integer(
   "num_examples", 10_000, "Sounds to measure, or as many as the split has.", lower_bound=1
 )
 _SPLIT = flags.DEFINE_enum("split", "test", ["train", "validation", "test"], "Sounds to take.")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data set is, if it was moved.")
 _WORKERS = flags.DEFINE_integer("workers", 0, "Sounds rendered at once; 0 is one a core.")
 
 
@@ -30,7 +32,11 @@ def main(arguments: Sequence[str]) -> None:
 
   workdir = Path(_WORKDIR.value)
   results = evaluate.evaluate(
-    workdir, num_examples=_NUM_EXAMPLES.value, split=_SPLIT.value, workers=_WORKERS.value
+    workdir,
+    num_examples=_NUM_EXAMPLES.value,
+    split=_SPLIT.value,
+    data_dir=Path(_DATA_DIR.value) if _DATA_DIR.value else None,
+    workers=_WORKERS.value,
   )
   print(table.markdown(results))
   print(f"{results['num_examples']} sounds; all results are in {workdir / 'eval' / _SPLIT.value}")

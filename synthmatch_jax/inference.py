@@ -8,17 +8,19 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Float
 
-from synthmatch_jax import models
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.statistics import Statistics
+from synthmatch_jax.errors import UserError
 from synthmatch_jax.models.base import MelModel
 from synthmatch_jax.training import checkpoints
+from synthmatch_jax.training import state as states
 from synthmatch_jax.training import workdir as workdirs
 from synthmatch_jax.training.workdir import TrainingData
 
-# Sounds predicted at once when there are many; twice as many are hardly faster on a CPU.
+# Sounds predicted at once when there are many: within a quarter of the fastest for the small AST
+# on a CPU, and little padding for a few.
 _BATCH_SIZE = 32
 
 
@@ -69,28 +71,32 @@ class Predictor:
       estimates.append(np.asarray(self._predict(self._state, batch["mel"]))[mask])
     return np.concatenate(estimates)
 
-  def dataset(self) -> Dataset:
+  def dataset(self, *, dir: Path | None = None) -> Dataset:
     """Opens the data set that the model was trained on.
 
+    Args:
+      dir: where it is now (TFDS's data_dir), if it was moved since.
+
     Raises:
-      UserError: it is not where it was.
+      UserError: it is not there, or another one of its name is.
     """
     stored = self._data.dataset
-    return pipeline.open_dataset(f"{stored['name']}/{stored['version']}", dir=stored["dir"])
+    name = f"{stored['name']}/{stored['version']}"
+    dataset = pipeline.open_dataset(name, dir=dir or stored["dir"])
+    counts = {split: dataset.num_examples(split) for split in dataset.sources}
+    if dataset.recipe.digest() != self.recipe.digest() or counts != stored["num_examples"]:
+      raise UserError(
+        f"the data set {dataset.path} is not the one that the model was trained on, only of the"
+        " same name; build that one again, or train on this one"
+      )
+    return dataset
 
 
 def _restore(section: dict, recipe: Recipe, workdir: Path) -> tuple[MelModel, int]:
   """Model with its best weights, in evaluation mode, and their step."""
 
   def create():
-    model = models.create(
-      num_frames=recipe.num_frames,
-      num_bins=recipe.mel.n_mels,
-      num_controls=recipe.space.dim,
-      seed=0,
-      **{key: value for key, value in section.items() if value is not None},
-    )
-    return nnx.split(model, nnx.Param, ...)
+    return nnx.split(states.create_model(section, recipe, seed=0), nnx.Param, ...)
 
   graphdef, params, variables = nnx.eval_shape(create)
   step, params, variables = checkpoints.restore_best(

@@ -1,8 +1,8 @@
 """From a sound to the patch that makes it, and the folder that shows it."""
 
+import itertools
 import json
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from synthmatch_jax.audio.onset import place
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
-from synthmatch_jax.metrics.spectral import spectral_convergence
+from synthmatch_jax.metrics.suite import measure
 from synthmatch_jax.reports import figures, pages
 from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths.base import Synth
@@ -73,7 +73,7 @@ def match(path: Path, predictor: Predictor, synth: Synth) -> Match:
     estimate=estimate,
     controls=controls,
     patch=recipe.space.decode(controls),
-    distances={"spectral_convergence": spectral_convergence(target, estimate)},
+    distances=measure(target, estimate),
   )
 
 
@@ -145,11 +145,9 @@ def match_files(paths: Sequence[Path], *, workdir: Path, out: Path) -> int:
 
 
 def _folders(paths: Sequence[Path], out: Path) -> list[Path]:
-  """One folder a sound, named after it; a second sound of a name gets a number."""
-  seen: Counter[str] = Counter()
-  folders = []
+  """One folder a sound, named after it; where the name is taken, with a number."""
+  folders: list[Path] = []
   for path in paths:
-    seen[path.stem] += 1
-    number = seen[path.stem]
-    folders.append(out / (path.stem if number == 1 else f"{path.stem}-{number}"))
+    names = itertools.chain([path.stem], (f"{path.stem}-{n}" for n in itertools.count(2)))
+    folders.append(next(out / name for name in names if out / name not in folders))
   return folders

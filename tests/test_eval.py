@@ -62,12 +62,13 @@ def test_the_parameter_errors_are_those_of_the_data(evaluated, tiny_dataset):
     assert per_sound["model/spectral_convergence"].shape == (6,)
 
 
-def test_a_table_and_a_picture_are_for_people(evaluated):
+def test_a_table_and_pictures_are_for_people(evaluated):
   done, folder = evaluated
   table = (folder / "table.md").read_text()
   assert all(f"| {row} |" in table for row in ROWS)
   assert table.strip() in done.stdout
-  assert (folder / "error_per_control.png").read_bytes().startswith(b"\x89PNG")
+  for name in ("error_per_control.png", "learning_curve.png"):
+    assert (folder / name).read_bytes().startswith(b"\x89PNG")
 
 
 def test_fewer_examples_can_be_asked_for(tiny_run):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from synthmatch_jax import matching
 from synthmatch_jax.spaces.massive16 import VITAL
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -87,6 +88,12 @@ def test_every_file_that_a_page_names_is_there(answers):
     assert len(names) >= 5
     for name in names:
       assert (page.parent / name).exists(), f"{page} names {name}"
+
+
+def test_every_sound_gets_a_folder_of_its_own():
+  names = ["a.wav", "b/a.flac", "a-2.wav", "c/a.wav"]
+  folders = matching._folders([Path(n) for n in names], Path("out"))
+  assert [f.name for f in folders] == ["a", "a-2", "a-2-2", "a-3"]
 
 
 def test_a_second_run_replaces_the_answers(answers, tiny_run):

@@ -6,6 +6,7 @@ loads this file.
 """
 
 import dataclasses
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,19 @@ from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths import registry
 
 cli.speak_plainly("tfds build")
+
+
+# Whole where the bound is.
+_LEAST = {
+  "num_examples": 10,
+  "seed": 0,
+  "shard_size": 1,
+  "workers": 0,
+  "pitch": 0,
+  "velocity": 1,
+  "note_seconds": 0.01,
+  "seconds": 0.1,
+}
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -62,18 +76,22 @@ class Massive16Config(tfds.core.BuilderConfig):
     known = [field.name for field in dataclasses.fields(cls)]
     if unknown := sorted(set(options) - set(known)):
       raise UserError(f"unknown option {', '.join(unknown)} in --config; known: {', '.join(known)}")
+    if "name" not in options:
+      raise UserError('--config needs a "name": it becomes the folder of the data set')
     return super().__new__(cls)
 
   def recipe(self) -> Recipe:
     """What the options say about the records."""
-    if self.num_examples < 10 or self.shard_size < 1 or self.workers < 0:
-      raise UserError(
-        "a data set needs num_examples of at least 10, shard_size of at least 1 and workers of"
-        f" 0 or more; --config has {self.num_examples}, {self.shard_size} and {self.workers}"
-      )
+    for option, least in _LEAST.items():
+      value, whole = getattr(self, option), isinstance(least, int)
+      number = isinstance(value, int) or (isinstance(value, float) and not whole)
+      if not number or value < least:
+        kind = "a whole number" if whole else "a number"
+        raise UserError(f"{option} must be {kind} of at least {least}; --config has {value!r}")
     synth = registry.factory(self.engine)()
     try:
-      note = Note(pitch=self.pitch, velocity=self.velocity, seconds=self.note_seconds)
+      seconds = float(self.note_seconds)
+      note = Note(pitch=self.pitch, velocity=self.velocity, seconds=seconds)
     except ValueError as error:
       raise UserError(f"{error}; change it in --config") from None
     return Recipe(
@@ -83,8 +101,8 @@ class Massive16Config(tfds.core.BuilderConfig):
       prior=prior.load(self.prior, synth.space),
       seed=self.seed,
       note=note,
-      seconds=self.seconds,
-      threshold_db=self.threshold_db,
+      seconds=float(self.seconds),
+      threshold_db=float(self.threshold_db),
       shard_size=self.shard_size,
     )
 
@@ -102,6 +120,21 @@ class Builder(tfds.core.ShardBasedBuilder):
   def __init__(self, *, file_format: str | None = None, **kwargs: Any):
     # Random access without TensorFlow; TFDS's default (tfrecord) offers neither.
     super().__init__(file_format=file_format or "array_record", **kwargs)
+
+  def download_and_prepare(  # pyright: ignore[reportIncompatibleMethodOverride] - passes all on.
+    self, **kwargs: Any
+  ) -> None:
+    """Builds the data set; one that is there already must have been built with these options."""
+    built = Path(os.fspath(self.data_path)) / "metadata.json"
+    if built.exists():
+      metadata = json.loads(built.read_text())
+      here = (Recipe.from_dict(metadata["recipe"]).digest(), metadata["num_examples"])
+      if here != (self._config.recipe().digest(), self._config.num_examples):
+        raise UserError(
+          f"{self.data_path} was built with other options; take another name, or replace it"
+          " with --overwrite"
+        )
+    super().download_and_prepare(**kwargs)
 
   def _info(self) -> tfds.core.DatasetInfo:
     recipe = self._config.recipe()

@@ -70,13 +70,6 @@ class Dataset:
     (batch,) = ordered_batches(self, split, batch_size=size, indices=range(size))
     return batch["mel"], batch["controls"]
 
-  def scan(
-    self, split: str, *, batch_size: int = 256
-  ) -> Iterator[tuple[Float[np.ndarray, "b t f"], Float[np.ndarray, "b d"]]]:
-    """Mels and controls of a split in its order, batch by batch; the last may be smaller."""
-    for batch in ordered_batches(self, split, batch_size=batch_size):
-      yield batch["mel"], batch["controls"]
-
 
 def open_dataset(name: str, *, dir: str | Path) -> Dataset:
   """Opens a data set that `tfds build` has made.

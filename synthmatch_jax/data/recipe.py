@@ -38,6 +38,7 @@ class Recipe:
     threshold_db: a sound of less loudness (LUFS) is drawn again; -60 in the paper (section 3.1).
     shard_size: records that one engine renders in a row, from new to discarded. It belongs to
       the recipe since an engine's last bits depend on what it played before.
+    revision: of the code that makes records.
   """
 
   engine: str
@@ -50,6 +51,7 @@ class Recipe:
   mel: MelSettings = dataclasses.field(default_factory=MelSettings)
   threshold_db: float = -60.0
   shard_size: int = 256
+  revision: int = REVISION
 
   @property
   def num_samples(self) -> int:
@@ -69,7 +71,6 @@ class Recipe:
       if field.name not in ("space", "prior", "note", "mel")
     }
     return plain | {
-      "revision": REVISION,
       "space": self.space.to_dict(),
       "prior": self.prior.to_dict(),
       "note": dataclasses.asdict(self.note),
@@ -79,23 +80,23 @@ class Recipe:
   @classmethod
   def from_dict(cls, data: Mapping[str, Any]) -> "Recipe":
     """Inverse of `to_dict`."""
-    fields = {key: value for key, value in data.items() if key != "revision"}
     return cls(
-      **fields
+      **dict(data)
       | {
-        "space": ParameterSpace.from_dict(fields["space"]),
-        "prior": Prior(**fields["prior"]),
-        "note": Note(**fields["note"]),
-        "mel": MelSettings(**fields["mel"]),
+        "space": ParameterSpace.from_dict(data["space"]),
+        "prior": Prior(**data["prior"]),
+        "note": Note(**data["note"]),
+        "mel": MelSettings(**data["mel"]),
       }
     )
 
-  def digest(self) -> str:
-    """16 hexadecimal digits that change with anything that shapes a record.
+  def essentials(self) -> dict[str, Any]:
+    """What shapes a record: `to_dict` without the words that are there for people only."""
+    return _without_words(self.to_dict())
 
-    What is written for people only does not count: a better wording renders nothing anew.
-    """
-    text = json.dumps(_without_words(self.to_dict()), sort_keys=True)
+  def digest(self) -> str:
+    """16 hexadecimal digits of the essentials: a better wording renders nothing anew."""
+    text = json.dumps(self.essentials(), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

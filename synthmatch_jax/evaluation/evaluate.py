@@ -11,13 +11,14 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax import files
-from synthmatch_jax.audio.spectral import DEFAULT_STFT
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.evaluation import baselines, rerender, table
 from synthmatch_jax.evaluation.summary import summarise
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.metrics.parameters import squared_errors
+from synthmatch_jax.metrics.suite import SOUND_METRICS
 from synthmatch_jax.reports import figures
+from synthmatch_jax.training import log
 
 ROWS = {
   "model": "the model's prediction",
@@ -25,15 +26,15 @@ ROWS = {
   "mean": "mean of the training controls, the same for every sound",
   "oracle": "the true controls rendered a second time: the floor of the rendering",
 }
-SOUND_METRICS = {
-  "spectral_convergence": "Frobenius norm of the difference of the STFT magnitudes over that of"
-  f" the target's; periodic Hann window of {DEFAULT_STFT.n_fft} samples, hop"
-  f" {DEFAULT_STFT.hop_length} (Arik et al. 2019)",
-}
 
 
 def evaluate(
-  workdir: Path, *, num_examples: int, split: str = "test", workers: int = 0
+  workdir: Path,
+  *,
+  num_examples: int,
+  split: str = "test",
+  data_dir: Path | None = None,
+  workers: int = 0,
 ) -> dict[str, Any]:
   """Predicts a split, renders both patches of every sound again, and measures.
 
@@ -41,18 +42,19 @@ def evaluate(
     workdir: of a training run.
     num_examples: the first so many sounds of the split, or all there are.
     split: of the data set that the model was trained on.
+    data_dir: where it is now, if it was moved.
     workers: sounds rendered at once; 0 is one a core.
 
-  Writes `eval/<split>/` in the workdir: results.json, table.md, per_sound.npz and
-  error_per_control.png.
+  Writes `eval/<split>/` in the workdir: results.json, table.md, per_sound.npz,
+  error_per_control.png and learning_curve.png.
 
   Returns:
     What results.json holds: `rows`, a row -> metric -> summary, and how it was measured.
   """
   started = time.monotonic()
   predictor = Predictor.load(workdir)
-  dataset = predictor.dataset()
-  mel, targets = _read(dataset, split, num_examples)
+  dataset = predictor.dataset(dir=data_dir)
+  mel, targets = dataset.read(split, limit=num_examples)
   rows = {
     "model": predictor.predict(mel),
     "nearest": baselines.nearest(mel, pipeline.ordered_batches(dataset, "train", batch_size=512)),
@@ -69,7 +71,7 @@ def evaluate(
   results = {
     "rows": summaries,
     "row_meanings": ROWS,
-    "sound_metrics": SOUND_METRICS,
+    "sound_metrics": {name: metric.definition for name, metric in SOUND_METRICS.items()},
     "dataset": dataset.name,
     "split": split,
     "num_examples": len(targets),
@@ -78,18 +80,11 @@ def evaluate(
     "machine": f"{platform.machine()}, {os.cpu_count()} cores",
     "seconds": time.monotonic() - started,
   }
-  _write(results, scores, workdir / "eval" / split)
+  folder = workdir / "eval" / split
+  _write(results, scores, folder)
+  floor = summaries["mean"]["mse"]["mean"]
+  figures.learning_curve(log.read(workdir), folder / "learning_curve.png", floor=floor)
   return results
-
-
-def _read(
-  dataset: pipeline.Dataset, split: str, limit: int
-) -> tuple[Float[np.ndarray, "i t f"], Float[np.ndarray, "i d"]]:
-  """Spectrograms and controls of the first records of a split."""
-  indices = range(min(limit, dataset.num_examples(split)))
-  batches = list(pipeline.ordered_batches(dataset, split, batch_size=512, indices=indices))
-  mel, controls = (np.concatenate([b[key] for b in batches]) for key in pipeline.EXAMPLE)
-  return mel, controls
 
 
 def _through_the_patch(

@@ -6,13 +6,10 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.data.recipe import Recipe
-from synthmatch_jax.metrics.spectral import spectral_convergence
+from synthmatch_jax.metrics.suite import SOUND_METRICS, measure
 from synthmatch_jax.synths import farm
 from synthmatch_jax.synths.base import Synth
 from synthmatch_jax.synths.play import engine, play
-
-SOUND_METRICS = {"spectral_convergence": spectral_convergence}
-"""Name -> function of one (target, estimate) pair of sounds."""
 
 # Sounds that one engine renders before it is made anew, so that results do not depend on the
 # number of workers.
@@ -69,7 +66,7 @@ def _score_chunk(
     target = play(synth, recipe, controls)
     for row, estimates in rows.items():
       estimate = fixed[row] if row in fixed else play(synth, recipe, estimates[i])
-      for metric, function in SOUND_METRICS.items():
-        scores[row][metric][i] = function(target, estimate)
+      for metric, value in measure(target, estimate).items():
+        scores[row][metric][i] = value
     tick()
   return scores

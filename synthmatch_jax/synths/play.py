@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.data.recipe import REVISION, Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.synths import registry
 from synthmatch_jax.synths.base import Synth
@@ -28,6 +28,11 @@ def engine(recipe: Recipe) -> registry.SynthFactory:
     UserError: the engine here is another version or has another base preset: its sounds would
       not be those that the data set and its models know.
   """
+  if recipe.revision != REVISION:
+    raise UserError(
+      f"the data set was made by revision {recipe.revision} of the record code, here is revision"
+      f" {REVISION}; build the data set again"
+    )
   make = registry.factory(recipe.engine)
   if (here := make().fingerprint()) != recipe.fingerprint:
     raise UserError(

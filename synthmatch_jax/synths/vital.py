@@ -49,8 +49,8 @@ class Vital:
   """The Vital engine with the paper's 16 controls (see `Synth` for the methods).
 
   A used engine gives a sound again within -68 dB whatever it played before; the first sounds of
-  a new engine, in the same order, are equal to the last bit (FACTS: vita glides for about 0.2 s
-  from earlier values, hence the silent warm-up before each render).
+  a new engine, in the same order, are equal to the last bit. Vital glides for about 0.2 s from
+  earlier values (measured with vita 0.1.0), hence the silent warm-up before each render.
   """
 
   name = "vital"
@@ -114,7 +114,7 @@ class Vital:
     self._set(_TUNE, patch["osc2_pitch"] - semitones)
 
   def _set(self, control: str, value: float) -> None:
-    """Sets a control within its range: vita crashes on values far outside (FACTS)."""
+    """Sets a control within its range: vita 0.1.0 crashes on values far outside."""
     details = self._ranges[control]
     self._controls[control].set(min(max(value, details.min), details.max))
 

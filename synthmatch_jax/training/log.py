@@ -1,10 +1,11 @@
 """Metrics on disk: one JSON object a line, and TensorBoard."""
 
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from tensorboardX import SummaryWriter
 
@@ -42,12 +43,22 @@ class MetricLog:
       self._board.add_scalar(name, value, step)
 
 
+def read(workdir: Path) -> list[dict[str, Any]]:
+  """What a run has logged, a dictionary for each of its steps; empty before the first."""
+  path = workdir / "metrics.jsonl"
+  if not path.exists():
+    return []
+  with path.open("rb") as file:
+    return [json.loads(line) for line in _whole_lines(file)]
+
+
 def _length_until(file: BinaryIO, step: int) -> int:
-  """Bytes of the whole lines of steps up to `step`; a kill may have torn the last line."""
+  """Bytes of the lines of steps up to `step`."""
   file.seek(0)
-  length = 0
-  for line in file:
-    if not line.endswith(b"\n") or json.loads(line)["step"] > step:
-      break
-    length += len(line)
-  return length
+  early = itertools.takewhile(lambda line: json.loads(line)["step"] <= step, _whole_lines(file))
+  return sum(map(len, early))
+
+
+def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
+  """Lines up to the first torn one: a kill may have torn the last."""
+  return itertools.takewhile(lambda line: line.endswith(b"\n"), file)

@@ -37,14 +37,7 @@ def train_and_evaluate(config: Config, workdir: Path) -> None:
   configs.check(config)
   train = config.train
   dataset = pipeline.open_dataset(config.data.name, dir=config.data.dir)
-  recipe = dataset.recipe
-  model = models.create(
-    num_frames=recipe.num_frames,
-    num_bins=recipe.mel.n_mels,
-    num_controls=recipe.space.dim,
-    seed=config.seed,
-    **configs.arguments(config.model),
-  )
+  model = states.create_model(config.model.to_dict(), dataset.recipe, seed=config.seed)
   optimizer = optimizers.create(**configs.arguments(config.optimizer))
   epoch = max(1, dataset.num_examples("train") // train.batch_size)  # Steps.
   total = train.steps or train.epochs * epoch

@@ -1,5 +1,6 @@
 """All that a training run carries from step to step, as one pytree."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,10 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
+
+from synthmatch_jax import models
+from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.models.base import MelModel
 
 
 @jax.tree_util.register_dataclass
@@ -26,6 +31,21 @@ class TrainState:
   params: Any
   variables: Any
   optimizer: Any
+
+
+def create_model(section: Mapping[str, Any], recipe: Recipe, *, seed: int) -> MelModel:
+  """Builds the model that a config's `model` section names, for the records of a recipe.
+
+  Raises:
+    UserError: there is no such model or argument.
+  """
+  return models.create(
+    num_frames=recipe.num_frames,
+    num_bins=recipe.mel.n_mels,
+    num_controls=recipe.space.dim,
+    seed=seed,
+    **{key: value for key, value in section.items() if value is not None},
+  )
 
 
 def create(

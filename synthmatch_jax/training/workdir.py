@@ -9,6 +9,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from synthmatch_jax import files
 from synthmatch_jax.config import Config
 from synthmatch_jax.data import statistics
 from synthmatch_jax.data.pipeline import Dataset
@@ -100,15 +101,15 @@ def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
   description = {
     "name": dataset.name,
     "version": dataset.version,
-    "dir": str(config.data.dir),
+    "dir": str(dataset.path.parents[2].absolute()),  # Read again from any working directory.
     "num_examples": {split: dataset.num_examples(split) for split in dataset.sources},
   }
   if has_checkpoint(workdir):
     earlier, data = read(workdir)
     _require_same(earlier, plain, what="config", workdir=workdir, free=_FREE)
     _require_same(
-      {"recipe": data.recipe.to_dict(), "num_examples": data.dataset["num_examples"]},
-      {"recipe": dataset.recipe.to_dict(), "num_examples": description["num_examples"]},
+      {"recipe": data.recipe.essentials(), "num_examples": data.dataset["num_examples"]},
+      {"recipe": dataset.recipe.essentials(), "num_examples": description["num_examples"]},
       what=f"data set of the name {dataset.name}",
       workdir=workdir,
     )
@@ -120,8 +121,8 @@ def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
     "recipe": dataset.recipe.to_dict(),
     "statistics": kept.to_dict(),
   }
-  _write(workdir / "config.json", plain)
-  _write(workdir / "data.json", described)
+  files.write_text(workdir / "config.json", json.dumps(plain, indent=2) + "\n")
+  files.write_text(workdir / "data.json", json.dumps(described, indent=2) + "\n")
   return TrainingData(dataset=description, recipe=dataset.recipe, statistics=kept)
 
 
@@ -153,10 +154,3 @@ def _flat(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
       yield from _flat(value, f"{name}.")
     else:
       yield name, value
-
-
-def _write(path: Path, data: Mapping[str, Any]) -> None:
-  """Writes JSON so that a kill leaves the old file or the new one, whole."""
-  partial = path.with_name(f".{path.name}.partial")
-  partial.write_text(json.dumps(data, indent=2) + "\n")
-  partial.replace(path)

@@ -94,14 +94,14 @@ def test_it_resumes_exactly_in_the_middle_of_an_epoch(dataset):
     np.testing.assert_array_equal(got["controls"], batch["controls"])
 
 
-def test_read_and_scan_give_a_split_in_order(dataset, records):
+def test_a_split_is_read_in_order(dataset, records):
   mel, controls = dataset.read("train")
   np.testing.assert_array_equal(mel, [r["mel"] for r in records])
   assert len(dataset.read("test", limit=4)[0]) == 4
   assert len(dataset.read("test", limit=1000)[0]) == 6
-  scanned = list(dataset.scan("train", batch_size=30))
-  assert [len(m) for m, _ in scanned] == [30, 18]
-  np.testing.assert_array_equal(np.concatenate([c for _, c in scanned]), controls)
+  batches = list(pipeline.ordered_batches(dataset, "train", batch_size=30))
+  assert [len(b["mel"]) for b in batches] == [30, 18]
+  np.testing.assert_array_equal(np.concatenate([b["controls"] for b in batches]), controls)
 
 
 def test_padding_is_masked():

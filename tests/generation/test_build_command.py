@@ -69,7 +69,10 @@ def test_progress_shows_rate_and_remaining_time(built):
     ({"engine": "vitl"}, "unknown engine 'vitl'; known are vital"),
     ({"prior": "factory"}, "known are uniform, presets"),
     ({"pitch": 200}, "no MIDI note number"),
-    ({"num_examples": 3}, "num_examples of at least 10"),
+    ({"num_examples": 3}, "num_examples must be a whole number of at least 10"),
+    ({"num_examples": "1000"}, "num_examples must be a whole number"),
+    ({"seed": -1}, "seed must be a whole number of at least 0"),
+    ({"seconds": 0}, "seconds must be a number of at least 0.1"),
   ],
 )
 def test_a_mistake_gets_one_sentence(options, says, tmp_path):
@@ -79,6 +82,27 @@ def test_a_mistake_gets_one_sentence(options, says, tmp_path):
 
   with pytest.raises(UserError, match=says):
     massive16.Massive16Config(**{"name": "x"} | options).recipe()
+
+
+def test_a_name_stands_for_its_options(built):
+  from massive16 import massive16_dataset_builder as massive16
+
+  from synthmatch_jax.errors import UserError
+
+  _, dataset = built
+  data_dir = dataset.path.parents[2]
+  config = massive16.Massive16Config(name="mine", num_examples=30, seconds=0.5)
+  with pytest.raises(UserError, match="built with other options; take another name"):
+    massive16.Builder(data_dir=data_dir, config=config).download_and_prepare()
+
+
+def test_a_name_is_asked_for():
+  from massive16 import massive16_dataset_builder as massive16
+
+  from synthmatch_jax.errors import UserError
+
+  with pytest.raises(UserError, match='needs a "name"'):
+    massive16.Massive16Config(num_examples=30)
 
 
 def test_the_command_says_it_without_a_traceback(tmp_path):

@@ -56,13 +56,18 @@ def test_bytes_do_not_depend_on_the_number_of_workers(undisturbed, tmp_path):
   assert len(undisturbed) == 6  # 16 train, 2 validation and 2 test records in fours.
 
 
-def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(undisturbed, tmp_path):
+def start(cache, *, count=COUNT):
+  """A build in a process of its own."""
   program = (
     f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
     f"import pathlib, test_shards\n"
-    f"test_shards.render(pathlib.Path({str(tmp_path)!r}), workers=2)"
+    f"test_shards.render(pathlib.Path({str(cache)!r}), workers=2, count={count})"
   )
-  child = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+  return subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+
+
+def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(undisturbed, tmp_path):
+  child = start(tmp_path)
   deadline = time.monotonic() + 60
   while len(contents(tmp_path)) < 2 and time.monotonic() < deadline and child.poll() is None:
     time.sleep(0.01)
@@ -74,6 +79,24 @@ def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(undisturbed, tmp_pa
   assert contents(tmp_path) == undisturbed
   assert all(p.stat().st_mtime_ns == when for p, when in survivors.items())
   assert not list(tmp_path.glob("*.partial"))
+
+
+@pytest.mark.slow
+def test_a_build_killed_at_ten_random_moments_ends_with_the_same_bytes(tmp_path):
+  rng, count, kills = np.random.default_rng(0), 400, 0
+  killed = tmp_path / "killed"
+  while (child := start(killed, count=count)).poll() is None and kills < 10:
+    try:
+      child.wait(timeout=rng.uniform(3, 8))
+    except subprocess.TimeoutExpired:
+      child.send_signal(signal.SIGKILL)
+      child.wait()
+      kills += 1
+  child.wait()
+  assert child.returncode == 0
+  assert kills == 10
+  render(tmp_path / "undisturbed", count=count, workers=1)
+  assert contents(killed) == contents(tmp_path / "undisturbed")
 
 
 def test_growing_renders_only_what_is_new(undisturbed, tmp_path):

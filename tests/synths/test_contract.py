@@ -15,7 +15,7 @@ from synthmatch_jax.synths import registry
 
 RATE, SECONDS = 44_100, 1.5
 NOTE = Note(seconds=0.5)
-SAME_DB = -68.0  # What FACTS.md measured for a used engine of Vital.
+SAME_DB = -68.0  # What a used engine of Vital was measured to hold; see synths/vital.py.
 
 
 @pytest.fixture(params=["vital"])
@@ -45,9 +45,11 @@ def difference_db(target, estimate):
   return 20 * np.log10(np.abs(target - estimate).max() / np.abs(target).max() + 1e-12)
 
 
-def test_sound_has_its_length_is_finite_and_starts_with_the_note(make):
+def test_a_sound_has_its_length_is_finite_and_starts_with_the_note(make):
   synth = make()
-  audio = render(synth, synth.space.decode(middle(synth)), seconds=2.0)
+  at_once = synth.space.decode(middle(synth)) | {"envelope4_att_tme": 0.0}
+  audio = render(synth, at_once, seconds=2.0)
+  assert np.abs(audio[: RATE // 50]).max() > 0.3 * np.abs(audio).max()
   assert audio.shape == (2 * RATE,)
   assert audio.dtype == np.float32
   assert np.isfinite(audio).all()
@@ -128,7 +130,7 @@ def test_every_control_is_heard(make):
       assert difference_db(reference, heard) > -40, f"{name} at {value} is not heard"
 
 
-def test_pitch_and_velocity_are_played(make):
+def test_the_pitch_is_played(make):
   synth = make()
   patch = synth.space.decode(middle(synth)) | {"osc2_amp": 0.0, "noise_amp": 0.0}
   for pitch in (48, 60, 72):

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -52,6 +53,7 @@ def test_the_workdir_holds_what_inference_needs(tiny_run, tiny_dataset):
   assert config["model"]["name"] == "ast_tiny"
   assert data.recipe == dataset.recipe
   assert data.dataset["name"] == "massive16/tiny"
+  assert Path(data.dataset["dir"]) == tiny_dataset.dir.absolute()
   assert data.dataset["num_examples"] == {"train": 48, "validation": 6, "test": 6}
   assert data.statistics.to_dict() == statistics.compute(dataset).to_dict()
 
