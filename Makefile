@@ -30,7 +30,7 @@ demo: setup  ## data set, training, evaluation and matches in under 15 minutes o
 	$(BIN)/python -m synthmatch_jax.match examples/*.flac --workdir=$(DEMO)/ast --out=$(DEMO)/match
 
 test: setup lint types  ## what every change must pass
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 test-slow: setup  ## proofs that take minutes
 	$(BIN)/python -m pytest -m slow

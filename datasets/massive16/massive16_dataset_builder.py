@@ -121,7 +121,7 @@ class Builder(tfds.core.ShardBasedBuilder):
     # Random access without TensorFlow; TFDS's default (tfrecord) offers neither.
     super().__init__(file_format=file_format or "array_record", **kwargs)
 
-  def download_and_prepare(  # pyright: ignore[reportIncompatibleMethodOverride] - passes all on.
+  def download_and_prepare(  # pyright: ignore[reportIncompatibleVariableOverride] - TFDS wraps its own.
     self, **kwargs: Any
   ) -> None:
     """Builds the data set; one that is there already must have been built with these options."""

@@ -5,9 +5,9 @@ import pytest
 from flax import nnx
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True)
 def _quick_compilation():
-  """These tests compile many small programs and run each a few times."""
+  """These tests compile many small programs and run each a few times; other tests do not."""
   jax.config.update("jax_disable_most_optimizations", True)
   yield
   jax.config.update("jax_disable_most_optimizations", False)
