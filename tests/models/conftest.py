@@ -5,14 +5,6 @@ import pytest
 from flax import nnx
 
 
-@pytest.fixture(autouse=True)
-def _quick_compilation():
-  """These tests compile many small programs and run each a few times; other tests do not."""
-  jax.config.update("jax_disable_most_optimizations", True)
-  yield
-  jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.fixture
 def with_random_weights():
   """Makes a model all of whose weights are random, biases, scales and statistics included.
