@@ -8,10 +8,10 @@ from synthmatch_jax.data.recipe import Recipe
 DESCRIPTIONS = {
   "mel": "log-mel power spectrogram in dB, frames x bins",
   "controls": "the controls in [0, 1], in the order of the recipe's space",
+  "read_back": "the controls as the engine says it has them after the render",
   "index": "number of the record; with the seed it gives the patch",
   "attempts": "draws until the sound was loud enough (1: the first)",
   "level_db": "integrated loudness of the sound in LUFS (ITU-R BS.1770)",
-  "readback_deviation": "largest difference between a control and what the engine says it has",
 }
 
 
@@ -30,9 +30,9 @@ def features(recipe: Recipe) -> tfds.features.FeaturesDict:
     {
       "mel": tensor("mel", (recipe.num_frames, recipe.mel.n_mels)),
       "controls": tensor("controls", (recipe.space.dim,)),
+      "read_back": tensor("read_back", (recipe.space.dim,)),
       "index": scalar("index", np.int64),
       "attempts": scalar("attempts", np.int32),
       "level_db": scalar("level_db", np.float32),
-      "readback_deviation": scalar("readback_deviation", np.float32),
     }
   )

@@ -36,14 +36,13 @@ def make_record(recipe: Recipe, index: int, synth: Synth) -> dict[str, Any]:
     audio = play(synth, recipe, controls)
     level_db = loudness_db(audio, recipe.mel.sample_rate)
     if level_db >= recipe.threshold_db:
-      read_back = recipe.space.encode(synth.read_back())
       return {
         "mel": log_mel(audio, recipe.mel),
         "controls": controls,
+        "read_back": recipe.space.encode(synth.read_back()),
         "index": index,
         "attempts": attempt,
         "level_db": np.float32(level_db),
-        "readback_deviation": np.abs(read_back - controls).max(),
       }
   raise UserError(
     f"record {index}: {MAX_ATTEMPTS} patches in a row from the prior {recipe.prior.name} were"

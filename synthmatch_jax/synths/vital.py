@@ -18,7 +18,7 @@ from synthmatch_jax.spaces.space import Patch
 
 # Raised when the same patch sounds different from before, for a reason other than vita's version
 # or the base preset.
-REVISION = 1
+REVISION = 2
 
 # Parameter of the space -> (Vital's control, from the patch's value to Vital's).
 _LINEAR = {
@@ -76,7 +76,7 @@ class Vital:
     self._synth.set_sample_rate(sample_rate)
     self._apply(patch)
     # The warm-up: lets every smoothed value arrive, and the last reverb die away.
-    self._synth.render(note.pitch, 0.0, 0.25, 0.5)
+    self._synth.render(note.pitch, 0.0, 0.175, 0.35)
     stereo = self._synth.render(note.pitch, note.velocity / 127, note.seconds, seconds)
     return np.asarray(stereo, np.float32).mean(0)
 

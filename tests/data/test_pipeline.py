@@ -32,7 +32,7 @@ def key(controls):
 def test_it_reads_what_tfds_reads(dataset, records):
   assert (dataset.name, dataset.version) == ("massive16/tiny", "1.0.0")
   assert dataset.num_examples("train") == 48
-  keys = ("mel", "controls", "index", "attempts", "level_db", "readback_deviation")
+  keys = ("mel", "controls", "index", "attempts", "level_db", "read_back")
   batches = list(pipeline.ordered_batches(dataset, "train", batch_size=20, keys=keys))
   assert [len(b["mel"]) for b in batches] == [20, 20, 8]
   for name in keys:

@@ -43,14 +43,14 @@ def test_options_are_followed_and_recorded(built):
 def test_records_are_what_their_index_says(built):
   _, dataset = built
   seen = set()
-  keys = ("controls", "index", "attempts", "level_db", "readback_deviation", "mel")
+  keys = ("controls", "index", "attempts", "level_db", "read_back", "mel")
   for source in dataset.sources.values():
     for i in range(len(source)):
       one = dataset.decode(source[i], keys)
       drawn = record.draw(dataset.recipe, int(one["index"]), int(one["attempts"]))
       np.testing.assert_array_equal(one["controls"], drawn)
       assert one["level_db"] >= -60
-      assert one["readback_deviation"] < 1e-6
+      np.testing.assert_allclose(one["read_back"], one["controls"], rtol=0, atol=1e-6)
       assert one["mel"].shape == (11, 64)
       seen.add(int(one["index"]))
   assert seen == set(range(30))
