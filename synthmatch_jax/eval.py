@@ -21,6 +21,9 @@ _NUM_EXAMPLES = flags.DEFINE_integer(
 _SPLIT = flags.DEFINE_enum("split", "test", ["train", "validation", "test"], "Sounds to take.")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data set is, if it was moved.")
 _WORKERS = flags.DEFINE_integer("workers", 0, "Sounds rendered at once; 0 is one a core.")
+_PLUGIN = flags.DEFINE_string(
+  "plugin", "", "Path of the engine's plugin, where it is not found by itself."
+)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -37,6 +40,7 @@ def main(arguments: Sequence[str]) -> None:
     split=_SPLIT.value,
     data_dir=Path(_DATA_DIR.value) if _DATA_DIR.value else None,
     workers=_WORKERS.value,
+    plugin=_PLUGIN.value,
   )
   print(table.markdown(results))
   print(f"{results['num_examples']} sounds; all results are in {workdir / 'eval' / _SPLIT.value}")

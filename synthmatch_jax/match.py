@@ -17,6 +17,9 @@ _WORKDIR = flags.DEFINE_string(
   "workdir", "demo/ast", "Folder of a trained model; the default is where `make demo` trains."
 )
 _OUT = flags.DEFINE_string("out", "matches", "Folder for the answers.")
+_PLUGIN = flags.DEFINE_string(
+  "plugin", "", "Path of the engine's plugin, where it is not found by itself."
+)
 
 
 def main(sounds: Sequence[str]) -> int:
@@ -27,7 +30,10 @@ def main(sounds: Sequence[str]) -> int:
   from synthmatch_jax import matching
 
   failures = matching.match_files(
-    [Path(s) for s in sounds], workdir=Path(_WORKDIR.value), out=Path(_OUT.value)
+    [Path(s) for s in sounds],
+    workdir=Path(_WORKDIR.value),
+    out=Path(_OUT.value),
+    plugin=_PLUGIN.value,
   )
   return 1 if failures else 0
 

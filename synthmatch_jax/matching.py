@@ -22,8 +22,9 @@ from synthmatch_jax.inference import Predictor
 from synthmatch_jax.metrics.suite import measure
 from synthmatch_jax.reports import figures, pages
 from synthmatch_jax.spaces.space import Patch
-from synthmatch_jax.synths.base import Synth
-from synthmatch_jax.synths.play import engine, play
+from synthmatch_jax.synths.base import RenderError, Synth
+from synthmatch_jax.synths.hosts import Host
+from synthmatch_jax.synths.play import engine, hosting, play
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +52,12 @@ class Match:
   distances: Mapping[str, float]
 
 
-def match(path: Path, predictor: Predictor, synth: Synth) -> Match:
+def match(path: Path, predictor: Predictor, host: Host) -> Match:
   """Finds the patch for a sound file.
 
   Raises:
     UserError: the file is no sound that can be matched.
+    RenderError: the engine failed on the answer.
   """
   recipe = predictor.recipe
   rate = recipe.mel.sample_rate
@@ -64,7 +66,7 @@ def match(path: Path, predictor: Predictor, synth: Synth) -> Match:
   )
   target = match_loudness(clip, predictor.statistics.level_db, rate)
   controls = predictor.predict(log_mel(target, recipe.mel)[None])[0]
-  estimate = match_loudness(play(synth, recipe, controls), loudness_db(target, rate), rate)
+  estimate = match_loudness(host.call(play, recipe, controls), loudness_db(target, rate), rate)
   return Match(
     source=path.name,
     onset_seconds=onset_seconds,
@@ -77,13 +79,13 @@ def match(path: Path, predictor: Predictor, synth: Synth) -> Match:
   )
 
 
-def write(found: Match, folder: Path, *, recipe: Recipe, synth: Synth) -> Path:
+def write(found: Match, folder: Path, *, recipe: Recipe, host: Host) -> Path:
   """Writes patch.json, the preset, both sounds, their spectrograms and the page; returns it."""
   files.write_text(folder / "patch.json", json.dumps(describe(found, recipe), indent=2) + "\n")
   rate = recipe.mel.sample_rate
   io.save(folder / "target.wav", found.target, rate)
   io.save(folder / "match.wav", found.estimate, rate)
-  preset = synth.save_preset(found.patch, folder / f"{folder.name}{synth.preset_suffix}")
+  preset = host.call(_save_preset, found.patch, folder / folder.name)
   figures.spectrogram_pair(
     log_mel(found.target, recipe.mel),
     log_mel(found.estimate, recipe.mel),
@@ -111,7 +113,11 @@ def describe(found: Match, recipe: Recipe) -> dict[str, Any]:
   }
 
 
-def match_files(paths: Sequence[Path], *, workdir: Path, out: Path) -> int:
+def _save_preset(synth: Synth, patch: Patch, stem: Path) -> Path:
+  return synth.save_preset(patch, stem.with_name(stem.name + synth.preset_suffix))
+
+
+def match_files(paths: Sequence[Path], *, workdir: Path, out: Path, plugin: str = "") -> int:
   """Matches sound files one by one into folders of `out`, and writes a page over all of them.
 
   Returns:
@@ -122,22 +128,26 @@ def match_files(paths: Sequence[Path], *, workdir: Path, out: Path) -> int:
   """
   predictor = Predictor.load(workdir)
   recipe = predictor.recipe
-  make = engine(recipe)
   entries, failures = [], 0
   folders = _folders(paths, out)
-  for path, folder in zip(paths, folders, strict=True):
-    synth = make()  # A new one, so that an answer does not depend on the sounds before it.
-    try:
-      found = match(path, predictor, synth)
-    except UserError as error:
-      print(f"match: error: {error}", file=sys.stderr)
-      failures += 1
-      continue
-    page = write(found, folder, recipe=recipe, synth=synth)
-    entries.append((folder.name, found))
-    print(
-      f"{path.name}: spectral convergence {found.distances['spectral_convergence']:.2f}, {page}"
-    )
+  with hosting(engine(recipe, path=plugin)) as host:
+    for path, folder in zip(paths, folders, strict=True):
+      host.renew()  # So that an answer does not depend on the sounds before it.
+      try:
+        found = match(path, predictor, host)
+      except UserError as error:
+        print(f"match: error: {error}", file=sys.stderr)
+        failures += 1
+        continue
+      except RenderError as error:
+        print(f"match: error: {path}: {recipe.engine} failed: {error}", file=sys.stderr)
+        failures += 1
+        continue
+      page = write(found, folder, recipe=recipe, host=host)
+      entries.append((folder.name, found))
+      print(
+        f"{path.name}: spectral convergence {found.distances['spectral_convergence']:.2f}, {page}"
+      )
   if entries:
     pages.write("matches.html", out / "index.html", entries=entries, recipe=recipe)
     print(f"open {out / 'index.html'}")

@@ -6,6 +6,7 @@ loads this file.
 """
 
 import dataclasses
+import functools
 import json
 import os
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation import plan, shards
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths import registry
+from synthmatch_jax.synths.play import fingerprint
 
 cli.speak_plainly("tfds build")
 
@@ -46,10 +48,13 @@ class Massive16Config(tfds.core.BuilderConfig):
   """Options of a build, as JSON: `--config '{"name": "mine", "num_examples": 1000}'`.
 
   Attributes:
-    engine: the synth that renders.
+    engine: the synth that renders: "vital", "massive", or a FILE.json that the probe wrote;
+      "auto" is Massive where it is found, and Vital elsewhere.
+    plugin: path of the engine's plugin, where it is not found by itself.
     num_examples: records in the three splits together; a million in the paper.
     seed: of everything random.
-    prior: the distribution of the controls, "presets" or "uniform".
+    prior: the distribution of the controls: "presets", "uniform" or a FILE.json; the engine's
+      own where it is empty.
     pitch: MIDI note number; 60 is C4.
     velocity: MIDI velocity.
     note_seconds: from note-on to note-off.
@@ -59,10 +64,11 @@ class Massive16Config(tfds.core.BuilderConfig):
     workers: sounds rendered at once; 0 is one a core. It does not change a byte.
   """
 
-  engine: str = "vital"
+  engine: str = "auto"
+  plugin: str = ""
   num_examples: int = 1_000_000
   seed: int = 0
-  prior: str = "presets"
+  prior: str = ""
   pitch: int = 60
   velocity: int = 127
   note_seconds: float = 1.0
@@ -80,6 +86,12 @@ class Massive16Config(tfds.core.BuilderConfig):
       raise UserError('--config needs a "name": it becomes the folder of the data set')
     return super().__new__(cls)
 
+  @functools.cached_property
+  def synth(self) -> registry.Engine:
+    """The engine of the options."""
+    return registry.engine(self.engine, path=self.plugin)
+
+  @functools.cached_property
   def recipe(self) -> Recipe:
     """What the options say about the records."""
     for option, least in _LEAST.items():
@@ -88,22 +100,23 @@ class Massive16Config(tfds.core.BuilderConfig):
       if not number or value < least:
         kind = "a whole number" if whole else "a number"
         raise UserError(f"{option} must be {kind} of at least {least}; --config has {value!r}")
-    synth = registry.factory(self.engine)()
+    synth = self.synth
     try:
       seconds = float(self.note_seconds)
       note = Note(pitch=self.pitch, velocity=self.velocity, seconds=seconds)
     except ValueError as error:
       raise UserError(f"{error}; change it in --config") from None
     return Recipe(
-      engine=self.engine,
-      fingerprint=synth.fingerprint(),
+      engine=synth.name,
+      fingerprint=fingerprint(synth),
       space=synth.space,
-      prior=prior.load(self.prior, synth.space),
+      prior=prior.load(self.prior or synth.prior, synth.space),
       seed=self.seed,
       note=note,
       seconds=float(self.seconds),
       threshold_db=float(self.threshold_db),
       shard_size=self.shard_size,
+      plugin=synth.plugin.essentials() if synth.plugin else None,
     )
 
 
@@ -114,7 +127,8 @@ class Builder(tfds.core.ShardBasedBuilder):
   RELEASE_NOTES = {"1.0.0": "First release: 16 controls, one note, 64-bin log-mel."}
   builder_config_cls = Massive16Config
   BUILDER_CONFIGS = [
-    Massive16Config(name="vital", description="Vital through vita, one million sounds of C4.")
+    # Named after the engine that "auto" means here.
+    Massive16Config(name=registry.engine("auto").name, description="One million sounds of C4.")
   ]
 
   def __init__(self, *, file_format: str | None = None, **kwargs: Any):
@@ -129,7 +143,7 @@ class Builder(tfds.core.ShardBasedBuilder):
     if built.exists():
       metadata = json.loads(built.read_text())
       here = (Recipe.from_dict(metadata["recipe"]).digest(), metadata["num_examples"])
-      if here != (self._config.recipe().digest(), self._config.num_examples):
+      if here != (self._config.recipe.digest(), self._config.num_examples):
         raise UserError(
           f"{self.data_path} was built with other options; take another name, or replace it"
           " with --overwrite"
@@ -137,7 +151,7 @@ class Builder(tfds.core.ShardBasedBuilder):
     super().download_and_prepare(**kwargs)
 
   def _info(self) -> tfds.core.DatasetInfo:
-    recipe = self._config.recipe()
+    recipe = self._config.recipe
     return self.dataset_info_from_configs(
       features=features(recipe),
       supervised_keys=("mel", "controls"),
@@ -154,7 +168,8 @@ class Builder(tfds.core.ShardBasedBuilder):
     planned = list(self._plan())
     shards.render(
       planned,
-      config.recipe(),
+      config.recipe,
+      engine=config.synth,
       cache=self._cache,
       file_format=self._format,
       workers=config.workers or os.cpu_count() or 1,
@@ -194,7 +209,7 @@ class Builder(tfds.core.ShardBasedBuilder):
   @property
   def _cache(self) -> Path:
     root = Path(os.fspath(self._data_dir_root))
-    return shards.cache_folder(root, self.name, self._config.recipe())
+    return shards.cache_folder(root, self.name, self._config.recipe)
 
 
 class _Keys:

@@ -34,7 +34,7 @@ class Massive16Test(tfds.testing.DatasetBuilderTestCase):
 
   def test_the_default_is_the_papers_data_set(self):
     (config,) = massive16_dataset_builder.Builder.BUILDER_CONFIGS
-    features = massive16_dataset_builder.features(config.recipe())
+    features = massive16_dataset_builder.features(config.recipe)
     assert features["mel"].shape == (87, 64)
     assert features["mel"].np_dtype == np.float32
     assert config.num_examples == 1_000_000

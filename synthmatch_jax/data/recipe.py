@@ -12,8 +12,9 @@ from synthmatch_jax.audio.note import Note
 from synthmatch_jax.spaces.prior import Prior
 from synthmatch_jax.spaces.space import ParameterSpace
 
-# Keys of text for people, in spaces and priors.
-_WORDS = {"meaning", "unit", "source", "why"}
+# Keys that shape no sound: text for people in spaces and priors; how a plugin is found and
+# looked after.
+_IDLE = {"meaning", "unit", "source", "why", "files", "care"}
 
 # Raised when records come out differently from the same settings.
 REVISION = 2
@@ -39,6 +40,7 @@ class Recipe:
     shard_size: records that one engine renders in a row, from new to discarded. It belongs to
       the recipe since an engine's last bits depend on what it played before.
     revision: of the code that makes records.
+    plugin: the description of the plugin (`synths.description`), where the engine is one.
   """
 
   engine: str
@@ -52,6 +54,7 @@ class Recipe:
   threshold_db: float = -60.0
   shard_size: int = 256
   revision: int = REVISION
+  plugin: Mapping[str, Any] | None = None
 
   @property
   def num_samples(self) -> int:
@@ -91,8 +94,11 @@ class Recipe:
     )
 
   def essentials(self) -> dict[str, Any]:
-    """What shapes a record: `to_dict` without the words that are there for people only."""
-    return _without_words(self.to_dict())
+    """What shapes a record: `to_dict` without what is there for people or for the farm only."""
+    essentials = _without_idle(self.to_dict())
+    if self.plugin is None:
+      del essentials["plugin"]
+    return essentials
 
   def digest(self) -> str:
     """16 hexadecimal digits of the essentials: a better wording renders nothing anew."""
@@ -100,7 +106,7 @@ class Recipe:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _without_words(tree: Any) -> Any:
+def _without_idle(tree: Any) -> Any:
   if isinstance(tree, Mapping):
-    return {key: _without_words(value) for key, value in tree.items() if key not in _WORDS}
-  return [_without_words(value) for value in tree] if isinstance(tree, list | tuple) else tree
+    return {key: _without_idle(value) for key, value in tree.items() if key not in _IDLE}
+  return [_without_idle(value) for value in tree] if isinstance(tree, list | tuple) else tree

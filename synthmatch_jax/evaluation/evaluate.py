@@ -35,6 +35,7 @@ def evaluate(
   split: str = "test",
   data_dir: Path | None = None,
   workers: int = 0,
+  plugin: str = "",
 ) -> dict[str, Any]:
   """Predicts a split, renders both patches of every sound again, and measures.
 
@@ -44,6 +45,7 @@ def evaluate(
     split: of the data set that the model was trained on.
     data_dir: where it is now, if it was moved.
     workers: sounds rendered at once; 0 is one a core.
+    plugin: path of the engine's plugin, where it is not found by itself.
 
   Writes `eval/<split>/` in the workdir: results.json, table.md, per_sound.npz,
   error_per_control.png and learning_curve.png.
@@ -61,7 +63,8 @@ def evaluate(
     "mean": np.array([predictor.statistics.controls_mean], np.float32),
     "oracle": _through_the_patch(predictor, targets),
   }
-  scores = rerender.score(targets, rows, predictor.recipe, workers=workers or os.cpu_count() or 1)
+  workers = workers or os.cpu_count() or 1
+  scores = rerender.score(targets, rows, predictor.recipe, workers=workers, plugin=plugin)
   for row, estimates in rows.items():
     scores[row] |= _parameter_scores(targets, estimates, predictor.recipe.space.names)
   summaries = {

@@ -1,5 +1,7 @@
 """One record: a random patch that can be heard, and its sound."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,12 +12,33 @@ from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces import prior
-from synthmatch_jax.synths.base import Synth
+from synthmatch_jax.synths.base import RenderError, Synth
+from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import play
 
 MAX_ATTEMPTS = 100
+# Attempts of a record that the engine, not the prior, may spoil: an engine that fails on so many
+# patches in a row fails on all.
+MAX_FAILURES = 10
 # Keeps the random numbers of splits and of patches apart.
 _PATCH_STREAM = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejection:
+  """A patch that did not become a record.
+
+  Attributes:
+    index: of the record that it was drawn for.
+    attempt: the number of the draw, from 1.
+    reason: why, e.g. "-71.3 LUFS" or what the engine did.
+    failed: whether the engine failed on it; else it was too quiet.
+  """
+
+  index: int
+  attempt: int
+  reason: str
+  failed: bool
 
 
 def draw(recipe: Recipe, index: int, attempt: int) -> Float[np.ndarray, " d"]:
@@ -25,27 +48,55 @@ def draw(recipe: Recipe, index: int, attempt: int) -> Float[np.ndarray, " d"]:
   return prior.sample(recipe.prior, recipe.space, rng)
 
 
-def make_record(recipe: Recipe, index: int, synth: Synth) -> dict[str, Any]:
+def make_record(
+  recipe: Recipe, index: int, host: Host
+) -> tuple[dict[str, Any], tuple[Rejection, ...]]:
   """Draws patches until one is loud enough (paper section 3.1), and describes its sound.
 
+  Returns:
+    The record, and what was drawn before it and rejected.
+
   Raises:
-    UserError: 100 draws in a row were too quiet.
+    UserError: 100 draws in a row were too quiet, or the engine failed on ten of them.
   """
+  rejected: list[Rejection] = []
   for attempt in range(1, MAX_ATTEMPTS + 1):
-    controls = draw(recipe, index, attempt)
-    audio = play(synth, recipe, controls)
-    level_db = loudness_db(audio, recipe.mel.sample_rate)
-    if level_db >= recipe.threshold_db:
-      return {
-        "mel": log_mel(audio, recipe.mel),
-        "controls": controls,
-        "read_back": recipe.space.encode(synth.read_back()),
-        "index": index,
-        "attempts": attempt,
-        "level_db": np.float32(level_db),
-      }
+    try:
+      level_db, rest = host.call(_render, recipe, index, attempt)
+    except RenderError as error:
+      rejected.append(Rejection(index=index, attempt=attempt, reason=str(error), failed=True))
+      if sum(r.failed for r in rejected) == MAX_FAILURES:
+        raise UserError(
+          f"record {index}: {recipe.engine} failed on {MAX_FAILURES} patches of"
+          f" {attempt}, at last: {error}; probe the plugin again"
+        ) from None
+      continue
+    if rest is not None:
+      about = {"index": index, "attempts": attempt, "level_db": np.float32(level_db)}
+      return {**about, **rest}, tuple(rejected)
+    reason = f"{level_db:.1f} LUFS"
+    rejected.append(Rejection(index=index, attempt=attempt, reason=reason, failed=False))
   raise UserError(
     f"record {index}: {MAX_ATTEMPTS} patches in a row from the prior {recipe.prior.name} were"
     f" below {recipe.threshold_db:g} LUFS on {recipe.engine}; take another prior or a lower"
     " threshold_db"
   )
+
+
+def _render(
+  synth: Synth, recipe: Recipe, index: int, attempt: int
+) -> tuple[float, Mapping[str, Any] | None]:
+  """Loudness of an attempt's sound and, where it suffices, the rest of the record.
+
+  Runs where the engine is: the sound itself never travels.
+  """
+  controls = draw(recipe, index, attempt)
+  audio = play(synth, recipe, controls)
+  level_db = loudness_db(audio, recipe.mel.sample_rate)
+  if level_db < recipe.threshold_db:
+    return level_db, None
+  return level_db, {
+    "mel": log_mel(audio, recipe.mel),
+    "controls": controls,
+    "read_back": recipe.space.encode(synth.read_back()),
+  }

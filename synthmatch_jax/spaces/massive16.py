@@ -1,4 +1,4 @@
-"""The 16 continuous parameters of the paper's Table 1, on Massive and on Vital."""
+"""The 16 continuous parameters of the paper's Table 1, and their counterparts on Vital."""
 
 from typing import Any
 
@@ -57,8 +57,3 @@ VITAL = ParameterSpace(
   tuple(Continuous(name=n, meaning=m, **_VITAL[n]) for n, m in TABLE_1.items()),
 )
 """The paper's controls on Vital, in Vital's units."""
-
-MASSIVE = ParameterSpace(
-  "massive16/massive", tuple(Continuous(name=n, meaning=m) for n, m in TABLE_1.items())
-)
-"""The paper's controls on Massive, whose host parameters are fractions in [0, 1]."""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,23 +56,53 @@ def sample(
   return np.clip(np.array(values), 0.0, 1.0).astype(np.float32)
 
 
-def load(name: str, space: ParameterSpace) -> Prior:
-  """The prior called `name` of a space: "uniform" for every space, others from data files.
+def load(name: str | Mapping[str, Any], space: ParameterSpace) -> Prior:
+  """The prior called `name` of a space.
+
+  Args:
+    name: "uniform", which every space has; one that comes with the package; a file that ends in
+      .json; or what such a file holds.
+    space: whose controls it must name.
 
   Raises:
-    UserError: there is no such prior; the sentence lists those there are.
+    UserError: there is no such prior; the sentence lists those there are. Or it is not for the
+      controls of the space.
   """
+  if not isinstance(name, str):
+    return _checked(name, space, origin="the engine's own")
   if name == "uniform":
     controls = {control: {"kind": "uniform"} for control in space.names}
     source = "uniform over every control's range"
     return Prior(name=name, space=space.name, source=source, controls=controls)
   folder = resources.files("synthmatch_jax.spaces") / "priors" / space.name.replace("/", "_")
   known = sorted(f.name.removesuffix(".json") for f in folder.iterdir()) if folder.is_dir() else []
+  if name.endswith(".json"):
+    return _read(Path(name), space)
   if name not in known:
     raise UserError(
       f"no prior {name!r} for the space {space.name}; known are {', '.join(['uniform', *known])}"
     )
   return Prior(**json.loads((folder / f"{name}.json").read_text()))
+
+
+def _read(path: Path, space: ParameterSpace) -> Prior:
+  try:
+    data = json.loads(path.read_text())
+  except OSError as error:
+    raise UserError(f"cannot read the prior {path}: {error.strerror}") from None
+  except ValueError as error:
+    raise UserError(f"{path} is no prior: {error}") from None
+  return _checked(data, space, origin=str(path))
+
+
+def _checked(data: Any, space: ParameterSpace, *, origin: str) -> Prior:
+  """The prior that JSON holds, once one draw from it was seen to work."""
+  try:
+    prior = Prior(**data)
+    sample(prior, space, np.random.default_rng(0))
+  except (TypeError, AttributeError, KeyError, ValueError) as error:
+    raise UserError(f"{origin} prior cannot be drawn from: {error}") from None
+  return prior
 
 
 def _draw(distribution: Distribution, rng: np.random.Generator) -> float:
@@ -105,9 +136,17 @@ def _mixture(rng: np.random.Generator, *, components: list[Distribution]) -> flo
   return _draw(components[rng.choice(len(components), p=weights / weights.sum())], rng)
 
 
+def _empirical(rng: np.random.Generator, *, quantiles: list[float], count: int = 0) -> float:
+  """A distribution as it was found: linear between its quantiles, which are evenly spaced."""
+  del count  # Of what was looked at: for people.
+  ranks = np.linspace(0.0, 1.0, len(quantiles))
+  return float(np.interp(rng.random(), ranks, quantiles))
+
+
 _KINDS: dict[str, Callable[..., float]] = {
   "uniform": _uniform,
   "beta": _beta,
   "normal": _normal,
   "mixture": _mixture,
+  "empirical": _empirical,
 }

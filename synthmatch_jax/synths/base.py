@@ -10,6 +10,10 @@ from synthmatch_jax.audio.note import Note
 from synthmatch_jax.spaces.space import ParameterSpace, Patch
 
 
+class RenderError(Exception):
+  """The engine did not render a patch as it should; the sentence says what was wrong."""
+
+
 @runtime_checkable
 class Synth(Protocol):
   """One sound engine. Not thread-safe: one per worker.
@@ -32,6 +36,9 @@ class Synth(Protocol):
     """Plays the note with the patch: float32, mono, `round(seconds * sample_rate)` samples.
 
     The note starts at the first sample. Full scale is 1 and may be exceeded.
+
+    Raises:
+      RenderError: the settings were not applied, or the sound is not finite.
     """
     ...
 

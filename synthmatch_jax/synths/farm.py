@@ -3,9 +3,14 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from queue import SimpleQueue
 from typing import TypeVar
 
 from tqdm import tqdm
+
+from synthmatch_jax.synths import hosts
+from synthmatch_jax.synths.hosts import Host
+from synthmatch_jax.synths.registry import Engine
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -17,31 +22,41 @@ class Cancelled(Exception):  # noqa: N818 - not an error: raised in workers to e
 
 
 def run(
-  work: Callable[[Job, Tick], Result],
+  work: Callable[[Job, Host, Tick], Result],
   jobs: Iterable[Job],
   *,
+  engine: Engine,
   workers: int,
   total: int,
   label: str,
+  report: Callable[[str], None] | None = None,
 ) -> Iterator[Result]:
-  """Does the jobs in threads and yields their results as they are ready.
+  """Does the jobs on some engines and yields their results as they are ready.
 
-  Threads suit engines that let go of Python's lock while they render, as Vital does; each job
-  makes its own engine.
+  Every worker is a thread with a host of its own. The host's engine lives in that thread where
+  the engine allows it, as Vital does, which lets go of Python's lock while it renders; a plugin
+  lives in a process, and the thread waits for it.
 
   Args:
-    work: called as `work(job, tick)`; it calls `tick()` after every sound, which moves the
-      progress bar and, once the work is called off, raises `Cancelled`.
+    work: called as `work(job, host, tick)` with an engine as good as new; it calls `tick()` after
+      every sound, which moves the progress bar and, once the work is called off, raises
+      `Cancelled`.
     jobs: in the order in which they are begun.
+    engine: that the jobs are done on.
     workers: how many jobs are under way at once.
     total: sounds in all the jobs together.
     label: of the progress bar.
+    report: gets a sentence for every process that had to be replaced.
 
   Raises:
     Exception: the first that a job raises; the jobs under way are called off, those not begun
       are dropped. The same happens when the caller stops iterating, e.g. at Ctrl-C.
   """
   stopped = threading.Event()
+  team = [hosts.host(engine, report=report) for _ in range(workers)]
+  free: SimpleQueue[Host] = SimpleQueue()
+  for host in team:
+    free.put(host)
   with (
     tqdm(total=total, desc=label, unit="sound", smoothing=0.05) as bar,
     ThreadPoolExecutor(workers) as pool,
@@ -52,10 +67,20 @@ def run(
         raise Cancelled
       bar.update()
 
+    def do(job: Job) -> Result:
+      host = free.get()
+      try:
+        host.renew()
+        return work(job, host, tick)
+      finally:
+        free.put(host)
+
     try:
-      futures = [pool.submit(work, job, tick) for job in jobs]
+      futures = [pool.submit(do, job) for job in jobs]
       for future in as_completed(futures):
         yield future.result()
     finally:
       stopped.set()
+      for host in team:
+        host.close()
       pool.shutdown(wait=True, cancel_futures=True)

@@ -5,6 +5,7 @@ from synthmatch_jax.audio.mel import MelSettings
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.spaces import massive16, prior
+from synthmatch_jax.spaces.space import ParameterSpace
 
 
 def recipe(**changes):
@@ -33,5 +34,9 @@ def test_wording_does_not_count():
 
 def test_everything_else_is_in_the_digest():
   changed = [{"note": Note(seconds=0.5)}, {"mel": MelSettings(f_min=30.0)}, {"engine": "other"}]
-  changed += [{"space": massive16.MASSIVE}, {"fingerprint": "y"}, {"seed": 1}]
+  changed += [
+    {"space": ParameterSpace("other", massive16.VITAL.parameters)},
+    {"fingerprint": "y"},
+    {"seed": 1},
+  ]
   assert len({recipe(**c).digest() for c in [{}, *changed]}) == len(changed) + 1

@@ -81,7 +81,7 @@ def test_a_mistake_gets_one_sentence(options, says, tmp_path):
   from synthmatch_jax.errors import UserError
 
   with pytest.raises(UserError, match=says):
-    massive16.Massive16Config(**{"name": "x"} | options).recipe()
+    massive16.Massive16Config(**{"name": "x"} | options).recipe.digest()
 
 
 def test_a_name_stands_for_its_options(built):

@@ -14,7 +14,9 @@ from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation import plan, record, shards
 from synthmatch_jax.spaces import prior
+from synthmatch_jax.synths.hosts import ThreadHost
 from synthmatch_jax.synths.play import play
+from synthmatch_jax.synths.registry import Engine
 from synthmatch_jax.synths.vital import Vital
 
 COUNT, SIZE = 20, 4
@@ -36,7 +38,14 @@ def small_recipe(**changes):
 def render(cache, *, workers=2, count=COUNT, recipe=None):
   recipe = recipe or small_recipe()
   planned = list(plan.shards(seed=recipe.seed, num_examples=count, shard_size=SIZE))
-  shards.render(planned, recipe, cache=cache, file_format=FileFormat.ARRAY_RECORD, workers=workers)
+  shards.render(
+    planned,
+    recipe,
+    engine=Engine(name=recipe.engine),
+    cache=cache,
+    file_format=FileFormat.ARRAY_RECORD,
+    workers=workers,
+  )
 
 
 def contents(cache):
@@ -130,10 +139,14 @@ def test_anything_that_shapes_a_record_has_a_cache_of_its_own(tmp_path):
   assert folder() == folder()
 
 
+def vital():
+  return ThreadHost(Engine(name="vital"))
+
+
 def test_a_record_can_be_made_again_alone():
-  recipe, synth = small_recipe(), Vital()
-  one = record.make_record(recipe, 7, synth)
-  two = record.make_record(recipe, 7, synth)
+  recipe = small_recipe()
+  one, _ = record.make_record(recipe, 7, vital())
+  two, _ = record.make_record(recipe, 7, vital())
   np.testing.assert_array_equal(one["controls"], two["controls"])
   np.testing.assert_array_equal(one["controls"], record.draw(recipe, 7, one["attempts"]))
   np.testing.assert_array_equal(
@@ -145,14 +158,16 @@ def test_a_record_can_be_made_again_alone():
 
 def test_quiet_sounds_are_drawn_again():
   recipe = small_recipe(threshold_db=-30.0)
-  synth = Vital()
-  records = [record.make_record(recipe, i, synth) for i in range(8)]
-  assert all(r["level_db"] >= -30 for r in records)
-  again = next(r for r in records if r["attempts"] > 1)
+  host = vital()
+  made = [record.make_record(recipe, i, host) for i in range(8)]
+  assert all(r["level_db"] >= -30 for r, _ in made)
+  again, rejected = next((r, why) for r, why in made if r["attempts"] > 1)
+  assert [r.attempt for r in rejected] == list(range(1, again["attempts"]))
+  assert all(r.reason.endswith("LUFS") and not r.failed for r in rejected)
   first = record.draw(recipe, again["index"], 1)
   assert not np.array_equal(first, again["controls"])
 
 
 def test_a_prior_of_silence_is_an_error_not_a_hang():
   with pytest.raises(UserError, match="100 patches in a row"):
-    record.make_record(small_recipe(threshold_db=20.0, seconds=0.05), 0, Vital())
+    record.make_record(small_recipe(threshold_db=20.0, seconds=0.05), 0, vital())

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthmatch_jax.spaces.massive16 import MASSIVE, VITAL
+from synthmatch_jax.spaces.massive16 import TABLE_1, VITAL
 from synthmatch_jax.spaces.parameters import Continuous
 
-PARAMETERS = [*VITAL.parameters, *MASSIVE.parameters]
+PARAMETERS = [*VITAL.parameters, *(Continuous(name=n, meaning=m) for n, m in TABLE_1.items())]
 
 
 @pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda p: p.name)

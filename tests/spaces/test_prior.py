@@ -6,7 +6,7 @@ import scipy.stats
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces import prior
-from synthmatch_jax.spaces.massive16 import MASSIVE, VITAL
+from synthmatch_jax.spaces.massive16 import VITAL
 from synthmatch_jax.spaces.prior import Prior
 from synthmatch_jax.spaces.space import ParameterSpace
 
@@ -52,7 +52,7 @@ def test_an_unknown_prior_lists_the_known_ones():
   with pytest.raises(UserError, match="known are uniform, presets"):
     prior.load("pressets", VITAL)
   with pytest.raises(UserError, match="known are uniform"):
-    prior.load("presets", MASSIVE)
+    prior.load("presets", ParameterSpace("other", VITAL.parameters))
 
 
 def test_a_prior_for_other_controls_or_of_unknown_kind_is_refused():

@@ -20,7 +20,7 @@ SAME_DB = -68.0  # What a used engine of Vital was measured to hold; see synths/
 
 @pytest.fixture(params=["vital"])
 def make(request):
-  return registry.factory(request.param)
+  return registry.engine(request.param).make
 
 
 def render(synth, patch, note=NOTE, seconds=SECONDS):
@@ -93,7 +93,7 @@ def test_another_process_agrees_to_the_last_bit(make, tmp_path):
 import json, numpy as np
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.synths import registry
-synth = registry.factory({synth.name!r})()
+synth = registry.engine({synth.name!r}).make()
 patches, note = json.loads({json.dumps(chosen)!r}), Note(seconds={NOTE.seconds})
 sounds = [synth.render(p, note=note, seconds={SECONDS}, sample_rate={RATE}) for p in patches]
 np.save({str(tmp_path / "sounds.npy")!r}, np.stack(sounds))

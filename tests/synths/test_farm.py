@@ -4,10 +4,16 @@ import time
 import pytest
 
 from synthmatch_jax.synths import farm
+from synthmatch_jax.synths.registry import Engine
 
 
 def run(work, jobs, **options):
-  return farm.run(work, jobs, **{"workers": 2, "total": len(jobs), "label": "test"} | options)
+  return farm.run(
+    lambda job, host, tick: work(job, tick),
+    jobs,
+    engine=Engine(name="vital"),
+    **{"workers": 2, "total": len(jobs), "label": "test"} | options,
+  )
 
 
 def test_every_job_is_done_once_by_as_many_workers_as_asked():
@@ -58,11 +64,3 @@ def test_who_stops_iterating_calls_the_work_off():
   results = run(work, [0, 1, 2])
   assert next(results) == 0
   results.close()  # Hangs for ever if the others go on.
-
-
-def test_an_unknown_engine_lists_the_known_ones():
-  from synthmatch_jax.errors import UserError
-  from synthmatch_jax.synths import registry
-
-  with pytest.raises(UserError, match="unknown engine 'vitl'; known are vital"):
-    registry.factory("vitl")

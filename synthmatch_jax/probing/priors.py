@@ -1,0 +1,147 @@
+"""A prior out of a folder of presets: where each control stands in the sounds that people made."""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from tqdm import tqdm
+
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.spaces.prior import Prior
+from synthmatch_jax.spaces.space import Patch
+from synthmatch_jax.synths import states
+from synthmatch_jax.synths.base import RenderError
+from synthmatch_jax.synths.hosts import Host
+from synthmatch_jax.synths.play import hosting
+from synthmatch_jax.synths.registry import Engine
+
+# Massive has about 1,300 factory presets; more numbers than this tell nothing more.
+_MOST_QUANTILES = 1001
+_DIGITS = 6  # A float32 in [0, 1] has no more.
+
+# Beside presets there are words, pictures and previews; files with a leading dot are no presets.
+_NO_PRESETS = frozenset(
+  (".txt", ".md", ".pdf", ".rtf", ".html", ".url", ".xml", ".json", ".ini", ".db", ".meta", ".zip")
+  + (".png", ".jpg", ".jpeg", ".gif", ".wav", ".aif", ".aiff", ".flac", ".mp3", ".ogg", ".mid")
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extracted:
+  """What a folder of presets says.
+
+  Attributes:
+    prior: an empirical distribution for every control.
+    loaded: presets that it was made of.
+    copies: files that hold the same bytes as one of these; they count once.
+    failed: file, named from the folder on -> why it could not be loaded.
+  """
+
+  prior: Prior
+  loaded: int
+  copies: int
+  failed: Mapping[str, str]
+
+
+def extract(engine: Engine, folder: Path) -> Extracted:
+  """Loads every preset of a folder and of the folders in it, and keeps how the controls stand.
+
+  The paper draws from "the distribution of parameters extracted across all the Massive factory
+  presets" (section 3.1), as here: each control by itself. A value outside of a control's `low`
+  to `high` counts as the nearer end. A preset at which the plugin crashes or hangs, again and
+  again, has failed as one that is refused has; the others go on.
+
+  Args:
+    engine: a plugin; of its description the controls count.
+    folder: with presets of any of the suffixes of `states.SUFFIXES`.
+
+  Raises:
+    UserError: there is no such folder, not one preset of it could be loaded, or the plugin
+      cannot be loaded.
+  """
+  if not folder.is_dir():
+    raise UserError(f"there is no folder {folder}; name one with presets of the plugin")
+  values: dict[str, Float[np.ndarray, " d"]] = {}
+  failed: dict[str, str] = {}
+  copies = 0
+  with hosting(_impatient(engine)) as host:
+    host.call(_nothing)  # What is wrong with the plugin itself is not laid on a preset.
+    for path in tqdm(list(_files(folder)), desc="presets", unit="preset"):
+      try:
+        digest = _digest(path)
+        if digest in values:
+          copies += 1
+          continue
+        values[digest] = engine.space.encode(_load(host, path))
+      except (UserError, RenderError) as error:
+        failed[path.relative_to(folder).as_posix()] = str(error)
+  if not values:
+    raise UserError(
+      f"not one preset of {folder} could be loaded: " + _first(failed) + "; the uniform prior needs"
+      " none"
+    )
+  table = np.stack(list(values.values()))
+  prior = Prior(
+    name="presets",
+    space=engine.space.name,
+    source=f"{len(table)} presets of the folder {folder.resolve().name}, read by {engine.name}",
+    controls={n: _empirical(column) for n, column in zip(engine.space.names, table.T, strict=True)},
+  )
+  return Extracted(prior=prior, loaded=len(table), copies=copies, failed=failed)
+
+
+def _load(host: Host, path: Path) -> Patch:
+  suffix = path.suffix.lower()
+  if suffix not in (*states.SUFFIXES, *states.MASSIVE_SUFFIXES):
+    known = ", ".join(states.SUFFIXES)
+    raise UserError(f"{path.name} is no preset of a kind that is known here ({known})")
+  return host.call(_read, str(path))
+
+
+def _read(synth: Any, path: str) -> Patch:
+  """In the plugin's process: the controls of a preset."""
+  states.apply(synth.plugin, Path(path))
+  return synth.read_back()
+
+
+def _nothing(synth: Any) -> None:
+  del synth
+
+
+def _impatient(engine: Engine) -> Engine:
+  """Two tries a preset: one that fails in a fresh process again is to blame itself."""
+  assert engine.plugin is not None, "only plugins load presets"
+  care = dataclasses.replace(engine.plugin.care, tries=2)
+  return dataclasses.replace(engine, plugin=dataclasses.replace(engine.plugin, care=care))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+  for path in sorted(folder.rglob("*")):
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    if path.is_file() and not hidden and path.suffix.lower() not in _NO_PRESETS:
+      yield path
+
+
+def _digest(path: Path) -> str:
+  try:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+  except OSError as error:
+    raise UserError(f"cannot read the preset {path.name}: {error.strerror}") from None
+
+
+def _first(failed: Mapping[str, str]) -> str:
+  if not failed:
+    return f"it has no preset files ({', '.join(states.SUFFIXES)})"
+  return f"{len(failed)} failed, the first because {next(iter(failed.values()))}"
+
+
+def _empirical(column: Float[np.ndarray, " i"]) -> dict[str, Any]:
+  """A control's distribution: all its values in order, or evenly spaced quantiles of many."""
+  quantiles = np.quantile(column, np.linspace(0, 1, min(len(column), _MOST_QUANTILES)))
+  rounded = [round(float(q), _DIGITS) for q in quantiles]
+  return {"kind": "empirical", "quantiles": rounded, "count": len(column)}

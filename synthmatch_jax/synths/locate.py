@@ -1,0 +1,84 @@
+"""Finds a plugin on this machine."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from synthmatch_jax.errors import UserError
+
+VARIABLE = "SYNTHMATCH_PLUGIN"
+"""Environment variable: plugin files, or folders with plugins, parted as in PATH."""
+
+SUFFIXES = (".vst3", ".component")
+
+
+def locate(names: Sequence[str], *, option: str = "") -> Path:
+  """Path of the first plugin found: at `option`, by the environment variable, as installed.
+
+  Args:
+    names: file names, e.g. ("Massive.vst3", "Massive.component"), in order of preference.
+    option: a plugin file, or a folder to look into; it alone is looked at where it is given.
+
+  Raises:
+    UserError: there is none; the sentence lists where it was looked for.
+  """
+  if option:
+    found = _in_places(names, [Path(option)])
+    looked = option
+  else:
+    places = [*_from_variable(), *usual_folders()]
+    found = _in_places(names, places)
+    looked = ", ".join(str(place) for place in places)
+  if found is None:
+    wanted = " or ".join(names)
+    raise UserError(
+      f"no plugin {wanted} found; looked for at {looked}; install it, or name its path with"
+      f' --plugin (for `tfds build`: "plugin" in --config) or in {VARIABLE}'
+    )
+  return found
+
+
+def find(names: Sequence[str], *, option: str = "") -> Path | None:
+  """As `locate`, but None where there is no such plugin."""
+  try:
+    return locate(names, option=option)
+  except UserError:
+    return None
+
+
+def usual_folders() -> list[Path]:
+  """Where plugins are installed on this system (Steinberg's and Apple's conventions)."""
+  home = Path.home()
+  if sys.platform == "darwin":
+    roots = [home / "Library/Audio/Plug-Ins", Path("/Library/Audio/Plug-Ins")]
+    return [root / kind for root in roots for kind in ("VST3", "Components")]
+  if sys.platform == "win32":
+    own = os.environ.get("LOCALAPPDATA", str(home / "AppData/Local"))
+    shared = os.environ.get("COMMONPROGRAMFILES", "C:/Program Files/Common Files")
+    return [Path(own) / "Programs/Common/VST3", Path(shared) / "VST3"]
+  return [home / ".vst3", Path("/usr/local/lib/vst3"), Path("/usr/lib/vst3")]
+
+
+def _from_variable() -> list[Path]:
+  return [Path(p) for p in os.environ.get(VARIABLE, "").split(os.pathsep) if p]
+
+
+def _in_places(names: Sequence[str], places: Sequence[Path]) -> Path | None:
+  for place in places:
+    for candidate in _candidates(names, place):
+      if candidate.exists():
+        return candidate
+  return None
+
+
+def _candidates(names: Sequence[str], place: Path) -> Iterator[Path]:
+  """The place itself where it is a plugin of that name; else plugins in it, one folder deep."""
+  if place.suffix in SUFFIXES:
+    if place.name in names:
+      yield place
+    return
+  for name in names:
+    yield place / name
+    if place.is_dir():
+      yield from sorted(place.glob(f"*/{name}"))  # Many makers keep a folder of their own.

@@ -1,0 +1,173 @@
+"""Any VST3 or AU instrument through pedalboard, as its description says.
+
+To be used on the main thread of a process of its own (see `process.py`): the first thread that
+loads a plugin is its main thread, and a plugin that crashes takes its process along.
+"""
+
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from synthmatch_jax.audio.note import Note
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.spaces.space import Patch
+from synthmatch_jax.synths.base import RenderError
+from synthmatch_jax.synths.description import Description, unpack
+
+# Raised when the same patch sounds different from before, for a reason other than the plugin, the
+# description or pedalboard's version.
+REVISION = 1
+
+_BLOCK_SECONDS = 0.5  # Of silence, between two looks at the level of a tail.
+
+
+class Plugin:
+  """An instrument plugin with the controls of its description (see `Synth` for the methods).
+
+  Values are set as raw values, within range, and read back after the render: one that did not
+  stick is a `RenderError` that names the parameter (pedalboard issues 243, 339, 393).
+
+  Attributes:
+    plugin: pedalboard's object.
+  """
+
+  parallelism: Literal["process", "thread"] = "process"
+
+  def __init__(self, description: Description, path: Path):
+    self.name = description.name
+    self.space = description.space
+    self.preset_suffix = ".state" if path.suffix == ".component" else ".vstpreset"
+    self._description = description
+    self.plugin = load(path, inside=description.inside)
+    known = self.plugin.parameters
+    if missing := [name for name in self.space.names if name not in known]:
+      raise UserError(
+        f"{path.name} has no parameter {', '.join(missing)}; it has {', '.join(known)}"
+      )
+    self._parameters = {name: known[name] for name in self.space.names}
+    self._channels = 2
+    if description.reset == "clear":
+      # Private to pedalboard 0.9, and the one way to keep an instrument from being made anew.
+      self.plugin._reload_type = _pedalboard().ExternalPluginReloadType.ClearsAudioOnReset
+    if description.state:
+      self._load_base_preset()
+
+  def render(
+    self, patch: Patch, *, note: Note, seconds: float, sample_rate: int
+  ) -> Float[np.ndarray, " n"]:
+    """See `Synth`.
+
+    Raises:
+      RenderError: a value did not stick, or the sound has NaN or infinite samples.
+    """
+    wanted = self._apply(patch)
+    if self._description.reset == "flush":
+      self._flush(sample_rate)
+    on, off = [0x90, note.pitch, note.velocity], [0x80, note.pitch, 0]
+    audio = self._process([(on, 0.0), (off, note.seconds)], seconds, sample_rate)
+    self._verify(wanted)
+    mono = audio.mean(0, dtype=np.float32)
+    if not np.isfinite(mono).all():
+      raise RenderError("NaN or infinite samples")
+    return mono
+
+  def read_back(self) -> Patch:
+    """See `Synth`."""
+    return {name: float(p.raw_value) for name, p in self._parameters.items()}
+
+  def save_preset(self, patch: Patch, path: Path) -> Path:
+    """See `Synth`. A `.vstpreset`; a raw state where the plugin is an Audio Unit."""
+    wanted = self._apply(patch)
+    # A block of silence: values travel to the plugin's processor, and so into its state, with
+    # the audio.
+    self._process([], _BLOCK_SECONDS, 44_100)
+    self._verify(wanted)
+    vst3 = self.preset_suffix == ".vstpreset"
+    path.write_bytes(self.plugin.preset_data if vst3 else self.plugin.raw_state)
+    return path
+
+  def fingerprint(self) -> str:
+    """See `Synth`."""
+    host = f"pedalboard/{metadata.version('pedalboard')}"
+    plugin = f"{self.plugin.name}/{self.plugin.version}".replace(" ", "-")
+    state = self._description.state_digest
+    return f"{self.name}/{REVISION} {plugin} {host} base/{state} reset/{self._description.reset}"
+
+  def _apply(self, patch: Patch) -> Patch:
+    patch = self.space.decode(self.space.encode(patch))  # Clamps, and names what is missing.
+    for name, value in patch.items():
+      self._parameters[name].raw_value = value
+    return patch
+
+  def _verify(self, wanted: Patch) -> None:
+    tolerance = self._description.tolerance
+    for name, value in self.read_back().items():
+      if not abs(value - wanted[name]) <= tolerance:
+        raise RenderError(f"{name} was set to {wanted[name]:.4f} and reads back as {value:.4f}")
+
+  def _load_base_preset(self) -> None:
+    """Loads the base preset, and proves it: pedalboard ignores a state it does not understand."""
+    away = {name: 0.0 if value > 0.5 else 1.0 for name, value in self._description.values.items()}
+    for name, value in away.items():
+      self._parameters[name].raw_value = value
+    self.plugin.raw_state = unpack(self._description.state)
+    now, wanted = self.read_back(), self._description.values
+    wrong = [n for n in wanted if not abs(now[n] - wanted[n]) <= self._description.tolerance]
+    if wrong:
+      raise UserError(
+        f"{self.name}: the base preset was not taken by the plugin: {wrong[0]} should be"
+        f" {wanted[wrong[0]]:.4f} and is {now[wrong[0]]:.4f}; probe the plugin again with its"
+        " base preset"
+      )
+
+  def _flush(self, sample_rate: int) -> None:
+    description = self._description
+    for _ in range(round(description.flush_seconds / _BLOCK_SECONDS)):
+      tail = self._process([], _BLOCK_SECONDS, sample_rate)
+      if not np.abs(tail).max() > 10 ** (description.flush_db / 20):  # Also NaN.
+        return
+    raise RenderError(
+      f"the tail is not under {description.flush_db:g} dB after {description.flush_seconds:g} s"
+    )
+
+  def _process(self, messages: list[Any], seconds: float, sample_rate: int) -> np.ndarray:
+    keep = self._description.reset == "flush"
+    try:
+      return self.plugin(
+        messages, seconds, sample_rate, num_channels=self._channels, reset=not keep
+      )
+    except ValueError as error:
+      if self._channels == 1 or "channel" not in str(error):
+        raise RenderError(str(error)) from None
+      self._channels = 1  # Some instruments are mono.
+      return self._process(messages, seconds, sample_rate)
+
+
+def load(path: Path, *, inside: str = "") -> Any:
+  """Loads an instrument.
+
+  Raises:
+    UserError: pedalboard is not installed, or the file is no plugin, or no instrument.
+  """
+  pedalboard = _pedalboard()
+  try:
+    plugin = pedalboard.load_plugin(str(path), plugin_name=inside or None)
+  except (ImportError, ValueError, RuntimeError, OSError) as error:
+    reason = " ".join(str(error).split())
+    raise UserError(f"{path} cannot be loaded as a plugin: {reason}") from None
+  if not plugin.is_instrument:
+    raise UserError(f"{path} is an effect; sound matching needs an instrument")
+  return plugin
+
+
+def _pedalboard() -> Any:
+  try:
+    import pedalboard
+  except ImportError:
+    raise UserError(
+      "plugins need the package pedalboard; install it with `pip install pedalboard` (GPL-3)"
+    ) from None
+  return pedalboard

@@ -1,0 +1,284 @@
+"""An engine in a process of its own: plugins crash, hang, leak and drift; data sets must not."""
+
+import multiprocessing
+import pickle
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, TypeVar
+
+import numpy as np
+
+from synthmatch_jax.audio.note import Note
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.synths import worker
+from synthmatch_jax.synths.base import RenderError, Synth
+from synthmatch_jax.synths.description import Care
+from synthmatch_jax.synths.hosts import Closed
+from synthmatch_jax.synths.registry import Engine
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# By how much a canary may differ more than the plugin was measured to differ from itself.
+_MARGIN_DB = 6.0
+# Canaries in a row that differ, until the plugin is given up.
+_MAX_DRIFTS = 6
+_SPAWN = multiprocessing.get_context("spawn")  # Never fork after JAX or a plugin was loaded.
+_STARTING = threading.Lock()
+
+
+class _Lost(Exception):  # noqa: N818 - internal: a process is gone, with the reason.
+  pass
+
+
+class _Life:
+  """One process with the engine, from its start to its end."""
+
+  def __init__(self, engine: Engine):
+    care = engine.care
+    here, there = _SPAWN.Pipe()
+    self._connection = here
+    arguments = (there, engine, care.render_seconds)
+    self._process = _SPAWN.Process(target=worker.serve, args=arguments, daemon=True)
+    self.calls = 0
+    with _STARTING, _NoMain():
+      self._process.start()
+    there.close()
+    self.memory = 0
+    self._answer(care.load_seconds, doing="while it was loaded")
+    self._memory_at_start = self.memory
+
+  def worn(self, care: Care) -> bool:
+    grown = (self.memory - self._memory_at_start) / 1e6
+    return self.calls >= care.renders or grown > care.megabytes
+
+  def ask(self, call: bytes, seconds: float) -> Any:
+    self.calls += 1
+    try:
+      self._connection.send_bytes(call)
+    except OSError:  # It died between two calls.
+      raise _Lost(self._last_words("between two sounds")) from None
+    return self._answer(seconds, doing="in a render")
+
+  def kill(self) -> None:
+    self._process.kill()
+
+  def end(self) -> None:
+    self._process.kill()
+    self._process.join()
+    self._connection.close()
+
+  def _answer(self, seconds: float, *, doing: str) -> Any:
+    try:
+      if not self._connection.poll(seconds):
+        raise _Lost(f"no answer for {seconds:g} s {doing}")
+      verdict, value, self.memory = self._connection.recv()
+    except (EOFError, OSError):
+      raise _Lost(self._last_words(doing)) from None
+    if verdict == "failed":
+      raise RenderError(value)
+    if verdict == "refused":
+      raise UserError(value)
+    if verdict == "broken":
+      raise RuntimeError(f"in the engine's process:\n{value}")
+    return value
+
+  def _last_words(self, doing: str) -> str:
+    self._process.join(5)
+    code = self._process.exitcode or 0
+    name = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+    return f"crashed {doing} ({name})"
+
+
+class ProcessHost:
+  """A plugin in a process that is ended and replaced whenever it has to be (see `Host`).
+
+  A call that crashes, hangs, or gives no sound result is tried again in a new process. In steady
+  work a canary patch is rendered between the calls: where it no longer sounds as in a new
+  process, the process is replaced and what it did since the last good canary is done again. The
+  first sound of a new process needs no canary, so every process brings the work forward. The
+  results are those of a flawless plugin, whatever happens on the way, as long as its reset
+  policy is repeatable.
+  """
+
+  def __init__(self, engine: Engine, *, report: Callable[[str], None] | None = None):
+    self._engine, self._care = engine, engine.care
+    self._report = report or (lambda sentence: None)
+    self._life: _Life | None = None
+    self._closed = self._steady = self._lost = False
+    self._canary: np.ndarray | None = None
+    self._drifts = 0
+    self._interval = self._care.canary_every
+    # Of the block of steady work under way, by pickled call: results that are final, those that
+    # await a canary, and calls that failed for good.
+    self._final: dict[bytes, Any] = {}
+    self._pending: dict[bytes, Any] = {}
+    self._failed: dict[bytes, str] = {}
+
+  def renew(self) -> None:
+    """See `Host`."""
+    if self._engine.repeatable_db is not None:
+      self._end()
+
+  def call(self, task: Callable[..., Result], *args: Any) -> Result:
+    """See `Host`."""
+    call = pickle.dumps((task, args))
+    if call in self._failed:
+      raise RenderError(self._failed[call])
+    for known in (self._final, self._pending):
+      if call in known:
+        return known[call]
+    reason = ""
+    for _ in range(self._care.tries):
+      life = self._alive()
+      first = life.calls == 0
+      try:
+        result = life.ask(call, self._care.render_seconds)
+      except (RenderError, _Lost) as error:
+        reason = str(error)
+        self._end(reason)
+        continue
+      self._keep(call, result, life, first=first)
+      return result
+    if self._steady:
+      self._failed[call] = reason
+    raise RenderError(reason)
+
+  def steadily(self, do: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """See `Host`."""
+    stream = iter(items)
+    self._steady = True
+    try:
+      while block := list(islice(stream, self._care.canary_every)):
+        yield from self._done(do, block)
+        self._forget()
+    finally:
+      self._steady = False
+      self._forget()
+
+  def close(self) -> None:
+    """See `Host`."""
+    self._closed = True
+    if self._life is not None:
+      self._life.kill()
+
+  def _done(self, do: Callable[[Item], Result], block: list[Item]) -> list[Result]:
+    while True:  # What is final is not rendered again: every time round gets further.
+      self._lost = False
+      results = [do(item) for item in block]
+      self._confirm()
+      if not self._lost:
+        return results
+
+  def _alive(self) -> _Life:
+    """The process there is, or a new one."""
+    reason = ""
+    for _ in range(self._care.tries):
+      if self._closed:
+        raise Closed
+      try:
+        if self._life is None:
+          self._life = _Life(self._engine)
+        if self._steady and self._canary is None and not self._engine.process_per_sound:
+          if self._life.calls:  # Only a new process tells how the canary should sound.
+            self._end()
+            self._life = _Life(self._engine)
+          self._canary = self._sing(self._life)
+        return self._life
+      except (_Lost, RenderError) as error:
+        reason = str(error)
+        self._end(reason)
+    raise UserError(
+      f"{self._engine.name} does not come up: {self._care.tries} times in a row it {reason}; try"
+      " the plugin in a DAW, then probe it again"
+    )
+
+  def _keep(self, call: bytes, result: Any, life: _Life, *, first: bool) -> None:
+    if self._engine.process_per_sound:
+      self._end()
+    if not self._steady:
+      if life.worn(self._care):
+        self._end()
+    elif first or self._engine.process_per_sound:
+      self._final[call] = result
+    else:
+      self._pending[call] = result
+      if len(self._pending) >= self._interval or life.worn(self._care):
+        self._confirm()
+
+  def _confirm(self) -> None:
+    """Makes pending results final if the canary sounds as it should; else drops them."""
+    if not self._pending or self._life is None or self._canary is None:
+      return
+    try:
+      sound = self._sing(self._life)
+    except (_Lost, RenderError) as error:
+      self._end(str(error))
+      return
+    if _same(self._canary, sound, within_db=self._engine.repeatable_db):
+      self._final |= self._pending
+      self._pending.clear()
+      self._drifts = 0
+      self._interval = min(2 * self._interval, self._care.canary_every)
+      if self._life.worn(self._care):
+        self._end("replaced after many sounds or a growth of its memory")
+      return
+    self._drifts += 1
+    if self._drifts == _MAX_DRIFTS:
+      raise UserError(
+        f"{self._engine.name} does not repeat itself under the reset policy of its description:"
+        " the same patch sounds different each time; probe it again"
+      )
+    if self._drifts % 2 == 0:
+      self._canary = None  # Perhaps it was the first one that was wrong.
+    self._end("drifted: the canary patch no longer sounds as in a new process")
+
+  def _sing(self, life: _Life) -> np.ndarray:
+    call = pickle.dumps((_canary, (dict(self._care.canary),)))
+    return life.ask(call, self._care.render_seconds)
+
+  def _end(self, reason: str = "") -> None:
+    """Ends the process; what awaited a canary is lost."""
+    if self._life is not None:
+      self._life.end()
+      self._life = None
+    if self._pending:
+      self._pending.clear()
+      self._lost = True
+      self._interval = max(1, self._interval // 2)
+    if reason and not self._closed:
+      self._report(reason)
+
+  def _forget(self) -> None:
+    for kept in (self._final, self._pending, self._failed):
+      kept.clear()
+
+
+def _canary(synth: Synth, patch: dict[str, float]) -> np.ndarray:
+  """Half a second of a patch; the middle of every control where it is left out."""
+  middle = synth.space.decode([0.5] * synth.space.dim)
+  return synth.render(middle | patch, note=Note(seconds=0.3), seconds=0.5, sample_rate=44_100)
+
+
+def _same(target: np.ndarray, estimate: np.ndarray, *, within_db: float | None) -> bool:
+  if within_db is None:
+    return np.array_equal(target, estimate)
+  peak = np.abs(target).max()
+  return bool(np.abs(target - estimate).max() <= peak * 10 ** ((within_db + _MARGIN_DB) / 20))
+
+
+class _NoMain:
+  """Hides the main script: spawned processes would import it again, with all that it imports."""
+
+  def __enter__(self):
+    main = sys.modules["__main__"]
+    self._kept = {name: getattr(main, name, None) for name in ("__file__", "__spec__")}
+    for name in self._kept:
+      setattr(main, name, None)
+
+  def __exit__(self, *_):
+    for name, value in self._kept.items():
+      setattr(sys.modules["__main__"], name, value)

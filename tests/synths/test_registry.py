@@ -1,0 +1,98 @@
+import dataclasses
+import json
+import pickle
+
+import pytest
+
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.spaces.massive16 import TABLE_1
+from synthmatch_jax.spaces.parameters import Continuous
+from synthmatch_jax.synths import description, locate, registry
+from synthmatch_jax.synths.description import Description
+
+SMALL = Description(
+  name="small",
+  files=("Small.vst3",),
+  controls=(Continuous(name="cutoff", meaning="cutoff", low=0.2),),
+  state=description.pack(b"state"),
+  values={"cutoff": 0.5},
+)
+
+
+def test_an_unknown_engine_lists_the_known_ones():
+  with pytest.raises(UserError, match=r"unknown engine 'vitl'; known are massive, vital, and any"):
+    registry.engine("vitl")
+
+
+def test_auto_is_massive_where_it_is_found_and_vital_elsewhere(tmp_path, monkeypatch):
+  monkeypatch.delenv(locate.VARIABLE, raising=False)
+  assert registry.engine("auto").name == "vital"
+  (tmp_path / "Native Instruments" / "Massive.vst3").mkdir(parents=True)
+  monkeypatch.setenv(locate.VARIABLE, str(tmp_path))
+  assert registry.engine("auto").name == "massive"
+  assert registry.engine("massive").space.names == tuple(TABLE_1)
+
+
+def test_the_option_goes_before_the_variable_before_the_usual_folders(tmp_path, monkeypatch):
+  places = {name: tmp_path / name for name in ("option", "variable", "home/.vst3")}
+  for place in places.values():
+    (place / "Small.vst3").mkdir(parents=True)
+  monkeypatch.setattr(locate, "usual_folders", lambda: [places["home/.vst3"]])
+  monkeypatch.setenv(locate.VARIABLE, str(places["variable"]))
+  option = str(places["option"] / "Small.vst3")
+  assert locate.locate(SMALL.files, option=option).parent == places["option"]
+  assert locate.locate(SMALL.files).parent == places["variable"]
+  monkeypatch.delenv(locate.VARIABLE)
+  assert locate.locate(SMALL.files).parent == places["home/.vst3"]
+
+
+def test_a_plugin_that_is_nowhere_gets_a_sentence_with_the_places(tmp_path, monkeypatch):
+  monkeypatch.setenv(locate.VARIABLE, str(tmp_path))
+  with pytest.raises(UserError, match=rf"no plugin Small.vst3 found; looked for at {tmp_path}, "):
+    locate.locate(SMALL.files)
+  with pytest.raises(UserError, match=r"looked for at .*Other\.vst3; install it, or name its path"):
+    locate.locate(SMALL.files, option=str(tmp_path / "Other.vst3"))
+
+
+def test_a_description_survives_its_file_and_the_way_to_a_process(tmp_path):
+  path = description.write(SMALL, tmp_path / "small.json")
+  read = description.read(path)
+  assert read == SMALL
+  assert Description.from_dict(SMALL.essentials()) == SMALL
+  assert pickle.loads(pickle.dumps(registry.engine(str(path)))).plugin == SMALL
+  assert description.unpack(read.state) == b"state"
+
+
+@pytest.mark.parametrize(
+  ("change", "says"),
+  [
+    ({"reset": "often"}, "reset is 'often'; known are clear, flush, instance, process"),
+    ({"controls": []}, "has no parameters"),
+    ({"controls": [{"name": "a", "meaning": "", "high": 2.0}]}, r"a must stay in \[0, 1\]"),
+    ({"controls": [{"nam": "a"}]}, "nam"),
+    ({"values": {}}, "nothing could prove"),
+    ({"values": {"volume": 0.5}}, "names volume, which `controls` does not"),
+    ({"colour": "red"}, "unknown entries colour; known are name, files, controls"),
+    ({"state": "?"}, "is no plugin description"),
+  ],
+)
+def test_a_mistake_in_a_description_is_named(tmp_path, change, says):
+  path = tmp_path / "small.json"
+  path.write_text(json.dumps(SMALL.to_dict() | change))
+  with pytest.raises(UserError, match=says):
+    description.read(path)
+
+
+def test_a_file_that_is_no_description_gets_a_sentence(tmp_path):
+  for text in ("", "[]", "3", '{"name": "x"}'):
+    (tmp_path / "odd.json").write_text(text)
+    with pytest.raises(UserError, match=r"odd\.json is no plugin description"):
+      registry.engine(str(tmp_path / "odd.json"))
+  with pytest.raises(UserError, match=r"cannot read the plugin description .*none\.json"):
+    registry.engine(str(tmp_path / "none.json"))
+
+
+def test_the_base_preset_is_told_apart_by_its_hash():
+  other = dataclasses.replace(SMALL, state=description.pack(b"other"))
+  assert len({SMALL.state_digest, other.state_digest, "initial"}) == 3
+  assert dataclasses.replace(SMALL, state="").state_digest == "initial"
