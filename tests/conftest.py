@@ -11,6 +11,7 @@ from filelock import FileLock
 from synthmatch_jax.config import base_config
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.training import loop
+from tests.plugin import build
 
 
 def pytest_configure(config):
@@ -22,6 +23,14 @@ def pytest_configure(config):
   for name, value in settings.items():
     jax.config.update(name, value)
     os.environ[name.upper()] = str(value)
+
+
+@pytest.fixture(scope="session")
+def testbed(request) -> Path:
+  """The bundle of the test instrument; on Debian nothing excuses its absence."""
+  if reason := build.why_not():
+    (pytest.fail if build.is_debian() else pytest.skip)(reason)
+  return build.build(Path(request.config.cache.mkdir("testbed")))
 
 
 @dataclass(frozen=True)

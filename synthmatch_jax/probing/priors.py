@@ -25,10 +25,8 @@ _MOST_QUANTILES = 1001
 _DIGITS = 6  # A float32 in [0, 1] has no more.
 
 # Beside presets there are words, pictures and previews; files with a leading dot are no presets.
-_NO_PRESETS = frozenset(
-  (".txt", ".md", ".pdf", ".rtf", ".html", ".url", ".xml", ".json", ".ini", ".db", ".meta", ".zip")
-  + (".png", ".jpg", ".jpeg", ".gif", ".wav", ".aif", ".aiff", ".flac", ".mp3", ".ogg", ".mid")
-)
+_WORDS = (".txt", ".md", ".pdf", ".rtf", ".html", ".url", ".xml", ".json", ".ini", ".db", ".zip")
+_MEDIA = (".png", ".jpg", ".jpeg", ".gif", ".wav", ".aif", ".aiff", ".flac", ".mp3", ".ogg", ".mid")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +121,7 @@ def _impatient(engine: Engine) -> Engine:
 def _files(folder: Path) -> Iterator[Path]:
   for path in sorted(folder.rglob("*")):
     hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    if path.is_file() and not hidden and path.suffix.lower() not in _NO_PRESETS:
+    if path.is_file() and not hidden and path.suffix.lower() not in _WORDS + _MEDIA:
       yield path
 
 

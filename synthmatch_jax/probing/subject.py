@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces.parameters import Continuous
@@ -45,17 +46,18 @@ class Subject:
     *,
     reset: Reset,
     state: bytes = b"",
-    values: Mapping[str, float] | None = None,
+    values: Mapping[str, float] = MappingProxyType({}),
   ) -> Engine:
     """The plugin as an engine that complains of no value: the probe looks at them itself."""
+    known = {c.name: values[c.name] for c in controls if c.name in values}
     described = Description(
       name=self.name,
       files=(self.path.name,),
       controls=tuple(controls),
       inside=self.inside,
       reset=reset,
-      state=pack(state) if state else "",
-      values=values or {},
+      state=pack(state) if known else "",  # Nothing could prove that it was taken.
+      values=known,
       tolerance=1.0,
       care=self.care,
     )

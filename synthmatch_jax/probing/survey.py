@@ -4,14 +4,13 @@ import contextlib
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
 
-from synthmatch_jax.audio.loudness import loudness_db
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.probing.sounds import SAMPLE_RATE, SECONDS, nothing
 from synthmatch_jax.probing.subject import Subject
@@ -19,14 +18,12 @@ from synthmatch_jax.synths import states
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.description import Care, unpack
 from synthmatch_jax.synths.hosts import Host, host
-from synthmatch_jax.synths.plugin import load
+from synthmatch_jax.synths.plugin import MIDI_CONTROLLER, load
 from synthmatch_jax.synths.registry import Engine
 
 # Fewer are a choice: 19 steps of a knob are 5 % of its range each, which is plainly heard.
 MIN_STEPS = 20
-# Of MIDI controllers as JUCE, DPF and others name them; and parameters that play no part in a
-# patch. The pattern of numbers without a name is pedalboard's own.
-_MIDI = re.compile(r"MIDI.*\bCC\b|P\d\d\d", re.IGNORECASE)
+# Parameters that play no part in a patch.
 _APART = re.compile(r"\b(bypass|program|preset)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\s*[-+]?(\d|\.\d|inf)", re.IGNORECASE)
 _A_DAY = 86_400.0
@@ -128,11 +125,16 @@ class Bare(Engine):
   """An engine that is pedalboard's plugin itself, for the time before it has controls."""
 
   inside: str = ""
-  limits: Care = Care()
+  limits: Care = field(default_factory=Care)
 
   def make(self) -> Any:
     """Loads the plugin."""
     return load(Path(self.path), inside=self.inside)
+
+  @property
+  def parallelism(self) -> Literal["process"]:
+    """See `Engine`."""
+    return "process"
 
   @property
   def care(self) -> Care:
@@ -152,6 +154,9 @@ def survey(subject: Subject, *, preset: Path | None = None, edit: bool = False) 
     UserError: it does not load, is no instrument, crashes or hangs at its first note, or does
       not take the preset.
   """
+  # Here: the plugin's process imports this file, and this takes seconds.
+  from synthmatch_jax.audio.loudness import loudness_db
+
   known = unpack(subject.known.state) if subject.known and subject.known.state else b""
   with contextlib.closing(_host(subject, subject.patience)) as place:
     start = time.perf_counter()
@@ -200,8 +205,8 @@ def _look(plugin: Any, state: bytes) -> tuple[dict[str, Any], Float[np.ndarray, 
     "kind": plugin.category,
     "channels": channels,
     "latency": plugin.reported_latency_samples,
-    "parameters": tuple(p for p in parameters if not _MIDI.match(p.title)),
-    "midi": sum(1 for title in titles if _MIDI.match(title)),
+    "parameters": tuple(p for p in parameters if not MIDI_CONTROLLER.match(p.title)),
+    "midi": sum(1 for title in titles if MIDI_CONTROLLER.match(title)),
     "state": state,
   }
   return about, sound

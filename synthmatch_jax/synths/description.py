@@ -110,12 +110,14 @@ class Description:
     return {k: v for k, v in self.to_dict().items() if k not in ("prior", "others")}
 
   @classmethod
-  def from_dict(cls, data: Mapping[str, Any]) -> "Description":
+  def from_dict(cls, data: Any) -> "Description":
     """Inverse of `to_dict` and of `essentials`.
 
     Raises:
       ValueError: an entry is missing, unknown, or not what it must be; the sentence names it.
     """
+    if not isinstance(data, Mapping):
+      raise ValueError(f"it holds {type(data).__name__} and not the entries of a description")
     plain = dict(data)
     fields = {f.name: f for f in dataclasses.fields(cls)}
     if unknown := sorted(set(plain) - set(fields)):

@@ -4,6 +4,7 @@ To be used on the main thread of a process of its own (see `process.py`): the fi
 loads a plugin is its main thread, and a plugin that crashes takes its process along.
 """
 
+import re
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,9 @@ from synthmatch_jax.synths.description import Description, unpack
 # Raised when the same patch sounds different from before, for a reason other than the plugin, the
 # description or pedalboard's version.
 REVISION = 1
+
+MIDI_CONTROLLER = re.compile(r"MIDI.*\bCC\b", re.IGNORECASE)
+"""Titles of parameters that stand for MIDI controllers, as JUCE, DPF and others write them."""
 
 _BLOCK_SECONDS = 0.5  # Of silence, between two looks at the level of a tail.
 
@@ -153,6 +157,8 @@ def load(path: Path, *, inside: str = "") -> Any:
     UserError: pedalboard is not installed, or the file is no plugin, or no instrument.
   """
   pedalboard = _pedalboard()
+  # It asks 1,001 texts of every parameter; MIDI controllers alone can be thousands of these.
+  pedalboard._pedalboard.PARAMETER_NAME_REGEXES_TO_IGNORE.add(MIDI_CONTROLLER)
   try:
     plugin = pedalboard.load_plugin(str(path), plugin_name=inside or None)
   except (ImportError, ValueError, RuntimeError, OSError) as error:

@@ -177,11 +177,12 @@ class ProcessHost:
     """The process there is, or a new one."""
     reason = ""
     for _ in range(self._care.tries):
-      if self._closed:
-        raise Closed
       try:
         if self._life is None:
           self._life = _Life(self._engine)
+        if self._closed:
+          self._end()
+          raise Closed
         if self._steady and self._canary is None and not self._engine.process_per_sound:
           if self._life.calls:  # Only a new process tells how the canary should sound.
             self._end()

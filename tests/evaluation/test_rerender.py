@@ -49,5 +49,5 @@ def test_results_do_not_depend_on_the_number_of_workers(recipe, targets):
 
 def test_another_engine_than_the_data_sets_is_refused(recipe, targets):
   other = Recipe(**{**vars(recipe), "fingerprint": "vital/0 vita/0.0.1 base/0"})
-  with pytest.raises(UserError, match=r"rendered by vital/0 .* the engine here is vital/1"):
+  with pytest.raises(UserError, match=r"rendered by vital/0 .* the engine here is vital/2"):
     rerender.score(targets, {"oracle": targets}, other, workers=1)

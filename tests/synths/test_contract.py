@@ -12,15 +12,29 @@ from synthmatch_jax.audio.loudness import loudness_db
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths import registry
+from synthmatch_jax.synths.registry import Engine
+from tests.synths.remote import Remote, instrument
 
 RATE, SECONDS = 44_100, 1.5
 NOTE = Note(seconds=0.5)
 SAME_DB = -68.0  # What a used engine of Vital was measured to hold; see synths/vital.py.
 
 
-@pytest.fixture(params=["vital"])
+@pytest.fixture(params=["vital", "testbed"])
 def make(request):
-  return registry.engine(request.param).make
+  if request.param == "vital":
+    yield registry.engine("vital").make
+    return
+  engine = Engine(name="testbed", plugin=instrument(), path=str(request.getfixturevalue("testbed")))
+  made = []
+
+  def remote():
+    made.append(Remote(engine))
+    return made[-1]
+
+  yield remote
+  for synth in made:
+    synth.close()
 
 
 def render(synth, patch, note=NOTE, seconds=SECONDS):
@@ -28,7 +42,8 @@ def render(synth, patch, note=NOTE, seconds=SECONDS):
 
 
 def patches(synth, count, seed=0):
-  rng, presets = np.random.default_rng(seed), prior.load("presets", synth.space)
+  rng = np.random.default_rng(seed)
+  presets = prior.load("presets" if synth.name == "vital" else "uniform", synth.space)
   return [synth.space.decode(prior.sample(presets, synth.space, rng)) for _ in range(count)]
 
 
@@ -88,11 +103,15 @@ def test_new_engines_agree_to_the_last_bit(make):
 
 def test_another_process_agrees_to_the_last_bit(make, tmp_path):
   synth = make()
+  if synth.parallelism == "process":
+    pytest.skip("every engine is in another process: see the test of two new engines")
   chosen = patches(synth, 2)
   program = f"""
 import json, numpy as np
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.synths import registry
+from synthmatch_jax.synths.registry import Engine
+from tests.synths.remote import Remote, instrument
 synth = registry.engine({synth.name!r}).make()
 patches, note = json.loads({json.dumps(chosen)!r}), Note(seconds={NOTE.seconds})
 sounds = [synth.render(p, note=note, seconds={SECONDS}, sample_rate={RATE}) for p in patches]
@@ -104,7 +123,7 @@ np.save({str(tmp_path / "sounds.npy")!r}, np.stack(sounds))
 
 
 def test_two_threads_do_not_disturb_each_other(make):
-  if make.parallelism != "thread":
+  if make().parallelism != "thread":
     pytest.skip("one process per engine")
   chosen = patches(make(), 4)
 
@@ -167,6 +186,11 @@ def test_a_preset_loads_again_and_sounds_the_same(make, tmp_path):
 
 
 def loaded(synth, path):
+  """Another engine with the preset loaded: one that knows nothing of the project."""
+  return loaded_vital(path) if synth.name == "vital" else synth.with_preset(path)
+
+
+def loaded_vital(path):
   """A bare vita synth that knows nothing of the project, with the preset loaded."""
   vita = pytest.importorskip("vita")
   plain = vita.Synth()

@@ -1,0 +1,64 @@
+"""Makes a plugin an engine: `python -m synthmatch_jax.probe PLUGIN [--out=FILE.json]`.
+
+PLUGIN is the path of a .vst3 or .component, an engine that is a plugin (massive), or a FILE.json
+that this program wrote. It measures how the plugin behaves and writes the description that data
+sets, evaluation and matches work from.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from synthmatch_jax import cli
+from synthmatch_jax.errors import UserError
+
+_OUT = flags.DEFINE_string("out", "", "File for the description; the report goes beside it.")
+_NAME = flags.DEFINE_string("name", "", "Name of the engine; the default is the plugin's.")
+_BASE_PRESET = flags.DEFINE_string(
+  "base_preset", "", "Preset file with all that the controls leave fixed."
+)
+_EDIT = flags.DEFINE_bool(
+  "edit", False, "Open the plugin's editor; the base preset is what it has when that is closed."
+)
+_CONTROLS = flags.DEFINE_list("controls", [], "Names of the parameters that become controls.")
+_PRESETS = flags.DEFINE_string("presets", "", "Folder of presets that the prior is taken from.")
+_PLUGIN = flags.DEFINE_string(
+  "plugin", "", "Path of the plugin, where PLUGIN is a description and it is not found by itself."
+)
+_INSIDE = flags.DEFINE_string("inside", "", "Which plugin, where the file holds several.")
+_SEED = flags.DEFINE_integer("seed", 0, "Of the random patches.", lower_bound=0)
+_PATIENCE = flags.DEFINE_float(
+  "patience", 120.0, "Seconds that a load or a sound may take.", lower_bound=1.0
+)
+
+
+def main(arguments: Sequence[str]) -> None:
+  """Probes the plugin named on the command line."""
+  if len(arguments) != 1:
+    raise UserError("name one plugin: probe PLUGIN [--out=FILE.json]")
+  # Here, so that a mistyped flag is answered at once.
+  from synthmatch_jax.probing import probe, subject
+  from synthmatch_jax.probing.report import Report
+
+  found = subject.find(
+    arguments[0],
+    plugin=_PLUGIN.value,
+    name=_NAME.value,
+    inside=_INSIDE.value,
+    patience=_PATIENCE.value,
+  )
+  probe.probe(
+    found,
+    report=Report(),
+    preset=Path(_BASE_PRESET.value) if _BASE_PRESET.value else None,
+    edit=_EDIT.value,
+    controls=[name.strip() for name in _CONTROLS.value],
+    presets=Path(_PRESETS.value) if _PRESETS.value else None,
+    out=Path(_OUT.value) if _OUT.value else None,
+    seed=_SEED.value,
+  )
+
+
+if __name__ == "__main__":
+  cli.run(main)

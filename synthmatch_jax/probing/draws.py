@@ -1,0 +1,114 @@
+"""Random patches: how many are silent, how far their values stick, which are fit for tests."""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from synthmatch_jax.audio.loudness import loudness_db
+from synthmatch_jax.probing.choice import HALF_STEP
+from synthmatch_jax.probing.sounds import SAMPLE_RATE, deviation, play
+from synthmatch_jax.spaces.space import ParameterSpace, Patch
+from synthmatch_jax.synths.base import RenderError
+from synthmatch_jax.synths.hosts import host
+from synthmatch_jax.synths.registry import Engine
+
+SILENCE_DB = -60.0
+"""A sound of less loudness, in LUFS, is drawn again by data sets (paper section 3.1)."""
+
+# Of the start of a sound, as long as a canary sounds (`synths.process`).
+_CANARY_SECONDS = 0.5
+# A plugin that rounds values to steps is measured to be off by a little less than half a step.
+_MARGIN = 1.25
+_LEAST_TOLERANCE = 0.001
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draw:
+  """A random patch and its sound.
+
+  Attributes:
+    patch: what was set.
+    level_db: loudness of the sound in LUFS; -inf for silence.
+    start_db: the same of its first half second.
+    deviation: distance of each value read back from the value set.
+  """
+
+  patch: Patch
+  level_db: float
+  start_db: float
+  deviation: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draws:
+  """Patches drawn uniformly from the ranges of the controls.
+
+  Attributes:
+    done: those that were rendered.
+    failed: what the plugin did on the others.
+  """
+
+  done: tuple[Draw, ...]
+  failed: tuple[str, ...]
+
+  @property
+  def silent(self) -> int:
+    """Number of sounds under -60 LUFS."""
+    return sum(d.level_db < SILENCE_DB for d in self.done)
+
+  @property
+  def stepped(self) -> float:
+    """Largest deviation that may be a rounding to steps; 0 where values are kept as they are."""
+    small = [d for draw in self.done for d in draw.deviation.values() if d <= HALF_STEP]
+    worst = max(small, default=0.0)
+    return worst if worst > _LEAST_TOLERANCE / _MARGIN else 0.0
+
+  @property
+  def tolerance(self) -> float:
+    """For a description: admits half a step, and a rounding to three digits."""
+    return round(max(_LEAST_TOLERANCE, _MARGIN * self.stepped), 5)
+
+  def loud(self, count: int) -> tuple[Patch, ...]:
+    """The first patches that are no silence; fewer where there are not so many."""
+    return tuple(d.patch for d in self.done if d.level_db >= SILENCE_DB)[:count]
+
+  def canary(self) -> Patch:
+    """The patch of the loudest start: what goes wrong with any part of it is seen."""
+    return max(self.done, key=lambda d: d.start_db).patch
+
+
+def draw(engine: Engine, *, count: int, seed: int) -> Draws:
+  """Draws patches uniformly, renders them and looks at sounds and values.
+
+  Raises:
+    UserError: the plugin does not come up any more.
+  """
+  done, failed = [], []
+  with contextlib.closing(host(engine)) as place:
+    for patch in tqdm(
+      patches(engine.space, count, seed), desc="random patches", unit="sound", leave=False
+    ):
+      try:
+        sound, got = place.call(play, patch)
+      except RenderError as error:
+        failed.append(str(error))
+        continue
+      start = sound[: round(_CANARY_SECONDS * SAMPLE_RATE)]
+      done.append(
+        Draw(
+          patch=patch,
+          level_db=loudness_db(sound, SAMPLE_RATE),
+          start_db=loudness_db(start, SAMPLE_RATE),
+          deviation=deviation(patch, got),
+        )
+      )
+  return Draws(done=tuple(done), failed=tuple(failed))
+
+
+def patches(space: ParameterSpace, count: int, seed: int) -> list[Patch]:
+  """Patches of uniform controls."""
+  rng = np.random.default_rng(seed)
+  return [space.decode(rng.uniform(size=space.dim)) for _ in range(count)]

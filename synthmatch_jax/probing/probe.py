@@ -1,0 +1,185 @@
+"""The probe: everything that is measured of a plugin, in order, and the description of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.probing import audible, choice, draws, priors, resets, roundtrip
+from synthmatch_jax.probing.report import Report
+from synthmatch_jax.probing.resets import Trial
+from synthmatch_jax.probing.roundtrip import Form
+from synthmatch_jax.probing.subject import Subject
+from synthmatch_jax.probing.survey import Parameter, Survey, survey
+from synthmatch_jax.spaces.parameters import Continuous
+from synthmatch_jax.synths import description as descriptions
+from synthmatch_jax.synths.description import RESETS, Care, Description, Reset
+from synthmatch_jax.synths.registry import Engine
+
+# Limits for processes are generous: a busy machine must not look like a hung plugin.
+_LEAST_LOAD_SECONDS, _LOADS = 60.0, 20.0
+_LEAST_RENDER_SECONDS, _RENDERS = 10.0, 50.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+  """How much is measured.
+
+  Attributes:
+    draws: random patches that are looked at for silence and for values that do not stick.
+    patches: of them that the reset policies are tried with.
+    fresh: of these that get new processes under each policy.
+    policies: that are tried.
+  """
+
+  draws: int = 64
+  patches: int = 6
+  fresh: int = 4
+  policies: tuple[Reset, ...] = RESETS
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Base:
+  """The base state and the parameters to be listened to."""
+
+  survey: Survey
+  parameters: tuple[Parameter, ...]
+  state: bytes
+  values: Mapping[str, float]
+
+
+def probe(
+  subject: Subject,
+  *,
+  report: Report,
+  preset: Path | None = None,
+  edit: bool = False,
+  controls: Sequence[str] = (),
+  presets: Path | None = None,
+  out: Path | None = None,
+  seed: int = 0,
+  effort: Effort | None = None,
+) -> Description:
+  """Probes a plugin, tells what it finds, and returns (and writes) its description.
+
+  Args:
+    subject: the plugin.
+    report: where the findings are told.
+    preset: base preset.
+    edit: whether the base preset is made in the plugin's editor.
+    controls: names; empty: those of an earlier probe, or the paper's 16, or what is heard.
+    presets: folder that the prior is extracted from.
+    out: file for the description.
+    seed: of the random patches.
+    effort: how much is measured; more is slower and surer.
+
+  Raises:
+    UserError: the plugin cannot be probed, or nobody hears it.
+  """
+  effort = effort or Effort()
+  found = survey(subject, preset=preset, edit=edit)
+  report.survey(subject, found)
+  given = choice.fixed(found, subject.known, controls)
+  base = _base(subject, found, given, preset=preset is not None or edit, report=report)
+  heard = audible.listen(subject, base.parameters, state=base.state, values=base.values)
+  chosen = given or choice.audible(found, heard)
+  report.choice(found, heard, chosen, by=_by(subject, given, controls))
+
+  def engine(reset: Reset) -> Engine:
+    return subject.engine(chosen, reset=reset, state=base.state, values=base.values)
+
+  drawn = draws.draw(engine(heard.reset), count=effort.draws, seed=seed)
+  if len(drawn.loud(2)) < 2:
+    raise UserError(_mute(found, drawn))
+  trials = resets.compare(
+    engine, drawn.loud(effort.patches), fresh=effort.fresh, policies=effort.policies
+  )
+  best = resets.choose(trials, tolerance=drawn.tolerance)
+  report.resets(trials, best, tolerance=drawn.tolerance)
+  report.draws(drawn)
+  made = engine(best.reset).plugin
+  assert made is not None
+  described = Description(
+    name=subject.name,
+    files=(subject.path.name,),
+    controls=chosen,
+    inside=subject.inside,
+    reset=best.reset,
+    repeatable_db=None if best.exact else round(min(best.worst_db + 0.05, 0.0), 1),
+    state=made.state,
+    values=made.values,
+    tolerance=drawn.tolerance,
+    prior=subject.known.prior if subject.known and not controls else "uniform",
+    care=_care(found, best, drawn),
+    others=choice.others(found, heard, chosen),
+  )
+  if presets is not None:
+    described = _with_prior(described, subject, presets, report)
+  report.end(described, subject, out and descriptions.write(described, out))
+  return described
+
+
+def _base(
+  subject: Subject,
+  found: Survey,
+  given: tuple[Continuous, ...] | None,
+  *,
+  preset: bool,
+  report: Report,
+) -> _Base:
+  """Which parameters are looked at, and the state, once it is known to come back."""
+  names = {control.name for control in given or ()}
+  parameters = tuple(p for p in found.parameters if p.candidate or p.name in names)
+  if not parameters:
+    raise UserError(
+      f"{found.title} has no continuous parameter: nothing that could become a control"
+    )
+  values, reason = roundtrip.proven(subject, parameters, found.state)
+  forms: tuple[Form, ...] = ("raw_state", "preset_data")
+  vst3 = subject.path.suffix == ".vst3"
+  trips = [roundtrip.round_trip(subject, parameters, f) for f in forms[: 2 if vst3 else 1]]
+  report.state(trips, values, parameters)
+  if preset and not values:
+    raise UserError(f"the base preset cannot be used with {found.title}: {reason}")
+  return _Base(
+    survey=found,
+    parameters=parameters,
+    state=found.state if values else b"",
+    values=values,
+  )
+
+
+def _by(subject: Subject, given: Any, controls: Sequence[str]) -> str:
+  if given is None:
+    return "heard best in the base state"
+  if controls:
+    return "named by you"
+  return "kept from the description" if subject.known else "the paper's 16 (Table 1)"
+
+
+def _care(found: Survey, best: Trial, drawn: draws.Draws) -> Care:
+  return Care(
+    load_seconds=round(max(_LEAST_LOAD_SECONDS, _LOADS * found.load_seconds), 1),
+    render_seconds=round(max(_LEAST_RENDER_SECONDS, _RENDERS * best.seconds), 1),
+    canary=drawn.canary(),
+  )
+
+
+def _with_prior(
+  described: Description, subject: Subject, presets: Path, report: Report
+) -> Description:
+  engine = Engine(name=described.name, plugin=described, path=str(subject.path))
+  extracted = priors.extract(engine, presets)
+  report.prior(extracted)
+  return replace(described, prior=extracted.prior.to_dict())
+
+
+def _mute(found: Survey, drawn: draws.Draws) -> str:
+  if drawn.failed and len(drawn.failed) > len(drawn.done):
+    return f"{found.title} fails on random patches: {drawn.failed[0]}; nothing was written"
+  state = "its initial state is silent, too" if found.silent else "its initial state is not"
+  return (
+    f"{found.title} is silent: of {len(drawn.done)} random patches {drawn.silent} are, and {state};"
+    " give it a state that sounds with --base_preset or --edit; nothing was written"
+  )

@@ -1,0 +1,73 @@
+"""The test instrument as an engine, for tests: its process is not the tests' own."""
+
+from operator import methodcaller
+
+from synthmatch_jax.audio.note import Note
+from synthmatch_jax.spaces.massive16 import TABLE_1
+from synthmatch_jax.spaces.parameters import Continuous
+from synthmatch_jax.synths import hosts
+from synthmatch_jax.synths.description import Care, Description
+
+
+def instrument(**changes):
+  """The description of the test instrument, as somebody who knows it would write it."""
+  settings = {
+    "name": "testbed",
+    "files": ("Testbed.vst3",),
+    "controls": tuple(Continuous(name=n, meaning=m) for n, m in TABLE_1.items()),
+    "reset": "clear",
+    "care": Care(render_seconds=5.0, load_seconds=30.0, canary_every=8, canary=CANARY),
+  }
+  return Description(**settings | changes)
+
+
+CANARY = {"osc1_amp": 0.9, "filter1_cut_prm_1": 0.9, "filter2_cut_prm_1": 0.1}
+
+
+class Remote:
+  """A plugin in its process, with the methods of a `Synth`."""
+
+  parallelism = "process"
+
+  def __init__(self, engine):
+    self.name, self.space = engine.name, engine.space
+    self.preset_suffix = ".vstpreset"
+    self._engine = engine
+    self._host = hosts.host(engine)
+
+  def render(self, patch, *, note, seconds, sample_rate):
+    options = {"note": note, "seconds": seconds, "sample_rate": sample_rate}
+    return self._host.call(methodcaller("render", patch, **options))
+
+  def read_back(self):
+    return self._host.call(methodcaller("read_back"))
+
+  def save_preset(self, patch, path):
+    return self._host.call(methodcaller("save_preset", patch, path))
+
+  def fingerprint(self):
+    return self._host.call(methodcaller("fingerprint"))
+
+  def with_preset(self, path):
+    """Another one that plays the preset, whatever patch it is asked for."""
+    other = Remote(self._engine)
+    other.render = lambda patch, *, note, seconds, sample_rate: other._host.call(
+      play_preset, path, note, seconds, sample_rate
+    )
+    return other
+
+  def close(self):
+    self._host.close()
+
+
+def play_preset(synth, path, note: Note, seconds, sample_rate):
+  """What a DAW does: a new plugin, the preset, the note."""
+  synth.plugin.load_preset(str(path))
+  midi = [([0x90, note.pitch, note.velocity], 0.0), ([0x80, note.pitch, 0], note.seconds)]
+  return synth.plugin(midi, seconds, sample_rate).mean(0)
+
+
+def play_scripted(synth, value, seconds=0.5):
+  """A sound of one number: oscillator 1 at the wavetable position `value`."""
+  patch = synth.space.decode([0.5] * synth.space.dim) | CANARY | {"osc1_position": value}
+  return synth.render(patch, note=Note(seconds=seconds / 2), seconds=seconds, sample_rate=44_100)
