@@ -85,13 +85,21 @@ class Plugin:
   def save_preset(self, patch: Patch, path: Path) -> Path:
     """See `Synth`. A `.vstpreset`; a raw state where the plugin is an Audio Unit."""
     wanted = self._apply(patch)
-    # A block of silence: values travel to the plugin's processor, and so into its state, with
-    # the audio.
-    self._process([], _BLOCK_SECONDS, 44_100)
+    self.settle()
     self._verify(wanted)
     vst3 = self.preset_suffix == ".vstpreset"
     path.write_bytes(self.plugin.preset_data if vst3 else self.plugin.raw_state)
     return path
+
+  def settle(self) -> Patch:
+    """Renders silence: values travel to the plugin's processor, and back, with the audio.
+
+    Returns:
+      The values thereafter. Some fall back in the first block after a state was loaded
+      (pedalboard issue 339).
+    """
+    self._process([], _BLOCK_SECONDS, 44_100)
+    return self.read_back()
 
   def fingerprint(self) -> str:
     """See `Synth`."""
@@ -118,7 +126,7 @@ class Plugin:
     for name, value in away.items():
       self._parameters[name].raw_value = value
     self.plugin.raw_state = unpack(self._description.state)
-    now, wanted = self.read_back(), self._description.values
+    now, wanted = self.settle(), self._description.values
     wrong = [n for n in wanted if not abs(now[n] - wanted[n]) <= self._description.tolerance]
     if wrong:
       raise UserError(
@@ -138,7 +146,7 @@ class Plugin:
     )
 
   def _process(self, messages: list[Any], seconds: float, sample_rate: int) -> np.ndarray:
-    keep = self._description.reset == "flush"
+    keep = self._description.reset in ("flush", "process")  # Nothing is to be reset.
     try:
       return self.plugin(
         messages, seconds, sample_rate, num_channels=self._channels, reset=not keep
