@@ -23,7 +23,7 @@ def base_config() -> Config:
   config.seed = 0  # Of weights, dropout and the order of the records.
 
   config.data = ml_collections.ConfigDict()
-  config.data.name = "massive16/vital"  # Or with a version: massive16/vital/1.0.0.
+  config.data.name = "massive16/standard"  # Or with a version: massive16/standard/1.0.0.
   config.data.dir = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
 
   config.model = ml_collections.ConfigDict()

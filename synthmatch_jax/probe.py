@@ -28,6 +28,9 @@ _PLUGIN = flags.DEFINE_string(
 )
 _INSIDE = flags.DEFINE_string("inside", "", "Which plugin, where the file holds several.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of the random patches.", lower_bound=0)
+_EFFORT = flags.DEFINE_enum(
+  "effort", "thorough", ["thorough", "quick"], "How much is measured; quick is for a first look."
+)
 _PATIENCE = flags.DEFINE_float(
   "patience", 120.0, "Seconds that a load or a sound may take.", lower_bound=1.0
 )
@@ -57,6 +60,7 @@ def main(arguments: Sequence[str]) -> None:
     presets=Path(_PRESETS.value) if _PRESETS.value else None,
     out=Path(_OUT.value) if _OUT.value else None,
     seed=_SEED.value,
+    effort=_EFFORT.value,
   )
 
 

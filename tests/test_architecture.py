@@ -10,8 +10,8 @@ PACKAGE = Path(__file__).parents[1] / "synthmatch_jax"
 FLOORS = {
   1: {"errors", "files", "cli", "config", "audio", "spaces"},
   2: {"data", "models", "metrics", "synths", "reports"},
-  3: {"training", "generation", "inference", "evaluation", "matching"},
-  4: {"train", "eval", "match"},
+  3: {"training", "generation", "inference", "evaluation", "matching", "probing"},
+  4: {"train", "eval", "match", "probe"},
 }
 # Within a floor; nobody imports a binary, and training never reaches a synth.
 SIDEWAYS = {

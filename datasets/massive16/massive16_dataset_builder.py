@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,10 @@ from synthmatch_jax.synths.play import fingerprint
 
 cli.speak_plainly("tfds build")
 
+
+# Formats that are read without TensorFlow, which TFDS's default (tfrecord) is not. The first also
+# at random; Windows has no package for it, and the second is read into memory as a whole.
+_FILE_FORMAT = "parquet" if sys.platform == "win32" else "array_record"
 
 # Whole where the bound is.
 _LEAST = {
@@ -127,13 +132,11 @@ class Builder(tfds.core.ShardBasedBuilder):
   RELEASE_NOTES = {"1.0.0": "First release: 16 controls, one note, 64-bin log-mel."}
   builder_config_cls = Massive16Config
   BUILDER_CONFIGS = [
-    # Named after the engine that "auto" means here.
-    Massive16Config(name=registry.engine("auto").name, description="One million sounds of C4.")
+    Massive16Config(name="standard", description="One million sounds of C4 on the default engine.")
   ]
 
   def __init__(self, *, file_format: str | None = None, **kwargs: Any):
-    # Random access without TensorFlow; TFDS's default (tfrecord) offers neither.
-    super().__init__(file_format=file_format or "array_record", **kwargs)
+    super().__init__(file_format=file_format or _FILE_FORMAT, **kwargs)
 
   def download_and_prepare(  # pyright: ignore[reportIncompatibleVariableOverride] - TFDS wraps its own.
     self, **kwargs: Any
@@ -148,6 +151,12 @@ class Builder(tfds.core.ShardBasedBuilder):
           f"{self.data_path} was built with other options; take another name, or replace it"
           " with --overwrite"
         )
+    plugin = self._config.synth.plugin
+    if plugin is not None and not plugin.state:
+      print(
+        f"warning: {plugin.name} has no base preset: it plays in the state in which it starts,"
+        " which may differ from machine to machine; `python -m synthmatch_jax.probe` stores one"
+      )
     super().download_and_prepare(**kwargs)
 
   def _info(self) -> tfds.core.DatasetInfo:

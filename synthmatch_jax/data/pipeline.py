@@ -38,7 +38,7 @@ class Dataset:
   """A data set on disk, open for reading.
 
   Attributes:
-    name: e.g. "massive16/vital".
+    name: e.g. "massive16/standard".
     version: e.g. "1.0.0".
     path: its folder.
     recipe: everything that shaped its records.
@@ -89,12 +89,21 @@ def open_dataset(name: str, *, dir: str | Path) -> Dataset:
   if "recipe" not in metadata:
     raise UserError(f"the data set in {path} has no recipe; it was not built by synthmatch_jax")
   raw = tfds.decode.DeserializeMethod.RAW_BYTES
+  try:
+    sources = {
+      split: builder.as_data_source(split, deserialize_method=raw) for split in info.splits
+    }
+  except NotImplementedError:
+    raise UserError(
+      f"{path} is in a format that is not read at random; convert it: `tfds convert_format"
+      f" --dataset_version_dir={path} --out_file_format=array_record`"
+    ) from None
   return Dataset(
     name=path.parent.relative_to(root).as_posix(),
     version=path.name,
     path=path,
     recipe=Recipe.from_dict(metadata["recipe"]),
-    sources={split: builder.as_data_source(split, deserialize_method=raw) for split in info.splits},
+    sources=sources,
     features=info.features,
   )
 

@@ -62,8 +62,9 @@ class Draws:
   @property
   def stepped(self) -> float:
     """Largest deviation that may be a rounding to steps; 0 where values are kept as they are."""
-    small = [d for draw in self.done for d in draw.deviation.values() if d <= HALF_STEP]
-    worst = max(small, default=0.0)
+    names = self.done[0].deviation if self.done else ()
+    each = [max(draw.deviation[name] for draw in self.done) for name in names]
+    worst = max((d for d in each if d <= HALF_STEP), default=0.0)
     return worst if worst > _LEAST_TOLERANCE / _MARGIN else 0.0
 
   @property
@@ -76,8 +77,10 @@ class Draws:
     return tuple(d.patch for d in self.done if d.level_db >= SILENCE_DB)[:count]
 
   def canary(self) -> Patch:
-    """The patch of the loudest start: what goes wrong with any part of it is seen."""
-    return max(self.done, key=lambda d: d.start_db).patch
+    """A patch of a loud start in which no control is near 0: levels rarely are, either."""
+    median = np.median([d.start_db for d in self.done])
+    loud = [d for d in self.done if d.start_db >= median]
+    return max(loud, key=lambda d: min(d.patch.values())).patch
 
 
 def draw(engine: Engine, *, count: int, seed: int) -> Draws:

@@ -14,7 +14,7 @@ from synthmatch_jax.probing.subject import Subject
 from synthmatch_jax.probing.survey import Parameter, Survey, survey
 from synthmatch_jax.spaces.parameters import Continuous
 from synthmatch_jax.synths import description as descriptions
-from synthmatch_jax.synths.description import RESETS, Care, Description, Reset
+from synthmatch_jax.synths.description import Care, Description, Reset
 from synthmatch_jax.synths.registry import Engine
 
 # Limits for processes are generous: a busy machine must not look like a hung plugin.
@@ -30,13 +30,15 @@ class Effort:
     draws: random patches that are looked at for silence and for values that do not stick.
     patches: of them that the reset policies are tried with.
     fresh: of these that get new processes under each policy.
-    policies: that are tried.
   """
 
   draws: int = 64
   patches: int = 6
   fresh: int = 4
-  policies: tuple[Reset, ...] = RESETS
+
+
+EFFORTS = {"thorough": Effort(), "quick": Effort(draws=12, patches=2, fresh=1)}
+"""By name: quick is for a first look."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +61,7 @@ def probe(
   presets: Path | None = None,
   out: Path | None = None,
   seed: int = 0,
-  effort: Effort | None = None,
+  effort: str = "thorough",
 ) -> Description:
   """Probes a plugin, tells what it finds, and returns (and writes) its description.
 
@@ -72,16 +74,17 @@ def probe(
     presets: folder that the prior is extracted from.
     out: file for the description.
     seed: of the random patches.
-    effort: how much is measured; more is slower and surer.
+    effort: of `EFFORTS`.
 
   Raises:
     UserError: the plugin cannot be probed, or nobody hears it.
   """
-  effort = effort or Effort()
+  work = EFFORTS[effort]
   found = survey(subject, preset=preset, edit=edit)
+  own = preset is not None or edit or bool(subject.known and subject.known.state)
   report.survey(subject, found)
   given = choice.fixed(found, subject.known, controls)
-  base = _base(subject, found, given, preset=preset is not None or edit, report=report)
+  base = _base(subject, found, given, own=own, report=report)
   heard = audible.listen(subject, base.parameters, state=base.state, values=base.values)
   chosen = given or choice.audible(found, heard)
   report.choice(found, heard, chosen, by=_by(subject, given, controls))
@@ -89,26 +92,18 @@ def probe(
   def engine(reset: Reset) -> Engine:
     return subject.engine(chosen, reset=reset, state=base.state, values=base.values)
 
-  drawn = draws.draw(engine(heard.reset), count=effort.draws, seed=seed)
+  drawn = draws.draw(engine(heard.reset), count=work.draws, seed=seed)
   if len(drawn.loud(2)) < 2:
     raise UserError(_mute(found, drawn))
-  trials = resets.compare(
-    engine, drawn.loud(effort.patches), fresh=effort.fresh, policies=effort.policies
-  )
+  trials = resets.compare(engine, drawn.loud(work.patches), fresh=work.fresh)
   best = resets.choose(trials, tolerance=drawn.tolerance)
   report.resets(trials, best, tolerance=drawn.tolerance)
   report.draws(drawn)
   made = engine(best.reset).plugin
   assert made is not None
-  described = Description(
-    name=subject.name,
-    files=(subject.path.name,),
-    controls=chosen,
-    inside=subject.inside,
-    reset=best.reset,
+  described = replace(
+    made,
     repeatable_db=None if best.exact else round(min(best.worst_db + 0.05, 0.0), 1),
-    state=made.state,
-    values=made.values,
     tolerance=drawn.tolerance,
     prior=subject.known.prior if subject.known and not controls else "uniform",
     care=_care(found, best, drawn),
@@ -125,10 +120,18 @@ def _base(
   found: Survey,
   given: tuple[Continuous, ...] | None,
   *,
-  preset: bool,
+  own: bool,
   report: Report,
 ) -> _Base:
-  """Which parameters are looked at, and the state, once it is known to come back."""
+  """Which parameters are looked at, and the state, once it is known to come back.
+
+  Args:
+    subject: the plugin.
+    found: its survey.
+    given: controls that are chosen already.
+    own: whether the state is a base preset of somebody's, not the plugin's initial one.
+    report: gets told.
+  """
   names = {control.name for control in given or ()}
   parameters = tuple(p for p in found.parameters if p.candidate or p.name in names)
   if not parameters:
@@ -140,7 +143,7 @@ def _base(
   vst3 = subject.path.suffix == ".vst3"
   trips = [roundtrip.round_trip(subject, parameters, f) for f in forms[: 2 if vst3 else 1]]
   report.state(trips, values, parameters)
-  if preset and not values:
+  if own and not values:
     raise UserError(f"the base preset cannot be used with {found.title}: {reason}")
   return _Base(
     survey=found,

@@ -21,6 +21,7 @@ from synthmatch_jax.spaces.parameters import Continuous
 from synthmatch_jax.synths.description import Description
 
 _WIDTH = 100
+_MUCH = 5.0  # Times faster: for less nobody should give up the last bit.
 
 
 class Report:
@@ -53,6 +54,10 @@ class Report:
       kind = p.kind if p.continuous else f"{p.kind}, no control"
       table.add_row(*map(escape, (p.name, p.unit, p.lowest, p.highest, *numbers, kind)))
     self._console.print(table)
+    if found.blind:
+      self._warn(
+        "The host is shown 0 for every value; the defaults are taken for the values it has."
+      )
     if found.midi:
       self._say(f"{found.midi} parameters of MIDI controllers are not listed.")
 
@@ -99,7 +104,7 @@ class Report:
       table.add_column(column, justify="right")
     for control in chosen:
       one = heard.heard[control.name]
-      change = one.error or f"{one.change_db:.2f}"
+      change = "fails" if one.error else f"{one.change_db:.2f}"
       steps = found.parameter(control.name).steps
       table.add_row(control.name, control.meaning, change, str(steps), f"{one.deviation:.4f}")
     self._console.print(table)
@@ -107,7 +112,9 @@ class Report:
       "heard by: mean difference of the log-mel spectrogram when this parameter alone is moved;"
       f" from {heard.threshold_db:.2f} dB it counts. off by: a value read back from the value set."
     )
-    deaf = [n for n in names if heard.heard[n].change_db < heard.threshold_db]
+    deaf = [
+      n for n in names if heard.heard[n].change_db < heard.threshold_db and not heard.heard[n].error
+    ]
     if deaf:
       self._warn(f"Not heard in the base state: {', '.join(deaf)}.")
     for name, one in heard.heard.items():
@@ -147,8 +154,8 @@ class Report:
     )
     if not best.qualifies(tolerance):
       self._warn(
-        f"NO POLICY QUALIFIES. {best.reset} is the least bad; a data set made with it is not to"
-        " be relied on. Try another base preset, or leave out controls that do not stick."
+        f"NO POLICY QUALIFIES. {best.reset} is the least bad; data sets made with it are not to be"
+        f" relied on. {_advice(best, tolerance)}"
       )
     elif best.exact:
       self._say(f"Taken: [bold]{best.reset}[/], the cheapest that is repeatable to the last bit.")
@@ -203,7 +210,7 @@ class Report:
   def _faster(self, trials: Sequence[Trial], best: Trial, tolerance: float) -> None:
     others = [t for t in trials if t.qualifies(tolerance) and not t.exact]
     fast = max(others, key=lambda t: t.per_second, default=best)
-    if best.exact and fast.per_second > 2 * best.per_second:
+    if best.exact and fast.per_second > _MUCH * best.per_second:
       self._say(
         f"{fast.reset} is {fast.per_second / best.per_second:.1f} times faster and repeatable to"
         f' {fast.worst_db:.0f} dB: write "reset": "{fast.reset}" and "repeatable_db":'
@@ -218,6 +225,12 @@ class Report:
 
   def _warn(self, text: str) -> None:
     self._console.print(f"[yellow]! {escape(text)}[/]")
+
+
+def _advice(best: Trial, tolerance: float) -> str:
+  if best.deviation > tolerance:
+    return f"Leave {best.parameter} out with --controls, or try another base preset."
+  return "Try a base preset in which nothing runs free (LFOs, random phases)."
 
 
 def _verdict(trial: Trial, tolerance: float) -> str:

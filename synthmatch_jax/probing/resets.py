@@ -31,6 +31,8 @@ _CLEARLY = 2.0
 # 0.25 Hz is where it was after 4 s.
 _BETWEEN_SECONDS = 1.37
 _MOST_FAILURES = 1  # Of patches that sounded before; then the trial is over.
+# As a peak: -80 dB. The patches were heard before, or they would not be tried here.
+_SILENCE = 1e-4
 
 Sound = Float[np.ndarray, " n"]
 Make = Callable[[Reset], Engine]
@@ -192,6 +194,9 @@ class _Bench:
       return None
     if seconds is None:
       self._seconds.append(time.perf_counter() - start)
+    if not np.abs(sound).max() > _SILENCE:
+      self._failures.append("silence, where there was a sound")
+      return None
     for name, apart in deviation(patch, got).items():
       self._off = max(self._off, (apart, name))
     return sound

@@ -90,7 +90,7 @@ def _load_over(synth: Plugin, state: bytes, wanted: Patch) -> Patch:
   for name, value in wanted.items():
     synth.plugin.parameters[name].raw_value = 0.0 if value > 0.5 else 1.0
   _take(synth, "raw_state", state)
-  return synth.read_back()
+  return synth.settle()
 
 
 def _write(synth: Plugin, patch: Patch, form: Form) -> tuple[Float[np.ndarray, " n"], Patch, bytes]:

@@ -4,7 +4,7 @@ import contextlib
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,6 +82,7 @@ class Survey:
     parameters: without those of MIDI controllers.
     midi: number of those.
     state: the base state, as pedalboard gives it.
+    blind: whether the host sees no values, so that the defaults stand for them.
     load_seconds: from nothing to a process with the plugin ready.
     level_db: loudness of a C4 of one second, in LUFS; -inf for silence.
   """
@@ -95,6 +96,7 @@ class Survey:
   parameters: tuple[Parameter, ...]
   midi: int
   state: bytes
+  blind: bool
   load_seconds: float
   level_db: float
 
@@ -158,15 +160,16 @@ def survey(subject: Subject, *, preset: Path | None = None, edit: bool = False) 
   from synthmatch_jax.audio.loudness import loudness_db
 
   known = unpack(subject.known.state) if subject.known and subject.known.state else b""
+  if edit:
+    with contextlib.closing(_host(subject, _A_DAY)) as place:
+      known = place.call(_base_state, preset, True)
   with contextlib.closing(_host(subject, subject.patience)) as place:
     start = time.perf_counter()
     place.call(nothing)
     load_seconds = time.perf_counter() - start
-  patience = _A_DAY if edit else subject.patience
-  with contextlib.closing(_host(subject, patience)) as place:
     try:
-      if edit or preset is not None:
-        known = place.call(_base_state, preset, edit)
+      if preset is not None and not edit:
+        known = place.call(_base_state, preset, False)
       about, sound = place.call(_look, known)
     except RenderError as error:
       raise UserError(
@@ -194,9 +197,12 @@ def _look(plugin: Any, state: bytes) -> tuple[dict[str, Any], Float[np.ndarray, 
   """What there is to know, and the sound of a C4; runs in the plugin's process."""
   if state:
     plugin.raw_state = state
-  parameters = tuple(_parameter(n, p) for n, p in plugin.parameters.items())
-  titles = [p.name for p in plugin._parameters]
   state = states.capture(plugin)
+  parameters = tuple(_parameter(n, p) for n, p in plugin.parameters.items())
+  blind = bool(parameters) and not any(p.value for p in parameters)
+  if blind and (blind := any(p.default for p in parameters)):
+    parameters = tuple(replace(p, value=p.default) for p in parameters)
+  titles = [p.name for p in plugin._parameters]
   channels, sound = _sound(plugin)
   about = {
     "title": plugin.name,
@@ -208,6 +214,7 @@ def _look(plugin: Any, state: bytes) -> tuple[dict[str, Any], Float[np.ndarray, 
     "parameters": tuple(p for p in parameters if not MIDI_CONTROLLER.match(p.title)),
     "midi": sum(1 for title in titles if MIDI_CONTROLLER.match(title)),
     "state": state,
+    "blind": blind,
   }
   return about, sound
 
@@ -232,7 +239,8 @@ def _sound(plugin: Any) -> tuple[int, Float[np.ndarray, " n"]]:
   note = [([0x90, 60, 127], 0.0), ([0x80, 60, 0], 1.0)]
   for channels in (2, 1):  # Some instruments are mono.
     try:
-      sound = plugin(note, SECONDS, SAMPLE_RATE, num_channels=channels)
+      # With a reset after a refusal: without one pedalboard leaves the plugin mute.
+      sound = plugin(note, SECONDS, SAMPLE_RATE, num_channels=channels, reset=channels == 1)
       return channels, sound.mean(0, dtype=np.float32)
     except ValueError as error:
       if channels == 1 or "channel" not in str(error):

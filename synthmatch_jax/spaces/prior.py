@@ -52,8 +52,11 @@ def sample(
       f"the prior {prior.name} is for {prior.space} and does not name exactly the controls of"
       f" the space {space.name}; take another prior"
     )
-  values = [_draw(prior.controls[name], rng) for name in space.names]
-  return np.clip(np.array(values), 0.0, 1.0).astype(np.float32)
+  values = np.array([_draw(prior.controls[name], rng) for name in space.names])
+  if not np.isfinite(values).all():
+    wrong = space.names[int(np.argmin(np.isfinite(values)))]
+    raise UserError(f"the prior {prior.name} gives {wrong} a value that is no number; mend it")
+  return np.clip(values, 0.0, 1.0).astype(np.float32)
 
 
 def load(name: str | Mapping[str, Any], space: ParameterSpace) -> Prior:

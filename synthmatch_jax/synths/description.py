@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ class Description:
     flush_seconds: silence rendered at most, for the policy flush.
     state: the base preset, as `pack` gives it: all that the controls leave fixed. Empty: the
       state in which the plugin starts.
-    values: raw value of every control after the base preset was loaded; checked at each load.
+    values: raw values of the controls after the base preset was loaded; checked at each load.
     tolerance: largest difference allowed between a raw value set and the value read back.
     prior: name or JSON of the prior that data sets take unless told otherwise.
     care: for the farm.
@@ -133,6 +134,7 @@ class Description:
       plain["care"] = Care(**plain.get("care", {}))
       made = cls(**plain)
       names = made.space.names  # Which also refuses no controls, or two of one name.
+      made = dataclasses.replace(made, values={n: v for n, v in made.values.items() if n in names})
       if made.state:
         unpack(made.state)
         if not made.values:
@@ -142,8 +144,6 @@ class Description:
     for control in made.controls:
       if not 0 <= control.low < control.high <= 1:
         raise ValueError(f"{control.name} must stay in [0, 1], the raw values of a host")
-    if stray := sorted(set(made.values) - set(names)):
-      raise ValueError(f"`values` names {', '.join(stray)}, which `controls` does not")
     return made
 
 
@@ -175,5 +175,8 @@ def read(path: Path) -> Description:
 
 def write(description: Description, path: Path) -> Path:
   """Writes a description file; returns its path."""
-  files.write_text(path, json.dumps(description.to_dict(), indent=2) + "\n")
+  text = json.dumps(description.to_dict(), indent=2)
+  # A list of numbers on one line, so that the rest can be found and edited.
+  text = re.sub(r"\[[-+\d.eE,\s]+\]", lambda numbers: " ".join(numbers[0].split()), text)
+  files.write_text(path, text + "\n")
   return path

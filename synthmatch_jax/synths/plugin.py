@@ -4,7 +4,10 @@ To be used on the main thread of a process of its own (see `process.py`): the fi
 loads a plugin is its main thread, and a plugin that crashes takes its process along.
 """
 
+import ctypes
+import functools
 import re
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +29,9 @@ MIDI_CONTROLLER = re.compile(r"MIDI.*\bCC\b", re.IGNORECASE)
 """Titles of parameters that stand for MIDI controllers, as JUCE, DPF and others write them."""
 
 _BLOCK_SECONDS = 0.5  # Of silence, between two looks at the level of a tail.
+# pedalboard plays notes on a new instance until it sounds; its own limit of 10 s would be spent on
+# every silent patch under the policy "instance".
+_TRIAL_SECONDS = 2.0
 
 
 class Plugin:
@@ -58,6 +64,9 @@ class Plugin:
       self.plugin._reload_type = _pedalboard().ExternalPluginReloadType.ClearsAudioOnReset
     if description.state:
       self._load_base_preset()
+    if description.reset != "process":
+      # The first sound of a new plugin may differ from all others (seen with Nekobi, -26 dB).
+      self._process([([0x90, 60, 127], 0.0), ([0x80, 60, 0], 0.1)], 0.2, 44_100)
 
   def render(
     self, patch: Patch, *, note: Note, seconds: float, sample_rate: int
@@ -71,6 +80,7 @@ class Plugin:
     if self._description.reset == "flush":
       self._flush(sample_rate)
     on, off = [0x90, note.pitch, note.velocity], [0x80, note.pitch, 0]
+    _seed_c()
     audio = self._process([(on, 0.0), (off, note.seconds)], seconds, sample_rate)
     self._verify(wanted)
     mono = audio.mean(0, dtype=np.float32)
@@ -125,6 +135,7 @@ class Plugin:
     away = {name: 0.0 if value > 0.5 else 1.0 for name, value in self._description.values.items()}
     for name, value in away.items():
       self._parameters[name].raw_value = value
+    self.settle()  # Else the values that are on their way would go over the state.
     self.plugin.raw_state = unpack(self._description.state)
     now, wanted = self.settle(), self._description.values
     wrong = [n for n in wanted if not abs(now[n] - wanted[n]) <= self._description.tolerance]
@@ -168,13 +179,25 @@ def load(path: Path, *, inside: str = "") -> Any:
   # It asks 1,001 texts of every parameter; MIDI controllers alone can be thousands of these.
   pedalboard._pedalboard.PARAMETER_NAME_REGEXES_TO_IGNORE.add(MIDI_CONTROLLER)
   try:
-    plugin = pedalboard.load_plugin(str(path), plugin_name=inside or None)
+    plugin = pedalboard.load_plugin(
+      str(path), plugin_name=inside or None, initialization_timeout=_TRIAL_SECONDS
+    )
   except (ImportError, ValueError, RuntimeError, OSError) as error:
     reason = " ".join(str(error).split())
     raise UserError(f"{path} cannot be loaded as a plugin: {reason}") from None
   if not plugin.is_instrument:
     raise UserError(f"{path} is an effect; sound matching needs an instrument")
   return plugin
+
+
+@functools.cache
+def _c() -> ctypes.CDLL:
+  return ctypes.CDLL("msvcrt" if sys.platform == "win32" else None)
+
+
+def _seed_c() -> None:
+  """Seeds C's `rand`, from which some plugins draw their noise (DPF's Kars for one)."""
+  _c().srand(0)
 
 
 def _pedalboard() -> Any:

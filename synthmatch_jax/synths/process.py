@@ -1,11 +1,6 @@
 """An engine in a process of its own: plugins crash, hang, leak and drift; data sets must not."""
 
-import multiprocessing
-import os
 import pickle
-import signal
-import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
@@ -14,10 +9,9 @@ import numpy as np
 
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.synths import worker
 from synthmatch_jax.synths.base import RenderError, Synth
-from synthmatch_jax.synths.description import Care
 from synthmatch_jax.synths.hosts import Closed
+from synthmatch_jax.synths.life import Life, Lost
 from synthmatch_jax.synths.registry import Engine
 
 Item = TypeVar("Item")
@@ -27,79 +21,6 @@ Result = TypeVar("Result")
 _MARGIN_DB = 6.0
 # Canaries in a row that differ, until the plugin is given up.
 _MAX_DRIFTS = 6
-# A process that loaded JAX or a plugin must not be forked. Linux forks a clean one that has our
-# modules but no plugin, in a hundredth of the time that importing them takes.
-_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
-_CONTEXT: Any = multiprocessing.get_context(_METHOD)
-if _METHOD == "forkserver":
-  modules = ("audio.loudness", "audio.mel", "data.recipe", "spaces.prior", "synths.worker")
-  _CONTEXT.set_forkserver_preload([f"synthmatch_jax.{name}" for name in modules])
-_STARTING = threading.Lock()
-
-
-class _Lost(Exception):  # noqa: N818 - internal: a process is gone, with the reason.
-  pass
-
-
-class _Life:
-  """One process with the engine, from its start to its end."""
-
-  def __init__(self, engine: Engine):
-    care = engine.care
-    here, there = _CONTEXT.Pipe()
-    self._connection = here
-    arguments = (there, engine, care.render_seconds, dict(os.environ))
-    self._process = _CONTEXT.Process(target=worker.serve, args=arguments, daemon=True)
-    self._load_seconds = care.load_seconds
-    self.calls = 0
-    with _STARTING, _NoMain():
-      self._process.start()
-    there.close()
-    self.memory = 0
-    self._answer(care.load_seconds, doing="while it was loaded")
-    self._memory_at_start = self.memory
-
-  def worn(self, care: Care) -> bool:
-    grown = (self.memory - self._memory_at_start) / 1e6
-    return self.calls >= care.renders or grown > care.megabytes
-
-  def ask(self, call: bytes, seconds: float) -> Any:
-    self.calls += 1
-    try:
-      self._connection.send_bytes(call)
-    except OSError:  # It died between two calls.
-      raise _Lost(self._last_words("between two sounds")) from None
-    self._answer(self._load_seconds, doing="before a render")
-    return self._answer(seconds, doing="in a render")
-
-  def kill(self) -> None:
-    self._process.kill()
-
-  def end(self) -> None:
-    self._process.kill()
-    self._process.join()
-    self._connection.close()
-
-  def _answer(self, seconds: float, *, doing: str) -> Any:
-    try:
-      if not self._connection.poll(seconds):
-        raise _Lost(f"no answer for {seconds:g} s {doing}")
-      verdict, value, self.memory = self._connection.recv()
-    except (EOFError, OSError):
-      raise _Lost(self._last_words(doing)) from None
-    if verdict == "failed":
-      raise RenderError(value)
-    if verdict == "refused":
-      raise UserError(value)
-    if verdict == "broken":
-      raise RuntimeError(f"in the engine's process:\n{value}")
-    return value
-
-  def _last_words(self, doing: str) -> str:
-    self._process.join(5)
-    code = self._process.exitcode or 0
-    name = signal.Signals(-code).name if code < 0 else f"exit status {code}"
-    return f"crashed {doing} ({name})"
 
 
 class ProcessHost:
@@ -116,7 +37,7 @@ class ProcessHost:
   def __init__(self, engine: Engine, *, report: Callable[[str], None] | None = None):
     self._engine, self._care = engine, engine.care
     self._report = report or (lambda sentence: None)
-    self._life: _Life | None = None
+    self._life: Life | None = None
     self._closed = self._steady = self._lost = False
     self._canary: np.ndarray | None = None
     self._drifts = 0
@@ -145,8 +66,9 @@ class ProcessHost:
       life = self._alive()
       first = life.calls == 0
       try:
+        life.prepare(task)
         result = life.ask(call, self._care.render_seconds)
-      except (RenderError, _Lost) as error:
+      except (RenderError, Lost) as error:
         reason = str(error)
         self._end(reason)
         continue
@@ -182,23 +104,23 @@ class ProcessHost:
       if not self._lost:
         return results
 
-  def _alive(self) -> _Life:
+  def _alive(self) -> Life:
     """The process there is, or a new one."""
     reason = ""
     for _ in range(self._care.tries):
       try:
         if self._life is None:
-          self._life = _Life(self._engine)
+          self._life = Life(self._engine)
         if self._closed:
           self._end()
           raise Closed
         if self._steady and self._canary is None and not self._engine.process_per_sound:
           if self._life.calls:  # Only a new process tells how the canary should sound.
             self._end()
-            self._life = _Life(self._engine)
+            self._life = Life(self._engine)
           self._canary = self._sing(self._life)
         return self._life
-      except (_Lost, RenderError) as error:
+      except (Lost, RenderError) as error:
         reason = str(error)
         self._end(reason)
     raise UserError(
@@ -206,7 +128,7 @@ class ProcessHost:
       " the plugin in a DAW, then probe it again"
     )
 
-  def _keep(self, call: bytes, result: Any, life: _Life, *, first: bool) -> None:
+  def _keep(self, call: bytes, result: Any, life: Life, *, first: bool) -> None:
     if self._engine.process_per_sound:
       self._end()
     if not self._steady:
@@ -225,7 +147,7 @@ class ProcessHost:
       return
     try:
       sound = self._sing(self._life)
-    except (_Lost, RenderError) as error:
+    except (Lost, RenderError) as error:
       self._end(str(error))
       return
     if _same(self._canary, sound, within_db=self._engine.repeatable_db):
@@ -246,7 +168,7 @@ class ProcessHost:
       self._canary = None  # Perhaps it was the first one that was wrong.
     self._end("drifted: the canary patch no longer sounds as in a new process")
 
-  def _sing(self, life: _Life) -> np.ndarray:
+  def _sing(self, life: Life) -> np.ndarray:
     call = pickle.dumps((_canary, (dict(self._care.canary),)))
     return life.ask(call, self._care.render_seconds)
 
@@ -278,17 +200,3 @@ def _same(target: np.ndarray, estimate: np.ndarray, *, within_db: float | None) 
     return np.array_equal(target, estimate)
   peak = np.abs(target).max()
   return bool(np.abs(target - estimate).max() <= peak * 10 ** ((within_db + _MARGIN_DB) / 20))
-
-
-class _NoMain:
-  """Hides the main script: new processes would import it again, with all that it imports."""
-
-  def __enter__(self):
-    main = sys.modules["__main__"]
-    self._kept = {name: getattr(main, name, None) for name in ("__file__", "__spec__")}
-    for name in self._kept:
-      setattr(main, name, None)
-
-  def __exit__(self, *_):
-    for name, value in self._kept.items():
-      setattr(sys.modules["__main__"], name, value)

@@ -8,7 +8,7 @@ import pickle
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from multiprocessing.connection import Connection, wait
 from typing import Any, Literal
 
@@ -28,8 +28,8 @@ def serve(
   """Loads the engine on this thread, the process's main one, and answers until the pipe closes.
 
   Args:
-    connection: takes pickled `(task, args)`; gives `(verdict, value, bytes of memory)` when the
-      engine is ready, when a task is about to begin, and when it is done.
+    connection: takes pickled `(task, args)`; gives `(verdict, value, bytes of memory)`, the first
+      time when the engine is ready.
     engine: to be made here.
     limit_seconds: a call that takes longer ends the process, should the parent not do so.
     environment: of the parent, now: a forked process has that of the moment of the first fork.
@@ -59,15 +59,14 @@ def serve(
     while True:
       call = connection.recv_bytes()
       # A C thread of its own: it works even where a hung plugin holds Python's lock.
-      task, args = pickle.loads(call)  # May import what the task needs: not the plugin's time.
-      answer("done", None)
       faulthandler.dump_traceback_later(2 * limit_seconds, exit=True, file=nowhere)
-      answer(*_answer(synth, task, args))
+      answer(*_answer(synth, call))
       faulthandler.cancel_dump_traceback_later()
 
 
-def _answer(synth: Synth, task: Callable[..., Any], args: tuple) -> tuple[Verdict, Any]:
+def _answer(synth: Synth, call: bytes) -> tuple[Verdict, Any]:
   try:
+    task, args = pickle.loads(call)
     return "done", task(synth, *args)
   except RenderError as error:
     return "failed", str(error)

@@ -75,7 +75,7 @@ def test_bytes_survive_a_storm_on_any_number_of_workers(
   assert not list((tmp_path / "storm").iterdir()), "not every fault happened"
   told = capsys.readouterr().out
   assert "3 times a process was replaced: it crashed in a render (SIGSEGV)" in told
-  assert "1 times a process was replaced: it no answer for 8 s in a render" in told
+  assert "1 times a process was replaced: it gave no answer for 8 s in a render" in told
 
 
 def test_patches_that_always_fail_are_listed_and_drawn_again(testbed, tmp_path, monkeypatch):

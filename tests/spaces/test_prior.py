@@ -62,3 +62,51 @@ def test_a_prior_for_other_controls_or_of_unknown_kind_is_refused():
   odd = Prior(name="odd", space="small", source="", controls={"osc1_position": {"kind": "gamma"}})
   with pytest.raises(UserError, match="known kinds: uniform, beta, normal, mixture"):
     prior.sample(odd, small, np.random.default_rng(0))
+
+
+def ks_distance(values, drawn):
+  """Largest distance of two distribution functions, on both sides of every step."""
+  steps = np.unique(np.concatenate([values, drawn]))
+  one, other = np.sort(values), np.sort(drawn)
+  return max(
+    np.abs(
+      np.searchsorted(one, steps, side) / len(one)
+      - np.searchsorted(other, steps, side) / len(other)
+    ).max()
+    for side in ("left", "right")
+  )
+
+
+@pytest.mark.parametrize("count", [2, 25, 400])
+def test_empirical_follows_the_values_it_was_made_of(count):
+  rng = np.random.default_rng(count)
+  values = rng.beta(0.6, 1.5, count)
+  atoms = {0.0: 0.2, 0.5: 0.3, 1.0: 0.1}  # Knobs that most presets leave alone.
+  for value, share in atoms.items():
+    values[rng.permutation(count)[: round(share * count)]] = value
+  found = {"kind": "empirical", "quantiles": sorted(values), "count": count}
+  space = ParameterSpace("small", VITAL.parameters[:1])
+  loaded = prior.load(
+    {"name": "n", "space": "small", "source": "s", "controls": {space.names[0]: found}}, space
+  )
+  drawn = np.array([prior.sample(loaded, space, rng)[0] for _ in range(10_000)])
+  # Between neighbours a share of 1 / (count - 1) is spread out: two steps are a hair more than
+  # 1 / count apart. The rest is chance: of 10,000 draws, 0.02 and more once in 2,000 times.
+  assert ks_distance(np.float32(values), drawn) < 1 / count + 0.02
+  assert values.min() <= drawn.min() and drawn.max() <= values.max() + 1e-6
+  for value in atoms:
+    share = np.mean(values == value)
+    assert np.mean(drawn == np.float32(value)) == pytest.approx(share, abs=1 / count + 0.02)
+
+
+def test_empirical_of_one_value_is_that_value():
+  rng = np.random.default_rng(0)
+  assert {prior._draw({"kind": "empirical", "quantiles": [0.3]}, rng) for _ in range(9)} == {0.3}
+
+
+@pytest.mark.parametrize("quantiles", [[], "x", None])
+def test_an_empirical_distribution_that_cannot_be_drawn_from_is_refused(quantiles):
+  controls = {"osc1_position": {"kind": "empirical", "quantiles": quantiles}}
+  data = {"name": "n", "space": "small", "source": "s", "controls": controls}
+  with pytest.raises(UserError, match="cannot be drawn from"):
+    prior.load(data, ParameterSpace("small", VITAL.parameters[:1]))

@@ -16,8 +16,9 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.synths import hosts
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.description import Care, Description
+from synthmatch_jax.synths.play import hosting
 from synthmatch_jax.synths.registry import Engine
-from tests.synths.remote import CANARY, play_scripted, instrument
+from tests.synths.remote import CANARY, instrument, play_scripted
 
 VALUES = [i / 20 for i in range(20)]
 
@@ -46,9 +47,12 @@ def steadily(host, values=VALUES):
   return list(host.steadily(lambda v: host.call(play_scripted, v), values))
 
 
-@pytest.fixture
-def flawless(host):
-  return steadily(host())
+@pytest.fixture(scope="module")
+def flawless(testbed):
+  """What the well-behaved instrument plays."""
+  assert not os.environ.get("TESTBED")
+  with hosting(Engine(name="testbed", plugin=instrument(), path=str(testbed))) as one:
+    return steadily(one)
 
 
 def test_steady_work_gives_what_single_calls_give(host, flawless):
@@ -74,7 +78,7 @@ def test_a_hanging_plugin_is_ended_after_its_limit(host, flawless):
   care = Care(render_seconds=1.0, load_seconds=30.0, canary_every=8, canary=CANARY)
   hanging = host("hang@12", care=care)
   np.testing.assert_array_equal(steadily(hanging), flawless)
-  assert "no answer for 1 s in a render" in hanging.told
+  assert "gave no answer for 1 s in a render" in hanging.told
 
 
 def test_nan_is_rendered_again(host, flawless):
@@ -209,6 +213,7 @@ def test_workers_end_with_their_parent_even_while_they_hang(testbed, variant):
   program = f"""
 import sys; sys.path.insert(0, {str(Path.cwd())!r})
 from synthmatch_jax.synths import hosts
+from synthmatch_jax.synths.play import hosting
 from synthmatch_jax.synths.registry import Engine
 from tests.synths.remote import play_scripted, instrument
 host = hosts.host(Engine(name="x", plugin=instrument(), path={str(testbed)!r}))

@@ -55,7 +55,7 @@ def test_a_missing_data_set(tmp_path):
   sentence = refused(
     train("--config=configs/mlp.py", f"--workdir={tmp_path / 'w'}", TFDS_DATA_DIR=str(tmp_path))
   )
-  assert f"no data set massive16/vital in {tmp_path}" in sentence
+  assert f"no data set massive16/standard in {tmp_path}" in sentence
   assert "tfds build datasets/massive16" in sentence
   assert not (tmp_path / "w").exists()
 

@@ -1,0 +1,22 @@
+"""Places for what touches pedalboard: in a process of its own, or in one beside the tests."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.plugin import process
+
+
+@pytest.fixture(scope="session")
+def alone() -> Callable[..., Any]:
+  """Calls a module's function on the main thread of a new process; see `process.alone`."""
+  return process.alone
+
+
+@pytest.fixture(scope="session")
+def aside() -> Iterator[Callable[..., Any]]:
+  """The same in one process for all calls: quicker, for what leaves no traces there."""
+  with ProcessPoolExecutor(max_workers=1, mp_context=process.SPAWN) as pool:
+    yield lambda function, *args: pool.submit(function, *args).result(60)
