@@ -6,6 +6,7 @@ import pickle
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ _CONTEXT: Any = multiprocessing.get_context(_METHOD)
 if _METHOD == "forkserver":
   modules = ("audio.loudness", "audio.mel", "data.recipe", "spaces.prior", "synths.worker")
   _CONTEXT.set_forkserver_preload([f"synthmatch_jax.{name}" for name in modules])
+_PATIENCE_SECONDS = 0.5  # Between two looks at whether the work was called off.
 _STARTING = threading.Lock()
 
 
@@ -31,6 +33,10 @@ class Lost(Exception):  # noqa: N818 - an event more than an error.
 
 class Life:
   """A process with an engine that is ready.
+
+  Args:
+    engine: to be made there.
+    cancelled: whether the work was called off: a process that does not answer is then lost.
 
   Every method raises `Lost` where the process ended or did not answer in time.
 
@@ -42,7 +48,8 @@ class Life:
     UserError: the engine cannot be made; what it says.
   """
 
-  def __init__(self, engine: Engine):
+  def __init__(self, engine: Engine, *, cancelled: Callable[[], bool]):
+    self._cancelled = cancelled
     care = engine.care
     here, there = _CONTEXT.Pipe()
     self._connection = here
@@ -104,7 +111,7 @@ class Life:
 
   def _answer(self, seconds: float, *, doing: str) -> Any:
     try:
-      if not self._connection.poll(seconds):
+      if not self._poll(seconds):
         raise Lost(f"gave no answer for {seconds:g} s {doing}")
       verdict, value, self.memory = self._connection.recv()
     except (EOFError, OSError):
@@ -116,6 +123,14 @@ class Life:
     if verdict == "broken":
       raise RuntimeError(f"in the engine's process:\n{value}")
     return value
+
+  def _poll(self, seconds: float) -> bool:
+    """Waits for an answer, but not after the work was called off."""
+    deadline = time.monotonic() + seconds
+    while not self._connection.poll(_PATIENCE_SECONDS):
+      if self._cancelled() or time.monotonic() > deadline:
+        return False
+    return True
 
   def _last_words(self, doing: str) -> str:
     self._process.join(5)
@@ -132,11 +147,9 @@ class _NoMain:
   """Hides the main script: new processes would import it again, with all that it imports."""
 
   def __enter__(self):
-    main = sys.modules["__main__"]
-    self._kept = {name: getattr(main, name, None) for name in ("__file__", "__spec__")}
-    for name in self._kept:
-      setattr(main, name, None)
+    main = vars(sys.modules["__main__"])
+    self._kept = {name: main[name] for name in ("__file__", "__spec__") if name in main}
+    main.update(dict.fromkeys(self._kept, None))
 
   def __exit__(self, *_):
-    for name, value in self._kept.items():
-      setattr(sys.modules["__main__"], name, value)
+    vars(sys.modules["__main__"]).update(self._kept)

@@ -94,7 +94,7 @@ class ProcessHost:
     """See `Host`."""
     self._closed = True
     if self._life is not None:
-      self._life.kill()
+      self._life.kill()  # Its caller finds it gone, and then the host closed.
 
   def _done(self, do: Callable[[Item], Result], block: list[Item]) -> list[Result]:
     while True:  # What is final is not rendered again: every time round gets further.
@@ -108,25 +108,30 @@ class ProcessHost:
     """The process there is, or a new one."""
     reason = ""
     for _ in range(self._care.tries):
+      if self._closed:
+        self._end()
+        raise Closed
       try:
         if self._life is None:
-          self._life = Life(self._engine)
-        if self._closed:
-          self._end()
-          raise Closed
+          self._life = self._new()
         if self._steady and self._canary is None and not self._engine.process_per_sound:
           if self._life.calls:  # Only a new process tells how the canary should sound.
             self._end()
-            self._life = Life(self._engine)
+            self._life = self._new()
           self._canary = self._sing(self._life)
         return self._life
       except (Lost, RenderError) as error:
         reason = str(error)
         self._end(reason)
+    if self._closed:
+      raise Closed
     raise UserError(
       f"{self._engine.name} does not come up: {self._care.tries} times in a row it {reason}; try"
       " the plugin in a DAW, then probe it again"
     )
+
+  def _new(self) -> Life:
+    return Life(self._engine, cancelled=lambda: self._closed)
 
   def _keep(self, call: bytes, result: Any, life: Life, *, first: bool) -> None:
     if self._engine.process_per_sound:

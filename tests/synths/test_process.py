@@ -61,11 +61,11 @@ def test_steady_work_gives_what_single_calls_give(host, flawless):
   assert len({sound.tobytes() for sound in flawless}) == len(VALUES)
 
 
-@pytest.mark.parametrize("at", [1, 2, 3, 7, 30])
+@pytest.mark.parametrize("at", [2, 3, 4, 7, 30])
 def test_a_plugin_that_crashes_every_few_sounds_costs_time_only(host, flawless, at):
   crashing = host(f"crash@{at}")
-  values = VALUES[:6] if at < 3 else VALUES
-  if at == 1:
+  values = VALUES[:6] if at < 4 else VALUES
+  if at == 2:  # Note 1 is that with which the engine warms up, 2 is the canary's.
     with pytest.raises(UserError, match=r"testbed does not come up: 3 times in a row it crashed"):
       steadily(crashing, values)
     return
@@ -197,10 +197,11 @@ def test_what_is_no_instrument_gets_a_sentence(host, testbed, tmp_path):
     hosts.host(engine).call(methodcaller("fingerprint"))
 
 
-def test_a_closed_host_ends_the_call_under_way(host):
+@pytest.mark.parametrize("variant", ["hang@1", "hang@2"])  # While it loads, and in a call.
+def test_a_closed_host_ends_the_call_under_way(host, variant):
   import threading
 
-  hanging = host("hang@1", care=Care(render_seconds=60.0))
+  hanging = host(variant, care=Care(render_seconds=60.0))
   threading.Timer(2.0, hanging.close).start()
   start = time.monotonic()
   with pytest.raises(hosts.Closed):
@@ -208,7 +209,7 @@ def test_a_closed_host_ends_the_call_under_way(host):
   assert time.monotonic() - start < 20
 
 
-@pytest.mark.parametrize("variant", ["", "hang@1"])
+@pytest.mark.parametrize("variant", ["", "hang@2"])
 def test_workers_end_with_their_parent_even_while_they_hang(testbed, variant):
   program = f"""
 import sys; sys.path.insert(0, {str(Path.cwd())!r})

@@ -68,7 +68,10 @@ def test_a_description_survives_its_file_and_the_way_to_a_process(tmp_path):
   [
     ({"reset": "often"}, "reset is 'often'; known are clear, flush, instance, process"),
     ({"controls": []}, "has no parameters"),
-    ({"controls": [{"name": "a", "meaning": "", "high": 2.0}], "state": ""}, r"a must stay in \[0, 1\]"),
+    (
+      {"controls": [{"name": "a", "meaning": "", "high": 2.0}], "state": ""},
+      r"a must stay in \[0, 1\]",
+    ),
     ({"controls": [{"nam": "a"}]}, "nam"),
     ({"values": {}}, "nothing could prove"),
     ({"values": {"volume": 0.5}}, "nothing could prove"),
