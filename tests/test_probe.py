@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+HEADLESS = sys.platform == "linux" and not os.environ.get("DISPLAY")
+
 
 def run(*arguments, how=""):
   environment = os.environ | {"TESTBED": how}
@@ -42,6 +44,16 @@ def test_massive_where_it_is_not(tmp_path):
 def test_a_text_file_named_so(tmp_path):
   (tmp_path / "Text.vst3").write_text("no plugin at all")
   assert fails(run(tmp_path / "Text.vst3"), "cannot be loaded")
+
+
+def test_what_would_be_wrong_at_the_end_is_said_at_once(testbed, tmp_path):
+  assert fails(run(testbed, f"--presets={tmp_path / 'none'}"), "no folder")
+  assert fails(run(testbed, f"--out={tmp_path / 'testbed.txt'}"), "must be a .json")
+
+
+@pytest.mark.skipif(not HEADLESS, reason="there is a display here")
+def test_no_display_for_the_editor(testbed):
+  assert fails(run(testbed, "--edit"), "editor", "--base_preset")
 
 
 def test_an_effect(testbed):

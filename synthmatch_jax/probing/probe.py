@@ -45,7 +45,6 @@ EFFORTS = {"thorough": Effort(), "quick": Effort(draws=12, patches=2, fresh=1)}
 class _Base:
   """The base state and the parameters to be listened to."""
 
-  survey: Survey
   parameters: tuple[Parameter, ...]
   state: bytes
   values: Mapping[str, float]
@@ -79,12 +78,12 @@ def probe(
   Raises:
     UserError: the plugin cannot be probed, or nobody hears it.
   """
+  _check(presets=presets, out=out)
   work = EFFORTS[effort]
   found = survey(subject, preset=preset, edit=edit)
-  own = preset is not None or edit or bool(subject.known and subject.known.state)
   report.survey(subject, found)
   given = choice.fixed(found, subject.known, controls)
-  base = _base(subject, found, given, own=own, report=report)
+  base = _base(subject, found, given, own=preset is not None or edit, report=report)
   heard = audible.listen(subject, base.parameters, state=base.state, values=base.values)
   chosen = given or choice.audible(found, heard)
   report.choice(found, heard, chosen, by=_by(subject, given, controls))
@@ -92,6 +91,7 @@ def probe(
   def engine(reset: Reset) -> Engine:
     return subject.engine(chosen, reset=reset, state=base.state, values=base.values)
 
+  learnt = _prior(subject, engine(heard.reset), presets, report, keep=not controls)
   drawn = draws.draw(engine(heard.reset), count=work.draws, seed=seed)
   if len(drawn.loud(2)) < 2:
     raise UserError(_mute(found, drawn))
@@ -105,12 +105,10 @@ def probe(
     made,
     repeatable_db=None if best.exact else round(min(best.worst_db + 0.05, 0.0), 1),
     tolerance=drawn.tolerance,
-    prior=subject.known.prior if subject.known and not controls else "uniform",
+    prior=learnt,
     care=_care(found, best, drawn),
     others=choice.others(found, heard, chosen),
   )
-  if presets is not None:
-    described = _with_prior(described, subject, presets, report)
   report.end(described, subject, out and descriptions.write(described, out))
   return described
 
@@ -129,7 +127,7 @@ def _base(
     subject: the plugin.
     found: its survey.
     given: controls that are chosen already.
-    own: whether the state is a base preset of somebody's, not the plugin's initial one.
+    own: whether the state is the user's, and not of an earlier probe or the plugin's initial one.
     report: gets told.
   """
   names = {control.name for control in given or ()}
@@ -143,14 +141,9 @@ def _base(
   vst3 = subject.path.suffix == ".vst3"
   trips = [roundtrip.round_trip(subject, parameters, f) for f in forms[: 2 if vst3 else 1]]
   report.state(trips, values, parameters)
-  if own and not values:
+  if not values and (own or (subject.known and subject.known.state)):
     raise UserError(f"the base preset cannot be used with {found.title}: {reason}")
-  return _Base(
-    survey=found,
-    parameters=parameters,
-    state=found.state if values else b"",
-    values=values,
-  )
+  return _Base(parameters=parameters, state=found.state if values else b"", values=values)
 
 
 def _by(subject: Subject, given: Any, controls: Sequence[str]) -> str:
@@ -169,13 +162,23 @@ def _care(found: Survey, best: Trial, drawn: draws.Draws) -> Care:
   )
 
 
-def _with_prior(
-  described: Description, subject: Subject, presets: Path, report: Report
-) -> Description:
-  engine = Engine(name=described.name, plugin=described, path=str(subject.path))
+def _prior(
+  subject: Subject, engine: Engine, presets: Path | None, report: Report, *, keep: bool
+) -> str | Mapping[str, Any]:
+  """The prior of a folder of presets, or of an earlier probe of the same controls."""
+  if presets is None:
+    return subject.known.prior if subject.known and keep else "uniform"
   extracted = priors.extract(engine, presets)
   report.prior(extracted)
-  return replace(described, prior=extracted.prior.to_dict())
+  return extracted.prior.to_dict()
+
+
+def _check(*, presets: Path | None, out: Path | None) -> None:
+  """What would come to light at the end, said at once."""
+  if presets is not None and not presets.is_dir():
+    raise UserError(f"there is no folder {presets}; name one with presets of the plugin")
+  if out is not None and out.suffix != ".json":
+    raise UserError(f"the description {out} must be a .json: engines are known by that")
 
 
 def _mute(found: Survey, drawn: draws.Draws) -> str:
