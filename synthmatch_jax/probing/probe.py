@@ -99,10 +99,8 @@ def probe(
   best = resets.choose(trials, tolerance=drawn.tolerance)
   report.resets(trials, best, tolerance=drawn.tolerance)
   report.draws(drawn)
-  made = engine(best.reset).plugin
-  assert made is not None
   described = replace(
-    made,
+    subject.described(chosen, reset=best.reset, state=base.state, values=base.values),
     repeatable_db=None if best.exact else round(min(best.worst_db + 0.05, 0.0), 1),
     tolerance=drawn.tolerance,
     prior=learnt,

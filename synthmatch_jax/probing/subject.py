@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces.parameters import Continuous
@@ -40,17 +41,17 @@ class Subject:
     """Of its processes while it is probed: no canaries, and a second try for everything."""
     return Care(load_seconds=self.patience, render_seconds=self.patience, tries=2)
 
-  def engine(
+  def described(
     self,
     controls: Sequence[Continuous],
     *,
     reset: Reset,
     state: bytes = b"",
     values: Mapping[str, float] = MappingProxyType({}),
-  ) -> Engine:
-    """The plugin as an engine that complains of no value: the probe looks at them itself."""
+  ) -> Description:
+    """The plugin with these controls; values are not checked: the probe looks at them itself."""
     known = {c.name: values[c.name] for c in controls if c.name in values}
-    described = Description(
+    return Description(
       name=self.name,
       files=(self.path.name,),
       controls=tuple(controls),
@@ -61,7 +62,11 @@ class Subject:
       tolerance=1.0,
       care=self.care,
     )
-    return Engine(name=self.name, plugin=described, path=str(self.path))
+
+  def engine(self, controls: Sequence[Continuous], *, reset: Reset, **base: Any) -> Engine:
+    """What `described` describes, with the same arguments, as an engine."""
+    plugin = self.described(controls, reset=reset, **base)
+    return Engine(name=self.name, plugin=plugin, path=str(self.path))
 
 
 def find(

@@ -44,7 +44,7 @@ class Care:
 
   load_seconds: float = 120.0
   render_seconds: float = 60.0
-  tries: int = 3
+  tries: int = 5
   canary_every: int = 64
   renders: int = 10_000
   megabytes: float = 1000.0

@@ -21,17 +21,19 @@ Result = TypeVar("Result")
 _MARGIN_DB = 6.0
 # Canaries in a row that differ, until the plugin is given up.
 _MAX_DRIFTS = 6
+# Processes in a row that crash before a canary, until the first sound of the next is taken as is.
+_MAX_BARREN = 2
 
 
 class ProcessHost:
   """A plugin in a process that is ended and replaced whenever it has to be (see `Host`).
 
   A call that crashes, hangs, or gives no sound result is tried again in a new process. In steady
-  work a canary patch is rendered between the calls: where it no longer sounds as in a new
-  process, the process is replaced and what it did since the last good canary is done again. The
-  first sound of a new process needs no canary, so every process brings the work forward. The
-  results are those of a flawless plugin, whatever happens on the way, as long as its reset
-  policy is repeatable.
+  work a canary patch is rendered between the calls: where it no longer sounds as it did first in
+  two new processes, the process is replaced and what it did since the last good canary is done
+  again. Where processes crash too soon for any canary, the first sound of a new one is taken as
+  it is, so that the work goes on. The results are those of a flawless plugin, whatever happens
+  on the way, as long as its reset policy is repeatable.
   """
 
   def __init__(self, engine: Engine, *, report: Callable[[str], None] | None = None):
@@ -40,7 +42,9 @@ class ProcessHost:
     self._life: Life | None = None
     self._closed = self._steady = self._lost = False
     self._canary: np.ndarray | None = None
-    self._drifts = 0
+    self._drifts = 0  # In a row.
+    self._barren = 0  # Processes in a row that crashed before a canary.
+    self._first: dict[bytes, Any] = {}  # The first result of the process, if it is pending.
     self._interval = self._care.canary_every
     # Of the block of steady work under way, by pickled call: results that are final, those that
     # await a canary, and calls that failed for good.
@@ -70,7 +74,7 @@ class ProcessHost:
         result = life.ask(call, self._care.render_seconds)
       except (RenderError, Lost) as error:
         reason = str(error)
-        self._end(reason)
+        self._lose(reason)
         continue
       self._keep(call, result, life, first=first)
       return result
@@ -115,10 +119,7 @@ class ProcessHost:
         if self._life is None:
           self._life = self._new()
         if self._steady and self._canary is None and not self._engine.process_per_sound:
-          if self._life.calls:  # Only a new process tells how the canary should sound.
-            self._end()
-            self._life = self._new()
-          self._canary = self._sing(self._life)
+          self._canary = self._listen()
         return self._life
       except (Lost, RenderError) as error:
         reason = str(error)
@@ -130,6 +131,17 @@ class ProcessHost:
       " the plugin in a DAW, then probe it again"
     )
 
+  def _listen(self) -> np.ndarray:
+    """How the canary sounds: as two new processes agree on; the second is kept."""
+    sounds: list[np.ndarray] = []
+    for _ in range(_MAX_DRIFTS):
+      self._end()
+      self._life = self._new()
+      sounds.append(self._sing(self._life))
+      if len(sounds) > 1 and _same(*sounds[-2:], within_db=self._engine.repeatable_db):
+        return sounds[-1]
+    raise UserError(self._unrepeatable())
+
   def _new(self) -> Life:
     return Life(self._engine, cancelled=lambda: self._closed)
 
@@ -139,10 +151,12 @@ class ProcessHost:
     if not self._steady:
       if life.worn(self._care):
         self._end()
-    elif first or self._engine.process_per_sound:
+    elif self._engine.process_per_sound:
       self._final[call] = result
     else:
       self._pending[call] = result
+      if first:
+        self._first = {call: result}
       if len(self._pending) >= self._interval or life.worn(self._care):
         self._confirm()
 
@@ -153,35 +167,46 @@ class ProcessHost:
     try:
       sound = self._sing(self._life)
     except (Lost, RenderError) as error:
-      self._end(str(error))
+      self._lose(str(error))
       return
     if _same(self._canary, sound, within_db=self._engine.repeatable_db):
       self._final |= self._pending
       self._pending.clear()
-      self._drifts = 0
+      self._first = {}
+      self._drifts = self._barren = 0
       self._interval = min(2 * self._interval, self._care.canary_every)
       if self._life.worn(self._care):
         self._end("replaced after many sounds or a growth of its memory")
       return
     self._drifts += 1
     if self._drifts == _MAX_DRIFTS:
-      raise UserError(
-        f"{self._engine.name} does not repeat itself under the reset policy of its description:"
-        " the same patch sounds different each time; probe it again"
-      )
-    if self._drifts % 2 == 0:
-      self._canary = None  # Perhaps it was the first one that was wrong.
+      raise UserError(self._unrepeatable())
     self._end("drifted: the canary patch no longer sounds as in a new process")
 
   def _sing(self, life: Life) -> np.ndarray:
     call = pickle.dumps((_canary, (dict(self._care.canary),)))
     return life.ask(call, self._care.render_seconds)
 
+  def _lose(self, reason: str) -> None:
+    """Ends a process that crashed, hung, or gave no sound."""
+    if self._pending:
+      self._barren += 1
+      if self._barren > _MAX_BARREN:
+        self._final |= self._first
+    self._end(reason)
+
+  def _unrepeatable(self) -> str:
+    return (
+      f"{self._engine.name} does not repeat itself under the reset policy of its description: the"
+      " same patch sounds different each time; probe it again"
+    )
+
   def _end(self, reason: str = "") -> None:
     """Ends the process; what awaited a canary is lost."""
     if self._life is not None:
       self._life.end()
       self._life = None
+    self._first = {}
     if self._pending:
       self._pending.clear()
       self._lost = True
