@@ -66,6 +66,12 @@ def alone(
   import pedalboard
 
   plugin: Any = pedalboard.load_plugin(path)
+  channels = 2
+  try:
+    plugin(MIDI, SECONDS, RATE, num_channels=channels)
+  except ValueError:
+    channels = 1
+    plugin(MIDI, SECONDS, RATE, num_channels=channels)
   with tempfile.TemporaryDirectory() as folder:
     preset = Path(folder) / "base.vstpreset"
     preset.write_bytes(plugin.preset_data)
@@ -79,11 +85,11 @@ def alone(
       for name, value in zip(names, controls, strict=True):
         plugin.parameters[name].raw_value = float(value)
       if way != "flush":
-        return plugin(MIDI, SECONDS, RATE, reset=True).mean(0, dtype=np.float32)
-      plugin([], FLUSH_SECONDS, RATE, reset=False)
-      sound = plugin(MIDI, SECONDS, RATE, reset=False).mean(0, dtype=np.float32)
-      plugin([], FLUSH_SECONDS, RATE, reset=False)
-      return sound
+        return plugin(MIDI, SECONDS, RATE, num_channels=channels).mean(0, dtype=np.float32)
+      plugin([], FLUSH_SECONDS, RATE, num_channels=channels, reset=False)
+      sound = plugin(MIDI, SECONDS, RATE, num_channels=channels, reset=False)
+      plugin([], FLUSH_SECONDS, RATE, num_channels=channels, reset=False)
+      return sound.mean(0, dtype=np.float32)
 
     first = [play(controls) for controls in patches[:COMPARED]]
     start = time.perf_counter()
