@@ -4,6 +4,7 @@ To be used on the main thread of a process of its own (see `process.py`): the fi
 loads a plugin is its main thread, and a plugin that crashes takes its process along.
 """
 
+import contextlib
 import ctypes
 import functools
 import re
@@ -58,7 +59,7 @@ class Plugin:
         f"{path.name} has no parameter {', '.join(missing)}; it has {', '.join(known)}"
       )
     self._parameters = {name: known[name] for name in self.space.names}
-    self._channels = 2
+    self._channels = _channels(self.plugin)
     if description.reset == "clear":
       # Private to pedalboard 0.9, and the one way to keep an instrument from being made anew.
       self.plugin._reload_type = _pedalboard().ExternalPluginReloadType.ClearsAudioOnReset
@@ -136,7 +137,10 @@ class Plugin:
     for name, value in away.items():
       self._parameters[name].raw_value = value
     self.settle()  # Else the values that are on their way would go over the state.
-    self.plugin.raw_state = unpack(self._description.state)
+    try:
+      self.plugin.raw_state = unpack(self._description.state)
+    except RuntimeError as error:
+      raise UserError(f"{self.name} refuses its base preset: {error}; probe it again") from None
     now, wanted = self.settle(), self._description.values
     wrong = [n for n in wanted if not abs(now[n] - wanted[n]) <= self._description.tolerance]
     if wrong:
@@ -162,11 +166,8 @@ class Plugin:
       return self.plugin(
         messages, seconds, sample_rate, num_channels=self._channels, reset=not keep
       )
-    except ValueError as error:
-      if self._channels == 1 or "channel" not in str(error):
-        raise RenderError(str(error)) from None
-      self._channels = 1  # Some instruments are mono.
-      return self._process(messages, seconds, sample_rate)
+    except (ValueError, RuntimeError) as error:
+      raise RenderError(str(error)) from None
 
 
 def load(path: Path, *, inside: str = "") -> Any:
@@ -188,6 +189,18 @@ def load(path: Path, *, inside: str = "") -> Any:
   if not plugin.is_instrument:
     raise UserError(f"{path} is an effect; sound matching needs an instrument")
   return plugin
+
+
+def _channels(plugin: Any) -> int:
+  """2, or 1 where the instrument is mono.
+
+  Found with a reset: after a refusal without one, a mono instrument may stay mute (Nekobi).
+  """
+  for channels in (2, 1):
+    with contextlib.suppress(ValueError):
+      plugin([], _BLOCK_SECONDS, 44_100, num_channels=channels, reset=True)
+      return channels
+  raise UserError(f"{plugin.name} renders neither in stereo nor in mono")
 
 
 @functools.cache
