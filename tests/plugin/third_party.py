@@ -77,7 +77,7 @@ def _fetch(folder: Path) -> Path:
 
 def _mirror() -> str:
   """Address, suite and component from which this system would install the binary package."""
-  # dpf-plugins |   1.6+ds-2 | http://deb.debian.org/debian bookworm/main amd64 Packages
+  # dpf-plugins |   1.6+ds-2 | MIRROR bookworm/main amd64 Packages
   known = _run(["apt-cache", "madison", _SOURCE_PACKAGE], Path.cwd())
   found = re.search(r"\| +(\S+) (\S+)/(\S+) \S+ Packages", known)
   if found is None:
