@@ -50,7 +50,7 @@ def serve(
   except UserError as error:
     answer("refused", str(error))
     return
-  except Exception:
+  except Exception:  # A bug: the parent raises it with this traceback.
     answer("broken", traceback.format_exc())
     return
   answer("done", None)
@@ -72,7 +72,7 @@ def _answer(synth: Synth, call: bytes) -> tuple[Verdict, Any]:
     return "failed", str(error)
   except UserError as error:
     return "refused", str(error)
-  except Exception:
+  except Exception:  # As above.
     return "broken", traceback.format_exc()
 
 

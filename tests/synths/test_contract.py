@@ -76,8 +76,12 @@ def test_a_sound_begins_in_silence_whatever_was_played_before(make):
   loud = synth.space.decode(middle(synth))
   slow = synth.space.decode(middle(synth)) | {"envelope4_att_tme": 2.0}
   before = np.abs(render(synth, loud)).max()
-  # The tail of the loud sound, reverb included, must not leak into the slow one's first 2 ms.
-  assert np.abs(render(synth, slow)[: RATE // 500]).max() < before * 10 ** (SAME_DB / 20)
+  # The tail of the loud sound, reverb included, must not leak into the slow one's beginning. The
+  # test instrument's own attack is heard earlier than Vital's.
+  beginning = RATE // (100 if synth.name == "vital" else 500)
+  after = render(synth, slow)
+  assert np.abs(after[:beginning]).max() < before * 10 ** (SAME_DB / 20)
+  assert difference_db(render(make(), slow), after) < SAME_DB
 
 
 def test_the_same_patch_twice_sounds_the_same(make):
