@@ -9,13 +9,13 @@ import dataclasses
 import functools
 import json
 import os
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core import file_adapters
 from tensorflow_datasets.core import writer as writer_lib
 
 from synthmatch_jax import cli
@@ -23,7 +23,9 @@ from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.records import features
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.generation import plan, shards
+from synthmatch_jax.generation import ledger, shards
+from synthmatch_jax.generation.plan import Plan, Shard
+from synthmatch_jax.generation.store import Store
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths import registry
 from synthmatch_jax.synths.play import fingerprint
@@ -66,7 +68,9 @@ class Massive16Config(tfds.core.BuilderConfig):
     seconds: length of a sound.
     threshold_db: a sound of less loudness, in LUFS, is drawn again.
     shard_size: records in a file.
-    workers: sounds rendered at once; 0 is one a core. It does not change a byte.
+    workers: sounds rendered at once, by each machine; 0 is one a core. It does not change a byte.
+    shards: where finished shards are kept until they are all there: a folder or a bucket, e.g.
+      "gs://bucket/shards"; beside the data set where it is empty.
   """
 
   engine: str = "auto"
@@ -81,6 +85,7 @@ class Massive16Config(tfds.core.BuilderConfig):
   threshold_db: float = -60.0
   shard_size: int = 256
   workers: int = 0
+  shards: str = ""
 
   def __new__(cls, **options: Any):
     """Names a mistyped option; the dataclass alone would answer with a traceback."""
@@ -139,25 +144,44 @@ class Builder(tfds.core.ShardBasedBuilder):
     super().__init__(file_format=file_format or _FILE_FORMAT, **kwargs)
 
   def download_and_prepare(  # pyright: ignore[reportIncompatibleVariableOverride] - TFDS wraps its own.
-    self, **kwargs: Any
+    self, *, download_config: tfds.download.DownloadConfig | None = None, **kwargs: Any
   ) -> None:
-    """Builds the data set; one that is there already must have been built with these options."""
-    built = Path(os.fspath(self.data_path)) / "metadata.json"
-    if built.exists():
-      metadata = json.loads(built.read_text())
-      here = (Recipe.from_dict(metadata["recipe"]).digest(), metadata["num_examples"])
-      if here != (self._config.recipe.digest(), self._config.num_examples):
-        raise UserError(
-          f"{self.data_path} was built with other options; take another name, or replace it"
-          " with --overwrite"
-        )
+    """Builds the data set; one that is there already must have been built with these options.
+
+    With Beam's options (`--beam_pipeline_options`) the shards are rendered by its runner.
+    """
+    self._refuse_other_options()
     plugin = self._config.synth.plugin
     if plugin is not None and not plugin.state:
       print(
         f"warning: {plugin.name} has no base preset: it plays in the state in which it starts,"
         " which may differ from machine to machine; `python -m synthmatch_jax.probe` stores one"
       )
-    super().download_and_prepare(**kwargs)
+    self._beam_options = download_config.beam_options if download_config else None
+    with self._store.building():
+      for remains in self._folder.parent.glob("incomplete.*"):  # Of a build that was killed.
+        shutil.rmtree(remains)
+      super().download_and_prepare(download_config=download_config, **kwargs)
+      known = [found for shard in self._shards if (found := self._store.ledger(shard))]
+      if len(known) == len(self._shards):
+        ledger.write_all(known, self._folder)
+
+  def _refuse_other_options(self) -> None:
+    built = self._folder / "metadata.json"
+    if not built.exists():
+      return
+    metadata = json.loads(built.read_text())
+    config = self._config
+    if Recipe.from_dict(metadata["recipe"]).digest() != config.recipe.digest():
+      raise UserError(
+        f"{self._folder} was built with other options; take another name, or replace it with"
+        " --overwrite"
+      )
+    if metadata["num_examples"] != config.num_examples:
+      raise UserError(
+        f"{self._folder} has {metadata['num_examples']} records, not {config.num_examples}; take"
+        " another name, or replace it with --overwrite: only what is new is rendered"
+      )
 
   def _info(self) -> tfds.core.DatasetInfo:
     recipe = self._config.recipe
@@ -174,35 +198,45 @@ class Builder(tfds.core.ShardBasedBuilder):
     """Renders what is missing; TFDS gets iterators of keys, from which it counts."""
     del dl_manager
     config = self._config
-    planned = list(self._plan())
-    shards.render(
-      planned,
-      config.recipe,
-      engine=config.synth,
-      cache=self._cache,
-      file_format=self._format,
-      workers=config.workers or os.cpu_count() or 1,
-    )
+    workers = config.workers or os.cpu_count() or 1
+    if self._beam_options is None:
+      shards.render(self._shards, self._store, engine=config.synth, workers=workers)
+    else:
+      from synthmatch_jax.generation import beam  # Slow to import, and seldom needed.
+
+      beam.render(
+        self._plan, self._store, engine=config.synth, workers=workers, options=self._beam_options
+      )
     keys: dict[str, list[_Keys]] = {}
-    for shard in planned:
+    for shard in self._shards:
       keys.setdefault(shard.split, []).append(_Keys(shard))
     return keys
 
   def _example_writer(self) -> writer_lib.ExampleWriter:
     files = {}
-    planned = list(self._plan())
-    count = {split: sum(s.split == split for s in planned) for split in plan.SPLITS}
-    for shard in planned:
+    for shard in self._shards:
       template = self._get_filename_template(split_name=shard.split)
-      target = template.sharded_filepath(shard_index=shard.number, num_shards=count[shard.split])
-      files[target.name] = shards.shard_path(self._cache, shard, self._format)
-    return _LinkWriter(self._format, files)
+      target = template.sharded_filepath(
+        shard_index=shard.number, num_shards=self._plan.num_shards(shard.split)
+      )
+      files[target.name] = shard
+    return _LinkWriter(self._store, files)
 
-  def _plan(self) -> Iterator[plan.Shard]:
+  @functools.cached_property
+  def _plan(self) -> Plan:
     config = self._config
-    return plan.shards(
-      seed=config.seed, num_examples=config.num_examples, shard_size=config.shard_size
-    )
+    return Plan(seed=config.seed, num_examples=config.num_examples, shard_size=config.shard_size)
+
+  @functools.cached_property
+  def _shards(self) -> list[Shard]:
+    return list(self._plan)
+
+  @functools.cached_property
+  def _store(self) -> Store:
+    config, file_format = self._config, self.info.file_format
+    assert file_format is not None  # Set in __init__.
+    root = config.shards or os.fspath(Path(self._data_dir_root) / ".shards")
+    return Store(root=root, dataset=self.name, recipe=config.recipe, file_format=file_format)
 
   @property
   def _config(self) -> Massive16Config:
@@ -210,21 +244,14 @@ class Builder(tfds.core.ShardBasedBuilder):
     return self.builder_config
 
   @property
-  def _format(self) -> file_adapters.FileFormat:
-    file_format = self.info.file_format
-    assert file_format is not None  # Set in __init__.
-    return file_format
-
-  @property
-  def _cache(self) -> Path:
-    root = Path(os.fspath(self._data_dir_root))
-    return shards.cache_folder(root, self.name, self._config.recipe)
+  def _folder(self) -> Path:
+    return Path(os.fspath(self.data_path))
 
 
 class _Keys:
   """Stands for the records of a finished shard."""
 
-  def __init__(self, shard: plan.Shard):
+  def __init__(self, shard: Shard):
     self._shard = shard
 
   def __call__(self) -> Iterator[tuple[int, None]]:
@@ -232,12 +259,12 @@ class _Keys:
 
 
 class _LinkWriter(writer_lib.ExampleWriter):
-  """'Writes' a shard by linking its finished file out of the cache."""
+  """'Writes' a shard by linking its finished file out of the store."""
 
-  def __init__(self, file_format: file_adapters.FileFormat, files: dict[str, Path]):
-    super().__init__(file_format)
-    self._files = files
+  def __init__(self, store: Store, files: Mapping[str, Shard]):
+    super().__init__(store.file_format)
+    self._store, self._files = store, files
 
   def write(self, path, examples):
     del examples
-    shards.link(self._files[Path(path).name], Path(path))
+    self._store.fetch(self._files[Path(path).name], Path(path))

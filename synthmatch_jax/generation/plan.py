@@ -32,29 +32,55 @@ class Shard:
   indices: tuple[int, ...]
 
 
-def split_indices(split: Split, *, seed: int, num_examples: int) -> Int[np.ndarray, " i"]:
-  """Indices of the records of a split, ascending.
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+  """Every shard of a data set; iterates over them, split by split.
 
-  A record's split is a function of seed and index alone: growing a data set moves none.
+  A record's split is a function of seed and index alone, so growing a data set moves none, and
+  keeps every full shard.
+
+  Attributes:
+    seed: of the splits.
+    num_examples: in the three splits together.
+    shard_size: records in a shard; the last one of a split may have less.
   """
-  positions = np.flatnonzero(np.array(_TEN) == split)
-  blocks = [
-    10 * block + np.sort(_permutation(seed, block)[positions])
-    for block in range(-(-num_examples // 10))
-  ]
-  indices = np.concatenate(blocks) if blocks else np.zeros(0, np.int64)
-  return indices[indices < num_examples]
+
+  seed: int
+  num_examples: int
+  shard_size: int
+
+  def indices(self, split: Split, start: int = 0, stop: int | None = None) -> Int[np.ndarray, " i"]:
+    """Indices of a split's records, ascending: all, or those from position `start` to `stop`."""
+    positions = np.flatnonzero(np.array(_TEN) == split)
+    tens = -(-self.num_examples // 10)
+    last = tens if stop is None else min(tens, -(-stop // positions.size))
+    first = min(last, start // positions.size)
+    found = [
+      10 * ten + np.sort(_permutation(self.seed, ten)[positions]) for ten in range(first, last)
+    ]
+    indices = np.concatenate([np.zeros(0, np.int64), *found])
+    skipped = first * positions.size
+    chosen = indices[start - skipped : None if stop is None else stop - skipped]
+    return chosen[chosen < self.num_examples]
+
+  def num_shards(self, split: Split) -> int:
+    """Shards of a split."""
+    in_whole_tens = self.num_examples // 10 * _TEN.count(split)
+    count = in_whole_tens + self.indices(split, start=in_whole_tens).size
+    return -(-count // self.shard_size)
+
+  def shard(self, split: Split, number: int) -> Shard:
+    """A shard, without a look at the others."""
+    start = number * self.shard_size
+    indices = self.indices(split, start, start + self.shard_size)
+    return Shard(split=split, number=number, indices=tuple(indices.tolist()))
+
+  def __iter__(self) -> Iterator[Shard]:
+    for split in SPLITS:
+      for number in range(self.num_shards(split)):
+        yield self.shard(split, number)
 
 
-def shards(*, seed: int, num_examples: int, shard_size: int) -> Iterator[Shard]:
-  """Every shard of a data set, split by split; all but a split's last are full."""
-  for split in SPLITS:
-    indices = split_indices(split, seed=seed, num_examples=num_examples).tolist()
-    for number, start in enumerate(range(0, len(indices), shard_size)):
-      chosen = tuple(indices[start : start + shard_size])
-      yield Shard(split=split, number=number, indices=chosen)
-
-
-def _permutation(seed: int, block: int) -> np.ndarray:
-  sequence = np.random.SeedSequence(seed, spawn_key=(_SPLIT_STREAM, block))
+def _permutation(seed: int, ten: int) -> np.ndarray:
+  sequence = np.random.SeedSequence(seed, spawn_key=(_SPLIT_STREAM, ten))
   return np.random.default_rng(sequence).permutation(len(_TEN))

@@ -1,166 +1,114 @@
-"""Finished shards survive: rendered one by one, written atomically, found again after a kill.
-
-TFDS alone starts an interrupted build over. Here every shard is first a file in a cache beside
-the data set, under a name that says all that shapes it; TFDS then only links the files.
-"""
+"""Shards rendered on this machine, by all its cores, into a store that survives a kill."""
 
 import collections
-import dataclasses
+import contextlib
+import errno
 import functools
-import hashlib
-import json
 import os
-import shutil
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from filelock import FileLock, Timeout
 from tensorflow_datasets.core import example_serializer, file_adapters
 
-from synthmatch_jax import files
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.records import features
-from synthmatch_jax.errors import UserError
+from synthmatch_jax.generation.ledger import Ledger
 from synthmatch_jax.generation.plan import Shard
 from synthmatch_jax.generation.record import Rejection, make_record
+from synthmatch_jax.generation.store import Store, sha256
 from synthmatch_jax.synths import farm
 from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.registry import Engine
 
-_PARTIAL = ".partial"
 _MOST_TOLD = 5  # Failed patches named at the end of a build.
 
 
-def cache_folder(data_dir: Path, dataset: str, recipe: Recipe) -> Path:
-  """Where the shards of a recipe are kept: a folder of their own for every recipe."""
-  return data_dir / ".shards" / dataset / recipe.digest()
+def render(shards: Sequence[Shard], store: Store, *, engine: Engine, workers: int) -> None:
+  """Renders the shards that are not in the store yet, `workers` at a time.
 
-
-def shard_path(cache: Path, shard: Shard, file_format: file_adapters.FileFormat) -> Path:
-  """File of a shard. Its length is in its name: a split's last shard may be part of another."""
-  name = f"{shard.split}-{shard.number:06d}-{len(shard.indices)}.{file_format.file_suffix}"
-  return cache / name
-
-
-def ledger_path(cache: Path, shard: Shard) -> Path:
-  """File beside a shard: its checksum, and the patches that were rejected on the way."""
-  return cache / f"{shard.split}-{shard.number:06d}-{len(shard.indices)}.json"
-
-
-def render(
-  shards: Sequence[Shard],
-  recipe: Recipe,
-  *,
-  engine: Engine,
-  cache: Path,
-  file_format: file_adapters.FileFormat,
-  workers: int,
-) -> None:
-  """Renders the shards that are not in the cache yet, `workers` at a time.
-
-  The bytes are the same for any number of workers, and whatever the engine does on the way, if
-  it is repeatable.
-
-  Raises:
-    UserError: another build is at work in the cache, or it cannot be written.
+  To be called while `store.building()`. The bytes are the same for any number of workers, and
+  whatever the engine does on the way, if it is repeatable.
   """
-  try:
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / ".lock", timeout=0):
-      for leftover in cache.glob(f"*{_PARTIAL}"):
-        leftover.unlink()
-      paths = {shard: shard_path(cache, shard, file_format) for shard in shards}
-      missing = [shard for shard in shards if not paths[shard].exists()]
-      done = sum(len(s.indices) for s in shards) - sum(len(s.indices) for s in missing)
-      if done:
-        print(f"{done} sounds are there already; going on from them")
-      work = functools.partial(_write, recipe=recipe, cache=cache, file_format=file_format)
-      total = sum(len(shard.indices) for shard in missing)
-      troubles: collections.Counter[str] = collections.Counter()
-      for _ in farm.run(
-        work,
-        missing,
-        engine=engine,
-        workers=workers,
-        total=total,
-        label=recipe.engine,
-        report=lambda trouble: troubles.update([trouble]),
-      ):
-        pass
-      _tell(troubles, shards, cache)
-  except Timeout:
-    raise UserError(f"another build is writing to {cache}; wait for it or end it") from None
-  except OSError as error:
-    raise UserError(
-      f"cannot write shards to {cache}: {error.strerror or error}; finished shards are kept,"
-      " the same command goes on from them"
-    ) from error
+  missing = store.missing(shards)
+  total = sum(len(shard.indices) for shard in missing)
+  if there := sum(len(shard.indices) for shard in shards) - total:
+    print(f"{there} sounds are there already; going on from them")
+  troubles: collections.Counter[str] = collections.Counter()
+  for _ in farm.run(
+    functools.partial(render_shard, store),
+    missing,
+    engine=engine,
+    workers=workers,
+    total=total,
+    label=store.recipe.engine,
+    report=lambda trouble: troubles.update([trouble]),
+  ):
+    pass
+  _tell(troubles, rejections(shards, store), store)
 
 
-def _write(
-  shard: Shard,
-  host: Host,
-  tick: farm.Tick,
-  *,
-  recipe: Recipe,
-  cache: Path,
-  file_format: file_adapters.FileFormat,
-) -> None:
-  """Renders a shard and puts it in place when it is whole, after its ledger."""
-  path = shard_path(cache, shard, file_format)
-  partial = path.with_name(path.name + _PARTIAL)
-  adapter = file_adapters.ADAPTER_FOR_FORMAT[file_format]
-  rejections: list[Rejection] = []
-  adapter.write_examples(partial, _serialized(shard, recipe, host, tick, rejections))
-  with partial.open("rb+") as file:
-    os.fsync(file.fileno())
-  ledger = {
-    "sha256": hashlib.sha256(partial.read_bytes()).hexdigest(),
-    "rejections": [dataclasses.asdict(r) for r in rejections],
-  }
-  files.write_text(ledger_path(cache, shard), json.dumps(ledger, indent=1) + "\n")
-  partial.replace(path)
+def render_shard(store: Store, shard: Shard, host: Host, tick: farm.Tick) -> None:
+  """Renders one shard and puts it into the store when it is whole, then its ledger."""
+  rejected: list[Rejection] = []
+  started = time.monotonic()
+  with store.writing(store.path(shard)) as partial:
+    adapter = file_adapters.ADAPTER_FOR_FORMAT[store.file_format]
+    with _disk_errors():
+      adapter.write_examples(partial, _serialized(shard, store.recipe, host, tick, rejected))
+    ledger = Ledger(
+      split=shard.split,
+      number=shard.number,
+      records=len(shard.indices),
+      sha256=sha256(partial),
+      seconds=round(time.monotonic() - started, 3),
+      rejections=tuple(rejected),
+    )
+  with store.writing(store.ledger_path(shard)) as partial:
+    partial.write_text(ledger.to_json() + "\n", encoding="utf-8")
+
+
+def rejections(shards: Iterable[Shard], store: Store) -> Iterator[Rejection]:
+  """Every patch that was drawn for finished shards and did not become a record."""
+  for shard in shards:
+    if ledger := store.ledger(shard):
+      yield from ledger.rejections
 
 
 def _serialized(
-  shard: Shard, recipe: Recipe, host: Host, tick: farm.Tick, rejections: list[Rejection]
+  shard: Shard, recipe: Recipe, host: Host, tick: farm.Tick, rejected: list[Rejection]
 ) -> Iterator[tuple[int, bytes]]:
-  """The shard's records; what was rejected on the way is added to `rejections`."""
+  """The shard's records; what was rejected on the way is added to `rejected`."""
   spec = features(recipe)
   info: Any = spec.get_serialized_info()  # Of the type that TFDS asks for below, but for its name.
   serializer = example_serializer.ExampleSerializer(info)
   make = functools.partial(make_record, recipe, host=host)
-  for record, rejected in host.steadily(make, shard.indices):
+  for record, why in host.steadily(make, shard.indices):
     example = spec.encode_example(record)
     # Protocol buffers keep a map's order open unless asked: equal records, equal bytes.
     yield record["index"], serializer.get_tf_example(example).SerializeToString(deterministic=True)
-    rejections += rejected
+    rejected += why
     tick()
 
 
-def _tell(troubles: collections.Counter[str], shards: Sequence[Shard], cache: Path) -> None:
+@contextlib.contextmanager
+def _disk_errors() -> Iterator[None]:
+  """Makes errors of the disk what they are: array_record and TensorFlow raise their own."""
+  try:
+    yield
+  except Exception as error:
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+      if os.strerror(number) in str(error):
+        raise OSError(number, os.strerror(number)) from error
+    raise
+
+
+def _tell(troubles: collections.Counter[str], rejected: Iterable[Rejection], store: Store) -> None:
   """Says what went wrong on the way: nothing of it is in the data set, all of it is of interest."""
   for trouble, times in troubles.most_common():
     print(f"{times} times a process was replaced: it {trouble}")
-  failed = [r for r in rejections(shards, cache) if r.failed]
+  failed = [r for r in rejected if r.failed]
   for rejection in failed[:_MOST_TOLD]:
     print(f"record {rejection.index}, draw {rejection.attempt} failed: {rejection.reason}")
   if failed:
-    print(f"{len(failed)} patches failed and were drawn again; {cache}/*.json lists them")
-
-
-def rejections(shards: Sequence[Shard], cache: Path) -> Iterator[Rejection]:
-  """Every patch that was drawn for finished shards and did not become a record."""
-  for shard in shards:
-    ledger = ledger_path(cache, shard)
-    if ledger.exists():
-      yield from (Rejection(**r) for r in json.loads(ledger.read_text())["rejections"])
-
-
-def link(source: Path, target: Path) -> None:
-  """Puts a finished shard under a second name: no copy, where the file system can."""
-  try:
-    target.hardlink_to(source)
-  except OSError:
-    shutil.copyfile(source, target)
+    print(f"{len(failed)} patches failed and were drawn again; {store.folder}/*.json lists them")

@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 
 from synthmatch_jax.data import pipeline, statistics
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.generation import plan
+from synthmatch_jax.generation.plan import SPLITS, Plan
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +43,9 @@ def test_it_reads_what_tfds_reads(dataset, records):
 
 
 def test_splits_hold_the_records_of_the_plan(dataset):
-  for split in plan.SPLITS:
+  for split in SPLITS:
     (batch,) = pipeline.ordered_batches(dataset, split, batch_size=48, keys=("index",))
-    expected = plan.split_indices(split, seed=dataset.recipe.seed, num_examples=60)
+    expected = Plan(seed=dataset.recipe.seed, num_examples=60, shard_size=24).indices(split)
     np.testing.assert_array_equal(batch["index"], expected)
 
 

@@ -11,7 +11,10 @@ from tensorflow_datasets.core.file_adapters import FileFormat
 
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.generation import plan, shards
+from synthmatch_jax.generation import shards
+from synthmatch_jax.generation.ledger import Ledger
+from synthmatch_jax.generation.plan import Plan
+from synthmatch_jax.generation.store import Store
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths import description
 from synthmatch_jax.synths.description import Care
@@ -22,7 +25,7 @@ from tests.synths.remote import CANARY, instrument
 CARE = Care(render_seconds=8.0, load_seconds=20.0, canary_every=16, canary=CANARY, megabytes=200.0)
 
 
-def build(cache, testbed, *, workers, count=40):
+def build(root, testbed, *, workers, count=40):
   engine = Engine(name="testbed", plugin=instrument(care=CARE), path=str(testbed))
   recipe = Recipe(
     engine=engine.name,
@@ -33,21 +36,21 @@ def build(cache, testbed, *, workers, count=40):
     shard_size=12,
     plugin=engine.plugin.essentials(),
   )
-  planned = list(plan.shards(seed=0, num_examples=count, shard_size=12))
-  shards.render(
-    planned,
-    recipe,
-    engine=engine,
-    cache=cache,
-    file_format=FileFormat.ARRAY_RECORD,
-    workers=workers,
+  store = Store(
+    root=str(root), dataset="massive16", recipe=recipe, file_format=FileFormat.ARRAY_RECORD
   )
-  return planned
+  planned = list(Plan(seed=0, num_examples=count, shard_size=12))
+  with store.building():
+    shards.render(planned, store, engine=engine, workers=workers)
+  return planned, store
 
 
-def contents(cache):
-  files = [p for p in cache.iterdir() if p.suffix in (".array_record", ".json")]
-  return {p.name: p.read_bytes() for p in files}
+def contents(root):
+  """The bytes of the shards, and what their ledgers say of rejected patches."""
+  data = {p.name: p.read_bytes() for p in root.rglob("*.array_record")}
+  ledgers = {p.name: Ledger.from_json(p.read_text()).rejections for p in root.rglob("*.json")}
+  assert len(data) == len(ledgers)
+  return data | ledgers
 
 
 def brew(folder, **tokens):
@@ -69,10 +72,14 @@ def undisturbed(testbed, tmp_path, monkeypatch):
 def test_bytes_survive_a_storm_on_any_number_of_workers(
   undisturbed, testbed, tmp_path, monkeypatch, capsys
 ):
-  monkeypatch.setenv("TESTBED", brew(tmp_path / "storm", crash=3, hang=1, nan=2, drift=1))
-  build(tmp_path / "three", testbed, workers=3)
-  assert contents(tmp_path / "three") == undisturbed
-  assert not list((tmp_path / "storm").iterdir()), "not every fault happened"
+  storm = tmp_path / "storm"
+  monkeypatch.setenv("TESTBED", brew(storm, crash=3, hang=1, nan=2, drift=1))
+  for attempt in range(20):  # Notes take the faults at random, and may leave some.
+    build(tmp_path / str(attempt), testbed, workers=3)
+    assert contents(tmp_path / str(attempt)) == undisturbed
+    if not list(storm.iterdir()):
+      break
+  assert not list(storm.iterdir()), "not every fault happened"
   told = capsys.readouterr().out
   # A few may have struck while the plugin was loaded.
   assert "a process was replaced: it crashed" in told
@@ -81,8 +88,8 @@ def test_bytes_survive_a_storm_on_any_number_of_workers(
 
 def test_patches_that_always_fail_are_listed_and_drawn_again(testbed, tmp_path, monkeypatch):
   monkeypatch.setenv("TESTBED", "crash>osc1_position=0.9")
-  planned = build(tmp_path / "odd", testbed, workers=2, count=20)
-  failed = [r for r in shards.rejections(planned, tmp_path / "odd") if r.failed]
+  planned, store = build(tmp_path / "odd", testbed, workers=2, count=20)
+  failed = [r for r in shards.rejections(planned, store) if r.failed]
   assert failed
   assert all(r.reason == "crashed in a render (SIGSEGV)" for r in failed)
   assert len(contents(tmp_path / "odd")) == 2 * len(planned)

@@ -1,3 +1,4 @@
+import shutil
 import signal
 import subprocess
 import sys
@@ -6,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from filelock import FileLock
 from tensorflow_datasets.core.file_adapters import FileFormat
 
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.generation import plan, record, shards
+from synthmatch_jax.generation import record, shards
+from synthmatch_jax.generation.plan import Plan
+from synthmatch_jax.generation.store import Store
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths.hosts import ThreadHost
 from synthmatch_jax.synths.play import play
@@ -35,34 +37,47 @@ def small_recipe(**changes):
   return Recipe(**settings | changes)
 
 
-def render(cache, *, workers=2, count=COUNT, recipe=None):
-  recipe = recipe or small_recipe()
-  planned = list(plan.shards(seed=recipe.seed, num_examples=count, shard_size=SIZE))
-  shards.render(
-    planned,
-    recipe,
-    engine=Engine(name=recipe.engine),
-    cache=cache,
+def small_store(root, recipe=None):
+  return Store(
+    root=str(root),
+    dataset="massive16",
+    recipe=recipe or small_recipe(),
     file_format=FileFormat.ARRAY_RECORD,
-    workers=workers,
   )
 
 
-def contents(cache):
-  return {p.name: p.read_bytes() for p in cache.glob("*.array_record")}
+def render(root, *, workers=2, count=COUNT):
+  store = small_store(root)
+  planned = list(Plan(seed=store.recipe.seed, num_examples=count, shard_size=SIZE))
+  with store.building():
+    shards.render(planned, store, engine=Engine(name="vital"), workers=workers)
+
+
+def files(root):
+  return sorted(root.rglob("*.array_record"))
+
+
+def contents(root):
+  return {p.name: p.read_bytes() for p in files(root)}
+
+
+def times(root):
+  """When the finished shards were written."""
+  finished = [p for p in files(root) if p.with_name(f"{p.name}.json").exists()]
+  return {p.name: p.stat().st_mtime_ns for p in finished}
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-  cache = tmp_path_factory.mktemp("undisturbed")
-  render(cache, workers=1)
-  return contents(cache)
+  root = tmp_path_factory.mktemp("undisturbed")
+  render(root, workers=1)
+  return root
 
 
 def test_bytes_do_not_depend_on_the_number_of_workers(undisturbed, tmp_path):
   render(tmp_path, workers=3)
-  assert contents(tmp_path) == undisturbed
-  assert len(undisturbed) == 6  # 16 train, 2 validation and 2 test records in fours.
+  assert contents(tmp_path) == contents(undisturbed)
+  assert len(contents(undisturbed)) == 6  # 16 train, 2 validation and 2 test records in fours.
 
 
 def start(cache, *, count=COUNT):
@@ -78,16 +93,16 @@ def start(cache, *, count=COUNT):
 def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(undisturbed, tmp_path):
   child = start(tmp_path)
   deadline = time.monotonic() + 60
-  while len(contents(tmp_path)) < 2 and time.monotonic() < deadline and child.poll() is None:
+  while len(times(tmp_path)) < 2 and time.monotonic() < deadline and child.poll() is None:
     time.sleep(0.01)
   child.send_signal(signal.SIGKILL)
   child.wait()
-  survivors = {p: p.stat().st_mtime_ns for p in tmp_path.glob("*.array_record")}
-  assert 2 <= len(survivors) < len(undisturbed)
+  survivors = times(tmp_path)
+  assert 2 <= len(survivors) < len(contents(undisturbed))
   render(tmp_path)
-  assert contents(tmp_path) == undisturbed
-  assert all(p.stat().st_mtime_ns == when for p, when in survivors.items())
-  assert not list(tmp_path.glob("*.partial"))
+  assert contents(tmp_path) == contents(undisturbed)
+  assert survivors.items() <= times(tmp_path).items()
+  assert not list(tmp_path.rglob("*.partial"))
 
 
 @pytest.mark.slow
@@ -109,28 +124,47 @@ def test_a_build_killed_at_ten_random_moments_ends_with_the_same_bytes(tmp_path)
 
 
 def test_growing_renders_only_what_is_new(undisturbed, tmp_path):
-  for name, data in undisturbed.items():
-    (tmp_path / name).write_bytes(data)
-  kept = {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
+  shutil.copytree(undisturbed, tmp_path, dirs_exist_ok=True)
+  before = times(tmp_path)
   render(tmp_path, count=COUNT + 20)
-  assert all((tmp_path / name).stat().st_mtime_ns == when for name, when in kept.items())
-  assert len(contents(tmp_path)) > len(undisturbed)
+  assert before.items() <= times(tmp_path).items()
+  assert len(times(tmp_path)) > len(before)
 
 
-def test_two_builds_in_one_folder_get_a_sentence(tmp_path):
-  with FileLock(tmp_path / ".lock"), pytest.raises(UserError, match="another build"):
+@pytest.mark.parametrize("part", ["shard", "ledger"])
+def test_a_damaged_shard_is_rendered_again(undisturbed, tmp_path, capsys, part):
+  shutil.copytree(undisturbed, tmp_path, dirs_exist_ok=True)
+  shard = files(tmp_path)[2]
+  victim = shard if part == "shard" else shard.with_name(f"{shard.name}.json")
+  data = bytearray(victim.read_bytes())
+  data[len(data) // 2] ^= 1
+  victim.write_bytes(data)
+  before = times(tmp_path)
+  render(tmp_path)
+  assert contents(tmp_path) == contents(undisturbed)
+  assert {name for name, _ in before.items() - times(tmp_path).items()} == {shard.name}
+  assert f"{shard} is damaged" in capsys.readouterr().out
+
+
+def test_a_second_build_in_one_folder_gets_a_sentence(tmp_path):
+  with (
+    small_store(tmp_path).building(),
+    pytest.raises(UserError, match="another build is writing to"),
+  ):
     render(tmp_path)
+  with small_store(tmp_path, small_recipe(seed=1)).building():
+    pass  # Another recipe has a folder of its own.
 
 
 def test_a_folder_that_cannot_be_made_gets_a_sentence(tmp_path):
   (tmp_path / "file").touch()
   with pytest.raises(UserError, match="cannot write shards to"):
-    render(tmp_path / "file" / "cache")
+    render(tmp_path / "file" / "root")
 
 
 def test_anything_that_shapes_a_record_has_a_cache_of_its_own(tmp_path):
   def folder(**changes):
-    return shards.cache_folder(tmp_path, "massive16", small_recipe(**changes))
+    return small_store(tmp_path, small_recipe(**changes)).folder
 
   uniform = prior.load("uniform", Vital.space)
   changed = [{"seed": 1}, {"seconds": 0.6}, {"prior": uniform}, {"fingerprint": "vital/9"}]

@@ -1,0 +1,126 @@
+"""Shards rendered by Apache Beam, on as many machines as its runner has.
+
+Only the numbers of shards travel: workers render a shard each and put it into the store, which
+all of them reach. What fails is tried again by the runner; what a lost worker has finished stays.
+"""
+
+import contextlib
+import pickle
+import platform
+import threading
+from collections.abc import Iterator, Sequence
+from queue import SimpleQueue
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from tqdm import tqdm
+
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.generation.plan import Plan, Shard, Split
+from synthmatch_jax.generation.shards import render_shard
+from synthmatch_jax.generation.store import Store
+from synthmatch_jax.synths import hosts
+from synthmatch_jax.synths.hosts import Host
+from synthmatch_jax.synths.play import fingerprint
+from synthmatch_jax.synths.registry import Engine
+
+_LOOK_SECONDS = 5.0  # At the store, for the progress bar.
+
+# Engines of this process: Beam may use several threads, and makes a DoFn anew for every bundle.
+_TEAMS: dict[bytes, SimpleQueue[Host]] = {}
+_MAKING = threading.Lock()
+
+
+def render(
+  plan: Plan, store: Store, *, engine: Engine, workers: int, options: PipelineOptions
+) -> None:
+  """Renders the shards that are not in the store yet on a Beam runner.
+
+  To be called while `store.building()`.
+
+  Args:
+    plan: of the data set.
+    store: reached by every worker under the same name.
+    engine: of the workers; found on each as it is here.
+    workers: engines at work in a process of a worker, e.g. the licences that a machine has.
+    options: of the pipeline; the runner is among them.
+  """
+  shards = list(plan)
+  missing = store.missing(shards)
+  if there := len(shards) - len(missing):
+    print(f"{there} of {len(shards)} shards are there already; going on from them")
+  if not missing:
+    return
+  keys = [(shard.split, shard.number) for shard in missing]
+  with _progress(store, missing), beam.Pipeline(options=options) as pipeline:
+    _ = (
+      pipeline
+      | "Shards" >> beam.Create(keys)
+      | "Render" >> beam.ParDo(RenderShard(plan, store, engine, workers))
+    )
+
+
+class RenderShard(beam.DoFn):
+  """(split, number) -> the same, once the shard is in the store."""
+
+  def __init__(self, plan: Plan, store: Store, engine: Engine, workers: int):
+    self._plan, self._store = plan, store
+    self._engine, self._workers = engine, workers
+
+  def process(self, element: tuple[Split, int]) -> Iterator[tuple[Split, int]]:
+    """See `beam.DoFn`."""
+    shard = self._plan.shard(*element)
+    if not self._store.is_finished(shard):
+      free = self._team()
+      host = free.get()
+      try:
+        host.renew()
+        render_shard(self._store, shard, host, tick=lambda: None)
+      finally:
+        free.put(host)
+    yield element
+
+  def _team(self) -> SimpleQueue[Host]:
+    """The engines of this process that nobody uses now."""
+    key = pickle.dumps((self._engine, self._workers))
+    with _MAKING:
+      if key not in _TEAMS:
+        self._check()
+        _TEAMS[key] = SimpleQueue()
+        for _ in range(self._workers):
+          _TEAMS[key].put(hosts.host(self._engine))
+      return _TEAMS[key]
+
+  def _check(self) -> None:
+    """Another version of the engine on this machine would render other sounds."""
+    wanted, here = self._store.recipe.fingerprint, fingerprint(self._engine)
+    if here != wanted:
+      raise UserError(
+        f"the data set is rendered by {wanted}, the engine on {platform.node()} is {here}; install"
+        " the same version there"
+      )
+
+
+@contextlib.contextmanager
+def _progress(store: Store, shards: Sequence[Shard]) -> Iterator[None]:
+  """A progress bar of what arrives in the store, whoever brings it."""
+  awaited = {store.ledger_path(shard).name for shard in shards}
+  over = threading.Event()
+  with tqdm(total=len(awaited), desc=store.recipe.engine, unit="shard") as bar:
+
+    def look() -> None:
+      arrived = awaited.intersection(path.name for path in store.folder.iterdir())
+      bar.update(len(arrived) - bar.n)
+
+    def watch() -> None:
+      while not over.wait(_LOOK_SECONDS):
+        look()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+      yield
+      look()
+    finally:
+      over.set()
+      watcher.join()

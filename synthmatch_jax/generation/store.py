@@ -1,0 +1,162 @@
+"""Where finished shards are kept, each with its ledger: in a folder, or in a bucket.
+
+TFDS alone starts an interrupted build over. Here every shard is first a file under a name that
+says all that shapes it; TFDS then only links the files. A shard is finished when its ledger is
+there and the file's checksum is the one in it.
+"""
+
+import contextlib
+import hashlib
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from etils import epath
+from filelock import FileLock, Timeout
+from tensorflow_datasets.core import file_adapters
+from tqdm import tqdm
+
+from synthmatch_jax import files
+from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.generation.ledger import Ledger
+from synthmatch_jax.generation.plan import Shard
+
+_PARTIAL = ".partial"
+# Hashing lets go of Python's lock; buckets answer slowly.
+_READERS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Store:
+  """The shards of one recipe. Plain data, to be sent to other machines.
+
+  Attributes:
+    root: a folder, or what etils' epath takes, e.g. "gs://bucket/shards": for the shards of
+      many recipes, side by side.
+    dataset: e.g. "massive16".
+    recipe: all that shapes the records; a change of it is another folder under the root.
+    file_format: of the shards.
+  """
+
+  root: str
+  dataset: str
+  recipe: Recipe
+  file_format: file_adapters.FileFormat
+
+  @property
+  def folder(self) -> epath.Path:
+    """Of this recipe."""
+    return epath.Path(self.root) / self.dataset / self.recipe.digest()
+
+  @property
+  def is_local(self) -> bool:
+    """Whether it is on a file system of this machine."""
+    return "://" not in self.root
+
+  def path(self, shard: Shard) -> epath.Path:
+    """A shard's file. Its length is in its name: a split's last shard may be part of another."""
+    suffix = self.file_format.file_suffix
+    return self.folder / f"{shard.split}-{shard.number:06d}-{len(shard.indices)}.{suffix}"
+
+  def ledger_path(self, shard: Shard) -> epath.Path:
+    """The file beside it, with its ledger."""
+    path = self.path(shard)
+    return path.with_name(f"{path.name}.json")
+
+  @contextlib.contextmanager
+  def building(self) -> Iterator[None]:
+    """For the time of a build: no other may use the folder; remains of killed ones are removed.
+
+    Buckets know no locks: there, builds at the same time only do the same work twice.
+
+    Raises:
+      UserError: another build is at work, or the store cannot be written.
+    """
+    with self._plainly(), contextlib.ExitStack() as stack:
+      self.folder.mkdir(parents=True, exist_ok=True)
+      if self.is_local:
+        stack.enter_context(FileLock(self.folder / ".lock", timeout=0))
+        for leftover in Path(self.folder).glob(f".*{_PARTIAL}"):
+          leftover.unlink()
+      yield
+
+  @contextlib.contextmanager
+  def writing(self, path: epath.Path) -> Iterator[Path]:
+    """A path on this machine to write to; the file is put in place if the block succeeds.
+
+    A kill, or a loss of power, leaves the whole file or none.
+    """
+    folder = Path(self.folder if self.is_local else tempfile.gettempdir())
+    partial = folder / f".{path.name}.{uuid.uuid4().hex}{_PARTIAL}"
+    try:
+      yield partial
+      if self.is_local:
+        files.replace(partial, Path(path))
+      else:
+        path.write_bytes(partial.read_bytes())  # A bucket shows an object when it is whole.
+    finally:
+      partial.unlink(missing_ok=True)
+
+  def ledger(self, shard: Shard) -> Ledger | None:
+    """The ledger of a shard; None if there is none, or it was damaged."""
+    try:
+      return Ledger.from_json(self.ledger_path(shard).read_text())
+    except (FileNotFoundError, ValueError):
+      return None
+
+  def is_finished(self, shard: Shard) -> bool:
+    """Whether the shard is there, and undamaged: reads all of it."""
+    ledger = self.ledger(shard)
+    return ledger is not None and sha256(self.path(shard)) == ledger.sha256
+
+  def missing(self, shards: Sequence[Shard]) -> list[Shard]:
+    """Those that are not finished; says which were damaged.
+
+    It reads every finished shard, at the speed of the disk.
+    """
+    there = {path.name for path in self.folder.iterdir()}
+    found = [s for s in shards if {self.path(s).name, self.ledger_path(s).name} <= there]
+    with ThreadPoolExecutor(_READERS) as pool:
+      verdicts = pool.map(self.is_finished, found)
+      bar = tqdm(verdicts, total=len(found), desc="checking", unit="shard", disable=not found)
+      sound = dict(zip(found, bar, strict=True))
+    for shard in found:
+      if not sound[shard]:
+        print(f"{self.path(shard)} is damaged: it is rendered again")
+    return [shard for shard in shards if not sound.get(shard)]
+
+  def fetch(self, shard: Shard, target: Path) -> None:
+    """Puts a finished shard under a name of a data set; no copy where the file system can."""
+    source = self.path(shard)
+    with self._plainly():
+      if self.is_local:
+        try:
+          target.hardlink_to(source)
+        except OSError:
+          shutil.copyfile(source, target)
+      else:
+        target.write_bytes(source.read_bytes())
+
+  @contextlib.contextmanager
+  def _plainly(self) -> Iterator[None]:
+    """Turns what a folder can do to us into a sentence."""
+    try:
+      yield
+    except Timeout:
+      raise UserError(f"another build is writing to {self.folder}; wait for it or end it") from None
+    except OSError as error:
+      raise UserError(
+        f"cannot write shards to {self.folder}: {error.strerror or error}; finished shards are"
+        " kept, the same command goes on from them"
+      ) from error
+
+
+def sha256(path: epath.PathLike) -> str:
+  """Checksum of a file, hexadecimal."""
+  with epath.Path(path).open("rb") as file:
+    return hashlib.file_digest(file, "sha256").hexdigest()  # pyright: ignore[reportArgumentType]
