@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from queue import SimpleQueue
 from typing import TypeVar
 
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from synthmatch_jax.synths import hosts
@@ -58,6 +59,7 @@ def run(
   for host in team:
     free.put(host)
   with (
+    threadpool_limits(1, user_api="blas"),  # A worker is a core's work already.
     tqdm(total=total, desc=label, unit="sound", smoothing=0.05) as bar,
     ThreadPoolExecutor(workers) as pool,
   ):

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Literal
 
 import psutil
+from threadpoolctl import threadpool_limits
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.synths.base import RenderError, Synth
@@ -54,6 +55,7 @@ def serve(
     answer("broken", traceback.format_exc())
     return
   answer("done", None)
+  threadpool_limits(1, user_api="blas")  # As in the farm.
   nowhere = os.fdopen(quiet, "w")
   with contextlib.suppress(EOFError, BrokenPipeError):
     while True:

@@ -14,6 +14,7 @@
 //   crash>NAME=X           segmentation fault at every note while NAME > X (in trials, too)
 //   storm:DIR              one note in eight takes a file from DIR and does what its name says:
 //                          crash-*, hang-*, nan-*, drift-*, leak-* (300 MB)
+//   work@N                 every sound is computed N times: an instrument that is slow
 //   leak                   20 MB lost at every note
 //   silence                the output is 0
 //   lfo, lfo-global        a hidden vibrato that no reset stops, of the instance or the process
@@ -370,7 +371,7 @@ class Orders {
 
  private:
   static constexpr const char* kWords[] = {
-      "crash@", "hang@", "nan@", "drift@", "crash>", "storm:", "leak", "silence", "lfo",
+      "crash@", "hang@", "nan@", "drift@", "work@", "crash>", "storm:", "leak", "silence", "lfo",
       "lfo-global", "tail", "revert", "stuck", "snap", "midi-cc", "midi-cc-dpf", "slow-load",
       "no-state", "ignore-state", "effect"};
   std::map<std::string, std::string> arguments_;
@@ -717,6 +718,7 @@ class Instrument final : public Component, public Processor, public Controller {
     voice_.note_on(pitch, velocity);
   }
   void play(float* left, float* right, int n) {
+    for (int i = std::atoi(orders["work@"].c_str()); i > 1; i--) Voice(voice_).render(left, right, n);
     voice_.render(left, right, n);
     if (!spoilt_ && !orders.has("silence")) return;
     const float instead = spoilt_ ? std::numeric_limits<float>::quiet_NaN() : 0.0f;
