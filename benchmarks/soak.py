@@ -1,0 +1,167 @@
+"""A long build, killed again and again, beside one that is left in peace.
+
+    python -m benchmarks.soak [--records=20000] [--kills=20] [--seconds=1] [--dir=FOLDER]
+
+`tfds build datasets/massive16` on Vital, twice, in processes of its own: undisturbed, and killed
+with `kill -9`, all its processes at once, at random moments of the time that the first one took.
+It ends with an error unless both data sets are equal byte by byte. The table has the time, what
+the kills cost, and the memory of the undisturbed build by the share of its records that was done.
+
+An undisturbed build that is finished in FOLDER is taken as it is.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+ROOT = Path(__file__).parents[1]
+_PROGRESS = re.compile(rb"(\d+)/(\d+) \[")
+
+
+class Build:
+  """One run of the tfds command, in a process group of its own."""
+
+  def __init__(self, data_dir: Path, options: argparse.Namespace):
+    config = {
+      "name": "soak",
+      "engine": "vital",
+      "num_examples": options.records,
+      "seconds": options.seconds,
+      "note_seconds": options.seconds / 4,
+    }
+    chosen = ["--config", json.dumps(config)]
+    tfds = Path(sys.executable).parent / "tfds"
+    self._process = subprocess.Popen(
+      [tfds, "build", ROOT / "datasets" / "massive16", "--data_dir", data_dir, *chosen],
+      stdout=subprocess.DEVNULL,
+      stderr=subprocess.PIPE,
+      start_new_session=True,
+      env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    self.megabytes: dict[int, float] = {}  # Percent of this run's records -> of memory.
+    self.last_words = b""
+    self._reader = threading.Thread(target=self._read)
+    self._reader.start()
+
+  def wait(self, timeout: float | None = None) -> int | None:
+    """The exit status; None if it is still at work after so many seconds."""
+    try:
+      status = self._process.wait(timeout)
+    except subprocess.TimeoutExpired:
+      return None
+    self._reader.join()
+    return status
+
+  def kill(self) -> None:
+    """Ends it and all its processes at once."""
+    os.killpg(self._process.pid, signal.SIGKILL)
+    self.wait()
+
+  def _read(self) -> None:
+    stream: Any = self._process.stderr
+    while piece := stream.read1(4096):
+      self.last_words = (self.last_words + piece)[-4000:]
+      if found := _PROGRESS.findall(piece):
+        done, total = map(int, found[-1])
+        percent = 10 * (10 * done // total)
+        if percent not in self.megabytes:
+          self.megabytes[percent] = self._memory()
+
+  def _memory(self) -> float:
+    """Of the process and its children, in MB."""
+    try:
+      process = psutil.Process(self._process.pid)
+      family = [process, *process.children(recursive=True)]
+      return sum(p.memory_info().rss for p in family) / 1e6
+    except psutil.NoSuchProcess:
+      return float("nan")
+
+
+def contents(data_dir: Path) -> dict[str, str]:
+  """Name -> checksum of the data set's shards."""
+  folder = next(data_dir.glob("massive16/soak/*"))
+  return {
+    p.name: hashlib.sha256(p.read_bytes()).hexdigest()
+    for p in sorted(folder.glob("*.array_record*"))
+  }
+
+
+def undisturbed(data_dir: Path, options: argparse.Namespace) -> tuple[float, dict[int, float]]:
+  """Builds, unless it is done; returns seconds, and memory by percent of the records."""
+  notes = data_dir / "undisturbed.json"
+  if not notes.exists():
+    shutil.rmtree(data_dir, ignore_errors=True)
+    started = time.monotonic()
+    build = Build(data_dir, options)
+    if build.wait() != 0:
+      raise SystemExit(build.last_words.decode())
+    seconds = time.monotonic() - started
+    notes.write_text(json.dumps([seconds, list(build.megabytes.items())]))
+  seconds, megabytes = json.loads(notes.read_text())
+  return seconds, dict(megabytes)
+
+
+def killed(data_dir: Path, options: argparse.Namespace, expected_seconds: float) -> float:
+  """Builds, killed at random moments; returns the seconds that it took in all."""
+  shutil.rmtree(data_dir, ignore_errors=True)
+  rng = np.random.default_rng(0)
+  # Of the whole time, plus what a kill is expected to cost.
+  moments = np.diff(np.sort(rng.uniform(0, expected_seconds, options.kills)), prepend=0.0)
+  started = time.monotonic()
+  for number, wait in enumerate(moments, 1):
+    build = Build(data_dir, options)
+    # Not while Python and TensorFlow are imported: nothing could be lost.
+    if build.wait(timeout=10 + wait) is not None:
+      raise SystemExit(f"it ended before kill {number}:\n{build.last_words.decode()}")
+    build.kill()
+    print(f"kill {number} of {options.kills}", flush=True)
+  build = Build(data_dir, options)
+  if build.wait() != 0:
+    raise SystemExit(build.last_words.decode())
+  return time.monotonic() - started
+
+
+def main() -> None:
+  """Measures and prints the tables."""
+  parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+  parser.add_argument("--records", type=int, default=20_000)
+  parser.add_argument("--kills", type=int, default=20)
+  parser.add_argument("--seconds", type=float, default=1.0, help="length of a sound")
+  parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()) / "soak")
+  options = parser.parse_args()
+  calm, stormy = options.dir / "undisturbed", options.dir / "killed"
+  seconds, megabytes = undisturbed(calm, options)
+  print(f"undisturbed: {seconds:.0f} s", flush=True)
+  # A shard per worker is lost at a kill: half of it on average, and it takes long to start.
+  shard_seconds = 256 * seconds / options.records
+  lost = killed(stormy, options, expected_seconds=max(1.0, seconds - options.kills * shard_seconds))
+  assert contents(calm) == contents(stormy), "the data sets differ"
+  print(f"\n{options.records} records; {platform.machine()}, {os.cpu_count()} cores")
+  print("| build | s | records/s |")
+  print("|---|---:|---:|")
+  for label, taken in (("undisturbed", seconds), (f"killed {options.kills} times", lost)):
+    print(f"| {label} | {taken:.0f} | {options.records / taken:.1f} |")
+  print(f"\nEqual byte by byte: {len(contents(calm))} shards.\n")
+  print("| of the records | memory, MB |")
+  print("|---:|---:|")
+  for percent, value in megabytes.items():
+    print(f"| {percent} % | {value:.0f} |")
+
+
+if __name__ == "__main__":
+  main()
