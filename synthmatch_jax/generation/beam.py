@@ -82,7 +82,7 @@ class RenderShard(beam.DoFn):
 
   def _team(self) -> SimpleQueue[Host]:
     """The engines of this process that nobody uses now."""
-    key = pickle.dumps((self._engine, self._workers))
+    key = pickle.dumps((self._engine, self._workers, self._store.recipe.fingerprint))
     with _MAKING:
       if key not in _TEAMS:
         self._check()

@@ -16,9 +16,12 @@ DATASET = Path(__file__).parents[2] / "datasets" / "massive16"
 TFDS = Path(sys.executable).parent / "tfds"
 
 
+def command(data_dir, **config):
+  return [TFDS, "build", DATASET, f"--data_dir={data_dir}", f"--config={json.dumps(config)}"]
+
+
 def build(data_dir, **config):
-  command = [TFDS, "build", DATASET, f"--data_dir={data_dir}", f"--config={json.dumps(config)}"]
-  return subprocess.run(command, capture_output=True, text=True, check=False)
+  return subprocess.run(command(data_dir, **config), capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")

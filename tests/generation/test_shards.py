@@ -67,13 +67,6 @@ def times(root):
   return {p.name: p.stat().st_mtime_ns for p in finished}
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-  root = tmp_path_factory.mktemp("undisturbed")
-  render(root, workers=1)
-  return root
-
-
 def test_bytes_do_not_depend_on_the_number_of_workers(undisturbed, tmp_path):
   render(tmp_path, workers=3)
   assert contents(tmp_path) == contents(undisturbed)
