@@ -116,24 +116,31 @@ def undisturbed(data_dir: Path, options: argparse.Namespace) -> tuple[float, dic
   return seconds, dict(megabytes)
 
 
-def killed(data_dir: Path, options: argparse.Namespace, expected_seconds: float) -> float:
+def killed(data_dir: Path, options: argparse.Namespace, shard_seconds: float) -> float:
   """Builds, killed at random moments; returns the seconds that it took in all."""
   shutil.rmtree(data_dir, ignore_errors=True)
   rng = np.random.default_rng(0)
-  # Of the whole time, plus what a kill is expected to cost.
-  moments = np.diff(np.sort(rng.uniform(0, expected_seconds, options.kills)), prepend=0.0)
   started = time.monotonic()
-  for number, wait in enumerate(moments, 1):
+  # When so many records are finished, and a random part of the next shards is under way.
+  for number, records in enumerate(np.sort(rng.integers(options.records, size=options.kills)), 1):
     build = Build(data_dir, options)
-    # Not while Python and TensorFlow are imported: nothing could be lost.
-    if build.wait(timeout=10 + wait) is not None:
+    # Never while Python and TensorFlow are imported: nothing could be lost.
+    pause = 10 + rng.uniform(0, shard_seconds)
+    while build.wait(timeout=pause) is None and finished(data_dir) < records - 512:
+      pause = rng.uniform(0, shard_seconds)
+    if build.wait(timeout=0) is not None:
       raise SystemExit(f"it ended before kill {number}:\n{build.last_words.decode()}")
     build.kill()
-    print(f"kill {number} of {options.kills}", flush=True)
+    print(f"kill {number} of {options.kills}: {finished(data_dir)} records", flush=True)
   build = Build(data_dir, options)
   if build.wait() != 0:
     raise SystemExit(build.last_words.decode())
   return time.monotonic() - started
+
+
+def finished(data_dir: Path) -> int:
+  """Records in finished shards."""
+  return sum(int(p.name.split(".")[0].split("-")[2]) for p in data_dir.rglob("*.array_record.json"))
 
 
 def main() -> None:
@@ -147,9 +154,8 @@ def main() -> None:
   calm, stormy = options.dir / "undisturbed", options.dir / "killed"
   seconds, megabytes = undisturbed(calm, options)
   print(f"undisturbed: {seconds:.0f} s", flush=True)
-  # A shard per worker is lost at a kill: half of it on average, and it takes long to start.
-  shard_seconds = 256 * seconds / options.records
-  lost = killed(stormy, options, expected_seconds=max(1.0, seconds - options.kills * shard_seconds))
+  cores = os.cpu_count() or 1
+  lost = killed(stormy, options, shard_seconds=256 * cores * seconds / options.records)
   assert contents(calm) == contents(stormy), "the data sets differ"
   print(f"\n{options.records} records; {platform.machine()}, {os.cpu_count()} cores")
   print("| build | s | records/s |")

@@ -1,0 +1,104 @@
+"""Records per second: our reader beside tf.data, and beside what training takes, in one run.
+
+    python -m benchmarks.reading [--data_dir=demo/data] [--name=massive16/demo] [--seconds=10]
+
+The data set is any that `tfds build` made, e.g. that of `make demo`. Shuffled batches of 64:
+
+* ours: grain on array_record, spectrogram and controls decoded;
+* tf.data: the same data set, converted to tfrecord, read and shuffled as TFDS does it;
+* training: the small AST of `configs/ast.py:runlocal`, steps on one batch that is there already.
+
+Each is warmed up first, then measured alone.
+"""
+
+import argparse
+import itertools
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from configs import ast
+from synthmatch_jax import config as configs
+from synthmatch_jax.data import pipeline
+from synthmatch_jax.data.pipeline import Dataset
+from synthmatch_jax.data.statistics import compute
+from synthmatch_jax.training import optimizer as optimizers
+from synthmatch_jax.training import state as states
+from synthmatch_jax.training.step import make_train_step
+
+BATCH_SIZE = 64
+
+
+def rate(batches: Iterator[Any], batch_size: int, seconds: float) -> float:
+  """Records per second, after the first ten batches."""
+  for _ in range(10):
+    next(batches)
+  start = time.perf_counter()
+  for count in itertools.count(1):
+    next(batches)
+    if (elapsed := time.perf_counter() - start) > seconds:
+      return count * batch_size / elapsed
+  raise AssertionError("never reached")
+
+
+def with_tf_data(dataset: Dataset, folder: Path) -> Iterator[Any]:
+  """Endless shuffled batches by tf.data, from a copy as tfrecord."""
+  import tensorflow_datasets as tfds
+
+  program = [Path(sys.executable).parent / "tfds", "convert_format", "--out_file_format=tfrecord"]
+  folders = [f"--dataset_version_dir={dataset.path}", f"--out_dir={folder}", "--num_workers=1"]
+  subprocess.run([*program, *folders], check=True, capture_output=True)
+  (description,) = folder.rglob("dataset_info.json")
+  builder: Any = tfds.builder_from_directory(description.parent)
+  read = builder.as_dataset(split="train", shuffle_files=True)
+  chosen = read.map(lambda record: {key: record[key] for key in pipeline.EXAMPLE})
+  batches = chosen.repeat().shuffle(1024).batch(BATCH_SIZE).prefetch(8)
+  return batches.as_numpy_iterator()
+
+
+def training(dataset: Dataset, batch_size: int) -> Iterator[Any]:
+  """Endless steps of the small AST."""
+  config = ast.get_config("runlocal")
+  model = states.create_model(config.model.to_dict(), dataset.recipe, seed=0)
+  optimizer = optimizers.create(**configs.arguments(config.optimizer))
+  graphdef, state = states.create(model, optimizer)
+  step = jax.jit(make_train_step(graphdef, optimizer, compute(dataset)), donate_argnums=0)
+  batch = next(pipeline.training_batches(dataset, batch_size=batch_size, seed=0))
+  while True:
+    state, loss = step(state, batch)
+    yield jax.block_until_ready(loss)
+
+
+def main() -> None:
+  """Measures and prints the table."""
+  parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+  parser.add_argument("--data_dir", default="demo/data")
+  parser.add_argument("--name", default="massive16/demo")
+  parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
+  options = parser.parse_args()
+  dataset = pipeline.open_dataset(options.name, dir=options.data_dir)
+  small = ast.get_config("runlocal").train.batch_size
+  ours = pipeline.training_batches(dataset, batch_size=BATCH_SIZE, seed=0)
+  rates = {"grain, as training reads": rate(ours, BATCH_SIZE, options.seconds)}
+  with tempfile.TemporaryDirectory() as folder:
+    peer = with_tf_data(dataset, Path(folder))
+    rates["tf.data on tfrecord"] = rate(peer, BATCH_SIZE, options.seconds)
+  rates["training of the small AST"] = rate(training(dataset, small), small, options.seconds)
+  least = rates["training of the small AST"]
+  print(f"\n{dataset.name}; {platform.machine()}, {os.cpu_count()} cores")
+  print("| | records/s | x training |")
+  print("|---|---:|---:|")
+  for label, value in rates.items():
+    print(f"| {label} | {value:.0f} | {value / least:.1f} |")
+
+
+if __name__ == "__main__":
+  main()
