@@ -10,8 +10,8 @@ PACKAGE = Path(__file__).parents[1] / "synthmatch_jax"
 FLOORS = {
   1: {"errors", "files", "cli", "config", "audio", "spaces"},
   2: {"data", "models", "metrics", "synths", "reports"},
-  3: {"training", "generation", "inference", "evaluation", "matching", "probing"},
-  4: {"train", "eval", "match", "probe"},
+  3: {"training", "generation", "inference", "evaluation", "matching", "probing", "inspection"},
+  4: {"train", "eval", "match", "probe", "describe"},
 }
 # Within a floor; nobody imports a binary, and training never reaches a synth.
 SIDEWAYS = {
@@ -25,6 +25,7 @@ SIDEWAYS = {
   ("evaluation", "inference"),
   ("evaluation", "training"),  # Reads the log of a run.
   ("matching", "inference"),
+  ("inspection", "generation"),  # Makes records again, and reads their ledgers.
 }
 ENGINES = {"vita", "pedalboard"}
 

@@ -28,6 +28,8 @@ EXAMPLE = ("mel", "controls")
 # One thread: more are slower, since decoding holds Python's lock (measured with grain 0.2.18).
 _READING = grain.ReadOptions(num_threads=1, prefetch_buffer_size=8)
 
+# Four million records in shards of 256.
+_OPEN_FILES = 16_384
 
 # Made when its module is imported: type checkers do not see it.
 _Example = tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue]
@@ -88,6 +90,7 @@ def open_dataset(name: str, *, dir: str | Path) -> Dataset:
   metadata = info.metadata or {}
   if "recipe" not in metadata:
     raise UserError(f"the data set in {path} has no recipe; it was not built by synthmatch_jax")
+  _allow_many_files()
   raw = tfds.decode.DeserializeMethod.RAW_BYTES
   try:
     sources = {
@@ -197,6 +200,18 @@ def _find(name: str, root: Path) -> Path:
     f""" --config='{{"name": "{parts[1]}", "num_examples": 10000}}'`, or set --config.data.dir"""
     " and --config.data.name"
   )
+
+
+def _allow_many_files() -> None:
+  """array_record keeps every file open: a million records are 4,000, systems start at 1,024."""
+  if sys.platform == "win32":
+    return
+  import resource
+
+  soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+  wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+  if soft < wanted:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _versions(folder: Path) -> list[Path]:

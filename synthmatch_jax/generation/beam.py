@@ -109,7 +109,7 @@ def _progress(store: Store, shards: Sequence[Shard]) -> Iterator[None]:
   with tqdm(total=len(awaited), desc=store.recipe.engine, unit="shard") as bar:
 
     def look() -> None:
-      arrived = awaited.intersection(path.name for path in store.folder.iterdir())
+      arrived = awaited & store.names()
       bar.update(len(arrived) - bar.n)
 
     def watch() -> None:

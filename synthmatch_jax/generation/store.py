@@ -14,11 +14,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from etils import epath
 from filelock import FileLock, Timeout
 from tensorflow_datasets.core import file_adapters
 from tqdm import tqdm
+from upath import UPath
 
 from synthmatch_jax import files
 from synthmatch_jax.data.recipe import Recipe
@@ -36,8 +37,8 @@ class Store:
   """The shards of one recipe. Plain data, to be sent to other machines.
 
   Attributes:
-    root: a folder, or what etils' epath takes, e.g. "gs://bucket/shards": for the shards of
-      many recipes, side by side.
+    root: a folder, or what fsspec knows, e.g. "gs://bucket/shards": for the shards of many
+      recipes, side by side.
     dataset: e.g. "massive16".
     recipe: all that shapes the records; a change of it is another folder under the root.
     file_format: of the shards.
@@ -49,21 +50,22 @@ class Store:
   file_format: file_adapters.FileFormat
 
   @property
-  def folder(self) -> epath.Path:
+  def folder(self) -> UPath:
     """Of this recipe."""
-    return epath.Path(self.root) / self.dataset / self.recipe.digest()
+    fresh: Any = {} if self.is_local else {"use_listings_cache": False}
+    return UPath(self.root, **fresh) / self.dataset / self.recipe.digest()
 
   @property
   def is_local(self) -> bool:
     """Whether it is on a file system of this machine."""
     return "://" not in self.root
 
-  def path(self, shard: Shard) -> epath.Path:
+  def path(self, shard: Shard) -> UPath:
     """A shard's file. Its length is in its name: a split's last shard may be part of another."""
     suffix = self.file_format.file_suffix
     return self.folder / f"{shard.split}-{shard.number:06d}-{len(shard.indices)}.{suffix}"
 
-  def ledger_path(self, shard: Shard) -> epath.Path:
+  def ledger_path(self, shard: Shard) -> UPath:
     """The file beside it, with its ledger."""
     path = self.path(shard)
     return path.with_name(f"{path.name}.json")
@@ -78,25 +80,25 @@ class Store:
       UserError: another build is at work, or the store cannot be written.
     """
     with self._plainly(), contextlib.ExitStack() as stack:
-      self.folder.mkdir(parents=True, exist_ok=True)
       if self.is_local:
-        stack.enter_context(FileLock(self.folder / ".lock", timeout=0))
-        for leftover in Path(self.folder).glob(f".*{_PARTIAL}"):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(FileLock(_local(self.folder) / ".lock", timeout=0))
+        for leftover in _local(self.folder).glob(f".*{_PARTIAL}"):
           leftover.unlink()
       yield
 
   @contextlib.contextmanager
-  def writing(self, path: epath.Path) -> Iterator[Path]:
+  def writing(self, path: UPath) -> Iterator[Path]:
     """A path on this machine to write to; the file is put in place if the block succeeds.
 
     A kill, or a loss of power, leaves the whole file or none.
     """
-    folder = Path(self.folder if self.is_local else tempfile.gettempdir())
+    folder = _local(self.folder) if self.is_local else Path(tempfile.gettempdir())
     partial = folder / f".{path.name}.{uuid.uuid4().hex}{_PARTIAL}"
     try:
       yield partial
       if self.is_local:
-        files.replace(partial, Path(path))
+        files.replace(partial, _local(path))
       else:
         path.write_bytes(partial.read_bytes())  # A bucket shows an object when it is whole.
     finally:
@@ -109,6 +111,11 @@ class Store:
     except (FileNotFoundError, ValueError):
       return None
 
+  def names(self) -> set[str]:
+    """Of all files that are there."""
+    # Buckets have no folders: one without files does not exist.
+    return {path.name for path in self.folder.iterdir()} if self.folder.exists() else set()
+
   def is_finished(self, shard: Shard) -> bool:
     """Whether the shard is there, and undamaged: reads all of it."""
     ledger = self.ledger(shard)
@@ -119,7 +126,7 @@ class Store:
 
     It reads every finished shard, at the speed of the disk.
     """
-    there = {path.name for path in self.folder.iterdir()}
+    there = self.names()
     found = [s for s in shards if {self.path(s).name, self.ledger_path(s).name} <= there]
     with ThreadPoolExecutor(_READERS) as pool:
       verdicts = pool.map(self.is_finished, found)
@@ -136,9 +143,9 @@ class Store:
     with self._plainly():
       if self.is_local:
         try:
-          target.hardlink_to(source)
+          target.hardlink_to(_local(source))
         except OSError:
-          shutil.copyfile(source, target)
+          shutil.copyfile(_local(source), target)
       else:
         target.write_bytes(source.read_bytes())
 
@@ -156,7 +163,11 @@ class Store:
       ) from error
 
 
-def sha256(path: epath.PathLike) -> str:
+def sha256(path: UPath | Path) -> str:
   """Checksum of a file, hexadecimal."""
-  with epath.Path(path).open("rb") as file:
-    return hashlib.file_digest(file, "sha256").hexdigest()  # pyright: ignore[reportArgumentType]
+  with path.open("rb") as file:
+    return hashlib.file_digest(file, "sha256").hexdigest()  # pyright: ignore[reportArgumentType] - Its protocol has more than the function needs.
+
+
+def _local(path: UPath) -> Path:
+  return Path(path.path)

@@ -1,0 +1,51 @@
+"""Looks inside a data set: `python -m synthmatch_jax.describe massive16/NAME [--data_dir=D]`.
+
+Writes a page with what the data set is and holds, how it was made, and how some of it sounds,
+and says whether it is sound: files are compared with their checksums, records with the plan, and
+a random sample of them with what the engine renders. The exit status is 1 if it is damaged.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from synthmatch_jax import cli
+from synthmatch_jax.errors import UserError
+
+_DATA_DIR = flags.DEFINE_string(
+  "data_dir", None, "Where data sets are; the default is TFDS's (TFDS_DATA_DIR)."
+)
+_OUT = flags.DEFINE_string("out", "", "Folder for the page; the default is described/NAME.")
+_SAMPLE = flags.DEFINE_integer(
+  "sample", 32, "Random records rendered again and compared with what is stored.", lower_bound=0
+)
+_EXAMPLES = flags.DEFINE_integer("examples", 8, "Of these, sounds on the page.", lower_bound=0)
+_PLUGIN = flags.DEFINE_string(
+  "plugin", "", "Path of the engine's plugin, where it is not found by itself."
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Of the random sample.", lower_bound=0)
+
+
+def main(arguments: Sequence[str]) -> None:
+  """Describes the data set named on the command line."""
+  if len(arguments) != 1:
+    raise UserError("name one data set: describe massive16/NAME [--data_dir=D]")
+  # Here, so that a mistyped flag is answered at once.
+  from synthmatch_jax.inspection import report
+
+  default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+  report.describe(
+    arguments[0],
+    dir=Path(_DATA_DIR.value or default),
+    out=Path(_OUT.value) if _OUT.value else None,
+    sample=_SAMPLE.value,
+    examples=_EXAMPLES.value,
+    plugin=_PLUGIN.value,
+    seed=_SEED.value,
+  )
+
+
+if __name__ == "__main__":
+  cli.run(main)

@@ -1,0 +1,144 @@
+"""Everything that is found out about a data set, in order."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+from synthmatch_jax.data.pipeline import Dataset
+from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.generation.plan import Plan, Shard
+from synthmatch_jax.inspection import contents, making, replay
+from synthmatch_jax.inspection.check import Check, Status, verdict
+from synthmatch_jax.inspection.contents import Contents
+from synthmatch_jax.inspection.making import Making
+from synthmatch_jax.inspection.replay import Place, Replay
+from synthmatch_jax.spaces import prior
+from synthmatch_jax.synths.registry import Engine
+
+_PRIOR_DRAWS = 10_000
+# Of two samples of one distribution, one pair in twenty is further apart (Smirnov 1948).
+_CHANCE = 1.358
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Inspection:
+  """A data set, seen from all sides.
+
+  Attributes:
+    dataset: that was looked at.
+    megabytes: on disk.
+    files: in its folder.
+    contents: what its records say.
+    making: what its ledger says; None where it has none.
+    prior: controls drawn from the recipe's prior, for comparison.
+    distances: of each control, between the data and the prior: Kolmogorov and Smirnov's, the
+      largest difference of the two cumulative distributions.
+    chance: what is exceeded by one distance in twenty if the two are the same.
+    replays: records that were rendered again.
+    checks: whether it is sound.
+  """
+
+  dataset: Dataset
+  megabytes: float
+  files: int
+  contents: Contents
+  making: Making | None
+  prior: Float[np.ndarray, "m d"]
+  distances: Float[np.ndarray, " d"]
+  chance: float
+  replays: Sequence[Replay]
+  checks: Sequence[Check]
+
+  @property
+  def verdict(self) -> Status:
+    """Whether the data set is sound."""
+    return verdict(self.checks)
+
+  @property
+  def caveat(self) -> str:
+    """To be said after the verdict."""
+    done = all(check.done for check in self.checks)
+    return "" if done or self.damages else ", as far as could be looked at"
+
+  @property
+  def damages(self) -> list[str]:
+    """What is wrong, and where."""
+    return [damage for check in self.checks for damage in check.damages]
+
+
+def inspect(
+  dataset: Dataset, *, engine: Engine | None, sample: int, examples: int, seed: int = 0
+) -> Inspection:
+  """Reads all of a data set, and renders some of it again.
+
+  Args:
+    dataset: to look at.
+    engine: that it was rendered with; None renders nothing.
+    sample: random records to be rendered again and compared.
+    examples: of these whose sound is kept; as many are rendered at least.
+    seed: of what is random here.
+  """
+  recipe = dataset.recipe
+  total = sum(map(len, dataset.sources.values()))
+  shards = list(Plan(seed=recipe.seed, num_examples=total, shard_size=recipe.shard_size))
+  found = contents.read(dataset, shards, seed=seed)
+  ledgers, ledger = making.read(dataset)
+  files = making.check_files(dataset, shards, ledgers, redrawn=found.redrawn)
+  places = list(islice(_places(dataset, shards, found, seed), max(sample, examples)))
+  replays = _replay(dataset, places, engine, keep=examples)
+  drawn = _draw(recipe, seed)
+  sizes = [path.stat().st_size for path in dataset.path.iterdir()]
+  return Inspection(
+    dataset=dataset,
+    megabytes=sum(sizes) / 1e6,
+    files=len(sizes),
+    contents=found,
+    making=None if ledgers is None else making.summarise(ledgers),
+    prior=drawn,
+    distances=_distances(found.controls, drawn),
+    chance=_CHANCE * float(np.sqrt(1 / max(1, len(found.controls)) + 1 / len(drawn))),
+    replays=replays,
+    checks=(ledger, files, *found.checks, replay.check(replays, engine)),
+  )
+
+
+def _replay(
+  dataset: Dataset, places: Sequence[Place], engine: Engine | None, *, keep: int
+) -> list[Replay]:
+  if engine is None:
+    return []
+  workers = os.cpu_count() or 1
+  return replay.replay(dataset, places, keep=keep, engine=engine, workers=workers)
+
+
+def _places(
+  dataset: Dataset, shards: Sequence[Shard], found: Contents, seed: int
+) -> Iterator[Place]:
+  """The records that can be read, in random order."""
+  ends = np.cumsum([len(shard.indices) for shard in shards])
+  for flat in np.random.default_rng(seed).permutation(ends[-1]):
+    number = int(np.searchsorted(ends, flat, side="right"))
+    shard = shards[number]
+    offset = int(flat - ends[number]) + len(shard.indices)
+    position = shard.number * dataset.recipe.shard_size + offset
+    if (shard.split, position) not in found.unreadable:
+      yield Place(split=shard.split, position=position, index=shard.indices[offset])
+
+
+def _draw(recipe: Recipe, seed: int) -> Float[np.ndarray, "m d"]:
+  rng = np.random.default_rng(seed)
+  return np.stack([prior.sample(recipe.prior, recipe.space, rng) for _ in range(_PRIOR_DRAWS)])
+
+
+def _distances(
+  data: Float[np.ndarray, "k d"], drawn: Float[np.ndarray, "m d"]
+) -> Float[np.ndarray, " d"]:
+  if not len(data):
+    return np.full(drawn.shape[1], np.nan)
+  pairs = zip(data.T, drawn.T, strict=True)
+  return np.array([stats.ks_2samp(*pair, method="asymp")[0] for pair in pairs])

@@ -1,0 +1,120 @@
+"""How a data set was made, as its ledger tells: rejected patches, render times, checksums."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from tqdm import tqdm
+
+from synthmatch_jax.data.pipeline import Dataset
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.generation import ledger
+from synthmatch_jax.generation.ledger import Ledger
+from synthmatch_jax.generation.plan import Shard
+from synthmatch_jax.generation.store import sha256
+from synthmatch_jax.inspection.check import Check, title
+
+TOO_QUIET = "too quiet"
+
+# As TFDS names files, e.g. massive16-train.array_record-00002-of-00004.
+_SHARD = re.compile(r".+-(?P<split>\w+)\.\w+-(?P<number>\d{5,})-of-\d{5,}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Making:
+  """What ledgers tell of all shards together.
+
+  Attributes:
+    rejected: why patches were drawn again -> how many; `TOO_QUIET`, or how the engine failed.
+    seconds: for a record and what was rejected before it, of every shard that was measured, in
+      the order of the ledger.
+    hours: of all workers together, in the shards that were measured.
+    unmeasured: shards without a time.
+  """
+
+  rejected: Mapping[str, int]
+  seconds: Float[np.ndarray, " s"]
+  hours: float
+  unmeasured: int
+
+
+def read(dataset: Dataset) -> tuple[tuple[Ledger, ...] | None, Check]:
+  """The ledgers of a data set, None where it has none; and whether they can be read."""
+  if not (dataset.path / ledger.FILE).exists():
+    finding = f"there is no {ledger.FILE}: checksums, rejected patches and times are unknown"
+    return None, Check(name="ledger", finding=finding, done=False)
+  finding = f"{ledger.FILE} tells of every shard's making"
+  try:
+    return ledger.read_all(dataset.path), Check(name="ledger", finding=finding)
+  except UserError as error:
+    return None, Check(name="ledger", finding=finding, damages=(str(error),))
+
+
+def summarise(ledgers: Sequence[Ledger]) -> Making:
+  """What the ledgers tell of all shards together."""
+  reasons = (r.reason if r.failed else TOO_QUIET for one in ledgers for r in one.rejections)
+  measured = [(one.seconds, one.records) for one in ledgers if one.seconds is not None]
+  return Making(
+    rejected=dict(Counter(reasons).most_common()),
+    seconds=np.array([seconds / records for seconds, records in measured], float),
+    hours=sum(seconds for seconds, _ in measured) / 3600,
+    unmeasured=len(ledgers) - len(measured),
+  )
+
+
+def check_files(
+  dataset: Dataset,
+  shards: Sequence[Shard],
+  ledgers: Sequence[Ledger] | None,
+  *,
+  redrawn: Mapping[tuple[str, int], int],
+) -> Check:
+  """Whether the files are those of the plan, and the ones that their ledgers are about.
+
+  Args:
+    dataset: whose files are read, all of them.
+    shards: all that there should be.
+    ledgers: what was written down when they were made, None if that is unknown.
+    redrawn: (split, shard) -> rejected patches, by the records.
+  """
+  files = {
+    (found["split"], int(found["number"])): path
+    for path in dataset.path.iterdir()
+    if (found := _SHARD.fullmatch(path.name))
+  }
+  known = {(one.split, one.number): one for one in ledgers or ()}
+  planned = {(shard.split, shard.number): shard for shard in shards}
+  damages = [f"{files[key].name} belongs to no shard" for key in sorted(files.keys() - planned)]
+  for key, shard in tqdm(planned.items(), desc="checksums", unit="shard"):
+    if key not in files:
+      faults = ["the file is missing"]
+    elif ledgers is None:
+      faults = []
+    elif key not in known:
+      faults = ["the ledger does not know it"]
+    else:
+      faults = _faults(files[key], known[key], redrawn.get(key))
+    damages += [f"{title(shard)}: {fault}" for fault in faults]
+  compared = "unknown" if ledgers is None else "compared with the ledger"
+  return Check(
+    name="files",
+    finding=f"{len(files):,} of {len(shards):,} shards are there, their checksums (sha256) were"
+    f" {compared}",
+    damages=tuple(damages),
+    done=ledgers is not None,
+  )
+
+
+def _faults(path: Path, known: Ledger, redrawn: int | None) -> list[str]:
+  """What is wrong with a shard's file; `redrawn` is None where its records do not tell."""
+  try:
+    faults = [] if sha256(path) == known.sha256 else [f"the checksum of {path.name} is another"]
+  except OSError as error:
+    faults = [f"{path.name} cannot be read ({error.strerror or error})"]
+  if redrawn not in (None, len(known.rejections)):
+    faults.append(f"{redrawn} patches were drawn again, {len(known.rejections)} by the ledger")
+  return faults

@@ -1,0 +1,209 @@
+"""Records rendered once more, and compared with what is stored."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from synthmatch_jax.audio.loudness import loudness_db
+from synthmatch_jax.audio.mel import log_mel
+from synthmatch_jax.data.pipeline import Dataset
+from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.generation.record import draw
+from synthmatch_jax.inspection.check import Check
+from synthmatch_jax.synths import farm
+from synthmatch_jax.synths.base import RenderError, Synth
+from synthmatch_jax.synths.hosts import Host
+from synthmatch_jax.synths.play import play
+from synthmatch_jax.synths.registry import Engine
+
+_KEYS = ("mel", "controls", "read_back", "index", "attempts", "level_db")
+# Records that one engine renders before it is made anew, so that results do not depend on the
+# number of workers.
+_CHUNK = 8
+
+# A sound by itself is not quite that of a shard: Vital's depends on those before it. Of 140
+# records of 4 s the worst deviation was -79 dB (vita 0.1.0; after others or on a new engine);
+# of 20 records, three in four deviated by more than -50 dB when one control was moved by 0.01.
+_TOLERANCE_DB = -60.0
+# By how much two sounds may differ more than a plugin was measured to differ from itself.
+_MARGIN_DB = 6.0
+_LEVEL_TOLERANCE_DB = 0.1  # The worst of the same records was 0.0001.
+_READ_BACK_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+  """Where a record is.
+
+  Attributes:
+    split: that it belongs to.
+    position: in the split.
+    index: that it has by the plan.
+  """
+
+  split: str
+  position: int
+  index: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sound:
+  """A sound rendered again.
+
+  Attributes:
+    audio: of the sound.
+    mel: its log-mel spectrogram.
+    stored: the one of the record.
+  """
+
+  audio: Float[np.ndarray, " n"]
+  mel: Float[np.ndarray, "t f"]
+  stored: Float[np.ndarray, "t f"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Replay:
+  """A record, and what came of rendering it again.
+
+  Attributes:
+    place: of the record.
+    attempts: draws that it took, as stored.
+    level_db: its loudness as stored, in LUFS.
+    controls: as stored.
+    deviation_db: how far apart the spectrograms are (see `deviation_db`); NaN if the engine failed.
+    faults: in what the record is not as it should be.
+    sound: where it was asked for and the engine did not fail.
+  """
+
+  place: Place
+  attempts: int
+  level_db: float
+  controls: Float[np.ndarray, " d"]
+  deviation_db: float
+  faults: tuple[str, ...]
+  sound: Sound | None
+
+
+def replay(
+  dataset: Dataset, places: Sequence[Place], *, keep: int, engine: Engine, workers: int
+) -> list[Replay]:
+  """Renders records again, from seed, index and attempt.
+
+  Args:
+    dataset: that they are of.
+    places: where they are.
+    keep: of how many the sound is kept.
+    engine: that the data set was rendered with.
+    workers: sounds rendered at once.
+  """
+  kept, within_db = set(places[:keep]), tolerance_db(engine)
+
+  def work(start: int, host: Host, tick: farm.Tick) -> tuple[int, list[Replay]]:
+    def do(place: Place) -> Replay:
+      return _replay(dataset, place, host, keep=place in kept, within_db=within_db)
+
+    done: list[Replay] = []
+    for one in host.steadily(do, places[start : start + _CHUNK]):
+      done.append(one)
+      tick()
+    return start, done
+
+  starts = range(0, len(places), _CHUNK)
+  total, label = len(places), "rendering again"
+  parts = dict(farm.run(work, starts, engine=engine, workers=workers, total=total, label=label))
+  return [one for start in starts for one in parts[start]]
+
+
+def check(replays: Sequence[Replay], engine: Engine | None) -> Check:
+  """Whether the records that were rendered again are as they should be."""
+  if engine is None or not replays:
+    return Check(name="sounds", finding="no record was rendered again", done=False)
+  damages = [
+    f"{one.place.split} record {one.place.index}: {fault}"
+    for one in replays
+    for fault in one.faults
+  ]
+  deviations = [one.deviation_db for one in replays if not math.isnan(one.deviation_db)]
+  worst = max(deviations, default=math.nan)
+  return Check(
+    name="sounds",
+    finding=f"{len(replays)} random records were rendered again and compared; the worst spectrogram"
+    f" is {spoken(worst)} (up to {tolerance_db(engine):g} dB is the engine's own)",
+    damages=tuple(damages),
+  )
+
+
+def tolerance_db(engine: Engine) -> float:
+  """Largest deviation of a record's spectrogram that counts as the engine's own."""
+  if engine.repeatable_db is None:
+    return _TOLERANCE_DB
+  return max(_TOLERANCE_DB, engine.repeatable_db + _MARGIN_DB)
+
+
+def deviation_db(stored: Float[np.ndarray, "t f"], mel: Float[np.ndarray, "t f"]) -> float:
+  """Largest difference of two log-mel spectrograms in amplitude, below the first one's maximum.
+
+  In amplitude, since a bin is the length of a vector of weighted spectral lines: its change is
+  at most the length of what was added to the sound, be the bin loud or quiet.
+
+  Returns:
+    dB; -inf where they are equal, NaN where one is not finite.
+  """
+  with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+    a, b = (10 ** (np.asarray(x, np.float64) / 20) for x in (stored, mel))
+    ratio = float(np.abs(a - b).max() / a.max())
+  return 20 * math.log10(ratio) if ratio else -math.inf
+
+
+def spoken(deviation: float) -> str:
+  """A deviation in words."""
+  if math.isnan(deviation):
+    return "unknown"
+  if deviation == -math.inf:
+    return "equal to the last bit"
+  return f"off by {deviation:.0f} dB"
+
+
+def _replay(dataset: Dataset, place: Place, host: Host, *, keep: bool, within_db: float) -> Replay:
+  recipe = dataset.recipe
+  record = dataset.decode(dataset.sources[place.split][place.position], _KEYS)
+  attempts = int(record["attempts"])
+  # No draw has a number below 1; that the record has one is found with its contents.
+  controls = draw(recipe, place.index, max(1, attempts))
+  faults = [] if np.array_equal(controls, record["controls"]) else ["its controls are others"]
+  deviation, sound = math.nan, None
+  try:
+    audio, read_back = host.call(_render, recipe, controls)
+  except RenderError as error:
+    faults.append(f"{recipe.engine} fails on it: {error}")
+  else:
+    mel = log_mel(audio, recipe.mel)
+    deviation = deviation_db(record["mel"], mel)
+    change_db = abs(loudness_db(audio, recipe.mel.sample_rate) - record["level_db"])
+    if not deviation <= within_db:  # Also NaN.
+      faults.append(f"its spectrogram is {spoken(deviation)}")
+    if not change_db <= _LEVEL_TOLERANCE_DB:
+      faults.append(f"its loudness is {change_db:.1f} dB off")
+    if not np.allclose(read_back, record["read_back"], rtol=0, atol=_READ_BACK_TOLERANCE):
+      faults.append("the engine reads back other controls")
+    sound = Sound(audio=audio, mel=mel, stored=record["mel"]) if keep else None
+  return Replay(
+    place=place,
+    attempts=attempts,
+    level_db=float(record["level_db"]),
+    controls=record["controls"],
+    deviation_db=deviation,
+    faults=tuple(faults),
+    sound=sound,
+  )
+
+
+def _render(
+  synth: Synth, recipe: Recipe, controls: Float[np.ndarray, " d"]
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " d"]]:
+  """Sound of the controls, and the controls that the engine has: runs where the engine is."""
+  audio = play(synth, recipe, controls)
+  return audio, recipe.space.encode(synth.read_back())

@@ -1,0 +1,57 @@
+"""Pictures of how things are distributed in a data set."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+_DPI = 140
+_DATA, _PRIOR = "#8a2be2", "#222222"
+
+
+def control(
+  data: Float[np.ndarray, " k"], prior: Float[np.ndarray, " m"], path: Path, *, title: str
+) -> None:
+  """A control in [0, 1]: the data filled, the prior as a line, dashed lines at their means."""
+  figure = Figure(figsize=(3.0, 1.9), layout="constrained")
+  axis = figure.subplots()
+  bins = np.linspace(0, 1, int(np.clip(2 * np.sqrt(data.size), 10, 40)) + 1)
+  for values, color, style in (
+    (data, _DATA, {"histtype": "stepfilled", "alpha": 0.45}),
+    (prior, _PRIOR, {"histtype": "step", "linewidth": 1.2}),
+  ):
+    weights = np.full(values.size, (bins.size - 1) / max(1, values.size))  # A density.
+    axis.hist(values, bins=list(bins), weights=weights, color=color, **style)
+    if values.size:
+      axis.axvline(float(values.mean()), color=color, linestyle="--", linewidth=1)
+  axis.set_title(title, fontsize=10)
+  axis.set(xlim=(0, 1), xticks=(0, 0.5, 1), yticks=())
+  axis.spines[["top", "right", "left"]].set_visible(False)
+  figure.savefig(path, dpi=_DPI)
+
+
+def levels(level_db: Float[np.ndarray, " i"], threshold_db: float, path: Path) -> None:
+  """Loudness of all sounds in LUFS; a dashed line at the threshold, which none should be below."""
+  figure = Figure(figsize=(5, 2.8), layout="constrained")
+  axis = figure.subplots()
+  axis.hist(level_db[np.isfinite(level_db)], bins=60, color=_DATA, alpha=0.6)
+  axis.axvline(threshold_db, color=_PRIOR, linestyle="--")
+  axis.set(xlabel="loudness (LUFS)", ylabel="sounds")
+  axis.spines[["top", "right"]].set_visible(False)
+  figure.savefig(path, dpi=_DPI)
+
+
+def render_times(seconds: Float[np.ndarray, " s"], path: Path) -> None:
+  """Seconds that a record took, shard by shard; a dashed line at the median."""
+  figure = Figure(figsize=(5, 2.8), layout="constrained")
+  axis = figure.subplots()
+  axis.plot(
+    np.arange(seconds.size), seconds, ".", color=_DATA, markersize=5 if seconds.size < 200 else 2
+  )
+  axis.axhline(float(np.median(seconds)), color=_PRIOR, linestyle="--")
+  axis.set(xlabel="shard, in the order of the ledger", ylabel="seconds per record", ylim=(0, None))
+  axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+  axis.spines[["top", "right"]].set_visible(False)
+  figure.savefig(path, dpi=_DPI)
