@@ -10,6 +10,7 @@ import pytest
 
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.generation import record
+from synthmatch_jax.generation.ledger import read_all
 from synthmatch_jax.spaces import prior
 
 DATASET = Path(__file__).parents[2] / "datasets" / "massive16"
@@ -97,6 +98,48 @@ def test_a_name_stands_for_its_options(built):
   config = massive16.Massive16Config(name="mine", num_examples=30, seconds=0.5)
   with pytest.raises(UserError, match="built with other options; take another name"):
     massive16.Builder(data_dir=data_dir, config=config).download_and_prepare()
+
+
+def test_data_sets_grow_and_live_side_by_side(built):
+  from massive16 import massive16_dataset_builder as massive16
+
+  _, small = built
+  data_dir = small.path.parents[2]
+
+  def make(name, **options):
+    config = massive16.Massive16Config(name=name, seconds=0.5, seed=5, shard_size=8, **options)
+    massive16.Builder(data_dir=data_dir, config=config).download_and_prepare()
+    return pipeline.open_dataset(f"massive16/{name}", dir=data_dir)
+
+  grown = make("grown", num_examples=60, pitch=48, prior="uniform")
+  (folder,) = (data_dir / ".shards" / "massive16").iterdir()
+  linked = [p for p in folder.glob("*.array_record") if p.stat().st_nlink == 3]
+  assert len(linked) == 3  # Whole shards of "train" are in both data sets.
+  for split in small.sources:
+    found = list(small.sources[split])
+    assert list(grown.sources[split])[: len(found)] == found
+  other = make("other", num_examples=20, pitch=60, prior="presets")
+  assert len(list(folder.parent.iterdir())) == 2
+  assert other.recipe.note.pitch == 60
+  assert other.sources["test"][0] != small.sources["test"][0]
+
+
+def test_the_ledger_of_a_data_set_tells_of_all_its_shards(built):
+  _, dataset = built
+  ledgers = read_all(dataset.path)
+  assert [(one.split, one.records) for one in ledgers] == [
+    *[("train", 8)] * 3,
+    ("validation", 3),
+    ("test", 3),
+  ]
+  attempts = [
+    int(dataset.decode(record, ("attempts",))["attempts"])
+    for source in dataset.sources.values()
+    for record in source
+  ]
+  assert sum(attempts) == 30 + sum(len(one.rejections) for one in ledgers)
+  for one in ledgers:
+    assert one.seconds is not None and one.seconds > 0
 
 
 def test_a_name_is_asked_for():
