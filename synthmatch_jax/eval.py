@@ -1,9 +1,11 @@
 """Evaluates a model: `python -m synthmatch_jax.eval --workdir=W [--num_examples=10000]`.
 
 Predicts the test split, renders the true and the predicted patch of every sound again and
-measures both, beside a nearest neighbour, the mean of the training controls, and the oracle.
-Writes W/eval/test/results.json, table.md, per_sound.npz, error_per_control.png and
-learning_curve.png.
+measures both, beside floors and ceilings: nearest neighbours, the mean of the training controls,
+a random patch, the oracle, and the same rendering twice. `--sounds=FOLDER` measures on sounds from
+outside instead, each answered at the pitch heard in it.
+Writes W/eval/test/ (or W/eval/FOLDER/) with results.json, table.md, per_sound.npz and pictures,
+and the page W/eval/index.html.
 """
 
 from collections.abc import Sequence
@@ -19,6 +21,12 @@ _NUM_EXAMPLES = flags.DEFINE_integer(
   "num_examples", 10_000, "Sounds to measure, or as many as the split has.", lower_bound=1
 )
 _SPLIT = flags.DEFINE_enum("split", "test", ["train", "validation", "test"], "Sounds to take.")
+_SOUNDS = flags.DEFINE_string("sounds", None, "Folder of sounds to take instead of a split.")
+_ROWS = flags.DEFINE_list("rows", [], "Rows of the table; all that there are by default.")
+_OTHERS = flags.DEFINE_list("others", [], "Workdirs of more models, for rows of their own.")
+_GALLERY = flags.DEFINE_integer(
+  "gallery", 40, "Sounds to be heard on the page; 0 for no page.", lower_bound=0
+)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data set is, if it was moved.")
 _WORKERS = flags.DEFINE_integer("workers", 0, "Sounds rendered at once; 0 is one a core.")
 _PLUGIN = flags.DEFINE_string(
@@ -31,19 +39,26 @@ def main(arguments: Sequence[str]) -> None:
   if arguments:
     raise UserError(f"unexpected {arguments[0]!r}; eval takes flags only, as --workdir=W")
   # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
-  from synthmatch_jax.evaluation import evaluate, table
+  from synthmatch_jax.evaluation import evaluate
 
-  workdir = Path(_WORKDIR.value)
-  results = evaluate.evaluate(
-    workdir,
-    num_examples=_NUM_EXAMPLES.value,
+  evaluation, folder = evaluate.evaluate(
+    Path(_WORKDIR.value),
     split=_SPLIT.value,
+    sounds=Path(_SOUNDS.value) if _SOUNDS.value else None,
+    num_examples=_NUM_EXAMPLES.value,
+    names=_ROWS.value,
+    others=[Path(other) for other in _OTHERS.value],
+    gallery_size=_GALLERY.value,
     data_dir=Path(_DATA_DIR.value) if _DATA_DIR.value else None,
     workers=_WORKERS.value,
     plugin=_PLUGIN.value,
   )
-  print(table.markdown(results))
-  print(f"{results['num_examples']} sounds; all results are in {workdir / 'eval' / _SPLIT.value}")
+  print((folder / "table.md").read_text())
+  if evaluation.failures:
+    print(f"{len(evaluation.failures)} sounds have no score; results.json says why")
+  print(f"{len(evaluation.targets)} sounds; all results are in {folder}")
+  if _GALLERY.value:
+    print(f"open {folder.parent / 'index.html'}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Files that are whole or not there."""
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from synthmatch_jax.errors import UserError
@@ -19,8 +21,9 @@ def replace(partial: Path, path: Path) -> None:
     _sync(path.parent)
 
 
-def write_text(path: Path, text: str) -> None:
-  """Writes a text file (UTF-8) at once: a reader, or a kill, never sees a part of it.
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[Path]:
+  """A file to be written in place of `path`: a reader, or a kill, never sees a part of it.
 
   Raises:
     UserError: the file cannot be written.
@@ -28,7 +31,7 @@ def write_text(path: Path, text: str) -> None:
   partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
   try:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial.write_text(text, encoding="utf-8")
+    yield partial
     replace(partial, path)
   except OSError as error:
     reason = (error.strerror or str(error)).lower()
@@ -36,6 +39,16 @@ def write_text(path: Path, text: str) -> None:
   finally:
     if partial.exists():
       partial.unlink()
+
+
+def write_text(path: Path, text: str) -> None:
+  """Writes a text file (UTF-8) at once (see `writing`).
+
+  Raises:
+    UserError: the file cannot be written.
+  """
+  with writing(path) as partial:
+    partial.write_text(text, encoding="utf-8")
 
 
 def _sync(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,13 +14,14 @@ from jaxtyping import Float
 
 from synthmatch_jax import files
 from synthmatch_jax.audio import io
+from synthmatch_jax.audio.hearing import Heard, hear
 from synthmatch_jax.audio.loudness import loudness_db, match_loudness
 from synthmatch_jax.audio.mel import log_mel
-from synthmatch_jax.audio.onset import place
+from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
-from synthmatch_jax.metrics.suite import measure
+from synthmatch_jax.metrics.suite import measure, sound_metrics
 from synthmatch_jax.reports import figures, pages
 from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths.base import RenderError, Synth
@@ -33,19 +35,17 @@ class Match:
 
   Attributes:
     source: name of the sound's file.
-    onset_seconds: where in the file the sound was taken to begin.
-    gain_db: applied to the sound, to bring it to the loudness that the model knows.
-    target: the sound as the model heard it: mono, placed at its onset, at that loudness.
-    estimate: the synth's answer, at the loudness of `target`.
+    heard: the sound as the model heard it, with what was assumed about it.
+    note: that the answer is played at.
+    estimate: the synth's answer, at the loudness of what was heard.
     controls: what the model predicts.
     patch: the same in the synth's terms.
-    distances: metric -> number, of (target, estimate).
+    distances: metric -> number, of (target, estimate); NaN where a metric has no meaning.
   """
 
   source: str
-  onset_seconds: float
-  gain_db: float
-  target: Float[np.ndarray, " n"]
+  heard: Heard
+  note: Note
   estimate: Float[np.ndarray, " n"]
   controls: Float[np.ndarray, " d"]
   patch: Patch
@@ -53,7 +53,7 @@ class Match:
 
 
 def match(path: Path, predictor: Predictor, host: Host) -> Match:
-  """Finds the patch for a sound file.
+  """Finds the patch for a sound file, and plays it at the pitch heard (paper section 4).
 
   Raises:
     UserError: the file is no sound that can be matched.
@@ -61,21 +61,24 @@ def match(path: Path, predictor: Predictor, host: Host) -> Match:
   """
   recipe = predictor.recipe
   rate = recipe.mel.sample_rate
-  clip, onset_seconds = place(
-    io.load(path, sample_rate=rate), sample_rate=rate, seconds=recipe.seconds
+  heard = hear(
+    io.load(path, sample_rate=rate),
+    sample_rate=rate,
+    seconds=recipe.seconds,
+    level_db=predictor.statistics.level_db,
   )
-  target = match_loudness(clip, predictor.statistics.level_db, rate)
-  controls = predictor.predict(log_mel(target, recipe.mel)[None])[0]
-  estimate = match_loudness(host.call(play, recipe, controls), loudness_db(target, rate), rate)
+  note = heard.note(recipe.note)
+  controls = predictor.predict(log_mel(heard.audio, recipe.mel)[None])[0]
+  played = host.call(play, recipe, controls, note)
+  estimate = match_loudness(played, loudness_db(heard.audio, rate), rate)
   return Match(
     source=path.name,
-    onset_seconds=onset_seconds,
-    gain_db=float(20 * np.log10(np.abs(target).max() / np.abs(clip).max())),
-    target=target,
+    heard=heard,
+    note=note,
     estimate=estimate,
     controls=controls,
     patch=recipe.space.decode(controls),
-    distances=measure(target, estimate),
+    distances=measure(heard.audio, estimate, sound_metrics(rate)),
   )
 
 
@@ -83,11 +86,11 @@ def write(found: Match, folder: Path, *, recipe: Recipe, host: Host) -> Path:
   """Writes patch.json, the preset, both sounds, their spectrograms and the page; returns it."""
   files.write_text(folder / "patch.json", json.dumps(describe(found, recipe), indent=2) + "\n")
   rate = recipe.mel.sample_rate
-  io.save(folder / "target.wav", found.target, rate)
+  io.save(folder / "target.wav", found.heard.audio, rate)
   io.save(folder / "match.wav", found.estimate, rate)
   preset = host.call(_save_preset, found.patch, folder / folder.name)
   figures.spectrogram_pair(
-    log_mel(found.target, recipe.mel),
+    log_mel(found.heard.audio, recipe.mel),
     log_mel(found.estimate, recipe.mel),
     recipe.mel,
     folder / "spectrograms.png",
@@ -105,11 +108,15 @@ def describe(found: Match, recipe: Recipe) -> dict[str, Any]:
     "source": found.source,
     "engine": recipe.fingerprint,
     "space": recipe.space.name,
-    "note": asdict(recipe.note),
+    "note": asdict(found.note),
     "patch": {n: {"value": v, "unit": units[n]} for n, v in found.patch.items()},
     "controls": dict(controls),
-    "distances": dict(found.distances),
-    "assumed": {"onset_seconds": found.onset_seconds, "gain_db": found.gain_db},
+    "distances": {n: None if math.isnan(v) else v for n, v in found.distances.items()},
+    "assumed": {
+      "onset_seconds": found.heard.onset_seconds,
+      "gain_db": found.heard.gain_db,
+      "pitch": asdict(found.heard.pitch) if found.heard.pitch else None,
+    },
   }
 
 

@@ -11,12 +11,13 @@ FLOORS = {
   1: {"errors", "files", "cli", "config", "audio", "spaces"},
   2: {"data", "models", "metrics", "synths", "reports"},
   3: {"training", "generation", "inference", "evaluation", "matching", "probing", "inspection"},
-  4: {"train", "eval", "match", "probe", "describe"},
+  4: {"train", "eval", "match", "probe", "describe", "compare", "ood", "preferences"},
 }
 # Within a floor; nobody imports a binary, and training never reaches a synth.
 SIDEWAYS = {
   ("spaces", "errors"),
   ("audio", "errors"),
+  ("audio", "files"),
   ("cli", "errors"),
   ("files", "errors"),
   ("config", "errors"),

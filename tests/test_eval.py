@@ -6,10 +6,15 @@ import sys
 
 import numpy as np
 import pytest
+import soundfile as sf
 
+from synthmatch_jax.evaluation.rows import MEANINGS
+from synthmatch_jax.metrics import parameters
+from synthmatch_jax.metrics.suite import SOUND_METRICS
 from synthmatch_jax.spaces.massive16 import VITAL
 
-ROWS = {"model", "mean", "nearest", "oracle"}
+ROWS = set(MEANINGS)
+FLOORS = {"oracle", "repeat"}
 
 
 def evaluate(*arguments):
@@ -28,22 +33,28 @@ def test_every_row_has_every_metric_with_its_interval(evaluated):
   _, folder = evaluated
   results = json.loads((folder / "results.json").read_text())
   assert set(results["rows"]) == ROWS
+  assert set(results["metrics"]) == {*parameters.METRICS, *SOUND_METRICS}
+  controls = {f"{metric}/{name}" for metric in parameters.METRICS for name in VITAL.names}
   for metrics in results["rows"].values():
-    assert set(metrics) == {"mse", "spectral_convergence", *(f"mse/{n}" for n in VITAL.names)}
-    for summary in metrics.values():
+    assert set(metrics) == {*results["metrics"], *controls}
+    for name, summary in metrics.items():
       assert set(summary) == {"mean", "median", "low", "high", "count"}
-      assert summary["low"] <= summary["mean"] <= summary["high"]
-      assert summary["count"] == 6
+      if summary["count"]:
+        assert summary["low"] <= summary["mean"] <= summary["high"]
+      if name not in ("f0_cents", *controls):
+        assert summary["count"] == 6
   assert results["num_examples"] == 6
-  assert results["silent_targets"] == 0
+  assert results["failures"] == {}
 
 
 def test_the_oracle_is_at_the_floor_and_nobody_else(evaluated):
   _, folder = evaluated
   rows = json.loads((folder / "results.json").read_text())["rows"]
-  assert rows["oracle"]["mse"]["mean"] == 0
-  assert rows["oracle"]["spectral_convergence"]["mean"] < 1e-3
-  assert min(rows[r]["spectral_convergence"]["mean"] for r in ROWS - {"oracle"}) > 0.1
+  for floor in FLOORS:
+    assert rows[floor]["mse"]["mean"] == rows[floor]["mae"]["mean"] == 0
+    assert rows[floor]["spectral_convergence"]["mean"] < 1e-3
+    assert rows[floor]["rms_cosine"]["mean"] > 0.9999
+  assert min(rows[r]["spectral_convergence"]["mean"] for r in ROWS - FLOORS) > 0.1
 
 
 def test_the_parameter_errors_are_those_of_the_data(evaluated, tiny_dataset):
@@ -60,12 +71,14 @@ def test_the_parameter_errors_are_those_of_the_data(evaluated, tiny_dataset):
   with np.load(folder / "per_sound.npz") as per_sound:
     np.testing.assert_allclose(per_sound["mean/mse"], expected, rtol=1e-4)
     assert per_sound["model/spectral_convergence"].shape == (6,)
+    assert per_sound["name"].tolist() == [f"test {i}" for i in range(6)]
+    np.testing.assert_array_equal(per_sound["repeat/controls"], controls("test"))
 
 
 def test_a_table_and_pictures_are_for_people(evaluated):
   done, folder = evaluated
   table = (folder / "table.md").read_text()
-  assert all(f"| {row} |" in table for row in ROWS)
+  assert all(f" {row} |" in table for row in ROWS)
   assert table.strip() in done.stdout
   for name in ("error_per_control.png", "learning_curve.png"):
     assert (folder / name).read_bytes().startswith(b"\x89PNG")
@@ -85,10 +98,59 @@ def test_fewer_examples_can_be_asked_for(tiny_run):
     (["--workdir=nowhere"], "no trained model in nowhere"),
     (["--workdir=x", "--num_examples=0"], "num_examples"),
     (["--workdir=x", "--split=tset"], "split"),
+    (["--workdir={run}", "--rows=modle"], "no row 'modle' here; known are model, nearest_mel"),
+    (["--workdir={run}", "--rows=oracle", "--sounds=."], "no row 'oracle' here"),
+    (["--workdir={run}", "--sounds=nowhere"], "no folder nowhere"),
+    (["--workdir={run}", "--others={run}2"], "no trained model in"),
   ],
 )
-def test_a_mistake_gets_one_sentence(arguments, says):
-  done = evaluate(*arguments)
+def test_a_mistake_gets_one_sentence(arguments, says, tiny_run):
+  done = evaluate(*[argument.format(run=tiny_run) for argument in arguments])
   assert done.returncode in (1, 2)
   assert says in done.stderr
   assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+@pytest.fixture(scope="module")
+def outside(tiny_run, tmp_path_factory):
+  """Evaluation of a note at A4, of noise, and of a file that is no sound."""
+  folder = tmp_path_factory.mktemp("sounds") / "mine"
+  folder.mkdir()
+  rng = np.random.default_rng(0)
+  time = np.arange(44_100) / 44_100
+  note = sum(0.3 / k * np.sin(2 * np.pi * 440 * k * time) for k in range(1, 6))
+  sf.write(folder / "a4.wav", note * np.exp(-2 * time), 44_100)
+  sf.write(folder / "noise.flac", 0.1 * rng.normal(size=44_100).clip(-3, 3), 44_100)
+  (folder / "text.wav").write_text("no sound")
+  done = evaluate(f"--workdir={tiny_run}", f"--sounds={folder}", "--gallery=2", "--rows=model,mean")
+  assert done.returncode == 0, done.stderr
+  return done, tiny_run / "eval" / "mine"
+
+
+def test_sounds_from_outside_are_answered_at_the_pitch_heard(outside):
+  done, folder = outside
+  results = json.loads((folder / "results.json").read_text())
+  assert set(results["rows"]) == {"model", "mean"}
+  assert set(results["metrics"]) == set(SOUND_METRICS)
+  assert results["num_examples"] == 2
+  assert list(results["failures"]) == ["text"]
+  assert "1 sounds have no score" in done.stdout
+  notes = {
+    entry["index"]: entry["note"] for entry in json.loads((folder / "gallery.json").read_text())
+  }
+  assert notes[0].startswith("MIDI note 69: heard 69.0")
+  assert notes[1] == "MIDI note 60: no pitch heard"
+
+
+def test_what_is_heard_on_the_page_is_what_was_measured(outside, tiny_run):
+  _, folder = outside
+  (entry, _) = json.loads((folder / "gallery.json").read_text())
+  audio = {r: sf.read(folder / "sounds" / f"{s}.mp3")[0] for r, s in entry["sounds"].items()}
+  assert set(audio) == {"target", "model", "mean"}
+  # The target was brought to the model's loudness, then all to the players': a tone all the same.
+  spectrum = np.abs(np.fft.rfft(audio["target"][2_000:22_000]))
+  assert np.argmax(spectrum) * 44_100 / 20_000 == pytest.approx(440, abs=3)
+  page = (tiny_run / "eval" / "index.html").read_text()
+  for stem in entry["sounds"].values():
+    assert f"mine/sounds/{stem}.mp3" in page
+    assert (folder / "sounds" / f"{stem}.png").read_bytes().startswith(b"\x89PNG")

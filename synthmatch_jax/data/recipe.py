@@ -12,9 +12,9 @@ from synthmatch_jax.audio.note import Note
 from synthmatch_jax.spaces.prior import Prior
 from synthmatch_jax.spaces.space import ParameterSpace
 
-# Keys that shape no sound: text for people in spaces and priors; how a plugin is found and
-# looked after.
-_IDLE = {"meaning", "unit", "source", "why", "files", "care"}
+# Keys that shape no sound: text for people in spaces and priors, and what evaluations look at;
+# how a plugin is found and looked after.
+_IDLE = {"meaning", "unit", "source", "why", "heard_with", "files", "care"}
 
 # Raised when records come out differently from the same settings.
 REVISION = 2

@@ -3,12 +3,17 @@
 from collections.abc import Iterable
 
 import numpy as np
+import scipy.fft
 from jaxtyping import Float
+from scipy.spatial.distance import cdist
 
 from synthmatch_jax.data.pipeline import Batch
 
+_N_MFCC = 20
+_QUERIES = 500  # Compared at once: distances to a million sounds are 4 GB.
 
-def nearest(
+
+def nearest_by_mel(
   queries: Float[np.ndarray, "i t f"],
   batches: Iterable[Batch],
 ) -> Float[np.ndarray, "i d"]:
@@ -37,3 +42,35 @@ def nearest(
   if found is None:
     raise ValueError("no sounds to search")
   return found
+
+
+def nearest_by_mfcc(
+  queries: Float[np.ndarray, "i t f"],
+  batches: Iterable[Batch],
+) -> Float[np.ndarray, "i d"]:
+  """Controls of the nearest neighbour by MFCC statistics, blind to when things happen.
+
+  Every sound is the mean and the deviation over time of 20 MFCCs; each is scaled by its
+  deviation over the sounds to search; the least Euclidean distance is taken.
+
+  Args:
+    queries: log-mel spectrograms to find a neighbour for.
+    batches: as in `nearest_by_mel`.
+  """
+  pairs = [(mfcc_statistics(batch["mel"]), batch["controls"]) for batch in batches]
+  if not pairs:
+    raise ValueError("no sounds to search")
+  candidates, controls = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
+  scale = np.maximum(candidates.std(0), 1e-6)
+  candidates, wanted = candidates / scale, mfcc_statistics(queries) / scale
+  choices = [
+    cdist(wanted[start : start + _QUERIES], candidates).argmin(1)
+    for start in range(0, len(wanted), _QUERIES)
+  ]
+  return controls[np.concatenate(choices)]
+
+
+def mfcc_statistics(mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b c"]:
+  """Mean and standard deviation over time of the first 20 MFCCs of log-mel spectrograms."""
+  cepstra = np.asarray(scipy.fft.dct(mel.astype(np.float64), norm="ortho"))[..., :_N_MFCC]
+  return np.concatenate([cepstra.mean(1), cepstra.std(1)], axis=1)

@@ -1,125 +1,153 @@
-"""A trained model measured on a split of its data set."""
+"""A trained model measured: on a split of its data set, or on sounds from outside."""
 
-import json
+import hashlib
 import os
 import platform
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from synthmatch_jax import files
-from synthmatch_jax.data import pipeline
-from synthmatch_jax.evaluation import baselines, rerender, table
-from synthmatch_jax.evaluation.summary import summarise
+from synthmatch_jax.audio.mel import log_mel
+from synthmatch_jax.data.ood import sounds as outside
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.evaluation import gallery, rerender, results, rows, targets
+from synthmatch_jax.evaluation.evaluation import Evaluation
+from synthmatch_jax.evaluation.parts import Parts
+from synthmatch_jax.evaluation.targets import Target
 from synthmatch_jax.inference import Predictor
-from synthmatch_jax.metrics.parameters import squared_errors
-from synthmatch_jax.metrics.suite import SOUND_METRICS
-from synthmatch_jax.reports import figures
-from synthmatch_jax.training import log
-
-ROWS = {
-  "model": "the model's prediction",
-  "nearest": "nearest neighbour in the training split by log-mel distance",
-  "mean": "mean of the training controls, the same for every sound",
-  "oracle": "the true controls rendered a second time: the floor of the rendering",
-}
+from synthmatch_jax.metrics import parameters
+from synthmatch_jax.metrics.suite import sound_metrics
 
 
 def evaluate(
   workdir: Path,
   *,
-  num_examples: int,
   split: str = "test",
+  sounds: Path | None = None,
+  num_examples: int | None = None,
+  names: Sequence[str] = (),
+  others: Sequence[Path] = (),
+  gallery_size: int = 40,
   data_dir: Path | None = None,
   workers: int = 0,
   plugin: str = "",
-) -> dict[str, Any]:
-  """Predicts a split, renders both patches of every sound again, and measures.
+) -> tuple[Evaluation, Path]:
+  """Predicts, renders every answer, measures, and writes the results into the workdir.
 
   Args:
     workdir: of a training run.
-    num_examples: the first so many sounds of the split, or all there are.
     split: of the data set that the model was trained on.
-    data_dir: where it is now, if it was moved.
+    sounds: a folder of sounds, to be taken instead.
+    num_examples: the first so many sounds, or all there are.
+    names: of the rows; all that there are by default.
+    others: workdirs of more models, for rows of their own.
+    gallery_size: sounds that can be heard on the page; without any there is no page.
+    data_dir: where the data set is now, if it was moved.
     workers: sounds rendered at once; 0 is one a core.
     plugin: path of the engine's plugin, where it is not found by itself.
 
-  Writes `eval/<split>/` in the workdir: results.json, table.md, per_sound.npz,
-  error_per_control.png and learning_curve.png.
+  What is finished is kept: after an interruption the same call goes on from there.
 
   Returns:
-    What results.json holds: `rows`, a row -> metric -> summary, and how it was measured.
+    What was measured, and the folder it was written to (see `results.write`); the page is
+    `eval/index.html` in the workdir.
+
+  Raises:
+    UserError: the model, the data or the sounds are not there, or not what they must be.
   """
   started = time.monotonic()
-  predictor = Predictor.load(workdir)
-  dataset = predictor.dataset(dir=data_dir)
-  mel, targets = dataset.read(split, limit=num_examples)
-  rows = {
-    "model": predictor.predict(mel),
-    "nearest": baselines.nearest(mel, pipeline.ordered_batches(dataset, "train", batch_size=512)),
-    "mean": np.array([predictor.statistics.controls_mean], np.float32),
-    "oracle": _through_the_patch(predictor, targets),
-  }
   workers = workers or os.cpu_count() or 1
-  scores = rerender.score(targets, rows, predictor.recipe, workers=workers, plugin=plugin)
-  for row, estimates in rows.items():
-    scores[row] |= _parameter_scores(targets, estimates, predictor.recipe.space.names)
-  summaries = {
-    row: {metric: summarise(values) for metric, values in scores[row].items()} for row in ROWS
-  }
-  silent = float(np.isnan(scores["oracle"]["spectral_convergence"]).mean())
-  results = {
-    "rows": summaries,
-    "row_meanings": ROWS,
-    "sound_metrics": {name: metric.definition for name, metric in SOUND_METRICS.items()},
-    "dataset": dataset.name,
-    "split": split,
-    "num_examples": len(targets),
-    "silent_targets": silent,
-    "step": predictor.step,
-    "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-    "seconds": time.monotonic() - started,
-  }
-  folder = workdir / "eval" / split
-  _write(results, scores, folder)
-  floor = summaries["mean"]["mse"]["mean"]
-  figures.learning_curve(log.read(workdir), folder / "learning_curve.png", floor=floor)
-  return results
-
-
-def _through_the_patch(
-  predictor: Predictor, targets: Float[np.ndarray, "i d"]
-) -> Float[np.ndarray, "i d"]:
-  """The targets on the way that a prediction takes: decoded to patches, and back."""
-  space = predictor.recipe.space
-  return np.stack([space.encode(space.decode(controls)) for controls in targets])
+  predictor = Predictor.load(workdir)
+  more = rows.load_others(others, predictor)
+  meanings = rows.choose(names, others=more, in_domain=sounds is None)
+  needs_data = sounds is None or rows.searches(tuple(meanings))
+  dataset = predictor.dataset(dir=data_dir) if needs_data else None
+  failures: dict[str, str] = {}
+  true_controls = None
+  if sounds is None:
+    assert dataset is not None
+    name, title = split, f"{dataset.name}, {split} split"
+    mel, true_controls = dataset.read(split, limit=num_examples)
+    wanted = targets.of_dataset(true_controls, predictor.recipe, split=split)
+  else:
+    name, title = sounds.resolve().name, f"sounds of {sounds.resolve().name}"
+    found = outside.load_folder(sounds)[:num_examples]
+    wanted, failures = targets.from_outside(
+      found, predictor.recipe, level_db=predictor.statistics.level_db
+    )
+    if not wanted:
+      raise UserError(f"no sound in {sounds} can be measured: {next(iter(failures.values()))}")
+    heard = [target.heard.audio for target in wanted if target.heard]
+    mel = np.stack([log_mel(audio, predictor.recipe.mel) for audio in heard])
+  estimates = rows.estimates(
+    tuple(meanings),
+    predictor=predictor,
+    others=more,
+    mel=mel,
+    dataset=dataset,
+    targets=true_controls,
+  )
+  folder = workdir / "eval" / name
+  parts = Parts(folder=folder / ".parts", digest=_digest(wanted, estimates, predictor))
+  resumed = parts.count()
+  scored = rerender.score(
+    wanted,
+    estimates,
+    predictor.recipe,
+    workers=workers,
+    plugin=plugin,
+    parts=parts,
+  )
+  scores = scored.scores
+  if true_controls is not None:
+    for row, controls in estimates.items():
+      scores[row] |= _parameter_scores(true_controls, controls, predictor)
+  evaluation = Evaluation(
+    name=name,
+    title=title,
+    predictor=predictor,
+    meanings=meanings,
+    targets=wanted,
+    estimates=estimates,
+    scores=scores,
+    failures=failures | {wanted[i].name: why for i, why in scored.failures.items()},
+    facts={
+      "model": workdir.resolve().name,
+      "targets": targets.digest(wanted),
+      "step": predictor.step,
+      "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+      "seconds": time.monotonic() - started,
+      "sounds_taken_from_an_interrupted_run": min(resumed * rerender.CHUNK, len(wanted)),
+    },
+  )
+  results.write(evaluation, folder, workdir=workdir)
+  parts.clear()
+  if gallery_size:
+    gallery.write(evaluation, folder, count=gallery_size, workers=workers, plugin=plugin)
+    gallery.assemble(workdir / "eval")
+  return evaluation, folder
 
 
 def _parameter_scores(
-  targets: Float[np.ndarray, "i d"],
-  estimates: Float[np.ndarray, "k d"],
-  names: tuple[str, ...],
+  true_controls: Float[np.ndarray, "i d"],
+  estimate: Float[np.ndarray, "_ d"],
+  predictor: Predictor,
 ) -> dict[str, Float[np.ndarray, " i"]]:
-  """The squared error of every sound: over all controls, and control by control."""
-  errors = squared_errors(targets, np.broadcast_to(estimates, targets.shape))
-  per_control = {f"mse/{name}": errors[:, i] for i, name in enumerate(names)}
-  return {"mse": errors.mean(1)} | per_control
+  space = predictor.recipe.space
+  whole = np.broadcast_to(estimate, true_controls.shape)
+  return parameters.measure(true_controls, whole, names=space.names, gates=space.gates)
 
 
-def _write(results: dict[str, Any], scores: rerender.Scores, folder: Path) -> None:
-  files.write_text(folder / "table.md", table.markdown(results) + "\n")
-  arrays = {
-    f"{row}/{m}": values for row, metrics in scores.items() for m, values in metrics.items()
-  }
-  with (folder / "per_sound.npz").open("wb") as file:
-    np.savez_compressed(file, allow_pickle=False, **arrays)
-  errors = {
-    row: {m.removeprefix("mse/"): s["mean"] for m, s in metrics.items() if m.startswith("mse/")}
-    for row, metrics in results["rows"].items()
-    if row != "oracle"  # Zero by construction.
-  }
-  figures.error_per_control(errors, folder / "error_per_control.png")
-  files.write_text(folder / "results.json", json.dumps(results, indent=2) + "\n")
+def _digest(
+  wanted: Sequence[Target], estimates: Mapping[str, np.ndarray], predictor: Predictor
+) -> str:
+  """Stands for all that the sound metrics depend on."""
+  recipe = predictor.recipe
+  metrics = sound_metrics(recipe.mel.sample_rate)
+  state = hashlib.sha256(repr((targets.digest(wanted), recipe.digest(), metrics)).encode())
+  for name, controls in estimates.items():
+    state.update(name.encode() + np.ascontiguousarray(controls).tobytes())
+  return state.hexdigest()[:16]

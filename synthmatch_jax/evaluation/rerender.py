@@ -1,12 +1,17 @@
 """Both patches rendered again, and the distance of their sounds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax.audio.loudness import loudness_db, match_loudness
 from synthmatch_jax.data.recipe import Recipe
-from synthmatch_jax.metrics.suite import SOUND_METRICS, measure
+from synthmatch_jax.evaluation.parts import Parts
+from synthmatch_jax.evaluation.targets import Target
+from synthmatch_jax.metrics import suite
+from synthmatch_jax.metrics.suite import sound_metrics
 from synthmatch_jax.synths import farm
 from synthmatch_jax.synths.base import RenderError, Synth
 from synthmatch_jax.synths.hosts import Host
@@ -14,90 +19,186 @@ from synthmatch_jax.synths.play import engine, play
 
 # Sounds that one engine renders before it is made anew, so that results do not depend on the
 # number of workers.
-_CHUNK = 16
+CHUNK = 16
 
 Scores = dict[str, dict[str, Float[np.ndarray, " i"]]]
-"""Row -> metric -> one value per sound."""
+"""Row -> metric -> one value per sound; NaN where there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+  """What was measured.
+
+  Attributes:
+    scores: of every row.
+    failures: number of a target -> why nothing of it was measured.
+  """
+
+  scores: Scores
+  failures: Mapping[int, str]
 
 
 def score(
-  targets: Float[np.ndarray, "i d"],
-  rows: Mapping[str, Float[np.ndarray, "k d"]],
+  targets: Sequence[Target],
+  rows: Mapping[str, Float[np.ndarray, "_ d"]],
   recipe: Recipe,
   *,
   workers: int,
   plugin: str = "",
-) -> Scores:
+  parts: Parts | None = None,
+) -> Scored:
   """Renders every target and every row's estimate of it, and measures each pair.
 
   Args:
-    targets: true controls.
+    targets: what is measured against.
     rows: name -> estimated controls, one per target; or a single one that stands for all.
     recipe: tells engine, note and length.
     workers: sounds rendered at once.
     plugin: path of the engine's plugin, where it is not found by itself.
+    parts: what an earlier, interrupted run has finished, and where to keep more.
+  """
+  parts = parts or Parts()
+
+  def work(start: int, host: Host, tick: farm.Tick) -> tuple[int, Scored]:
+    chunk = slice(start, start + CHUNK)
+    cut = {name: c if len(c) == 1 else c[chunk] for name, c in rows.items()}
+    return start, _score_chunk(host, targets[chunk], cut, recipe, tick)
+
+  starts = range(0, len(targets), CHUNK)
+  done = {start: part for start in starts if (part := parts.load(start)) is not None}
+  missing = [start for start in starts if start not in done]
+  jobs = farm.run(
+    work,
+    missing,
+    engine=engine(recipe, path=plugin),
+    workers=workers,
+    total=sum(len(targets[start : start + CHUNK]) for start in missing),
+    label="eval",
+  )
+  for start, part in jobs:
+    parts.save(start, {"scores": _plain(part.scores), "failures": dict(part.failures)})
+    done[start] = {"scores": part.scores, "failures": part.failures}
+  names = sound_metrics(recipe.mel.sample_rate)
+  return Scored(
+    scores={
+      row: {m: np.concatenate([done[s]["scores"][row][m] for s in starts]) for m in names}
+      for row in rows
+    },
+    failures={s + int(i): why for s in starts for i, why in done[s]["failures"].items()},
+  )
+
+
+def render(
+  targets: Sequence[Target],
+  rows: Mapping[str, Float[np.ndarray, "i d"]],
+  recipe: Recipe,
+  *,
+  use: Callable[[int, Mapping[str, Float[np.ndarray, " n"]]], None],
+  workers: int,
+  plugin: str = "",
+) -> None:
+  """Renders some targets and every row's estimate of them, to be heard.
+
+  Args:
+    targets: see `score`.
+    rows: name -> estimated controls, one per target.
+    recipe: see `score`.
+    use: called as `use(number, sounds)`, in some order; `sounds` has "target" and every row.
+    workers: see `score`.
+    plugin: see `score`.
+
+  What the engine fails on is left out.
   """
 
-  def work(start: int, host: Host, tick: farm.Tick):
-    chunk = slice(start, start + _CHUNK)
-    return start, _score_chunk(host, targets[chunk], _cut(rows, chunk), recipe, tick)
+  def work(i: int, host: Host, tick: farm.Tick) -> tuple[int, dict[str, np.ndarray]]:
+    try:
+      sounds = host.call(_sounds, recipe, targets[i], {row: c[i] for row, c in rows.items()})
+    except RenderError:
+      sounds = {}
+    tick()
+    return i, sounds
 
-  starts = range(0, len(targets), _CHUNK)
-  parts = dict(
-    farm.run(
-      work,
-      starts,
-      engine=engine(recipe, path=plugin),
-      workers=workers,
-      total=len(targets),
-      label="eval",
-    )
-  )
-  return {
-    row: {m: np.concatenate([parts[s][row][m] for s in starts]) for m in SOUND_METRICS}
-    for row in rows
-  }
-
-
-def _cut(rows: Mapping[str, np.ndarray], chunk: slice) -> dict[str, np.ndarray]:
-  return {name: c if len(c) == 1 else c[chunk] for name, c in rows.items()}
+  for i, sounds in farm.run(
+    work,
+    range(len(targets)),
+    engine=engine(recipe, path=plugin),
+    workers=workers,
+    total=len(targets),
+    label="page",
+  ):
+    if sounds:
+      use(i, sounds)
 
 
 def _score_chunk(
   host: Host,
-  targets: np.ndarray,
+  targets: Sequence[Target],
   rows: Mapping[str, np.ndarray],
   recipe: Recipe,
   tick: farm.Tick,
-) -> Scores:
+) -> Scored:
   """Scores of some sounds; those that the engine fails on are NaN."""
-  scores = {row: {m: np.full(len(targets), np.nan) for m in SOUND_METRICS} for row in rows}
+  names = sound_metrics(recipe.mel.sample_rate)
+  scores = {row: {m: np.full(len(targets), np.nan) for m in names} for row in rows}
+  failures: dict[int, str] = {}
   fixed = {name: host.call(play, recipe, c[0]) for name, c in rows.items() if len(c) == 1}
 
-  def do(i: int) -> dict[str, dict[str, float]]:
+  def do(i: int) -> dict[str, dict[str, float]] | str:
     estimates = {name: c[i] for name, c in rows.items() if name not in fixed}
     try:
       return host.call(_measure, recipe, targets[i], estimates, fixed)
     except RenderError as error:
-      print(f"sound {i} of {len(targets)} has no score: {recipe.engine} failed: {error}")
-      return {}
+      return str(error)
 
   for i, measured in enumerate(host.steadily(do, range(len(targets)))):
-    for row, values in measured.items():
-      for metric, value in values.items():
-        scores[row][metric][i] = value
+    if isinstance(measured, str):
+      failures[i] = f"{recipe.engine} failed: {measured}"
+      print(f"{targets[i].name} has no score: {failures[i]}")
+    else:
+      for row, values in measured.items():
+        for metric, value in values.items():
+          scores[row][metric][i] = value
     tick()
-  return scores
+  return Scored(scores=scores, failures=failures)
 
 
 def _measure(
   synth: Synth,
   recipe: Recipe,
-  controls: Float[np.ndarray, " d"],
+  target: Target,
   estimates: Mapping[str, Float[np.ndarray, " d"]],
   fixed: Mapping[str, Float[np.ndarray, " n"]],
 ) -> dict[str, dict[str, float]]:
   """Row -> metric -> value, of one target: runs where the engine is."""
-  target = play(synth, recipe, controls)
-  sounds = {row: play(synth, recipe, c) for row, c in estimates.items()}
-  return {row: measure(target, sound) for row, sound in {**fixed, **sounds}.items()}
+  metrics = sound_metrics(recipe.mel.sample_rate)
+  sounds = {**fixed, **_sounds(synth, recipe, target, estimates)}
+  wanted = suite.analyse(sounds.pop("target"), metrics)
+  return {
+    row: suite.compare(wanted, suite.analyse(sound, metrics), metrics)
+    for row, sound in sounds.items()
+  }
+
+
+def _sounds(
+  synth: Synth,
+  recipe: Recipe,
+  target: Target,
+  estimates: Mapping[str, Float[np.ndarray, " d"]],
+) -> dict[str, Float[np.ndarray, " n"]]:
+  """The target and its estimates: runs where the engine is."""
+  if target.heard is None:
+    assert target.controls is not None
+    wanted = play(synth, recipe, target.controls, target.note)
+    return {"target": wanted} | {
+      row: play(synth, recipe, c, target.note) for row, c in estimates.items()
+    }
+  wanted, rate = target.heard.audio, recipe.mel.sample_rate
+  level_db = loudness_db(wanted, rate)
+  return {"target": wanted} | {
+    row: match_loudness(play(synth, recipe, c, target.note), level_db, rate)
+    for row, c in estimates.items()
+  }
+
+
+def _plain(scores: Scores) -> dict[str, dict[str, list[float]]]:
+  return {row: {m: v.tolist() for m, v in metrics.items()} for row, metrics in scores.items()}

@@ -1,30 +1,59 @@
-"""The results as a table for people."""
+"""The results as tables for people."""
 
 from collections.abc import Mapping
 from typing import Any
 
+ARROWS = {"lower": "↓", "higher": "↑"}
+
 
 def markdown(results: Mapping[str, Any]) -> str:
-  """A Markdown table, a row each: MSE and every sound metric with interval and median."""
-  sound = list(results["sound_metrics"])
-  header = ["row", "MSE (95 %)", "median"]
-  for name in sound:
-    header += [f"{name.replace('_', ' ')} (95 %)", "median"]
-  lines = [header, ["---"] * len(header)]
-  for row, metrics in results["rows"].items():
-    cells = [row]
-    for name in ("mse", *sound):
-      cells += [_interval(metrics[name]), _number(metrics[name]["median"])]
-    lines.append(cells)
+  """Markdown: a table over all sounds, and a smaller one for every family of them.
+
+  Args:
+    results: as `results.describe` gives them.
+  """
+  parts = [_whole(results)]
+  for family, rows in results["families"].items():
+    counts = {s["count"] for metrics in rows.values() for s in metrics.values()}
+    parts += [f"{family}, {max(counts)} sounds:", _means(rows, results["metrics"])]
+  return "\n\n".join(parts)
+
+
+def _whole(results: Mapping[str, Any]) -> str:
+  """A line a metric, a column a row of results: mean (95 % interval)."""
+  rows = results["rows"]
+  lines = [["mean (95 % interval)", *rows], ["---", *["---:"] * len(rows)]]
+  for name, metric in results["metrics"].items():
+    lines.append([_label(name, metric), *[_interval(metrics[name]) for metrics in rows.values()]])
+  return join(lines)
+
+
+def _means(rows: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+  lines = [["mean", *rows], ["---", *["---:"] * len(rows)]]
+  for name, metric in metrics.items():
+    lines.append([_label(name, metric), *[number(r[name]["mean"]) for r in rows.values()]])
+  return join(lines)
+
+
+def _label(name: str, metric: Mapping[str, str]) -> str:
+  unit = f" ({metric['unit']})" if metric["unit"] else ""
+  return f"{name}{unit} {ARROWS[metric['better']]}"
+
+
+def join(lines: list[list[str]]) -> str:
+  """Cells as a Markdown table."""
   return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _interval(summary: Mapping[str, Any]) -> str:
-  mean, low, high = (_number(summary[key]) for key in ("mean", "low", "high"))
-  return f"{mean} ({low} to {high})"
+  if summary["mean"] is None:
+    return "-"
+  mean, low, high = (number(summary[key]) for key in ("mean", "low", "high"))
+  return mean if low == high else f"{mean} ({low} to {high})"
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+  """Three digits that matter; a dash for none."""
   if value is None:
     return "-"
-  return f"{value:.4f}" if value == 0 or abs(value) >= 0.001 else f"{value:.1e}"
+  return "0" if value == 0 else f"{value:.3g}"

@@ -1,1 +1,1 @@
-"""Distances between two sounds: each takes a target and an estimate and returns one number."""
+"""How far an estimate is from its target: distances of sounds, errors of controls."""

@@ -1,38 +1,235 @@
-"""Distances between spectra."""
+"""Distances of spectra."""
 
 import math
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
+import soxr
 from jaxtyping import Float
 
-from synthmatch_jax.audio.spectral import DEFAULT_STFT, StftSettings, stft_magnitude
+from synthmatch_jax.audio.spectral import (
+  DEFAULT_STFT,
+  MelBands,
+  StftSettings,
+  mel_power,
+  power_db,
+  stft_magnitude,
+)
+from synthmatch_jax.metrics.metric import SoundMetric
+
+Spectrogram = Float[np.ndarray, "t f"]
+Spectrograms = list[Float[np.ndarray, "_ _"]]
+
+# Of flow_synthesizer's published code, at 22.05 kHz.
+_FLOW_STFT = StftSettings(n_fft=2048, hop_length=1024)
+_FLOW_BANDS = MelBands(n_mels=64, f_min=30.0, f_max=11_000.0)
 
 
-def spectral_convergence(
-  target: Float[np.ndarray, " n"],
-  estimate: Float[np.ndarray, " n"],
-  settings: StftSettings = DEFAULT_STFT,
-) -> float:
-  """Spectral convergence of the estimate: 0 is equal, 1 is what silence scores.
+@dataclass(frozen=True, kw_only=True)
+class SpectralConvergence(SoundMetric):
+  """Frobenius norm of the difference of linear STFT magnitudes, over that of the target's.
 
-  The Frobenius norm of the difference of the linear STFT magnitudes over that of the target's:
   Arik, Jun and Diamos, "Fast spectrogram inversion using multi-head convolutional neural
-  networks", IEEE Signal Processing Letters 26 (2019), reference [16] of the paper. It depends
-  on the level of the estimate and has no upper bound.
+  networks", IEEE Signal Processing Letters 26 (2019), reference [16] of the paper. Silence
+  scores 1. It depends on the level of the estimate and has no upper bound.
 
-  Args:
-    target: mono, the sound to be matched.
-    estimate: mono, of the same length.
-    settings: lengths of window and hop.
-
-  Returns:
-    A number from 0 on; NaN for a silent target, where it has no meaning. Who averages must
-    count the NaNs.
+  Attributes:
+    stft: lengths of window and hop; ours, the paper names none.
   """
-  if target.shape != estimate.shape:
-    raise ValueError(f"target has shape {target.shape}, estimate {estimate.shape}")
-  magnitude = stft_magnitude(target, settings)
-  norm = np.linalg.norm(magnitude)
+
+  stft: StftSettings = DEFAULT_STFT
+
+  @property
+  def definition(self) -> str:
+    """See `SoundMetric`."""
+    return (
+      "Frobenius norm of the difference of the STFT magnitudes over that of the target's;"
+      f" periodic Hann window of {self.stft.n_fft} samples, hop {self.stft.hop_length}"
+      " (Arik et al. 2019)"
+    )
+
+  def analyse(self, audio: Float[np.ndarray, " n"]) -> Spectrogram:
+    """Magnitudes."""
+    return stft_magnitude(audio, self.stft)
+
+  def distance(self, target: Spectrogram, estimate: Spectrogram) -> float:
+    """From 0 on; NaN for a silent target."""
+    return _convergence(target, estimate)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MelSpectralConvergence(SoundMetric):
+  """Spectral convergence on mel power at 22.05 kHz, as flow_synthesizer computes it.
+
+  Esling et al., "Flow synthesizer: universal audio synthesizer control with normalizing flows",
+  Applied Sciences 10 (2020), reference [7] of the paper; settings of its published code
+  (`spectral_losses`), which also cuts sounds at 80 frames (3.7 s): here they are whole. On
+  power, so loud partials count for more than in `SpectralConvergence`.
+
+  Attributes:
+    mel_rate: sample rate that sounds are resampled to (soxr, HQ), in Hz.
+    stft: lengths of window and hop, at `mel_rate`.
+    bands: the mel filter bank.
+  """
+
+  mel_rate: int = 22_050
+  stft: StftSettings = _FLOW_STFT
+  bands: MelBands = _FLOW_BANDS
+
+  @property
+  def definition(self) -> str:
+    """See `SoundMetric`."""
+    return (
+      "Frobenius norm of the difference of the mel power spectrograms over that of the target's;"
+      f" {self.mel_rate} Hz, window {self.stft.n_fft}, hop {self.stft.hop_length},"
+      f" {self.bands.n_mels} bands of {self.bands.f_min:g} to {self.bands.f_max:g} Hz"
+      " (flow_synthesizer, Esling et al. 2020)"
+    )
+
+  def analyse(self, audio: Float[np.ndarray, " n"]) -> Spectrogram:
+    """Mel power."""
+    resampled = soxr.resample(audio, self.sample_rate, self.mel_rate, quality="HQ")
+    return mel_power(resampled, self.stft, sample_rate=self.mel_rate, bands=self.bands)
+
+  def distance(self, target: Spectrogram, estimate: Spectrogram) -> float:
+    """From 0 on; NaN for a silent target."""
+    return _convergence(target, estimate)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MelScale:
+  """One resolution of `MultiScaleSpectral`."""
+
+  window_ms: float
+  hop_ms: float
+  n_mels: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiScaleSpectral(SoundMetric):
+  """MSS: mean absolute difference of log-mel spectrograms, averaged over three resolutions.
+
+  Hayes, Saitis and Fazekas, "Audio synthesizer inversion in symmetric parameter spaces with
+  approximately equivariant flow matching", ISMIR 2025, and its evaluation code. Decibels are
+  relative to each sound's own maximum, so level does not count. Silence is 0 dB everywhere, as
+  there: far from most sounds, but near to steady noise.
+
+  Attributes:
+    scales: the resolutions; lengths are cut to whole samples.
+    top_db: range under the maximum.
+  """
+
+  unit: ClassVar[str] = "dB"
+  scales: tuple[MelScale, ...] = (
+    MelScale(window_ms=10.0, hop_ms=5.0, n_mels=32),
+    MelScale(window_ms=25.0, hop_ms=10.0, n_mels=64),
+    MelScale(window_ms=100.0, hop_ms=50.0, n_mels=128),
+  )
+  top_db: float = 80.0
+
+  @property
+  def definition(self) -> str:
+    """See `SoundMetric`."""
+    scales = ", ".join(f"{s.window_ms:g}/{s.hop_ms:g} ms x {s.n_mels}" for s in self.scales)
+    return (
+      "mean absolute difference of log-mel spectrograms, dB under each sound's maximum, cut at"
+      f" {self.top_db:g} dB; mean over windows/hops x bands of {scales} (Hayes et al. 2025)"
+    )
+
+  def analyse(self, audio: Float[np.ndarray, " n"]) -> Spectrograms:
+    """Log-mel spectrograms with a maximum of 0 dB, one a scale."""
+    levels = []
+    for scale in self.scales:
+      stft = StftSettings.of_ms(scale.window_ms, scale.hop_ms, sample_rate=self.sample_rate)
+      bands = MelBands(n_mels=scale.n_mels)
+      power = mel_power(audio, stft, sample_rate=self.sample_rate, bands=bands)
+      level = power_db(power, top_db=self.top_db)
+      levels.append(level - level.max())
+    return levels
+
+  def distance(self, target: Spectrograms, estimate: Spectrograms) -> float:
+    """From 0 to `top_db`."""
+    pairs = zip(target, estimate, strict=True)
+    return float(np.mean([np.abs(t - e).mean(dtype=np.float64) for t, e in pairs]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpectralTransport(SoundMetric):
+  """SOT: Wasserstein-1 distance of magnitude spectra, frame by frame, averaged.
+
+  Frames are normalised to sum 1; the distance of two is the mean absolute difference of their
+  cumulative sums over bins, so 1 would be from 0 Hz to half the sample rate. Hayes et al. 2025
+  (see `MultiScaleSpectral`), after Torres, Peeters and Richard, "Unsupervised harmonic
+  parameter estimation using differentiable DSP and spectral optimal transport", ICASSP 2024.
+  A frame whose magnitudes sum to less than 1e-6 holds next to nothing, a silent one nothing, as
+  in the code of the former.
+
+  Attributes:
+    window_ms: of the STFT.
+    hop_ms: of the STFT.
+  """
+
+  window_ms: float = 50.0
+  hop_ms: float = 20.0
+
+  @property
+  def definition(self) -> str:
+    """See `SoundMetric`."""
+    return (
+      "Wasserstein-1 distance of STFT magnitudes normalised frame by frame, mean over frames; 1 is"
+      f" half the sample rate; {self.window_ms:g}/{self.hop_ms:g} ms (Hayes et al. 2025)"
+    )
+
+  def analyse(self, audio: Float[np.ndarray, " n"]) -> Spectrogram:
+    """Cumulative shares of the bins."""
+    stft = StftSettings.of_ms(self.window_ms, self.hop_ms, sample_rate=self.sample_rate)
+    shares = np.cumsum(stft_magnitude(audio, stft), axis=1, dtype=np.float64)
+    return shares / np.maximum(shares[:, -1:], 1e-6)
+
+  def distance(self, target: Spectrogram, estimate: Spectrogram) -> float:
+    """From 0 to 1."""
+    return float(np.abs(target - estimate).mean())
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogSpectralDistance(SoundMetric):
+  """Root mean square over bins of the difference in dB, mean over frames.
+
+  Gray and Markel, "Distance measures for speech processing", IEEE Transactions on Acoustics,
+  Speech, and Signal Processing 24 (1976). Level counts. What is softer than the floor counts as
+  the floor, so silence has its distance, too.
+
+  Attributes:
+    stft: lengths of window and hop.
+    floor_db: lowest level of a bin, relative to a full-scale sine; ours.
+  """
+
+  unit: ClassVar[str] = "dB"
+  stft: StftSettings = DEFAULT_STFT
+  floor_db: float = -80.0
+
+  @property
+  def definition(self) -> str:
+    """See `SoundMetric`."""
+    return (
+      "root mean square over bins of the difference of STFT levels, mean over frames; levels from"
+      f" {self.floor_db:g} dB of a full-scale sine on; window {self.stft.n_fft}, hop"
+      f" {self.stft.hop_length} (Gray and Markel 1976)"
+    )
+
+  def analyse(self, audio: Float[np.ndarray, " n"]) -> Spectrogram:
+    """Levels in dB."""
+    amplitude = stft_magnitude(audio, self.stft) / (self.stft.n_fft / 4)
+    return 20 * np.log10(np.maximum(amplitude, 10 ** (self.floor_db / 20)))
+
+  def distance(self, target: Spectrogram, estimate: Spectrogram) -> float:
+    """From 0 on."""
+    return float(np.sqrt(np.square(target - estimate).mean(1, dtype=np.float64)).mean())
+
+
+def _convergence(target: Spectrogram, estimate: Spectrogram) -> float:
+  norm = np.linalg.norm(target.astype(np.float64))
   if norm == 0:
     return math.nan
-  return float(np.linalg.norm(magnitude - stft_magnitude(estimate, settings)) / norm)
+  return float(np.linalg.norm(estimate.astype(np.float64) - target) / norm)

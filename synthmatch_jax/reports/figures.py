@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import librosa
+import matplotlib.image
 import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
@@ -79,3 +80,23 @@ def error_per_control(errors: Mapping[str, Mapping[str, float]], path: Path) -> 
   axis.legend()
   axis.grid(axis="x", alpha=0.3)
   figure.savefig(path, dpi=_DPI)
+
+
+def spectrogram(
+  mel: Float[np.ndarray, "t f"], settings: MelSettings, path: Path, *, top_db: float
+) -> None:
+  """One log-mel spectrogram and nothing else, a pixel a bin, for pages that scale it.
+
+  Time runs from left to right over the whole width, so that a page can draw a play head.
+
+  Args:
+    mel: in dB.
+    settings: that it was made with.
+    path: of the picture.
+    top_db: the brightest level; the maximum of the target for all sounds beside it.
+  """
+  lowest = max(top_db - _RANGE_DB, settings.floor_db)
+  highest = max(top_db, lowest + 1)  # A silent target lies at the floor.
+  matplotlib.image.imsave(
+    path, mel.T, origin="lower", cmap="magma", vmin=lowest, vmax=highest, format="png"
+  )

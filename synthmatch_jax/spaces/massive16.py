@@ -25,6 +25,16 @@ TABLE_1 = {
 }
 """Massive's parameter names as pedalboard shows them, with the paper's descriptions."""
 
+HEARD_WITH = {
+  "osc1_position": "osc1_amp",
+  "osc2_pitch": "osc2_amp",
+  "osc2_position": "osc2_amp",
+  "envelope1_att_tme": "envelope1_att_lev",
+  "envelope1_dec_tme": "envelope1_att_lev",
+}
+"""What cannot be heard while another is at zero: all of an oscillator that is turned down, the
+times of an envelope without depth."""
+
 _LEVEL: dict[str, Any] = {"unit": "level; gain is its square"}
 _POSITION: dict[str, Any] = {"unit": "wavetable frames", "high": 256.0}
 _CUTOFF: dict[str, Any] = {"unit": "MIDI semitones", "low": 8.0, "high": 136.0}
@@ -54,6 +64,9 @@ _VITAL: dict[str, dict[str, Any]] = {
 
 VITAL = ParameterSpace(
   "massive16/vital",
-  tuple(Continuous(name=n, meaning=m, **_VITAL[n]) for n, m in TABLE_1.items()),
+  tuple(
+    Continuous(name=n, meaning=m, heard_with=HEARD_WITH.get(n, ""), **_VITAL[n])
+    for n, m in TABLE_1.items()
+  ),
 )
 """The paper's controls on Vital, in Vital's units."""

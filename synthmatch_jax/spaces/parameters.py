@@ -23,6 +23,8 @@ class Continuous:
     low: value at control 0.
     high: value at control 1.
     curve: from control to value.
+    heard_with: the parameter without which this one has no effect: while that is at zero, a
+      wrong value here cannot be heard. Empty: it is always heard.
   """
 
   name: str
@@ -31,6 +33,7 @@ class Continuous:
   low: float = 0.0
   high: float = 1.0
   curve: Curve = "linear"
+  heard_with: str = ""
 
   def __post_init__(self):
     if self.curve not in _EXPONENTS:

@@ -52,6 +52,11 @@ class ParameterSpace:
     """Where each parameter lies in the control vector."""
     return {name: slice(i, i + 1) for i, name in enumerate(self.names)}
 
+  @property
+  def gates(self) -> dict[str, str]:
+    """Parameter -> the one it is heard with, where the space has both."""
+    return {p.name: p.heard_with for p in self.parameters if p.heard_with in self.names}
+
   def decode(self, controls: Float[np.ndarray, " d"] | Sequence[float]) -> Patch:
     """Patch of a control vector; controls outside [0, 1] are clamped."""
     if len(controls) != self.dim:

@@ -7,6 +7,7 @@ from operator import methodcaller
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.recipe import REVISION, Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.synths import hosts
@@ -16,12 +17,19 @@ from synthmatch_jax.synths.registry import Engine
 
 
 def play(
-  synth: Synth, recipe: Recipe, controls: Float[np.ndarray, " d"]
+  synth: Synth, recipe: Recipe, controls: Float[np.ndarray, " d"], note: Note | None = None
 ) -> Float[np.ndarray, " n"]:
-  """The sound of the controls: decoded by the recipe's space, with its note and length."""
+  """The sound of the controls: decoded by the recipe's space, with its length.
+
+  Args:
+    synth: the engine.
+    recipe: of the data set that the controls belong to.
+    controls: of the patch.
+    note: played instead of the recipe's.
+  """
   return synth.render(
     recipe.space.decode(controls),
-    note=recipe.note,
+    note=note or recipe.note,
     seconds=recipe.seconds,
     sample_rate=recipe.mel.sample_rate,
   )

@@ -1,11 +1,21 @@
+import json
+import multiprocessing
+import time
+
 import numpy as np
 import pytest
 
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import rerender
+from synthmatch_jax.evaluation.parts import Parts
+from synthmatch_jax.evaluation.targets import of_dataset
 from synthmatch_jax.spaces import prior
+from synthmatch_jax.synths.description import Care
+from synthmatch_jax.synths.play import fingerprint
+from synthmatch_jax.synths.registry import Engine
 from synthmatch_jax.synths.vital import Vital
+from tests.synths.remote import CANARY, instrument
 
 
 @pytest.fixture(scope="module")
@@ -21,16 +31,21 @@ def recipe():
 
 
 @pytest.fixture(scope="module")
-def targets(recipe):
+def targets(recipe, controls):
+  return of_dataset(controls, recipe, split="test")
+
+
+@pytest.fixture(scope="module")
+def controls(recipe):
   rng = np.random.default_rng(3)
   return np.stack([prior.sample(recipe.prior, recipe.space, rng) for _ in range(20)])
 
 
-def test_the_oracle_is_at_the_floor_and_one_wrong_control_is_not(recipe, targets):
-  wrong = targets.copy()
+def test_the_oracle_is_at_the_floor_and_one_wrong_control_is_not(recipe, targets, controls):
+  wrong = controls.copy()
   wrong[:, recipe.space.names.index("osc1_amp")] *= 0.5
-  rows = {"oracle": targets, "wrong": wrong, "mean": targets.mean(0, keepdims=True)}
-  scores = rerender.score(targets, rows, recipe, workers=2)
+  rows = {"oracle": controls, "wrong": wrong, "mean": controls.mean(0, keepdims=True)}
+  scores = rerender.score(targets, rows, recipe, workers=2).scores
   convergence = {row: metrics["spectral_convergence"] for row, metrics in scores.items()}
   assert all(values.shape == (20,) for values in convergence.values())
   # The engine repeats itself to -68 dB; twice the largest amplitude error is 1e-3.
@@ -39,15 +54,80 @@ def test_the_oracle_is_at_the_floor_and_one_wrong_control_is_not(recipe, targets
   assert np.median(convergence["mean"]) > np.median(convergence["wrong"])
 
 
-def test_results_do_not_depend_on_the_number_of_workers(recipe, targets):
-  rows = {"reversed": targets[::-1]}
-  one, three = (rerender.score(targets, rows, recipe, workers=w) for w in (1, 3))
+def test_results_do_not_depend_on_the_number_of_workers(recipe, targets, controls):
+  rows = {"reversed": controls[::-1]}
+  one, three = (rerender.score(targets, rows, recipe, workers=w).scores for w in (1, 3))
   np.testing.assert_array_equal(
     one["reversed"]["spectral_convergence"], three["reversed"]["spectral_convergence"]
   )
 
 
-def test_another_engine_than_the_data_sets_is_refused(recipe, targets):
+def test_another_engine_than_the_data_sets_is_refused(recipe, targets, controls):
   other = Recipe(**{**vars(recipe), "fingerprint": "vital/0 vita/0.0.1 base/0"})
   with pytest.raises(UserError, match=r"rendered by vital/0 .* the engine here is vital/2"):
-    rerender.score(targets, {"oracle": targets}, other, workers=1)
+    rerender.score(targets, {"oracle": controls}, other, workers=1)
+
+
+def test_an_interrupted_evaluation_goes_on_and_ends_the_same(recipe, targets, controls, tmp_path):
+  rows = {"reversed": controls[::-1]}
+  parts = Parts(folder=tmp_path / "parts", digest="one")
+  undisturbed = rerender.score(targets, rows, recipe, workers=1, parts=parts)
+  assert parts.count() == 2
+  second = parts.folder / "one" / "000016.json"
+  second.write_text(second.read_text()[:100])  # Damaged: done again.
+  first = parts.folder / "one" / "000000.json"
+  kept = json.loads(first.read_text())
+  kept["scores"]["reversed"]["mss"][0] = 12.5  # To see that it is taken as it is.
+  first.write_text(json.dumps(kept))
+  resumed = rerender.score(targets, rows, recipe, workers=1, parts=parts)
+  assert resumed.scores["reversed"]["mss"][0] == 12.5
+  for metric, values in undisturbed.scores["reversed"].items():
+    np.testing.assert_array_equal(resumed.scores["reversed"][metric][1:], values[1:])
+  other = Parts(folder=tmp_path / "parts", digest="two")
+  assert other.load(0) is None
+  other.clear()
+  assert parts.load(0) is None
+
+
+def test_an_evaluation_survives_a_kill(recipe, targets, controls, tmp_path):
+  parts = Parts(folder=tmp_path / "parts", digest="one")
+  job = multiprocessing.get_context("spawn").Process(
+    target=score_for_ever, args=(recipe, targets, controls, parts)
+  )
+  job.start()
+  deadline = time.monotonic() + 60
+  while not parts.count() and time.monotonic() < deadline:
+    time.sleep(0.01)
+  job.kill()
+  job.join()
+  assert parts.count() == 1
+  scored = rerender.score(targets, {"same": controls}, recipe, workers=1, parts=parts)
+  assert scored.scores["same"]["mss"].max() < 0.1
+
+
+def score_for_ever(recipe, targets, controls, parts):
+  rerender.score(
+    targets * 1000, {"same": np.tile(controls, (1000, 1))}, recipe, workers=1, parts=parts
+  )
+
+
+def test_what_the_engine_fails_on_is_told_and_the_rest_is_measured(testbed, monkeypatch, capsys):
+  monkeypatch.setenv("TESTBED", "crash>noise_amp=0.8")
+  described = instrument(care=Care(tries=2, canary_every=4, canary=CANARY))
+  recipe = Recipe(
+    engine="testbed",
+    fingerprint=fingerprint(Engine(name="testbed", plugin=described, path=str(testbed))),
+    space=described.space,
+    prior=prior.load("uniform", described.space),
+    seconds=1.0,
+    plugin=described.essentials(),
+  )
+  controls = np.full((5, 16), 0.5, np.float32)
+  controls[3, recipe.space.names.index("noise_amp")] = 0.9
+  targets = of_dataset(controls, recipe, split="test")
+  scored = rerender.score(targets, {"oracle": controls}, recipe, workers=1, plugin=str(testbed))
+  assert list(scored.failures) == [3]
+  assert "crashed" in scored.failures[3]
+  assert "test 3 has no score" in capsys.readouterr().out
+  missing = np.isnan(scored.scores["oracle"]["mss"])
+  np.testing.assert_array_equal(missing, [False, False, False, True, False])

@@ -1,15 +1,137 @@
+"""Errors of controls against closed forms and plain loops."""
+
+import itertools
+
 import numpy as np
 import pytest
 
-from synthmatch_jax.metrics.parameters import squared_errors
+from synthmatch_jax.metrics.parameters import (
+  Swap,
+  absolute_errors,
+  audible,
+  nearest_assignment,
+  squared_errors,
+)
+
+NAMES = ("amp1", "position1", "amp2", "position2", "pitch2", "cutoff")
+SWAP = Swap(pairs=(("amp1", "amp2"), ("position1", "position2")))
+DEPENDS = {"position1": "amp1", "position2": "amp2", "pitch2": "amp2"}
+RNG = np.random.default_rng(0)
 
 
-def test_squared_errors_have_their_closed_form():
+def test_errors_have_their_closed_form():
   target, estimate = np.array([0.0, 0.5, 1.0]), np.array([1.0, 0.5, 0.9])
   np.testing.assert_allclose(squared_errors(target, estimate), [1.0, 0.0, 0.01])
+  np.testing.assert_allclose(absolute_errors(target, estimate), [1.0, 0.0, 0.1])
 
 
 def test_a_constant_at_the_mean_scores_a_twelfth_on_uniform_controls():
-  target = np.random.default_rng(0).random(100_000)
-  errors = squared_errors(target, np.full_like(target, 0.5))
-  assert errors.mean() == pytest.approx(1 / 12, rel=0.01)
+  target = RNG.random(100_000)
+  constant = np.full_like(target, 0.5)
+  assert squared_errors(target, constant).mean() == pytest.approx(1 / 12, rel=0.01)
+  assert absolute_errors(target, constant).mean() == pytest.approx(1 / 4, rel=0.01)
+
+
+def test_errors_of_float32_controls_are_float64():
+  target = np.array([0.1], np.float32)
+  for errors in (squared_errors, absolute_errors):
+    assert errors(target, target + np.float32(1e-4)).dtype == np.float64
+
+
+def test_a_swapped_prediction_is_right():
+  target = RNG.random((20, 6))
+  estimate = target[:, [2, 3, 0, 1, 4, 5]]
+  assert squared_errors(target, estimate).mean() > 0.01
+  nearest = nearest_assignment(target, estimate, names=NAMES, swaps=[SWAP])
+  np.testing.assert_array_equal(nearest, estimate)
+
+
+def test_the_better_of_both_assignments_is_taken_item_by_item():
+  target, estimate = RNG.random((200, 6)), RNG.random((200, 6))
+  nearest = nearest_assignment(target, estimate, names=NAMES, swaps=[SWAP])
+  for t, e, n in zip(target, estimate, nearest, strict=True):
+    both = [t, t[[2, 3, 0, 1, 4, 5]]]
+    np.testing.assert_array_equal(n, min(both, key=lambda x: ((x - e) ** 2).sum()))
+
+
+def test_three_groups_go_through_all_their_orders():
+  names = ("a", "b", "c", "d")
+  swaps = [Swap(pairs=(pair,)) for pair in (("a", "b"), ("c", "d"))]
+  target, estimate = RNG.random((50, 4)), RNG.random((50, 4))
+  nearest = nearest_assignment(target, estimate, names=names, swaps=swaps)
+  orders = [x + y for x, y in itertools.product(([0, 1], [1, 0]), ([2, 3], [3, 2]))]
+  for t, e, n in zip(target, estimate, nearest, strict=True):
+    best = min(((t[order] - e) ** 2).sum() for order in orders)
+    assert ((n - e) ** 2).sum() == pytest.approx(best)
+
+
+def test_a_swap_holds_only_where_its_condition_is_met():
+  swap = Swap(pairs=SWAP.pairs, where={"pitch2": 0.5}, tolerance=0.01)
+  target = np.array([[0.9, 0.1, 0.2, 0.8, pitch, 0.3] for pitch in (0.5, 0.505, 0.52, 1.0)])
+  estimate = target[:, [2, 3, 0, 1, 4, 5]]
+  nearest = nearest_assignment(target, estimate, names=NAMES, swaps=[swap])
+  np.testing.assert_array_equal((nearest == estimate).all(1), [True, True, False, False])
+  np.testing.assert_array_equal(nearest[2:], target[2:])
+
+
+def test_without_swaps_and_at_a_tie_the_target_stays():
+  target, estimate = RNG.random((9, 6)), RNG.random((9, 6))
+  for swaps in ([], [Swap(pairs=())]):
+    nearest = nearest_assignment(target, estimate, names=NAMES, swaps=swaps)
+    np.testing.assert_array_equal(nearest, target)
+
+
+def test_symmetric_errors_never_exceed_the_plain_ones():
+  target, estimate = RNG.random((500, 6)), RNG.random((500, 6))
+  nearest = nearest_assignment(target, estimate, names=NAMES, swaps=[SWAP])
+  plain, symmetric = (squared_errors(t, estimate).mean(1) for t in (target, nearest))
+  assert (symmetric <= plain).all()
+  assert (symmetric < plain).any()
+
+
+def test_what_cannot_be_heard_is_left_out():
+  target = np.array(
+    [
+      [0.5, 0.1, 0.5, 0.1, 0.1, 0.1],
+      [0.0, 0.1, 0.5, 0.1, 0.1, 0.1],
+      [0.5, 0.1, 0.0, 0.1, 0.1, 0.1],
+    ]
+  )
+  errors = squared_errors(target, np.full_like(target, 0.4))
+  heard = audible(errors, target, names=NAMES, depends=DEPENDS)
+  expected = errors.copy()
+  expected[1, 1] = expected[2, 3] = expected[2, 4] = np.nan
+  np.testing.assert_array_equal(heard, expected)
+  assert np.nanmean(heard, axis=0).shape == (6,)
+
+
+def test_the_estimate_does_not_decide_what_is_heard():
+  target, estimate = np.full((1, 6), 0.5), np.zeros((1, 6))
+  errors = squared_errors(target, estimate)
+  heard = audible(errors, target, names=NAMES, depends=DEPENDS)
+  np.testing.assert_array_equal(heard, errors)
+
+
+def test_the_threshold_counts_as_zero():
+  target = np.full((3, 6), 0.5)
+  target[:, 0] = 0.02, 0.03, 0.04
+  heard = audible(np.ones((3, 6)), target, names=NAMES, depends=DEPENDS, threshold=0.03)
+  np.testing.assert_array_equal(np.isnan(heard[:, 1]), [True, True, False])
+  assert not np.isnan(heard[:, [0, 2, 3, 4, 5]]).any()
+
+
+def test_a_gate_behind_a_gate():
+  names = ("level", "amount", "time")
+  depends = {"amount": "level", "time": "amount"}
+  target = np.array([[0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.5]])
+  heard = ~np.isnan(audible(np.ones((3, 3)), target, names=names, depends=depends))
+  np.testing.assert_array_equal(heard, [[True, False, False], [True, True, False], [True] * 3])
+
+
+def test_unknown_controls_are_named():
+  controls = np.zeros((2, 6))
+  with pytest.raises(ValueError, match="no control 'amp9'; known are amp1, "):
+    swap = Swap(pairs=(("amp1", "amp9"),))
+    nearest_assignment(controls, controls, names=NAMES, swaps=[swap])
+  with pytest.raises(ValueError, match="no control 'amp9'"):
+    audible(controls, controls, names=NAMES, depends={"position1": "amp9"})

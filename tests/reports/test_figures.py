@@ -30,3 +30,19 @@ def test_a_low_tone_is_drawn_low_and_left_a_high_one_high_and_right(tmp_path):
   rows, columns = np.nonzero(bright[:, : int(0.85 * image.shape[1])])
   left = columns < image.shape[1] / 2
   assert rows[left].mean() > rows[~left].mean() + 100
+
+
+def test_one_spectrogram_has_a_pixel_a_bin_and_the_level_of_its_target(tmp_path):
+  settings = MelSettings()
+  mel = log_mel(np.sin(2 * np.pi * 200 * np.arange(88_200) / 44_100), settings)
+  top = float(mel.max())
+  for name, top_db in (("loud", top), ("soft", top + 40), ("silent", settings.floor_db)):
+    figures.spectrogram(mel, settings, tmp_path / f"{name}.png", top_db=top_db)
+  loud, soft, _ = (
+    matplotlib.image.imread(tmp_path / f"{name}.png")[..., :3].sum(2)
+    for name in ("loud", "soft", "silent")
+  )
+  assert loud.shape == (settings.n_mels, len(mel))
+  brightest = np.unravel_index(loud.argmax(), loud.shape)
+  assert brightest[0] == settings.n_mels - 1 - mel.max(0).argmax()  # Low tones are low.
+  assert soft.max() < loud.max() - 0.5  # 40 dB below the brightest.

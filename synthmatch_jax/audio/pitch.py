@@ -1,0 +1,183 @@
+"""The pitch of a sound: frame by frame, and as the one note that is heard."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+import soxr
+from jaxtyping import Bool, Float
+
+_BLOCK = 128  # Frames transformed at once: a few megabytes, which stay in a core's cache.
+
+
+@dataclass(frozen=True, kw_only=True)
+class PitchSettings:
+  """Settings of the pitch estimator, chosen on sounds of known pitch (see `pitch_track`).
+
+  Attributes:
+    sample_rate: at which sounds are analysed, in Hz; faster ones are resampled (soxr, HQ).
+    window_ms: length over which a period is compared with the next.
+    hop_ms: from frame to frame; frames are centred, edges padded with zeros.
+    f_min: lowest pitch, in Hz: below the E1 of a bass (41.2 Hz).
+    f_max: highest pitch, in Hz: C7.
+    threshold: aperiodicity under which a frame is voiced; the shortest period under it is
+      taken, the best one if there is none.
+    range_db: frames that are so much softer than the loudest one are silent: unvoiced.
+  """
+
+  sample_rate: int = 22_050
+  window_ms: float = 50.0
+  hop_ms: float = 10.0
+  f_min: float = 40.0
+  f_max: float = 2_100.0
+  threshold: float = 0.2
+  range_db: float = 40.0
+
+
+DEFAULT_PITCH = PitchSettings()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PitchTrack:
+  """Pitch over time.
+
+  Attributes:
+    f0_hz: fundamental frequency; NaN where the sound is silent, a guess where it is unvoiced.
+    voiced: where the pitch can be relied on.
+    confidence: 1 for a perfectly periodic frame, 0 for a silent one.
+  """
+
+  f0_hz: Float[np.ndarray, " t"]
+  voiced: Bool[np.ndarray, " t"]
+  confidence: Float[np.ndarray, " t"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeardPitch:
+  """The note that a sound is heard as.
+
+  Attributes:
+    midi: MIDI note number with cents as its fraction; 60 is C4 (261.63 Hz).
+    confidence: share of the sounding frames that are voiced and within half a semitone of
+      `midi`, in [0, 1].
+    voiced_share: share of the sounding frames that are voiced, in [0, 1].
+  """
+
+  midi: float
+  confidence: float
+  voiced_share: float
+
+
+def heard_pitch(
+  audio: Float[np.ndarray, " n"],
+  sample_rate: int,
+  *,
+  min_confidence: float = 0.3,
+  settings: PitchSettings = DEFAULT_PITCH,
+) -> HeardPitch | None:
+  """The one note of a sound: the median pitch of its voiced frames.
+
+  Args:
+    audio: mono.
+    sample_rate: in Hz.
+    min_confidence: below it the sound has no pitch.
+    settings: of the estimator.
+
+  Returns:
+    None for a sound without pitch: silence, noise, percussion, speech that glides.
+  """
+  track = pitch_track(audio, sample_rate, settings)
+  if not track.voiced.any():
+    return None
+  midi = 69 + 12 * np.log2(track.f0_hz / 440)
+  heard = float(np.median(midi[track.voiced]))
+  sounding = np.isfinite(midi).sum()
+  steady = track.voiced & (np.abs(midi - heard) < 0.5)
+  confidence = float(steady.sum() / sounding)
+  if confidence < min_confidence:
+    return None
+  voiced_share = float(track.voiced.sum() / sounding)
+  return HeardPitch(midi=heard, confidence=confidence, voiced_share=voiced_share)
+
+
+def pitch_track(
+  audio: Float[np.ndarray, " n"], sample_rate: int, settings: PitchSettings = DEFAULT_PITCH
+) -> PitchTrack:
+  """Pitch of a sound with one voice, frame by frame.
+
+  YIN: de Cheveigné and Kawahara, "YIN, a fundamental frequency estimator for speech and music",
+  JASA 111 (2002), steps 1 to 5. Its difference function is computed by FFT, only for frames
+  that sound, without numba and its compiler; one minus the aperiodicity at the period (the
+  paper's d') is the confidence.
+
+  Args:
+    audio: mono.
+    sample_rate: in Hz.
+    settings: of the estimator.
+  """
+  rate = settings.sample_rate
+  samples = audio.astype(np.float64)
+  if sample_rate > rate:
+    samples = soxr.resample(samples, sample_rate, rate, quality="HQ")
+  else:
+    rate = sample_rate
+  frames, window = _frames(samples, rate, settings)
+  power = np.square(frames).mean(1)
+  sounding = power > max(power.max() * 10 ** (-settings.range_db / 10), np.finfo(np.float32).tiny)
+  f0_hz, confidence = np.full(len(frames), np.nan), np.zeros(len(frames))
+  places = np.flatnonzero(sounding)
+  for start in range(0, len(places), _BLOCK):
+    block = places[start : start + _BLOCK]
+    period, confidence[block] = _yin(
+      frames[block], window, min_lag=int(rate / settings.f_max), threshold=settings.threshold
+    )
+    f0_hz[block] = rate / period
+  voiced = confidence > 1 - settings.threshold
+  return PitchTrack(f0_hz=f0_hz, voiced=voiced, confidence=confidence)
+
+
+def _frames(samples: np.ndarray, rate: int, settings: PitchSettings) -> tuple[np.ndarray, int]:
+  """Frames (t, window + longest lag) and the length of the window, in samples."""
+  window = round(settings.window_ms * rate / 1_000)
+  length = window + int(rate / settings.f_min) + 2
+  padded = np.pad(samples, (length // 2, length - length // 2))
+  frames = np.lib.stride_tricks.sliding_window_view(padded, length)
+  hop = round(settings.hop_ms * rate / 1_000)
+  return frames[: samples.size + 1 : hop], window
+
+
+def _yin(
+  frames: Float[np.ndarray, "t l"], window: int, *, min_lag: int, threshold: float
+) -> tuple[Float[np.ndarray, " t"], Float[np.ndarray, " t"]]:
+  """Period in samples and confidence of frames that are not silent."""
+  aperiodicity = _aperiodicity(frames, window)[:, min_lag - 1 :]
+  inner = aperiodicity[:, 1:-1]
+  trough = (inner < aperiodicity[:, :-2]) & (inner <= aperiodicity[:, 2:])
+  low = trough & (inner < threshold)
+  lowest = np.where(trough, inner, np.inf).argmin(1)
+  place = np.where(low.any(1), low.argmax(1), lowest)
+  before, here, after = aperiodicity[np.arange(len(frames)), place + np.arange(3)[:, None]]
+  bend = before - 2 * here + after
+  # The vertex of the parabola through three points; 0 where they lie on a line.
+  offset = np.divide(before - after, 2 * bend, out=np.zeros_like(bend), where=bend > 0)
+  offset = np.clip(offset, -1, 1)
+  confidence = np.clip(1 - (here - (before - after) * offset / 4), 0, 1)
+  return place + min_lag + offset, confidence
+
+
+def _aperiodicity(frames: Float[np.ndarray, "t l"], window: int) -> Float[np.ndarray, "t k"]:
+  """YIN's cumulative mean normalised difference (equation 8) for the lags from 0 on."""
+  lags = frames.shape[1] - window
+  size = scipy.fft.next_fast_len(frames.shape[1], real=True)
+  ahead = np.asarray(scipy.fft.rfft(frames, size))
+  here = np.asarray(scipy.fft.rfft(frames[:, :window], size))
+  correlation = np.asarray(scipy.fft.irfft(ahead * here.conj(), size))[:, :lags]
+  total = np.pad(np.cumsum(np.square(frames), 1), ((0, 0), (1, 0)))
+  energy = total[:, window : window + lags] - total[:, :lags]
+  difference = np.maximum(energy[:, :1] + energy - 2 * correlation, 0)
+  mean = np.cumsum(difference[:, 1:], 1) / np.arange(1, lags)
+  normalised = np.ones_like(difference)
+  # A constant has no difference at any lag, and no period: rounding must not make one up.
+  audible = mean > 1e-9 * energy[:, :1]
+  np.divide(difference[:, 1:], mean, out=normalised[:, 1:], where=audible)
+  return normalised

@@ -1,0 +1,80 @@
+"""A folder of sounds from outside."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile as sf
+
+from synthmatch_jax.errors import UserError
+
+MANIFEST = "sounds.json"
+"""Of a folder that the benchmark's builder has made: what its sounds are."""
+
+_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sound:
+  """A sound file.
+
+  Attributes:
+    name: path within its folder, without the suffix.
+    path: of the file.
+    family: that it belongs to; empty for none.
+  """
+
+  name: str
+  path: Path
+  family: str = ""
+
+
+def load_folder(folder: Path) -> list[Sound]:
+  """The sound files in a folder and its folders, by name; by their families, in a benchmark.
+
+  Raises:
+    UserError: there is no such folder, or no sound in it; or it is a benchmark of which a sound
+      is missing or has been altered.
+  """
+  if not folder.is_dir():
+    raise UserError(f"there is no folder {folder} of sounds: check the path")
+  if (folder / MANIFEST).exists():
+    return _of_manifest(folder)
+  paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
+  if not paths:
+    raise UserError(f"{folder} holds no sound file ({', '.join(sorted(_SUFFIXES))})")
+  return [
+    Sound(name=path.relative_to(folder).with_suffix("").as_posix(), path=path) for path in paths
+  ]
+
+
+def digest(path: Path) -> str:
+  """SHA-256 of a file's samples as 16-bit integers, whatever they are packed in.
+
+  Raises:
+    UserError: the file cannot be read.
+  """
+  try:
+    samples, _ = sf.read(path, dtype="int16")
+  except (OSError, sf.LibsndfileError) as error:
+    raise UserError(f"{path} cannot be read ({error}); build the benchmark again") from None
+  return hashlib.sha256(np.ascontiguousarray(samples, "<i2").tobytes()).hexdigest()
+
+
+def _of_manifest(folder: Path) -> list[Sound]:
+  try:
+    manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+    entries = [(e["name"], e["family"], e["file"], e["sha256"]) for e in manifest["sounds"]]
+  except (ValueError, KeyError, TypeError) as error:
+    raise UserError(
+      f"{folder / MANIFEST} is no list of sounds ({error}); build the benchmark again"
+    ) from None
+  sounds = []
+  for name, family, file, expected in entries:
+    if digest(folder / file) != expected:
+      raise UserError(f"{folder / file} was altered; build the benchmark again")
+    sounds.append(Sound(name=name, path=folder / file, family=family))
+  return sounds

@@ -1,0 +1,162 @@
+"""Two answers to the same sounds, compared pair by pair."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.stats
+from jaxtyping import Float
+
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.evaluation.summary import interval_of_mean
+from synthmatch_jax.evaluation.table import ARROWS, join, number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contestant:
+  """A row of an evaluation.
+
+  Attributes:
+    name: workdir and row.
+    targets: digest of what it was measured against.
+    metrics: name -> unit, better and definition.
+    scores: metric -> one value per sound; NaN where there is none.
+  """
+
+  name: str
+  targets: str
+  metrics: dict[str, dict[str, str]]
+  scores: dict[str, Float[np.ndarray, " i"]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+  """How the first contestant differs from the second in one metric.
+
+  Attributes:
+    mean: of first minus second, over the sounds where both have a value.
+    low: end of its 95 % interval (bootstrap over sounds).
+    high: its other end.
+    first_better: share of sounds on which the first is better; equal ones count half.
+    p_value: of Wilcoxon's signed-rank test; 1 where all are equal.
+    count: sounds where both have a value.
+  """
+
+  mean: float
+  low: float
+  high: float
+  first_better: float
+  p_value: float
+  count: int
+
+
+def load(name: str, *, on: str) -> Contestant:
+  """Reads a row of an evaluation.
+
+  Args:
+    name: "WORKDIR" for its model, or "WORKDIR:ROW".
+    on: name of the evaluation: a split, or a folder of sounds.
+
+  Raises:
+    UserError: there is no such evaluation or row.
+  """
+  workdir, _, row = name.rpartition(":") if ":" in name else (name, "", "model")
+  folder = Path(workdir) / "eval" / on
+  try:
+    results = json.loads((folder / "results.json").read_text())
+    with np.load(folder / "per_sound.npz") as arrays:
+      scores = {m: arrays[f"{row}/{m}"] for m in results["metrics"] if f"{row}/{m}" in arrays}
+  except (OSError, ValueError, KeyError) as error:
+    raise UserError(
+      f"there is no evaluation in {folder} ({error}); run `python -m synthmatch_jax.eval"
+      f" --workdir={workdir}` first"
+    ) from None
+  if not scores:
+    known = ", ".join(results["rows"])
+    raise UserError(f"the evaluation in {folder} has no row {row!r}; it has {known}")
+  return Contestant(
+    name=f"{workdir}:{row}", targets=results["targets"], metrics=results["metrics"], scores=scores
+  )
+
+
+def compare(first: Contestant, second: Contestant) -> dict[str, Difference]:
+  """Metric -> difference, of the metrics that both have.
+
+  Raises:
+    UserError: they were measured against different sounds.
+  """
+  if first.targets != second.targets:
+    raise UserError(
+      f"{first.name} and {second.name} were measured on different sounds; evaluate both on the"
+      " same data set with the same --num_examples"
+    )
+  return {
+    metric: difference(
+      first.scores[metric], second.scores[metric], better=first.metrics[metric]["better"]
+    )
+    for metric in first.scores
+    if metric in second.scores
+  }
+
+
+def difference(
+  first: Float[np.ndarray, " i"], second: Float[np.ndarray, " i"], *, better: str
+) -> Difference:
+  """The difference of paired values.
+
+  Raises:
+    UserError: there is no sound where both have a value.
+  """
+  delta = (first - second)[~np.isnan(first - second)]
+  if not delta.size:
+    raise UserError("there is no sound on which both have a value: nothing to compare")
+  low, high = interval_of_mean(delta)
+  test: Any = scipy.stats.wilcoxon(delta) if delta.any() else None
+  wins = delta < 0 if better == "lower" else delta > 0
+  return Difference(
+    mean=float(delta.mean()),
+    low=low,
+    high=high,
+    first_better=float(wins.mean() + 0.5 * (delta == 0).mean()),
+    p_value=float(test.pvalue) if test else 1.0,
+    count=int(delta.size),
+  )
+
+
+def markdown(first: Contestant, second: Contestant, differences: dict[str, Difference]) -> str:
+  """A line a metric; what is told from chance at 95 % is marked with the better one's number."""
+  lines = [
+    ["metric", "1 - 2 (95 %)", "1 is better on", "p (Wilcoxon)", "sounds", "better"],
+    ["---", "---:", "---:", "---:", "---:", "---"],
+  ]
+  for metric, d in differences.items():
+    better = first.metrics[metric]["better"]
+    lines.append(
+      [
+        f"{metric} {ARROWS[better]}",
+        f"{number(d.mean)} ({number(d.low)} to {number(d.high)})",
+        f"{100 * d.first_better:.0f} %",
+        f"{d.p_value:.1g}",
+        str(d.count),
+        _winner(d, better),
+      ]
+    )
+  return f"1: {first.name}\n2: {second.name}\n\n{join(lines)}"
+
+
+def _winner(d: Difference, better: str) -> str:
+  if d.low <= 0 <= d.high:
+    return "-"
+  return "1" if (d.mean < 0) == (better == "lower") else "2"
+
+
+def plain(first: Contestant, second: Contestant, differences: dict[str, Difference]) -> Any:
+  """The comparison as JSON-ready data."""
+  return {
+    "first": first.name,
+    "second": second.name,
+    "targets": first.targets,
+    "differences": {metric: vars(d) for metric, d in differences.items()},
+  }

@@ -1,0 +1,87 @@
+"""Distances of level: its course, and its loudness."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from synthmatch_jax.audio.loudness import loudness_db
+from synthmatch_jax.metrics.metric import SoundMetric
+
+Envelope = Float[np.ndarray, " t"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvelopeCosine(SoundMetric):
+  """Cosine similarity of RMS envelopes: 1 is the same course of level, whatever the level.
+
+  Hayes, Saitis and Fazekas, ISMIR 2025 (see `spectral.MultiScaleSpectral`), and its evaluation
+  code.
+
+  Attributes:
+    window_ms: of a frame; frames are centred, edges padded with zeros.
+    hop_ms: from frame to frame.
+  """
+
+  better: ClassVar[Literal["lower", "higher"]] = "higher"
+  floor: ClassVar[float] = 1.0
+  window_ms: float = 50.0
+  hop_ms: float = 25.0
+
+  @property
+  def definition(self) -> str:
+    """See `SoundMetric`."""
+    return (
+      f"cosine similarity of RMS envelopes, {self.window_ms:g}/{self.hop_ms:g} ms"
+      " (Hayes et al. 2025)"
+    )
+
+  def analyse(self, audio: Float[np.ndarray, " n"]) -> Envelope:
+    """RMS, as librosa's (a test holds it)."""
+    window = int(self.window_ms * self.sample_rate / 1_000)
+    hop = int(self.hop_ms * self.sample_rate / 1_000)
+    padded = np.pad(audio.astype(np.float64), window // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
+    return np.sqrt(np.square(frames).mean(1))
+
+  def distance(self, target: Envelope, estimate: Envelope) -> float:
+    """From 0 to 1; 0 for a silent estimate, NaN for a silent target."""
+    squares, other_squares = (target**2).sum(), (estimate**2).sum()
+    if squares == 0:
+      return math.nan
+    if other_squares == 0:
+      return 0.0
+    # Rounding may bring it to just over 1.
+    return min(1.0, float((target * estimate).sum() / np.sqrt(squares * other_squares)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoudnessDifference(SoundMetric):
+  """Absolute difference of integrated loudness (ITU-R BS.1770-4, see `audio.loudness`).
+
+  A sound that is softer than the standard's absolute gate counts as being there.
+
+  Attributes:
+    gate_db: the absolute gate, in LUFS.
+  """
+
+  unit: ClassVar[str] = "LU"
+  gate_db: float = -70.0
+
+  @property
+  def definition(self) -> str:
+    """See `SoundMetric`."""
+    return (
+      "absolute difference of integrated loudness; below"
+      f" {self.gate_db:g} LUFS counts as {self.gate_db:g} (ITU-R BS.1770-4)"
+    )
+
+  def analyse(self, audio: Float[np.ndarray, " n"]) -> float:
+    """Loudness in LUFS."""
+    return max(self.gate_db, loudness_db(audio, self.sample_rate))
+
+  def distance(self, target: float, estimate: float) -> float:
+    """From 0 on."""
+    return abs(estimate - target)

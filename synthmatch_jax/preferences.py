@@ -1,0 +1,38 @@
+"""Analyses a listening test: `python -m synthmatch_jax.preferences ANSWERS.json... --key=K`.
+
+Takes the files that listeners saved, and the key that was written with the test's page. Prints for
+every pair of rows how often one was found nearer to the target than the other, with the exact
+95 % interval and the p-value of a binomial test. Ties are counted and left out.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from synthmatch_jax import cli
+from synthmatch_jax.errors import UserError
+
+_KEY = flags.DEFINE_string(
+  "key", None, "listening_test_key.json of the test that was taken.", required=True
+)
+
+
+def main(arguments: Sequence[str]) -> None:
+  """Prints the table."""
+  if not arguments:
+    raise UserError("name the files of answers: preferences answers_*.json --key=KEY.json")
+  # Here, so that a mistyped flag is answered at once.
+  from synthmatch_jax.evaluation import preferences
+
+  found, sessions = preferences.analyse([Path(a) for a in arguments], key=Path(_KEY.value))
+  print(preferences.markdown(found))
+  heard = sum(p.wins + p.losses + p.ties for p in found)
+  print(
+    f"{heard} answers of {sessions} listener{'' if sessions == 1 else 's'}; ties are left out of"
+    " the rate, and p is not corrected for the number of pairs."
+  )
+
+
+if __name__ == "__main__":
+  cli.run(main)

@@ -1,0 +1,121 @@
+"""A blind listening test: a target and two answers, whose makers nobody sees."""
+
+import hashlib
+import itertools
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from synthmatch_jax import files
+from synthmatch_jax.reports import listening, pages
+from synthmatch_jax.reports.listening import TARGET, Section, Sound
+
+PAGE, KEY = "listening_test.html", "listening_test_key.json"
+_SOUNDS = "listening_test"
+
+
+@dataclass(frozen=True)
+class _Trial:
+  section: str
+  sound: Sound
+  a: str
+  b: str
+
+
+def write_listening_test(
+  folder: Path,
+  *,
+  title: str,
+  sections: Sequence[Section],
+  rows: Sequence[str],
+  seed: int,
+  num_trials: int,
+) -> Path:
+  """Writes listening_test.html: "which is nearer to the target", A, B or no difference.
+
+  The page knows no names: its sounds are copies in the folder listening_test, named at random,
+  and what they are stands in listening_test_key.json alone, which `preferences` reads. Leave the
+  key (and the page of `listening`) out of what listeners are given.
+
+  Every pair of rows is asked for equally often in every section, each row of a pair as often on
+  side A as on B, as far as the numbers divide. The seed chooses sounds, order and sides, so that
+  all listeners hear the same trials in the same order.
+
+  Args:
+    folder: that holds all sounds; an older test in it is replaced.
+    title: of the page.
+    sections: whose sounds are taken; their titles stand in the key.
+    rows: names of two rows or more, compared with each other.
+    seed: of all that is random.
+    num_trials: or as many as there are pairs of answers to a target.
+
+  Returns:
+    The page.
+
+  Raises:
+    ValueError: fewer than two rows, no sound that two of them answer to, or a sound that is not
+      in the folder.
+    UserError: the page cannot be written.
+  """
+  if len(set(rows)) < 2:
+    raise ValueError(f"a listening test compares two rows or more, not {list(rows)}")
+  rng = np.random.default_rng(seed)
+  trials = _draw(sections, rows, num_trials, rng)
+  if not trials:
+    raise ValueError(f"no sound has a target and answers of two of the rows {list(rows)}")
+  shutil.rmtree(folder / _SOUNDS, ignore_errors=True)
+  (folder / _SOUNDS).mkdir(parents=True)
+  asked = [_anonymous(folder, trial, rng) for trial in trials]
+  key = {
+    "seed": seed,
+    "rows": list(rows),
+    "trials": [
+      {"trial": i, "section": t.section, "sound": t.sound.name, "a": t.a, "b": t.b}
+      for i, t in enumerate(trials, start=1)
+    ],
+  }
+  # Answers to one test are never read with the key of another.
+  test = hashlib.sha256(json.dumps([key, asked]).encode()).hexdigest()[:16]
+  files.write_text(folder / KEY, json.dumps({"test": test} | key, indent=2) + "\n")
+  data = {"test": test, "seed": seed, "trials": asked}
+  pages.write(PAGE, folder / PAGE, title=title, data=data)
+  return folder / PAGE
+
+
+def _draw(
+  sections: Sequence[Section], rows: Sequence[str], num_trials: int, rng: np.random.Generator
+) -> list[_Trial]:
+  """Trials in a random order, as even over sections, pairs and sides as can be."""
+  decks = []
+  for section in sections:
+    known = {row.name for row in section.rows}
+    for pair in itertools.combinations([row for row in rows if row in known], 2):
+      sounds = [s for s in section.sounds if {TARGET, *pair} <= s.audio.keys()]
+      first = int(rng.integers(2))
+      decks.append(
+        [
+          _Trial(section.title, sounds[k], *(pair if (i + first) % 2 else pair[::-1]))
+          for i, k in enumerate(rng.permutation(len(sounds)))
+        ]
+      )
+  # One from each deck in turn; what does not divide falls on random ones.
+  decks = [decks[k] for k in rng.permutation(len(decks))]
+  dealt = [t for turn in itertools.zip_longest(*decks) for t in turn if t is not None]
+  chosen = dealt[:num_trials]
+  return [chosen[k] for k in rng.permutation(len(chosen))]
+
+
+def _anonymous(folder: Path, trial: _Trial, rng: np.random.Generator) -> dict[str, str]:
+  """Addresses of a trial's sounds, copied under names that say nothing."""
+  addresses = {}
+  for part, name in {"target": TARGET, "a": trial.a, "b": trial.b}.items():
+    path = trial.sound.audio[name]
+    listening.link(folder, path)  # Refuses what is not in the folder.
+    copy = Path(_SOUNDS, rng.bytes(8).hex() + path.suffix)
+    shutil.copyfile(folder / path, folder / copy)
+    addresses[part] = listening.link(folder, copy)
+  return addresses

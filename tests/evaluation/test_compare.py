@@ -1,0 +1,91 @@
+"""Two evaluations compared, pair by pair."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.evaluation import compare
+
+
+def test_differences_are_paired():
+  rng = np.random.default_rng(0)
+  hard = rng.exponential(10.0, 500)  # Sounds differ far more than models do.
+  first, second = hard + rng.normal(0, 0.1, 500), hard + 0.05 + rng.normal(0, 0.1, 500)
+  found = compare.difference(first, second, better="lower")
+  delta = first - second
+  error = 1.96 * delta.std() / np.sqrt(500)  # The closed form of the interval of a mean.
+  assert found.mean == pytest.approx(delta.mean())
+  assert found.low == pytest.approx(delta.mean() - error, abs=0.2 * error)
+  assert found.high == pytest.approx(delta.mean() + error, abs=0.2 * error)
+  assert found.high < 0
+  assert found.first_better == pytest.approx((delta < 0).mean())
+  assert found.p_value == pytest.approx(scipy.stats.wilcoxon(first, second).pvalue)
+  unpaired = scipy.stats.ttest_ind(first, second).pvalue
+  assert unpaired > 0.5 > 1e-6 > found.p_value
+
+
+def test_where_more_is_better_the_larger_one_wins():
+  found = compare.difference(np.array([0.9, 0.8]), np.array([0.5, 0.8]), better="higher")
+  assert found.first_better == 0.75  # An equal one counts half.
+
+
+def test_sounds_without_a_value_in_one_are_left_out():
+  found = compare.difference(
+    np.array([1.0, np.nan, 3.0]), np.array([1.0, 2.0, np.nan]), better="lower"
+  )
+  assert (found.count, found.mean, found.p_value) == (1, 0.0, 1.0)
+
+
+def evaluation(workdir, *, targets, values):
+  folder = workdir / "eval" / "test"
+  folder.mkdir(parents=True)
+  metrics = {"mse": {"unit": "", "better": "lower", "definition": "..."}}
+  results = {"targets": targets, "metrics": metrics, "rows": {"model": {}, "mean": {}}}
+  (folder / "results.json").write_text(json.dumps(results))
+  np.savez(folder / "per_sound.npz", **{f"{row}/mse": v for row, v in values.items()})
+  return workdir
+
+
+def run(*arguments):
+  command = [sys.executable, "-m", "synthmatch_jax.compare", *map(str, arguments)]
+  return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_command_compares_models_and_rows(tmp_path):
+  one, two = np.linspace(0, 1, 40), np.linspace(0.1, 1.2, 40)
+  a = evaluation(tmp_path / "a", targets="same", values={"model": one, "mean": two})
+  b = evaluation(tmp_path / "b", targets="same", values={"model": two})
+  done = run(a, b, f"--out={tmp_path / 'out.json'}")
+  assert (done.returncode, done.stderr) == (0, "")
+  line = done.stdout.splitlines()[-1]
+  assert line.startswith("| mse ↓ | -0.15 (")
+  assert line.endswith("| 100 % | 2e-12 | 40 | 1 |")
+  found = json.loads((tmp_path / "out.json").read_text())["differences"]["mse"]
+  assert found["mean"] == pytest.approx((one - two).mean())
+  assert run(a, f"{a}:mean").stdout.splitlines()[-1] == line
+
+
+def test_a_mistake_gets_one_sentence(tmp_path):
+  values = {"model": np.ones(3)}
+  a = evaluation(tmp_path / "a", targets="same", values=values)
+  b = evaluation(tmp_path / "b", targets="others", values=values)
+  for arguments, says in (
+    ([a], "name two runs, not 1"),
+    ([a, tmp_path / "c"], "there is no evaluation in"),
+    ([a, f"{a}:mena"], "has no row 'mena'; it has model, mean"),
+    ([a, b], "were measured on different sounds"),
+  ):
+    done = run(*arguments)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_nothing_in_common_is_an_error():
+  with pytest.raises(UserError, match="nothing to compare"):
+    compare.difference(np.array([np.nan]), np.array([1.0]), better="lower")
