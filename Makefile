@@ -26,7 +26,8 @@ demo: setup  ## data set, training, evaluation and matches in under 15 minutes o
 	  --config '{"name": "demo", "num_examples": 2000, "shard_size": 100}'
 	$(BIN)/python -m synthmatch_jax.train --config=configs/ast.py:runlocal --workdir=$(DEMO)/ast \
 	  --config.data.dir=$(DEMO)/data --config.data.name=massive16/demo
-	$(BIN)/python -m synthmatch_jax.eval --workdir=$(DEMO)/ast
+	$(BIN)/python -m synthmatch_jax.eval --workdir=$(DEMO)/ast \
+	  --rows=model,nearest_mel,mean,oracle --gallery=12
 	$(BIN)/python -m synthmatch_jax.match examples/*.flac --workdir=$(DEMO)/ast --out=$(DEMO)/match
 
 # The test instrument is a real VST3, compiled by the tests (Linux; elsewhere they skip and say so).

@@ -141,7 +141,9 @@ def _score_chunk(
   names = sound_metrics(recipe.mel.sample_rate)
   scores = {row: {m: np.full(len(targets), np.nan) for m in names} for row in rows}
   failures: dict[int, str] = {}
-  fixed = {name: host.call(play, recipe, c[0]) for name, c in rows.items() if len(c) == 1}
+  alone = {name: c[0] for name, c in rows.items() if len(c) == 1}
+  sounds = host.steadily(lambda name: host.call(play, recipe, alone[name]), alone)
+  fixed = dict(zip(alone, sounds, strict=True))
 
   def do(i: int) -> dict[str, dict[str, float]] | str:
     estimates = {name: c[i] for name, c in rows.items() if name not in fixed}

@@ -1,5 +1,6 @@
 """Finds a plugin on this machine."""
 
+import glob
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -81,4 +82,6 @@ def _candidates(names: Sequence[str], place: Path) -> Iterator[Path]:
   for name in names:
     yield place / name
     if place.is_dir():
-      yield from sorted(place.glob(f"*/{name}"))  # Many makers keep a folder of their own.
+      yield from sorted(
+        place.glob(f"*/{glob.escape(name)}")
+      )  # Many makers keep a folder of their own.

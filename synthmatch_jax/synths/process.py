@@ -19,6 +19,7 @@ Result = TypeVar("Result")
 
 # By how much a canary may differ more than the plugin was measured to differ from itself.
 _MARGIN_DB = 6.0
+_AUDIBLE = 1e-4  # -80 dB of full scale: the least peak of a canary.
 # Canaries in a row that differ, until the plugin is given up.
 _MAX_DRIFTS = 6
 # Processes in a row that crash before a canary, until the first sound of the next is taken as is.
@@ -40,7 +41,8 @@ class ProcessHost:
     self._engine, self._care = engine, engine.care
     self._report = report or (lambda sentence: None)
     self._life: Life | None = None
-    self._closed = self._steady = self._lost = False
+    self._closed = self._lost = False
+    self._steady: object | None = None  # The steady work under way.
     self._canary: np.ndarray | None = None
     self._drifts = 0  # In a row.
     self._barren = 0  # Processes in a row that crashed before a canary.
@@ -85,14 +87,17 @@ class ProcessHost:
   def steadily(self, do: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """See `Host`."""
     stream = iter(items)
-    self._steady = True
+    self._forget()
+    work = self._steady = object()
     try:
       while block := list(islice(stream, self._care.canary_every)):
         yield from self._done(do, block)
         self._forget()
     finally:
-      self._steady = False
-      self._forget()
+      # Work that was broken off may be finalised when the host is at other work already.
+      if self._steady is work:
+        self._steady = None
+        self._forget()
 
   def close(self) -> None:
     """See `Host`."""
@@ -138,6 +143,11 @@ class ProcessHost:
       self._end()
       self._life = self._new()
       sounds.append(self._sing(self._life))
+      if not np.abs(sounds[-1]).max() > _AUDIBLE:
+        raise UserError(
+          f"the canary of {self._engine.name} is silent, it would see no drift: give care.canary"
+          " in its description values that sound, or probe it again"
+        )
       if len(sounds) > 1 and _same(*sounds[-2:], within_db=self._engine.repeatable_db):
         return sounds[-1]
     raise UserError(self._unrepeatable())

@@ -10,6 +10,7 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import rerender
 from synthmatch_jax.evaluation.parts import Parts
 from synthmatch_jax.evaluation.targets import of_dataset
+from synthmatch_jax.metrics.suite import SOUND_METRICS
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths.description import Care
 from synthmatch_jax.synths.play import fingerprint
@@ -131,3 +132,19 @@ def test_what_the_engine_fails_on_is_told_and_the_rest_is_measured(testbed, monk
   assert "test 3 has no score" in capsys.readouterr().out
   missing = np.isnan(scored.scores["oracle"]["mss"])
   np.testing.assert_array_equal(missing, [False, False, False, True, False])
+
+
+def test_one_wrong_control_is_detected_by_every_metric_on_every_sound(recipe, controls):
+  """The second oscillator, alone, six semitones too high."""
+  controls = controls[:8].copy()
+  true = {"osc1_amp": 0.0, "osc2_amp": 0.8, "noise_amp": 0.0, "osc2_pitch": 0.5}
+  for name, value in true.items():
+    controls[:, recipe.space.names.index(name)] = value
+  wrong = controls.copy()
+  wrong[:, recipe.space.names.index("osc2_pitch")] = 0.75
+  targets = of_dataset(controls, recipe, split="test")
+  scores = rerender.score(targets, {"oracle": controls, "wrong": wrong}, recipe, workers=2).scores
+  for name, metric in SOUND_METRICS.items():
+    error = {row: np.abs(metrics[name] - metric.floor) for row, metrics in scores.items()}
+    assert error["oracle"].max() < 0.01 * error["wrong"].min(), name
+  assert np.median(scores["wrong"]["f0_cents"]) == pytest.approx(600, abs=3)

@@ -98,3 +98,10 @@ def _summaries(sounds, row):
   if row.name == "mean":
     found["f0_cents"] = dict.fromkeys(("mean", "median", "low", "high")) | {"count": 0}
   return found
+
+
+def heard(page, times):
+  """Waits until that many sounds have begun to play; what they were."""
+  page.wait_for_function("n => sounded.length >= n", arg=times, timeout=5000)
+  files = page.evaluate("sounded.map(decodeURIComponent)")
+  return ["/".join(file.split("/")[-2:]) for file in files]

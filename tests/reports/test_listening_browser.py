@@ -1,95 +1,23 @@
-"""The page and the blind test in a real Chromium, from disk.
-
-By playwright, with the system's Chromium: one wheel, no driver that has to match the browser's
-version, and it hears consoles, failed requests and downloads. As root Chromium needs --no-sandbox.
-"""
+"""The page in a real Chromium, from disk."""
 
 import functools
 import http.server
-import json
 import re
-import shutil
 import threading
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from synthmatch_jax.evaluation import preferences
-from synthmatch_jax.reports import blind, cells, listening
+from synthmatch_jax.reports import cells
 from tests.reports import material
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
+from tests.reports.material import heard
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-# Whatever plays by whatever element: files in order, and how many at most at once.
-LISTEN = """
-  window.sounded = []; window.most = 0;
-  const elements = new Set(), play = HTMLMediaElement.prototype.play;
-  HTMLMediaElement.prototype.play = function () {
-    if (!elements.has(this)) this.addEventListener("playing", () => {
-      sounded.push(this.src);
-      most = Math.max(most, [...elements].filter((e) => !e.paused).length);
-    });
-    elements.add(this);
-    return play.call(this);
-  };
-  window.clock = () => Math.max(...[...elements].map((e) => e.paused ? -1 : e.currentTime));
-"""
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-  folder = tmp_path_factory.mktemp("a page #1 %")
-  sections = material.sections(folder)
-  rows = ("model", "nearest_mel", "mean")
-  blind.write_listening_test(
-    folder, title="Blind", sections=sections, rows=rows, seed=0, num_trials=4
-  )
-  listening.write_page(folder, title="Listen", facts={"step": "1"}, sections=sections)
-  return folder
-
-
-@pytest.fixture(scope="module")
-def browser():
-  with sync_playwright() as playwright:
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-    yield browser
-    browser.close()
 
 
 @pytest.fixture
-def visit(browser):
-  """Opens addresses; in the end nothing was missing and no console said a word."""
-  troubles, contexts = [], []
-
-  def visit(address, **options):
-    contexts.append(browser.new_context(**options))
-    page = contexts[-1].new_page()
-    page.add_init_script(LISTEN)
-    page.on("console", lambda message: troubles.append(message.text))
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("requestfailed", lambda r: troubles.append(f"{r.url} {r.failure}"))
-    page.goto(address)
-    return page
-
-  yield visit
-  for context in contexts:
-    context.close()
-  # A sound that another one interrupts is no trouble.
-  assert [t for t in troubles if not t.endswith(".mp3 net::ERR_ABORTED")] == []
-
-
-@pytest.fixture
-def page(visit, folder):
-  return visit((folder / "index.html").as_uri())
-
-
-def heard(page, times):
-  """Waits until that many sounds have begun to play; what they were."""
-  page.wait_for_function("n => sounded.length >= n", arg=times, timeout=5000)
-  files = page.evaluate("sounded.map(decodeURIComponent)")
-  return ["/".join(file.split("/")[-2:]) for file in files]
+def page(visit, page_folder):
+  return visit((page_folder / "index.html").as_uri())
 
 
 def names(page):
@@ -126,23 +54,23 @@ def test_a_sound_that_ends_gives_its_button_back(page):
   expect(pressed(page)).to_have_count(0, timeout=5000)
 
 
-def test_nothing_is_loaded_before_it_is_asked_for(browser, folder):
+def test_nothing_is_loaded_before_it_is_asked_for(browser, page_folder):
   asked = []
   context = browser.new_context(viewport={"width": 800, "height": 400})
   tab = context.new_page()
   tab.on("request", lambda request: asked.append(request.url))
-  tab.goto((folder / "index.html").as_uri())
+  tab.goto((page_folder / "index.html").as_uri())
   tab.wait_for_timeout(300)
   context.close()
   assert not [url for url in asked if url.endswith(".mp3")]
 
 
-def test_it_can_be_hosted(visit, folder):
+def test_it_can_be_hosted(visit, page_folder):
   class Handler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
       pass
 
-  handler = functools.partial(Handler, directory=folder)
+  handler = functools.partial(Handler, directory=page_folder)
   with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
     threading.Thread(target=server.serve_forever).start()
     page = visit(f"http://127.0.0.1:{server.server_port}/")
@@ -259,8 +187,8 @@ def test_by_keyboard_alone(page):
 
 @pytest.mark.parametrize("name", ["index.html", "listening_test.html"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_on_a_phone_the_page_does_not_scroll_sideways(visit, folder, name, scheme):
-  page = visit((folder / name).as_uri(), color_scheme=scheme, **PHONE)
+def test_on_a_phone_the_page_does_not_scroll_sideways(visit, page_folder, name, scheme):
+  page = visit((page_folder / name).as_uri(), color_scheme=scheme, **PHONE)
   for button in page.locator(".name").all():
     button.tap()
   assert page.evaluate("document.documentElement.scrollWidth") == 390
@@ -274,86 +202,3 @@ def test_on_a_phone_the_page_does_not_scroll_sideways(visit, folder, name, schem
   )
   dark, bright = sorted((background, ink), key=lambda c: int(re.search(r"\d+", c)[0]))
   assert background == (dark if scheme == "dark" else bright)
-
-
-def answer(page, choice):
-  """Listens to all three of a trial and answers, by keyboard."""
-  before = page.evaluate("sounded.length")
-  for i, key in enumerate("tab", start=1):
-    page.keyboard.press(key)
-    heard(page, before + i)
-  page.keyboard.press(choice)
-
-
-def test_the_blind_test_from_the_first_trial_to_the_analysis(visit, folder, tmp_path):
-  page = visit((folder / "listening_test.html").as_uri())
-  trial = page.locator("#place")
-  expect(trial).to_have_text("Trial 1 of 4")
-  page.keyboard.press("1")  # Unheard, it is not answered.
-  expect(page.locator("#answered")).to_have_text("0 answered")
-  answer(page, "1")
-  expect(trial).to_have_text("Trial 2 of 4")
-  answer(page, "2")
-  page.reload()  # Answers survive.
-  expect(trial).to_have_text("Trial 3 of 4")
-  expect(page.locator("#answered")).to_have_text("2 answered")
-  page.get_by_label("Your name").fill("tab012")  # No shortcuts here.
-  page.locator("h1").click()
-  answer(page, "0")
-  page.keyboard.press("ArrowLeft")
-  page.keyboard.press("ArrowLeft")
-  expect(trial).to_have_text("Trial 2 of 4")
-  chosen = page.locator("[data-answer][aria-pressed=true]")
-  expect(chosen).to_have_attribute("data-answer", "b")
-  page.keyboard.press("1")  # He changes his mind.
-  expect(trial).to_have_text("Trial 4 of 4")
-  answer(page, "2")
-  expect(page.locator("#news")).to_contain_text("last one")
-  with page.expect_download() as download:
-    page.get_by_role("button", name="Save answers").click()
-  assert page.evaluate("most") == 1
-  file = tmp_path / download.value.suggested_filename
-  download.value.save_as(file)
-  expect(page.locator("#news")).to_contain_text("saved")
-
-  saved = json.loads(file.read_text())
-  assert [a["answer"] for a in saved["answers"]] == ["a", "a", "none", "b"]
-  assert saved["listener"] == "tab012"
-  assert saved["answers"][0]["plays"] == {"target": 1, "a": 1, "b": 1}
-  key = folder / "listening_test_key.json"
-  trials = json.loads(key.read_text())["trials"]
-  found, sessions = preferences.analyse([file], key=key)
-  assert sessions == 1
-  for i, side in ((0, "a"), (1, "a"), (3, "b")):
-    winner, loser = trials[i][side], trials[i]["ab".replace(side, "")]
-    (pair,) = [
-      p for p in found if {p.row, p.other} == {winner, loser} and p.section == trials[i]["section"]
-    ]
-    assert (pair.wins if pair.row == winner else pair.losses) == 1
-  assert sum(p.ties for p in found) == 1
-
-
-def test_starting_over_forgets_but_asks_first(visit, folder):
-  page = visit((folder / "listening_test.html").as_uri())
-  answer(page, "1")
-  expect(page.locator("#answered")).to_have_text("1 answered")
-  page.once("dialog", lambda dialog: dialog.dismiss())
-  page.get_by_role("button", name="Start over").click()
-  expect(page.locator("#answered")).to_have_text("1 answered")
-  page.once("dialog", lambda dialog: dialog.accept())
-  page.get_by_role("button", name="Start over").click()
-  expect(page.locator("#answered")).to_have_text("0 answered")
-  expect(page.locator("#place")).to_have_text("Trial 1 of 4")
-
-
-def test_a_missing_sound_is_said(browser, folder, tmp_path):
-  shutil.copytree(folder, tmp_path / "page")
-  for file in (tmp_path / "page" / "listening_test").iterdir():
-    file.unlink()
-  context = browser.new_context()
-  page = context.new_page()
-  page.goto((tmp_path / "page" / "listening_test.html").as_uri())
-  page.keyboard.press("t")
-  expect(page.locator("#status")).to_contain_text("cannot be played")
-  expect(page.locator("[data-answer]").first).to_be_disabled()
-  context.close()

@@ -1,5 +1,7 @@
 """Plugins crash, hang, leak, drift and lie; what comes out is that of a flawless one."""
 
+import gc
+import itertools
 import os
 import signal
 import subprocess
@@ -93,6 +95,37 @@ def test_what_was_rendered_since_the_last_good_canary_of_a_drifting_plugin_is_re
   drifting = host("drift@6")
   np.testing.assert_array_equal(steadily(drifting), flawless)
   assert any(sentence.startswith("drifted") for sentence in drifting.told)
+
+
+def test_work_that_was_broken_off_does_not_disturb_the_next(host, flawless):
+  drifting = host("drift@12", care=Care(canary_every=16, canary=CANARY))
+  held = []
+
+  def broken_off():
+    for i, _ in enumerate(drifting.steadily(lambda v: drifting.call(play_scripted, v), VALUES[:3])):
+      if i == 1:
+        raise OSError("disk full")
+
+  try:
+    broken_off()
+  except OSError as error:
+    held.append(error)
+  count = itertools.count()
+
+  def do(value):
+    if next(count) == 13:  # Whatever held the exception, and with it the work, lets go.
+      held.clear()
+      gc.collect()
+    return drifting.call(play_scripted, value)
+
+  np.testing.assert_array_equal(list(drifting.steadily(do, VALUES)), flawless)
+  assert any("drifted" in sentence for sentence in drifting.told)
+
+
+def test_a_canary_that_nobody_hears_is_refused(host):
+  silent = {"osc1_amp": 0.0, "osc2_amp": 0.0, "noise_amp": 0.0}
+  with pytest.raises(UserError, match="the canary of testbed is silent"):
+    steadily(host(care=Care(canary=silent)))
 
 
 def test_a_leaking_process_is_replaced(host, flawless):
