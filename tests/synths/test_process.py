@@ -102,9 +102,9 @@ def test_work_that_was_broken_off_does_not_disturb_the_next(host, flawless):
   held = []
 
   def broken_off():
-    for i, _ in enumerate(drifting.steadily(lambda v: drifting.call(play_scripted, v), VALUES[:3])):
-      if i == 1:
-        raise OSError("disk full")
+    work = drifting.steadily(lambda v: drifting.call(play_scripted, v), VALUES[:3])
+    next(work)
+    raise OSError("disk full")
 
   try:
     broken_off()
