@@ -10,13 +10,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from synthmatch_jax.audio.mel import log_mel
-from synthmatch_jax.data.ood import sounds as outside
-from synthmatch_jax.errors import UserError
-from synthmatch_jax.evaluation import gallery, rerender, results, rows, targets
+from synthmatch_jax.evaluation import gallery, material, rerender, results, rows, targets
 from synthmatch_jax.evaluation.evaluation import Evaluation
+from synthmatch_jax.evaluation.material import Material
 from synthmatch_jax.evaluation.parts import Parts
-from synthmatch_jax.evaluation.targets import Target
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.metrics import parameters
 from synthmatch_jax.metrics.suite import sound_metrics
@@ -63,91 +60,78 @@ def evaluate(
   predictor = Predictor.load(workdir)
   more = rows.load_others(others, predictor)
   meanings = rows.choose(names, others=more, in_domain=sounds is None)
-  needs_data = sounds is None or rows.searches(tuple(meanings))
-  dataset = predictor.dataset(dir=data_dir) if needs_data else None
-  failures: dict[str, str] = {}
-  true_controls = None
+  searched = sounds is None or rows.searches(tuple(meanings))
+  dataset = predictor.dataset(dir=data_dir) if searched else None
   if sounds is None:
     assert dataset is not None
-    name, title = split, f"{dataset.name}, {split} split"
-    mel, true_controls = dataset.read(split, limit=num_examples)
-    wanted = targets.of_dataset(true_controls, predictor.recipe, split=split)
+    measured_on = material.of_split(dataset, split, limit=num_examples)
   else:
-    name, title = sounds.resolve().name, f"sounds of {sounds.resolve().name}"
-    found = outside.load_folder(sounds)[:num_examples]
-    wanted, failures = targets.from_outside(
-      found, predictor.recipe, level_db=predictor.statistics.level_db
-    )
-    if not wanted:
-      raise UserError(f"no sound in {sounds} can be measured: {next(iter(failures.values()))}")
-    heard = [target.heard.audio for target in wanted if target.heard]
-    mel = np.stack([log_mel(audio, predictor.recipe.mel) for audio in heard])
+    measured_on = material.of_folder(sounds, predictor, limit=num_examples)
   estimates = rows.estimates(
-    tuple(meanings),
-    predictor=predictor,
-    others=more,
-    mel=mel,
-    dataset=dataset,
-    targets=true_controls,
+    tuple(meanings), predictor=predictor, others=more, material=measured_on, dataset=dataset
   )
-  folder = workdir / "eval" / name
-  parts = Parts(folder=folder / ".parts", digest=_digest(wanted, estimates, predictor))
+  folder = workdir / "eval" / measured_on.name
+  parts = Parts(folder=folder / ".parts", digest=_digest(measured_on, estimates, predictor))
   resumed = parts.count()
+  wanted = measured_on.targets
   scored = rerender.score(
-    wanted,
-    estimates,
-    predictor.recipe,
-    workers=workers,
-    plugin=plugin,
-    parts=parts,
+    wanted, estimates, predictor.recipe, workers=workers, plugin=plugin, parts=parts
   )
-  scores = scored.scores
-  if true_controls is not None:
-    for row, controls in estimates.items():
-      scores[row] |= _parameter_scores(true_controls, controls, predictor)
+  failures = {wanted[i].name: why for i, why in scored.failures.items()}
   evaluation = Evaluation(
-    name=name,
-    title=title,
+    name=measured_on.name,
+    title=measured_on.title,
     predictor=predictor,
     meanings=meanings,
     targets=wanted,
     estimates=estimates,
-    scores=scores,
-    failures=failures | {wanted[i].name: why for i, why in scored.failures.items()},
+    scores=_with_parameters(scored.scores, estimates, measured_on, predictor),
+    failures={**measured_on.failures, **failures},
     facts={
       "model": workdir.resolve().name,
       "targets": targets.digest(wanted),
       "step": predictor.step,
       "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+      "workers": workers,
       "seconds": time.monotonic() - started,
       "sounds_taken_from_an_interrupted_run": min(resumed * rerender.CHUNK, len(wanted)),
     },
   )
   results.write(evaluation, folder, workdir=workdir)
-  parts.clear()
   if gallery_size:
     gallery.write(evaluation, folder, count=gallery_size, workers=workers, plugin=plugin)
     gallery.assemble(workdir / "eval")
+  parts.clear()
   return evaluation, folder
 
 
-def _parameter_scores(
-  true_controls: Float[np.ndarray, "i d"],
-  estimate: Float[np.ndarray, "_ d"],
+def _with_parameters(
+  scores: rerender.Scores,
+  estimates: Mapping[str, Float[np.ndarray, "_ d"]],
+  measured_on: Material,
   predictor: Predictor,
-) -> dict[str, Float[np.ndarray, " i"]]:
-  space = predictor.recipe.space
-  whole = np.broadcast_to(estimate, true_controls.shape)
-  return parameters.measure(true_controls, whole, names=space.names, gates=space.gates)
+) -> rerender.Scores:
+  """The scores, with errors of the controls where the true ones are known."""
+  true, space = measured_on.controls, predictor.recipe.space
+  if true is None:
+    return scores
+  return {
+    row: metrics
+    | parameters.measure(
+      true, np.broadcast_to(estimates[row], true.shape), names=space.names, gates=space.gates
+    )
+    for row, metrics in scores.items()
+  }
 
 
 def _digest(
-  wanted: Sequence[Target], estimates: Mapping[str, np.ndarray], predictor: Predictor
+  measured_on: Material, estimates: Mapping[str, np.ndarray], predictor: Predictor
 ) -> str:
   """Stands for all that the sound metrics depend on."""
   recipe = predictor.recipe
   metrics = sound_metrics(recipe.mel.sample_rate)
-  state = hashlib.sha256(repr((targets.digest(wanted), recipe.digest(), metrics)).encode())
+  key = (targets.digest(measured_on.targets), recipe.digest(), metrics)
+  state = hashlib.sha256(repr(key).encode())
   for name, controls in estimates.items():
     state.update(name.encode() + np.ascontiguousarray(controls).tobytes())
   return state.hexdigest()[:16]

@@ -12,6 +12,7 @@ from synthmatch_jax.data import pipeline
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import baselines
+from synthmatch_jax.evaluation.material import Material
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.spaces import prior
 
@@ -83,9 +84,8 @@ def estimates(
   *,
   predictor: Predictor,
   others: Mapping[str, Predictor],
-  mel: Float[np.ndarray, "i t f"],
+  material: Material,
   dataset: Dataset | None,
-  targets: Float[np.ndarray, "i d"] | None = None,
 ) -> dict[str, Float[np.ndarray, "_ d"]]:
   """The controls that each row answers with.
 
@@ -93,23 +93,22 @@ def estimates(
     names: of the rows.
     predictor: the model.
     others: models beside it.
-    mel: log-mels of the targets.
+    material: the sounds to be answered.
     dataset: that the model was trained on; None where no row searches it.
-    targets: true controls, where there are any.
 
   Returns:
     Row -> controls, one per target; a single one for the mean. The repetition comes first, so
     that it is rendered right after the target.
   """
-  recipe, space = predictor.recipe, predictor.recipe.space
+  recipe, space, mel = predictor.recipe, predictor.recipe.space, material.mel
 
   def train():
     assert dataset is not None
     return pipeline.ordered_batches(dataset, "train", batch_size=_BATCH_SIZE)
 
   def true_controls() -> np.ndarray:
-    assert targets is not None
-    return targets
+    assert material.controls is not None
+    return material.controls
 
   def draw(i: int) -> np.ndarray:
     seed = np.random.SeedSequence(recipe.seed, spawn_key=(_STREAM, i))

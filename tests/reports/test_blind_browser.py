@@ -3,10 +3,13 @@
 import json
 import shutil
 
+import pytest
 from playwright.sync_api import expect
 
 from synthmatch_jax.evaluation import preferences
 from tests.reports.material import heard
+
+pytestmark = pytest.mark.slow
 
 
 def answer(page, choice):

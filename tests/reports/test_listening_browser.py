@@ -12,6 +12,8 @@ from synthmatch_jax.reports import cells
 from tests.reports import material
 from tests.reports.material import heard
 
+pytestmark = pytest.mark.slow
+
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 
 
