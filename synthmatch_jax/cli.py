@@ -1,5 +1,6 @@
 """How every binary starts: absl flags in, one clear sentence out when something is wrong."""
 
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -53,6 +54,19 @@ def _parser(name):
       sys.exit(_say(name, error, 2))
 
   return parse
+
+
+def keep_compiled() -> None:
+  """Lets JAX keep what it compiles from run to run, in the user's cache folder.
+
+  Nothing changes where JAX_COMPILATION_CACHE_DIR says another place.
+  """
+  if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+    return
+  import jax
+
+  home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+  jax.config.update("jax_compilation_cache_dir", str(home / "synthmatch_jax" / "jax"))
 
 
 def explain(error: Exception, argv: Sequence[str] = ()) -> str:

@@ -32,15 +32,34 @@ def base_config() -> Config:
   config.optimizer = ml_collections.ConfigDict()
   config.optimizer.name = "adam"  # Paper, section 3.2.1.
   config.optimizer.learning_rate = 3e-4  # Of the paper's baselines.
+  config.optimizer.schedule = "constant"  # Or "cosine", down to 0 over the run.
+  config.optimizer.warmup_steps = 0  # Over which the rate rises from 0.
+  config.optimizer.clip_norm = placeholder(float)  # Longer gradients are cut to it.
+
+  # Of mels, while training (SpecAugment); the paper has none.
+  config.masking = ml_collections.ConfigDict()
+  config.masking.time_masks = 0
+  config.masking.time_width = 8  # Frames, at most.
+  config.masking.bin_masks = 0
+  config.masking.bin_width = 8  # Bins, at most.
+
+  config.mesh = ml_collections.ConfigDict()
+  config.mesh.devices = placeholder(int)  # None: all of them.
+  config.mesh.params = "replicated"  # Or "sharded": weights and optimizer cut over the devices.
 
   config.train = ml_collections.ConfigDict()
   # The paper is silent on the batch size. With 64 and Adam at 5e-5 one epoch of its 800,000
   # sounds is 12,500 steps; AST (its [10]) trained with 12 to 128.
-  config.train.batch_size = 64
+  config.train.batch_size = 64  # Records of a step, over all devices.
+  config.train.accumulate = 1  # Parts of a batch that are worked through one after the other.
   config.train.epochs = 50  # Paper, section 3.2.1.
   config.train.steps = placeholder(int)  # Instead of epochs.
   config.train.eval_every = placeholder(int)  # Steps; None: every epoch.
+  config.train.save_every = placeholder(int)  # Steps; None: at every validation.
   config.train.log_every = 50  # Steps.
+  config.train.average_decay = placeholder(float)  # E.g. 0.999: a moving average of the weights.
+  config.train.patience = placeholder(int)  # Stop after so many validations without a new best.
+  config.train.trace_at = placeholder(int)  # Step from which five are traced by the profiler.
   return config
 
 
@@ -61,10 +80,23 @@ def check(config: Config) -> None:
     raise UserError(
       f"optimizer.learning_rate must be above 0, not {config.optimizer.learning_rate}"
     )
-  for key in ("batch_size", "epochs", "steps", "eval_every", "log_every"):
+  counts = ("batch_size", "accumulate", "epochs", "steps", "eval_every", "save_every", "log_every")
+  for key in (*counts, "patience", "trace_at"):
     value = config.train[key]
     if value is not None and value < 1:
       raise UserError(f"train.{key} must be at least 1, not {value}")
+  decay, clip = config.train.average_decay, config.optimizer.clip_norm
+  if decay is not None and not 0 < decay < 1:
+    raise UserError(f"train.average_decay must be between 0 and 1, not {decay}")
+  if clip is not None and not clip > 0:
+    raise UserError(f"optimizer.clip_norm must be above 0, not {clip}")
+  for key in ("time_masks", "time_width", "bin_masks", "bin_width"):
+    if config.masking[key] < 0:
+      raise UserError(f"masking.{key} must be at least 0, not {config.masking[key]}")
+  if config.optimizer.warmup_steps < 0:
+    raise UserError(
+      f"optimizer.warmup_steps must be at least 0, not {config.optimizer.warmup_steps}"
+    )
 
 
 def arguments(section: Config) -> dict[str, Any]:

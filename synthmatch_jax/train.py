@@ -1,7 +1,8 @@
 """Trains a model: `python -m synthmatch_jax.train --config=configs/ast.py --workdir=W`.
 
-Writes W/config.json, W/data.json, W/checkpoints/, W/metrics.jsonl and W/tensorboard/. The same
-command goes on after a kill.
+Writes W/config.json, W/data.json, W/checkpoints/, W/metrics.jsonl, W/validation.md and
+W/tensorboard/. The same command goes on after a kill. With `--seeds=0,1,2` it trains one run a
+seed, in W/seed0, W/seed1, W/seed2, and W/sweep.md sums them up.
 """
 
 from collections.abc import Sequence
@@ -17,9 +18,21 @@ _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "Recipe, e.g. configs/ast.py:runlocal; --config.FIELD=... changes a field."
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.")
+_SEEDS = flags.DEFINE_list("seeds", [], "Seeds of a sweep: one run each, in folders of their own.")
+_DISTRIBUTED = flags.DEFINE_string(
+  "distributed",
+  None,
+  "HOST:PORT of the first of several processes that train together, or auto on a TPU, Slurm, Open"
+  " MPI or Kubernetes.",
+)
+_PROCESSES = flags.DEFINE_integer("processes", None, "How many they are, unless auto.")
+_PROCESS = flags.DEFINE_integer("process", None, "Which of them this is, from 0, unless auto.")
+
+# As a shell tells that SIGTERM has ended a program.
+_TERMINATED = 128 + 15
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> int:
   """Trains what the flags say."""
   if arguments:
     raise UserError(f"unexpected {arguments[0]!r}; train takes flags only, as --workdir=W")
@@ -31,10 +44,20 @@ def main(arguments: Sequence[str]) -> None:
     raise UserError(cli.explain(error)) from None
   if not _WORKDIR.value:
     raise UserError("no --workdir; name a folder for the run, e.g. --workdir=runs/ast")
+  if not all(seed.isdecimal() for seed in _SEEDS.value):
+    raise UserError(f"--seeds takes whole numbers, e.g. 0,1,2, not {','.join(_SEEDS.value)}")
   # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
-  from synthmatch_jax.training import loop
+  from synthmatch_jax.training import loop, parallel, sweep
 
-  loop.train_and_evaluate(_CONFIG.value, Path(_WORKDIR.value))
+  cli.keep_compiled()
+  if _DISTRIBUTED.value:
+    parallel.join(_DISTRIBUTED.value, num_processes=_PROCESSES.value, process=_PROCESS.value)
+  workdir = Path(_WORKDIR.value)
+  if _SEEDS.value:
+    finished = sweep.over_seeds(_CONFIG.value, workdir, [int(seed) for seed in _SEEDS.value])
+  else:
+    finished = loop.train_and_evaluate(_CONFIG.value, workdir)
+  return 0 if finished else _TERMINATED
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Any
 import grain
 import numpy as np
 import tensorflow_datasets as tfds
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from tensorflow_datasets.proto import tf_example_pb2
 
 from synthmatch_jax.data.recipe import Recipe
@@ -111,22 +111,35 @@ def open_dataset(name: str, *, dir: str | Path) -> Dataset:
   )
 
 
-def training_batches(dataset: Dataset, *, batch_size: int, seed: int) -> grain.DatasetIterator:
+def training_batches(
+  dataset: Dataset, *, batch_size: int, seed: int, start: int = 0, part: tuple[int, int] = (0, 1)
+) -> Iterator[Batch]:
   """Endless shuffled batches of the training split: mel (b, t, f) and controls (b, d), float32.
 
   Every record comes once an epoch, in an order that is a function of seed and epoch; a batch
-  may hold the end of one epoch and the beginning of the next. `get_state` and `set_state` of
-  the iterator (or grain.checkpoint) resume it exactly.
+  may hold the end of one epoch and the beginning of the next.
+
+  Args:
+    dataset: to read.
+    batch_size: records in a batch, of all processes together.
+    seed: of the order.
+    start: the batch to begin with: batches are numbered, and a run that goes on from its step n
+      begins with batch n.
+    part: (which, of how many): each process reads the part of every batch that is its own; the
+      batches of all parts, one after the other, are those of a single process.
   """
-  return iter(
-    grain.MapDataset.source(dataset.sources["train"])
-    .seed(seed)
-    .shuffle()
-    .repeat()
-    .map(lambda record: dataset.decode(record, EXAMPLE))
-    .batch(batch_size, drop_remainder=True)
-    .to_iter_dataset(_READING)
-  )
+  which, count = part
+  size = batch_size // count
+  records = dataset.sources["train"]
+
+  def read(indices: Int[np.ndarray, " b"]) -> Batch:
+    own = indices[which * size : (which + 1) * size]
+    examples = [dataset.decode(records[int(index)], EXAMPLE) for index in own]
+    return {key: np.stack([example[key] for example in examples]) for key in EXAMPLE}
+
+  indices = grain.MapDataset.source(range(len(records))).seed(seed).shuffle().repeat()
+  batches = indices.batch(batch_size, drop_remainder=True)
+  return iter(batches[start:].map(read).to_iter_dataset(_READING))
 
 
 def ordered_batches(

@@ -69,6 +69,7 @@ def create(
     raise UserError(f"the model {name} cannot be built: {error}") from error
 
 
-def num_params(model: nnx.Module) -> int:
-  """Number of trained weights, also of an abstract model (`nnx.eval_shape`)."""
-  return sum(math.prod(p.shape) for p in jax.tree.leaves(nnx.state(model, nnx.Param)))
+def num_params(model: Any) -> int:
+  """Number of trained weights of a model (nnx.Module), or of weights (nnx.State); abstract ones too."""
+  params = nnx.state(model, nnx.Param) if isinstance(model, nnx.Module) else model
+  return sum(math.prod(p.shape) for p in jax.tree.leaves(params))

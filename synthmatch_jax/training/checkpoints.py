@@ -1,11 +1,13 @@
 """Checkpoints by Orbax: the last two to go on from, and the best to use."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import grain
+import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
@@ -16,12 +18,27 @@ _LOSS = "validation/loss"
 _NONE = "there is no finished checkpoint in {} yet; the first is written after a first validation"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Restored:
+  """What a run goes on from.
+
+  Attributes:
+    state: after the checkpoint's step, on the devices that were asked for.
+    losses: of the steps since metrics were logged last.
+  """
+
+  state: TrainState
+  losses: Sequence[float] = ()
+
+
 class Checkpoints:
   """The checkpoints of a run, written in the background; a context manager.
 
-  A checkpoint holds three things: `model` (weights, running statistics, random state), which is
-  all that inference reads; `optimizer` (its state and the step); `data` (the position of the
-  record iterator). A kill while one is written leaves the earlier ones whole.
+  A checkpoint holds three things: `model` (weights to use, running statistics, random state),
+  which is all that inference reads; `optimizer` (its state, the step, and the weights where those
+  to use are an average of them); `log` (losses that are not logged yet). The records need no
+  position: those of a step are a function of seed and step. A kill while a checkpoint is written
+  leaves the earlier ones whole.
   """
 
   def __init__(self, folder: Path):
@@ -33,6 +50,7 @@ class Checkpoints:
     options = ocp.CheckpointManagerOptions(
       preservation_policy=policy, cleanup_tmp_directories=True, **_BEST
     )
+    self._folder = folder
     self._manager = ocp.CheckpointManager(folder.absolute(), options=options)
 
   def __enter__(self) -> "Checkpoints":
@@ -50,47 +68,90 @@ class Checkpoints:
     """Waits until what was saved is on disk."""
     self._manager.wait_until_finished()
 
-  def best(self) -> tuple[int, float]:
-    """Step and validation loss of the best checkpoint, where there is one."""
+  def best(self) -> tuple[int, float] | None:
+    """Step and validation loss of the best checkpoint; None where there is none."""
     step = self._manager.best_step()
     metrics = None if step is None else self._manager.metrics(step)
-    assert step is not None and metrics is not None
-    return step, metrics[_LOSS]
+    return None if step is None or metrics is None else (step, metrics[_LOSS])
 
   def save(
-    self, state: TrainState, batches: grain.DatasetIterator, metrics: Mapping[str, float]
+    self,
+    state: TrainState,
+    metrics: Mapping[str, float] | None = None,
+    *,
+    losses: Sequence[float] = (),
   ) -> None:
     """Saves a run; returns as soon as the state has been copied.
 
     Args:
       state: to save.
-      batches: iterator whose position is saved.
-      metrics: of the state, with the "validation/loss" that ranks it.
+      metrics: of the state, with the "validation/loss" that ranks it; one without is there to
+        go on from only.
+      losses: see `Restored`.
     """
     self._manager.save(
       int(state.step),
       args=ocp.args.Composite(
         model=ocp.args.StandardSave(_model_part(state)),
         optimizer=ocp.args.StandardSave(_optimizer_part(state)),
-        data=grain.checkpoint.CheckpointSave(batches),
+        log=ocp.args.JsonSave({"losses": list(losses)}),
       ),
-      metrics={_LOSS: float(metrics[_LOSS])},
+      metrics=None if metrics is None else {_LOSS: float(metrics[_LOSS])},
     )
 
-  def restore(self, state: TrainState, batches: grain.DatasetIterator) -> TrainState:
-    """The state of the last checkpoint, or `state` when there is none; moves `batches` there."""
-    step = self._manager.latest_step()
-    if step is None:
-      return state
+  def restore(self, wanted: TrainState) -> Restored | None:
+    """The last checkpoint that is whole, or None when there is none.
+
+    Args:
+      wanted: shapes and shardings (`jax.ShapeDtypeStruct`), which need not be those that the
+        checkpoint was saved with.
+
+    A damaged checkpoint is named on standard error and removed.
+
+    Raises:
+      UserError: there are checkpoints, and all of them are damaged.
+    """
+    steps = sorted(self._manager.all_steps(), reverse=True)
+    for step in steps:
+      try:
+        restored = self._read(step, wanted)
+        for damaged in [s for s in steps if s > step]:
+          self._manager.delete(damaged)
+        return restored
+      except Exception as error:  # Orbax and tensorstore raise of every kind.
+        reason = str(error).strip().splitlines()[0][:200] if str(error) else type(error).__name__
+        print(
+          f"warning: the checkpoint of step {step} in {self._folder} is damaged and left out"
+          f" ({reason})",
+          file=sys.stderr,
+        )
+    if steps:
+      raise UserError(
+        f"every checkpoint in {self._folder} is damaged; remove the folder to begin anew, or take"
+        " another --workdir"
+      )
+    return None
+
+  def _read(self, step: int, wanted: TrainState) -> Restored:
     restored = self._manager.restore(
       step,
       args=ocp.args.Composite(
-        model=ocp.args.StandardRestore(_model_part(state)),
-        optimizer=ocp.args.StandardRestore(_optimizer_part(state)),
-        data=grain.checkpoint.CheckpointRestore(batches),
+        model=ocp.args.StandardRestore(_model_part(wanted)),
+        optimizer=ocp.args.StandardRestore(_optimizer_part(wanted)),
+        log=ocp.args.JsonRestore(),
       ),
     )
-    return TrainState(**restored["model"], **restored["optimizer"])
+    model, optimizer = restored["model"], restored["optimizer"]
+    averaged = wanted.average is not None
+    state = TrainState(
+      step=optimizer["step"],
+      params=optimizer["params"] if averaged else model["params"],
+      variables=model["variables"],
+      optimizer=optimizer["optimizer"],
+      average=model["params"] if averaged else None,
+    )
+    jax.block_until_ready(state)
+    return Restored(state=state, losses=restored["log"]["losses"])
 
 
 def restore_best(folder: Path, *, params: Any, variables: Any) -> tuple[int, Any, Any]:
@@ -114,7 +175,7 @@ def restore_best(folder: Path, *, params: Any, variables: Any) -> tuple[int, Any
     raise UserError(_NONE.format(folder))
   with ocp.CheckpointManager(folder.absolute(), options=options) as manager:
     step = manager.best_step()
-    if step is None:
+    if step is None or manager.metrics(step) is None:
       raise UserError(_NONE.format(folder))
     wanted = {"params": params, "variables": variables}
     args = ocp.args.Composite(model=ocp.args.StandardRestore(wanted))
@@ -131,12 +192,15 @@ _BEST: dict[str, Any] = {"best_fn": _rank, "best_mode": "min"}
 
 def _best(count: int) -> checkpoint_managers.BestN:
   # `reverse` keeps the lowest: BestN keeps the last `n` of those it sorts.
-  return checkpoint_managers.BestN(get_metric_fn=_rank, reverse=True, n=count)
+  return checkpoint_managers.BestN(
+    get_metric_fn=_rank, reverse=True, n=count, keep_checkpoints_without_metrics=False
+  )
 
 
 def _model_part(state: TrainState) -> dict[str, Any]:
-  return {"params": state.params, "variables": state.variables}
+  return {"params": state.best_params, "variables": state.variables}
 
 
 def _optimizer_part(state: TrainState) -> dict[str, Any]:
-  return {"step": state.step, "optimizer": state.optimizer}
+  part = {"step": state.step, "optimizer": state.optimizer}
+  return part if state.average is None else part | {"params": state.params}

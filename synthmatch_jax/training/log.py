@@ -9,15 +9,18 @@ from typing import Any, BinaryIO
 
 from tensorboardX import SummaryWriter
 
+from synthmatch_jax import files
+
 
 class MetricLog:
-  """Writes metrics.jsonl and tensorboard/ in a run's folder; a context manager."""
+  """Writes metrics.jsonl, validation.md and tensorboard/ in a run's folder; a context manager."""
 
   def __init__(self, workdir: Path, *, step: int):
     """Opens the log of a run at a step; what it says of later steps is cut off.
 
     Those steps were made after the checkpoint that the run goes on from, and are made again.
     """
+    self._workdir = workdir
     self._file = (workdir / "metrics.jsonl").open("a+b")
     self._file.truncate(_length_until(self._file, step))
     folder = workdir / "tensorboard"
@@ -41,6 +44,32 @@ class MetricLog:
     self._file.flush()
     for name, value in metrics.items():
       self._board.add_scalar(name, value, step)
+
+  def table(self, step: int, markdown: str) -> None:
+    """Shows a table in TensorBoard, and as validation.md."""
+    self._board.add_text("validation/table", markdown, step)
+    files.write_text(self._workdir / "validation.md", f"Step {step}\n\n{markdown}\n")
+
+
+def open_log(workdir: Path, *, step: int, keep: bool) -> "MetricLog | NoLog":
+  """The log of a run; one that keeps nothing where another process of the run does (`keep`)."""
+  return MetricLog(workdir, step=step) if keep else NoLog()
+
+
+class NoLog:
+  """A log that is not kept; a context manager."""
+
+  def __enter__(self) -> "NoLog":
+    return self
+
+  def __exit__(self, *_: object) -> None:
+    pass
+
+  def write(self, step: int, metrics: Mapping[str, float]) -> None:
+    """Does nothing."""
+
+  def table(self, step: int, markdown: str) -> None:
+    """Does nothing."""
 
 
 def read(workdir: Path) -> list[dict[str, Any]]:

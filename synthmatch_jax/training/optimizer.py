@@ -1,33 +1,81 @@
-"""Optimizers, chosen by name."""
+"""Optimizers, chosen by name, and what a recipe may put around them."""
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, get_args
 
 import optax
 
 from synthmatch_jax.errors import UserError
 
-OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {"adam": optax.adam}
+OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
+  "adam": optax.adam,
+  "adamw": optax.adamw,
+}
 """Name -> optax constructor, called with the config's other fields."""
 
+Schedule = Literal["constant", "cosine"]
 
-def create(name: str, **arguments: Any) -> optax.GradientTransformation:
+
+def create(
+  name: str,
+  *,
+  learning_rate: float,
+  total_steps: int = 0,
+  schedule: str = "constant",
+  warmup_steps: int = 0,
+  clip_norm: float | None = None,
+  **arguments: Any,
+) -> optax.GradientTransformation:
   """Builds an optimizer.
 
   Args:
     name: key of `OPTIMIZERS`; the paper's is "adam" (section 3.2.1).
-    **arguments: of its constructor, e.g. `learning_rate=5e-5` (constant, as in the paper).
+    learning_rate: the highest, e.g. 5e-5.
+    total_steps: of the run; the cosine schedule needs it.
+    schedule: "constant", as in the paper, or "cosine": down to 0 over the run.
+    warmup_steps: over which the rate rises from 0 first.
+    clip_norm: longer gradients are cut to this norm, that of all weights together.
+    **arguments: of the constructor, e.g. `b1=0.9`.
 
   Raises:
-    UserError: there is no such optimizer or argument.
+    UserError: there is no such optimizer, schedule or argument.
   """
   if name not in OPTIMIZERS:
     raise UserError(f"no optimizer {name!r}; known are {', '.join(OPTIMIZERS)}")
   known = list(inspect.signature(OPTIMIZERS[name]).parameters)
+  own = ["schedule", "warmup_steps", "clip_norm"]
   unknown = [key for key in arguments if key not in known]
   if unknown:
     raise UserError(
-      f"the optimizer {name} has no argument {unknown[0]!r}; known are {', '.join(known)}"
+      f"the optimizer {name} has no argument {unknown[0]!r}; known are {', '.join(known + own)}"
     )
-  return OPTIMIZERS[name](**arguments)
+  rate = learning_rate_over(
+    schedule, learning_rate=learning_rate, warmup_steps=warmup_steps, total_steps=total_steps
+  )
+  optimizer = OPTIMIZERS[name](learning_rate=rate, **arguments)
+  if clip_norm is None:
+    return optimizer
+  return optax.chain(optax.clip_by_global_norm(clip_norm), optimizer)
+
+
+def learning_rate_over(
+  schedule: str, *, learning_rate: float, warmup_steps: int, total_steps: int
+) -> float | optax.Schedule:
+  """The learning rate as optax takes it: a number, or a function of the step."""
+  if schedule not in get_args(Schedule):
+    raise UserError(
+      f"no optimizer.schedule {schedule!r}; known are {', '.join(get_args(Schedule))}"
+    )
+  if schedule == "cosine":
+    if warmup_steps >= total_steps:
+      raise UserError(
+        f"optimizer.warmup_steps must be fewer than the run's {total_steps} steps, not"
+        f" {warmup_steps}"
+      )
+    return optax.warmup_cosine_decay_schedule(0.0, learning_rate, warmup_steps, total_steps)
+  return (
+    optax.warmup_constant_schedule(0.0, learning_rate, warmup_steps)
+    if warmup_steps
+    else (learning_rate)
+  )

@@ -1,9 +1,9 @@
-"""How a run is going: losses fetched without holding up the device, and a line that shows it."""
+"""How a run is going: losses fetched without holding up the devices, and a line that shows it."""
 
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -19,15 +19,34 @@ _LINE_SECONDS = 15
 class Progress:
   """Follows the steps of a run; a context manager.
 
-  The device works through steps that Python has long handed over. Losses are therefore taken
+  The devices work through steps that Python has long handed over. Losses are therefore taken
   when they are there, not when they are asked for; only `drain`, at log points, waits.
   """
 
-  def __init__(self, *, step: int, total: int, batch_size: int):
-    """Begins after `step` steps of `total`."""
+  def __init__(
+    self,
+    *,
+    step: int,
+    total: int,
+    batch_size: int,
+    losses: Sequence[float] = (),
+    share: float | None = None,
+    silent: bool = False,
+  ):
+    """Begins after `step` steps of `total`.
+
+    Args:
+      step: that were made before.
+      total: steps of the run.
+      batch_size: records of a step.
+      losses: of earlier steps that are not in a log yet.
+      share: of the devices' peak that one example a second takes, where it is known.
+      silent: nothing is shown.
+    """
     self._step, self._total, self._batch_size = step, total, batch_size
+    self._share, self._silent = share, silent
     self._pending: deque[Any] = deque()  # jax.Array; `is_ready` is missing in its type.
-    self._losses: list[float] = []
+    self._losses = list(losses)
     self._compiled = False
     self._restart()
     self._shown = time.monotonic()
@@ -37,7 +56,7 @@ class Progress:
       initial=step,
       unit="step",
       dynamic_ncols=True,
-      disable=not sys.stderr.isatty(),
+      disable=silent or not sys.stderr.isatty(),
     )
 
   def __enter__(self) -> "Progress":
@@ -46,23 +65,40 @@ class Progress:
   def __exit__(self, *_: object) -> None:
     self._bar.close()
 
+  def watch(self, batches: Iterator[Any]) -> Iterator[Any]:
+    """The same batches, while the time is counted that each is waited for."""
+    while True:
+      asked = time.monotonic()
+      batch = next(batches)
+      self._waited += time.monotonic() - asked
+      yield batch
+
   def add(self, loss: jax.Array) -> None:
-    """Notes the loss of the next step, which the device may still be busy with."""
+    """Notes the loss of the next step, which the devices may still be busy with."""
     self._pending.append(loss)
     while self._pending and self._pending[0].is_ready():
       self._take()
+
+  def settle(self) -> tuple[float, ...]:
+    """Waits for the steps so far; losses of those since the last `drain`."""
+    while self._pending:
+      self._take()
+    return tuple(self._losses)
 
   def drain(self) -> dict[str, float]:
     """Waits for the steps so far; metrics of those since the last `drain`.
 
     Returns:
-      The mean of "train/loss", and "train/examples_per_second" without the step that compiles.
+      The mean of "train/loss" and, without the step that compiles, "speed/examples_per_second",
+      "speed/step_seconds", "speed/input_wait" (share of the time in which Python waited for
+      records; while the devices are busy that costs nothing, so it is an upper bound of their
+      stall) and, where the peak is known, "speed/utilisation" (share of the devices' peak that
+      the model's own floating-point operations take).
 
     Raises:
       UserError: the loss is not a finite number any more.
     """
-    while self._pending:
-      self._take()
+    self.settle()
     metrics = {"train/loss": float(np.mean(self._losses))}
     if not np.isfinite(metrics["train/loss"]):
       raise UserError(
@@ -70,7 +106,12 @@ class Progress:
         " --config.optimizer.learning_rate"
       )
     if self._timed:
-      metrics["train/examples_per_second"] = self._rate()
+      rate, seconds = self._rate(), time.monotonic() - self._started
+      metrics["speed/examples_per_second"] = rate
+      metrics["speed/step_seconds"] = seconds / self._timed
+      metrics["speed/input_wait"] = min(1.0, self._waited / seconds)
+      if self._share is not None:
+        metrics["speed/utilisation"] = rate * self._share
     self._losses.clear()
     self._restart()
     return metrics
@@ -78,11 +119,12 @@ class Progress:
   def report(self, metrics: Mapping[str, float]) -> None:
     """Shows the losses of a validation, whose time does not count as training."""
     losses = f"train {metrics['train/loss']:.5f}, validation {metrics['validation/loss']:.5f}"
-    tqdm.write(f"step {self._step}/{self._total}: loss {losses}", file=sys.stderr)
+    if not self._silent:
+      tqdm.write(f"step {self._step}/{self._total}: loss {losses}", file=sys.stderr)
     self._restart()
 
   def _restart(self) -> None:
-    self._timed, self._started = 0, time.monotonic()
+    self._timed, self._started, self._waited = 0, time.monotonic(), 0.0
 
   def _rate(self) -> float:
     return self._timed * self._batch_size / (time.monotonic() - self._started)
@@ -99,7 +141,9 @@ class Progress:
     rate = self._rate()
     status = f"loss {self._losses[-1]:.4f}, {rate:.3g} examples/s"
     self._bar.set_postfix_str(status, refresh=False)
-    if self._bar.disable and time.monotonic() - self._shown > _LINE_SECONDS:
+    if self._silent or not self._bar.disable:
+      return
+    if time.monotonic() - self._shown > _LINE_SECONDS:
       self._shown = time.monotonic()
       left = tqdm.format_interval((self._total - self._step) * self._batch_size / rate)
       print(f"step {self._step}/{self._total}: {status}, {left} left", file=sys.stderr)

@@ -25,12 +25,19 @@ class TrainState:
     variables: what else the network holds: running statistics of batch normalisation, random
       state of dropout.
     optimizer: the optimizer's state.
+    average: exponential moving average of the weights; None where none is kept.
   """
 
   step: Any
   params: Any
   variables: Any
   optimizer: Any
+  average: Any = None
+
+  @property
+  def best_params(self) -> Any:
+    """The weights to use: the average, where there is one."""
+    return self.params if self.average is None else self.average
 
 
 def create_model(section: Mapping[str, Any], recipe: Recipe, *, seed: int) -> MelModel:
@@ -49,7 +56,7 @@ def create_model(section: Mapping[str, Any], recipe: Recipe, *, seed: int) -> Me
 
 
 def create(
-  model: nnx.Module, optimizer: optax.GradientTransformation
+  model: nnx.Module, optimizer: optax.GradientTransformation, *, averaged: bool = False
 ) -> tuple[nnx.GraphDef, TrainState]:
   """Splits a model into its structure, which is static, and the state of a run at step 0."""
   graphdef, params, variables = nnx.split(model, nnx.Param, ...)
@@ -58,5 +65,6 @@ def create(
     params=params,
     variables=variables,
     optimizer=optimizer.init(params),
+    average=jax.tree.map(jnp.copy, params) if averaged else None,
   )
   return graphdef, state

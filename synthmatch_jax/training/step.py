@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
@@ -10,6 +11,7 @@ from jaxtyping import Array, Bool, Float
 
 from synthmatch_jax.data.statistics import Statistics
 from synthmatch_jax.training import losses
+from synthmatch_jax.training.augment import Masking
 from synthmatch_jax.training.state import TrainState
 
 Batch = Mapping[str, Float[Array, "b ..."] | Float[np.ndarray, "b ..."]]
@@ -20,26 +22,72 @@ EvalStep = Callable[[TrainState, Batch, Mask], Float[Array, " d"]]
 
 
 def make_train_step(
-  graphdef: nnx.GraphDef, optimizer: optax.GradientTransformation, statistics: Statistics
+  graphdef: nnx.GraphDef,
+  optimizer: optax.GradientTransformation,
+  statistics: Statistics,
+  *,
+  masking: Masking | None = None,
+  seed: int = 0,
+  accumulate: int = 1,
+  average_decay: float | None = None,
 ) -> TrainStep:
-  """A function (state, batch) -> (next state, loss of the batch)."""
+  """A function (state, batch) -> (next state, loss of the batch).
+
+  Args:
+    graphdef: structure of the model.
+    optimizer: moves the weights.
+    statistics: normalise the mels.
+    masking: of the mels, if any.
+    seed: of the masks; those of a step are a function of seed and step.
+    accumulate: parts that a batch is worked through in, one after the other, for the gradient
+      of the whole: a larger batch than the memory holds at once.
+    average_decay: of the exponential moving average of the weights, if there is one.
+  """
+
+  def loss_of(params, variables, part, key):
+    # Copied, since a model may only change variables made at its own level of tracing.
+    model = nnx.merge(graphdef, params, variables, copy=True)
+    model.train()
+    mel = statistics.normalise(part["mel"])
+    estimate = model(masking(mel, key) if masking else mel)
+    loss = losses.mean_squared_error(estimate, part["controls"])
+    return loss, nnx.state(model, nnx.Not(nnx.Param))
+
+  gradient_of = jax.value_and_grad(loss_of, has_aux=True)
+
+  def in_parts(state, batch, key):
+    def add(carried, part):
+      variables, loss, gradients = carried
+      number, part = part
+      (more, variables), added = gradient_of(
+        state.params, variables, part, jax.random.fold_in(key, number)
+      )
+      return (variables, loss + more, jax.tree.map(jnp.add, gradients, added)), None
+
+    nothing = jax.tree.map(jnp.zeros_like, state.params)
+    start = (state.variables, jnp.zeros(()), nothing)
+    parts = jnp.arange(accumulate), jax.tree.map(lambda x: _in_parts(x, accumulate), dict(batch))
+    (variables, loss, gradients), _ = jax.lax.scan(add, start, parts)
+    mean = jax.tree.map(lambda x: x / accumulate, (loss, gradients))
+    return (mean[0], variables), mean[1]
 
   def step(state, batch):
-    def loss_of(params):
-      # Copied, since a model may only change variables made at its own level of tracing.
-      model = nnx.merge(graphdef, params, state.variables, copy=True)
-      model.train()
-      estimate = model(statistics.normalise(batch["mel"]))
-      loss = losses.mean_squared_error(estimate, batch["controls"])
-      return loss, nnx.state(model, nnx.Not(nnx.Param))
-
-    (loss, variables), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
+    key = jax.random.fold_in(jax.random.key(seed), state.step)
+    if accumulate > 1:
+      (loss, variables), gradients = in_parts(state, batch, key)
+    else:
+      (loss, variables), gradients = gradient_of(state.params, state.variables, batch, key)
     updates, optimizer_state = optimizer.update(gradients, state.optimizer, state.params)
+    params = optax.apply_updates(state.params, updates)
+    average = state.average
+    if average_decay is not None:
+      average = optax.incremental_update(params, average, 1 - average_decay)
     following = TrainState(
       step=state.step + 1,
-      params=optax.apply_updates(state.params, updates),
+      params=params,
       variables=variables,
       optimizer=optimizer_state,
+      average=average,
     )
     return following, loss
 
@@ -50,9 +98,14 @@ def make_eval_step(graphdef: nnx.GraphDef, statistics: Statistics) -> EvalStep:
   """A function (state, batch, mask) -> sum of squared errors of each control, where mask."""
 
   def step(state, batch, mask):
-    model = nnx.merge(graphdef, state.params, state.variables)
+    model = nnx.merge(graphdef, state.best_params, state.variables)
     model.eval()
     estimate = model(statistics.normalise(batch["mel"]))
     return losses.squared_error_sums(estimate, batch["controls"], mask)
 
   return step
+
+
+def _in_parts(values: Array, count: int) -> Array:
+  """(b, ...) -> (count, b / count, ...); every device keeps what it has of the batch."""
+  return values.reshape(-1, count, *values.shape[1:]).swapaxes(0, 1)

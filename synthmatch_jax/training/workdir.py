@@ -16,9 +16,15 @@ from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.statistics import Statistics
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.training import parallel
 
 # A run may go on with other values of these: they change no step that was made.
-_FREE = ("data.dir", "train.epochs", "train.steps", "train.log_every")
+_FREE = (
+  *("data.dir", "mesh.devices", "mesh.params"),
+  *("train.log_every", "train.save_every", "train.patience", "train.trace_at"),
+)
+# And of these, where the learning rate does not depend on them.
+_LENGTH = ("train.epochs", "train.steps")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,11 +76,14 @@ def read(workdir: Path) -> tuple[dict[str, Any], TrainingData]:
 
 @contextlib.contextmanager
 def claim(workdir: Path) -> Iterator[None]:
-  """Makes the folder and keeps others from training in it.
+  """Makes the folder and keeps others from training in it; the first process does so for all.
 
   Raises:
     UserError: it cannot be written, or another run is at work in it.
   """
+  if not parallel.is_first():
+    yield
+    return
   try:
     workdir.mkdir(parents=True, exist_ok=True)
     lock = FileLock(workdir / ".lock", timeout=0)
@@ -106,7 +115,8 @@ def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
   }
   if has_checkpoint(workdir):
     earlier, data = read(workdir)
-    _require_same(earlier, plain, what="config", workdir=workdir, free=_FREE)
+    free = _FREE if config.optimizer.schedule == "cosine" else _FREE + _LENGTH
+    _require_same(earlier, plain, what="config", workdir=workdir, free=free)
     _require_same(
       {"recipe": data.recipe.essentials(), "num_examples": data.dataset["num_examples"]},
       {"recipe": dataset.recipe.essentials(), "num_examples": description["num_examples"]},
@@ -121,8 +131,9 @@ def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
     "recipe": dataset.recipe.to_dict(),
     "statistics": kept.to_dict(),
   }
-  files.write_text(workdir / "config.json", json.dumps(plain, indent=2) + "\n")
-  files.write_text(workdir / "data.json", json.dumps(described, indent=2) + "\n")
+  if parallel.is_first():
+    files.write_text(workdir / "config.json", json.dumps(plain, indent=2) + "\n")
+    files.write_text(workdir / "data.json", json.dumps(described, indent=2) + "\n")
   return TrainingData(dataset=description, recipe=dataset.recipe, statistics=kept)
 
 

@@ -49,7 +49,15 @@ def test_the_recipes_are_the_papers(name, learning_rate, model):
   """Section 3.2.1."""
   config = load(name).get_config()
   assert configs.arguments(config.model) == {"name": model}
-  assert configs.arguments(config.optimizer) == {"name": "adam", "learning_rate": learning_rate}
+  assert configs.arguments(config.optimizer) == {
+    "name": "adam",
+    "learning_rate": learning_rate,
+    "schedule": "constant",
+    "warmup_steps": 0,
+  }
+  assert config.train.accumulate == 1
+  assert config.train.average_decay is config.train.patience is None
+  assert (config.masking.time_masks, config.masking.bin_masks) == (0, 0)
   assert (config.train.epochs, config.train.steps) == (50, None)
 
 

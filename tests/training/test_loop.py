@@ -41,7 +41,7 @@ def test_metrics_say_what_was_learnt(tiny_run, tiny_dataset, metrics):
   lines = metrics(tiny_run)
   assert [line["step"] for line in lines] == sorted({line["step"] for line in lines})
   last = lines[-1]
-  assert {"train/loss", "validation/loss", "train/examples_per_second"} < set(last)
+  assert {"train/loss", "validation/loss", "speed/examples_per_second"} < set(last)
   per_control = [last[f"validation/mse/{name}"] for name in names]
   assert np.mean(per_control) == pytest.approx(last["validation/loss"], rel=1e-6)
   assert list((tiny_run / "tensorboard").glob("events.*"))

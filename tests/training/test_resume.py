@@ -29,7 +29,7 @@ loop.train_and_evaluate(config, pathlib.Path(sys.argv[2]))
 
 def metrics(workdir):
   lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-  return [{k: v for k, v in line.items() if k != "train/examples_per_second"} for line in lines]
+  return [{k: v for k, v in line.items() if not k.startswith("speed/")} for line in lines]
 
 
 def array(leaf):
@@ -44,7 +44,7 @@ def last_checkpoint(workdir):
   reader = ocp.StandardCheckpointer()
   trees = {item: reader.restore(folder / item) for item in ("model", "optimizer")}
   reader.close()
-  return jax.tree.map(array, trees), (folder / "data" / "process_0-of-1.json").read_text()
+  return jax.tree.map(array, trees)
 
 
 def killed_after_its_first_checkpoint(config, workdir):
@@ -80,8 +80,7 @@ def test_a_killed_run_ends_with_the_same_bits(make_config, tmp_path, model, over
   assert metrics(killed) == metrics(whole)
   steps = [line["step"] for line in metrics(whole)]
   assert steps == [s for s in range(1, STEPS + 1) if s % LOG_EVERY == 0 or s % EVAL_EVERY == 0]
-  (tree, position), (expected, expected_position) = map(last_checkpoint, (killed, whole))
-  assert position == expected_position
+  tree, expected = map(last_checkpoint, (killed, whole))
   jax.tree.map(np.testing.assert_array_equal, tree, expected)
 
 

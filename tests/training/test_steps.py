@@ -9,8 +9,9 @@ from flax import nnx
 
 from synthmatch_jax import models
 from synthmatch_jax.data import pipeline, statistics
-from synthmatch_jax.training import loop, losses, state
-from synthmatch_jax.training.step import make_eval_step, make_train_step
+from synthmatch_jax.training import losses, state, validation
+from synthmatch_jax.training.run import Run
+from synthmatch_jax.training.step import make_train_step
 
 
 @pytest.fixture(scope="module")
@@ -76,12 +77,11 @@ def test_a_step_moves_running_statistics_and_the_state_of_dropout(dataset):
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 6, 64])
-def test_validation_counts_every_record_once_whatever_the_batch(dataset, batch_size):
-  found, model = statistics.compute(dataset), create(dataset, "mlp_tiny")
-  graphdef, run = state.create(model, optax.adam(1e-3))
-  metrics = loop.evaluate(
-    jax.jit(make_eval_step(graphdef, found)), run, dataset, batch_size=batch_size
-  )
+def test_validation_counts_every_record_once_whatever_the_batch(dataset, make_config, batch_size):
+  found = statistics.compute(dataset)
+  run = Run.open(make_config("mlp_tiny", batch_size=batch_size))
+  model = run.model()
+  metrics = validation.evaluate(run.eval_step(found), run.begin(), run)
   mel, controls = dataset.read("validation")
   model.eval()
   squares = (np.asarray(model(found.normalise(jnp.asarray(mel)))) - controls) ** 2

@@ -1,0 +1,47 @@
+"""Masks over mel spectrograms while a model trains."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Masking:
+  """Bands of frames and of bins that are set to the mean, as in SpecAugment.
+
+  Park et al. 2019, without time warping: of each sound `time_masks` runs of up to `time_width`
+  frames and `bin_masks` bands of up to `bin_width` bins, at random places and of random widths.
+
+  Attributes:
+    time_masks: runs of frames; 0 for none.
+    time_width: longest run, in frames.
+    bin_masks: bands of bins; 0 for none.
+    bin_width: widest band, in bins.
+  """
+
+  time_masks: int = 0
+  time_width: int = 8
+  bin_masks: int = 0
+  bin_width: int = 8
+
+  def __call__(self, mel: Float[Array, "b t f"], key: PRNGKeyArray) -> Float[Array, "b t f"]:
+    """Masks normalised mels, each in its own way."""
+    over_time, over_bins = jax.random.split(key)
+    size, frames, bins = mel.shape
+    hidden = [
+      _bands(over_time, size, self.time_masks, self.time_width, frames)[:, :, None],
+      _bands(over_bins, size, self.bin_masks, self.bin_width, bins)[:, None, :],
+    ]
+    return jnp.where(hidden[0] | hidden[1], 0.0, mel)
+
+
+def _bands(key: PRNGKeyArray, size: int, count: int, width: int, length: int) -> Array:
+  """(size, length), true under one of `count` bands of up to `width`."""
+  widths, places = jax.random.split(key)
+  wide = jax.random.randint(widths, (size, count, 1), 0, min(width, length) + 1)
+  start = jax.random.uniform(places, (size, count, 1)) * (length - wide + 1)
+  start = jnp.floor(start).astype(jnp.int32)
+  position = jnp.arange(length)
+  return jnp.any((position >= start) & (position < start + wide), axis=1)

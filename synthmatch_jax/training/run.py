@@ -1,0 +1,138 @@
+"""What a config makes of a run: its model, its steps, its records, its layout."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import optax
+from flax import nnx
+
+from synthmatch_jax import config as configs
+from synthmatch_jax.config import Config
+from synthmatch_jax.data import pipeline
+from synthmatch_jax.data.pipeline import Dataset
+from synthmatch_jax.data.statistics import Statistics
+from synthmatch_jax.models import flops
+from synthmatch_jax.models.base import MelModel
+from synthmatch_jax.training import hardware, parallel
+from synthmatch_jax.training import optimizer as optimizers
+from synthmatch_jax.training import state as states
+from synthmatch_jax.training.augment import Masking
+from synthmatch_jax.training.parallel import Layout
+from synthmatch_jax.training.state import TrainState
+from synthmatch_jax.training.step import EvalStep, TrainStep, make_eval_step, make_train_step
+
+# Of a training step, in forward passes: one forward, and about two for the gradients.
+_PASSES = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+  """A run before its first step.
+
+  Attributes:
+    config: that shapes it.
+    dataset: that it trains on.
+    layout: of its arrays on the devices.
+    optimizer: moves its weights.
+    total: steps, unless it stops early.
+    eval_every: steps from validation to validation.
+  """
+
+  config: Config
+  dataset: Dataset
+  layout: Layout
+  optimizer: optax.GradientTransformation
+  total: int
+  eval_every: int
+
+  @classmethod
+  def open(cls, config: Config) -> "Run":
+    """Checks a config and opens what it names.
+
+    Raises:
+      UserError: something in it, or in the data set, does not fit.
+    """
+    configs.check(config)
+    train = config.train
+    layout = parallel.layout(
+      batch_size=train.batch_size, accumulate=train.accumulate, **config.mesh.to_dict()
+    )
+    dataset = pipeline.open_dataset(config.data.name, dir=config.data.dir)
+    epoch = max(1, dataset.num_examples("train") // train.batch_size)  # Steps.
+    total = train.steps or train.epochs * epoch
+    return cls(
+      config=config,
+      dataset=dataset,
+      layout=layout,
+      optimizer=optimizers.create(**configs.arguments(config.optimizer), total_steps=total),
+      total=total,
+      eval_every=train.eval_every or epoch,
+    )
+
+  def model(self) -> MelModel:
+    """The model, with its first weights."""
+    section = self.config.model.to_dict()
+    return states.create_model(section, self.dataset.recipe, seed=self.config.seed)
+
+  def wanted(self) -> TrainState:
+    """Shapes, types and shardings of the state (`jax.ShapeDtypeStruct`)."""
+    _, shapes = self._abstract()
+    return jax.tree.map(
+      lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+      shapes,
+      self.layout.state(shapes),
+    )
+
+  def begin(self) -> TrainState:
+    """The state at step 0, made where it is to be."""
+    return jax.jit(lambda: self._create()[1], out_shardings=self._shardings())()
+
+  def train_step(self, statistics: Statistics) -> TrainStep:
+    """The training step, compiled when it is called first; it takes the memory of the state."""
+    train = self.config.train
+    step = make_train_step(
+      self._abstract()[0],
+      self.optimizer,
+      statistics,
+      masking=Masking(**self.config.masking.to_dict()),
+      seed=self.config.seed,
+      accumulate=train.accumulate,
+      average_decay=train.average_decay,
+    )
+    shardings = (self._shardings(), self.layout.whole)
+    return jax.jit(step, donate_argnums=0, out_shardings=shardings)
+
+  def eval_step(self, statistics: Statistics) -> EvalStep:
+    """The validation step, compiled when it is called first."""
+    step = make_eval_step(self._abstract()[0], statistics)
+    return jax.jit(step, out_shardings=self.layout.whole)
+
+  def batches(self, start: int) -> Iterator[Any]:
+    """Training batches on the devices, from the one after step `start` on."""
+    return parallel.ahead(
+      pipeline.training_batches(
+        self.dataset,
+        batch_size=self.config.train.batch_size,
+        seed=self.config.seed,
+        start=start,
+        part=(jax.process_index(), jax.process_count()),
+      ),
+      self.layout,
+    )
+
+  def share_of_peak(self) -> float | None:
+    """Share of the devices' peak that one example a second takes; None where it is unknown."""
+    operations, peak = flops.forward_flops(self.model), hardware.peak_flops()
+    return _PASSES * operations / peak if operations and peak else None
+
+  def _create(self) -> tuple[nnx.GraphDef, TrainState]:
+    averaged = self.config.train.average_decay is not None
+    return states.create(self.model(), self.optimizer, averaged=averaged)
+
+  def _abstract(self) -> tuple[nnx.GraphDef, TrainState]:
+    return nnx.eval_shape(self._create)
+
+  def _shardings(self) -> Any:
+    return self.layout.state(self._abstract()[1])

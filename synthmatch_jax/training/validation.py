@@ -1,0 +1,92 @@
+"""How good a model is on the validation split while it trains."""
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from synthmatch_jax.data import pipeline
+from synthmatch_jax.data.pipeline import Batch, Dataset
+from synthmatch_jax.training.parallel import Layout
+from synthmatch_jax.training.run import Run
+from synthmatch_jax.training.state import TrainState
+from synthmatch_jax.training.step import EvalStep
+
+LOSS = "validation/loss"
+_PER_CONTROL = "validation/mse/"
+
+
+def evaluate(eval_step: EvalStep, state: TrainState, run: Run) -> dict[str, float]:
+  """Mean squared error over the whole validation split: of all controls, and of each."""
+  dataset = run.dataset
+  batches = _batches(dataset, run.layout, run.config.train.batch_size)
+  sums = [eval_step(state, batch, mask) for batch, mask in batches]
+  total = np.asarray(jax.device_get(sums), np.float64).sum(axis=0)
+  errors = total / dataset.num_examples("validation")
+  per_control = zip(dataset.recipe.space.names, errors, strict=True)
+  return {
+    LOSS: float(errors.mean()),
+    **{f"{_PER_CONTROL}{name}": float(error) for name, error in per_control},
+  }
+
+
+def floor(dataset: Dataset, mean: Float[np.ndarray, " d"]) -> dict[str, float]:
+  """Mean squared error of each control for who always answers with the mean."""
+  controls = np.concatenate(
+    [
+      batch["controls"]
+      for batch in pipeline.ordered_batches(
+        dataset, "validation", batch_size=1024, keys=("controls",)
+      )
+    ]
+  )
+  errors = np.square(controls.astype(np.float64) - mean).mean(axis=0)
+  return dict(zip(dataset.recipe.space.names, errors.tolist(), strict=True))
+
+
+def table(metrics: Mapping[str, float], floors: Mapping[str, float]) -> str:
+  """Markdown: the error of each control, beside that of the mean; the worst first."""
+  errors = {name: metrics[_PER_CONTROL + name] for name in floors}
+  shares = {name: errors[name] / floors[name] if floors[name] else np.nan for name in floors}
+  lines = ["| control | MSE | MSE of the mean | share |", "|---|---:|---:|---:|"]
+  for name in sorted(errors, key=lambda name: -errors[name]):
+    share = f"{100 * shares[name]:.0f} %"
+    lines.append(f"| {name} | {errors[name]:.4f} | {floors[name]:.4f} | {share} |")
+  whole, least = np.mean(list(errors.values())), np.mean(list(floors.values()))
+  lines.append(f"| **all** | {whole:.4f} | {least:.4f} | {100 * whole / least:.0f} % |")
+  return "\n".join(lines)
+
+
+def stalled(history: Sequence[Mapping[str, Any]], patience: int | None) -> bool:
+  """Whether the last `patience` validations brought no new lowest loss."""
+  losses = [line[LOSS] for line in history if LOSS in line]
+  return patience is not None and len(losses) - 1 - int(np.argmin(losses or [0])) >= patience
+
+
+def _batches(
+  dataset: Dataset, layout: Layout, batch_size: int
+) -> Iterator[tuple[dict[str, jax.Array], jax.Array]]:
+  """The split, each record once on some device, padded; as many batches in every process."""
+  which, count = jax.process_index(), jax.process_count()
+  size, total = batch_size // count, dataset.num_examples("validation")
+  own: Iterator[Batch] = pipeline.ordered_batches(
+    dataset, "validation", batch_size=size, indices=range(which, total, count)
+  )
+  number = math.ceil(math.ceil(total / count) / size)
+  empty = _empty(dataset)
+  for batch in itertools.islice(itertools.chain(own, itertools.repeat(empty)), number):
+    padded, mask = pipeline.pad(batch, size)
+    put = layout.put({**padded, "mask": mask})
+    yield {key: put[key] for key in padded}, put["mask"]
+
+
+def _empty(dataset: Dataset) -> Batch:
+  mel = (0, dataset.recipe.num_frames, dataset.recipe.mel.n_mels)
+  return {
+    "mel": np.zeros(mel, np.float32),
+    "controls": np.zeros((0, dataset.recipe.space.dim), np.float32),
+  }
