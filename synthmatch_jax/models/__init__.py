@@ -70,6 +70,6 @@ def create(
 
 
 def num_params(model: Any) -> int:
-  """Number of trained weights of a model (nnx.Module), or of weights (nnx.State); abstract ones too."""
+  """Number of trained weights: of a model, or of an nnx.State of weights; abstract ones too."""
   params = nnx.state(model, nnx.Param) if isinstance(model, nnx.Module) else model
   return sum(math.prod(p.shape) for p in jax.tree.leaves(params))
