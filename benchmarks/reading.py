@@ -25,9 +25,10 @@ import jax
 
 from configs import ast
 from synthmatch_jax import config as configs
+from synthmatch_jax import models
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.data.pipeline import Dataset
-from synthmatch_jax.data.statistics import compute
+from synthmatch_jax.data.survey import compute
 from synthmatch_jax.training import optimizer as optimizers
 from synthmatch_jax.training import state as states
 from synthmatch_jax.training.step import make_train_step
@@ -72,7 +73,7 @@ def with_tf_data(dataset: Dataset, file: Path) -> Iterator[Any]:
 def training(dataset: Dataset, batch_size: int) -> Iterator[Any]:
   """Endless steps of the small AST."""
   config = ast.get_config("runlocal")
-  model = states.create_model(config.model.to_dict(), dataset.recipe, seed=0)
+  model = models.create(**configs.arguments(config.model), **dataset.recipe.sizes, seed=0)
   optimizer = optimizers.create(**configs.arguments(config.optimizer))
   graphdef, state = states.create(model, optimizer)
   step = jax.jit(make_train_step(graphdef, optimizer, compute(dataset)), donate_argnums=0)

@@ -1,6 +1,8 @@
 """A trained model at work: log-mels in, controls out."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -8,16 +10,16 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Float
 
-from synthmatch_jax.data import pipeline
-from synthmatch_jax.data.pipeline import Dataset
+from synthmatch_jax import exported
+from synthmatch_jax.data.batch import pad
 from synthmatch_jax.data.recipe import Recipe
-from synthmatch_jax.data.statistics import Statistics
+from synthmatch_jax.data.statistics import Statistics, TrainingData
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.exported import Exported
 from synthmatch_jax.models.base import MelModel
-from synthmatch_jax.training import checkpoints
-from synthmatch_jax.training import state as states
-from synthmatch_jax.training import workdir as workdirs
-from synthmatch_jax.training.workdir import TrainingData
+
+if TYPE_CHECKING:
+  from synthmatch_jax.data.pipeline import Dataset
 
 # Sounds predicted at once when there are many: within a quarter of the fastest for the small AST
 # on a CPU, and little padding for a few.
@@ -25,22 +27,21 @@ _BATCH_SIZE = 32
 
 
 class Predictor:
-  """Predicts the controls of sounds with the best weights of a training run.
+  """Predicts the controls of sounds.
 
   Attributes:
     model: in evaluation mode.
-    recipe: of the sounds that it was trained on.
-    statistics: of its training data.
+    arguments: that the model was built with, its name included.
+    data: that it was trained on.
     step: at which its weights had the lowest validation loss.
   """
 
-  def __init__(self, model: MelModel, data: TrainingData, *, step: int):
-    self.model = model
-    self.recipe: Recipe = data.recipe
-    self.statistics: Statistics = data.statistics
-    self.step = step
-    self._data = data
-    graphdef, self._state = nnx.split(model)
+  def __init__(self, found: Exported):
+    self.model: MelModel = found.model
+    self.arguments: Mapping[str, Any] = found.arguments
+    self.data: TrainingData = found.data
+    self.step: int = found.step
+    graphdef, self._state = nnx.split(self.model)
 
     def predict(state, mel):
       estimate = nnx.merge(graphdef, state)(self.statistics.normalise(mel))
@@ -49,15 +50,27 @@ class Predictor:
     self._predict = jax.jit(predict)
 
   @classmethod
-  def load(cls, workdir: Path) -> "Predictor":
-    """Loads the weights with the lowest validation loss; builds no optimizer.
+  def load(cls, folder: Path) -> "Predictor":
+    """Loads an exported model, or from a run's folder the one with the lowest validation loss.
 
     Raises:
-      UserError: there is no trained model in `workdir`.
+      UserError: there is no trained model in `folder`.
     """
-    config, data = workdirs.read(workdir)
-    model, step = _restore(config["model"], data.recipe, workdir)
-    return cls(model, data, step=step)
+    if exported.is_exported(folder):
+      return cls(exported.read(folder))
+    from synthmatch_jax.training import trained  # All that a run's folder needs, and slow.
+
+    return cls(trained.load(folder))
+
+  @property
+  def recipe(self) -> Recipe:
+    """Of the sounds that it was trained on."""
+    return self.data.recipe
+
+  @property
+  def statistics(self) -> Statistics:
+    """Of its training data."""
+    return self.data.statistics
 
   def predict(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
     """Controls in [0, 1], float32, of log-mels in dB as `audio.mel.log_mel` gives them.
@@ -67,11 +80,11 @@ class Predictor:
     size = 1 if len(mel) == 1 else _BATCH_SIZE
     estimates = [np.zeros((0, self.recipe.space.dim), np.float32)]
     for start in range(0, len(mel), size):
-      batch, mask = pipeline.pad({"mel": mel[start : start + size]}, size)
+      batch, mask = pad({"mel": mel[start : start + size]}, size)
       estimates.append(np.asarray(self._predict(self._state, batch["mel"]))[mask])
     return np.concatenate(estimates)
 
-  def dataset(self, *, dir: Path | None = None) -> Dataset:
+  def dataset(self, *, dir: Path | None = None) -> "Dataset":
     """Opens the data set that the model was trained on.
 
     Args:
@@ -80,7 +93,9 @@ class Predictor:
     Raises:
       UserError: it is not there, or another one of its name is.
     """
-    stored = self._data.dataset
+    from synthmatch_jax.data import pipeline  # Slow, and not needed to predict.
+
+    stored = self.data.dataset
     name = f"{stored['name']}/{stored['version']}"
     dataset = pipeline.open_dataset(name, dir=dir or stored["dir"])
     counts = {split: dataset.num_examples(split) for split in dataset.sources}
@@ -90,18 +105,3 @@ class Predictor:
         " same name; build that one again, or train on this one"
       )
     return dataset
-
-
-def _restore(section: dict, recipe: Recipe, workdir: Path) -> tuple[MelModel, int]:
-  """Model with its best weights, in evaluation mode, and their step."""
-
-  def create():
-    return nnx.split(states.create_model(section, recipe, seed=0), nnx.Param, ...)
-
-  graphdef, params, variables = nnx.eval_shape(create)
-  step, params, variables = checkpoints.restore_best(
-    workdirs.checkpoints(workdir), params=params, variables=variables
-  )
-  model = nnx.merge(graphdef, params, variables)
-  model.eval()
-  return model, step

@@ -76,3 +76,19 @@ def tiny_run(tiny_dataset, tmp_path_factory):
     config.train.batch_size, config.train.steps = 8, 12
     loop.train_and_evaluate(config, workdir)
   return workdir
+
+
+@pytest.fixture
+def make_config(tiny_dataset):
+  """Makes configs of runs on the tiny data set: `make_config("mlp_tiny", steps=10, ...)`."""
+
+  def make(model, *, learning_rate=1e-3, seed=0, overrides=None, **train):
+    config = base_config()
+    config.seed = seed
+    config.data.name, config.data.dir = tiny_dataset.name, str(tiny_dataset.dir)
+    config.model.update({"name": model} | (overrides or {}))
+    config.optimizer.learning_rate = learning_rate
+    config.train.update({"batch_size": 8} | train)
+    return config
+
+  return make

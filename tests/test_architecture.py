@@ -10,8 +10,17 @@ PACKAGE = Path(__file__).parents[1] / "synthmatch_jax"
 FLOORS = {
   1: {"errors", "files", "cli", "config", "audio", "spaces"},
   2: {"data", "models", "metrics", "synths", "reports"},
-  3: {"training", "generation", "inference", "evaluation", "matching", "probing", "inspection"},
-  4: {"train", "eval", "match", "probe", "describe", "compare", "ood", "preferences"},
+  3: {
+    "training",
+    "generation",
+    "exported",
+    "inference",
+    "evaluation",
+    "matching",
+    "probing",
+    "inspection",
+  },
+  4: {"train", "eval", "match", "probe", "describe", "compare", "ood", "preferences", "export"},
 }
 # Within a floor; nobody imports a binary, and training never reaches a synth.
 SIDEWAYS = {
@@ -22,6 +31,8 @@ SIDEWAYS = {
   ("files", "errors"),
   ("config", "errors"),
   ("synths", "data"),  # An engine plays what a data set's recipe says.
+  ("training", "exported"),
+  ("inference", "exported"),
   ("inference", "training"),
   ("evaluation", "inference"),
   ("evaluation", "training"),  # Reads the log of a run.

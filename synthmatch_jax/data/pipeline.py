@@ -13,14 +13,12 @@ from typing import Any
 import grain
 import numpy as np
 import tensorflow_datasets as tfds
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Float, Int
 from tensorflow_datasets.proto import tf_example_pb2
 
+from synthmatch_jax.data.batch import Batch
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
-
-Batch = dict[str, Shaped[np.ndarray, "_ ..."]]
-"""Feature name -> its values over the records of a batch."""
 
 # What training reads; decoding only these reads twice as fast as decoding whole records.
 EXAMPLE = ("mel", "controls")
@@ -167,20 +165,6 @@ def ordered_batches(
     .batch(batch_size, drop_remainder=False)
     .to_iter_dataset(_READING)
   )
-
-
-def pad(batch: Batch, batch_size: int) -> tuple[Batch, Bool[np.ndarray, " b"]]:
-  """Fills a batch up with zeros, so that a compiled function sees one shape only.
-
-  Returns:
-    The batch with `batch_size` records, and a mask (bool) that is true for those it had.
-  """
-  size = len(next(iter(batch.values())))
-  padded = {
-    key: np.pad(values, [(0, batch_size - size)] + [(0, 0)] * (values.ndim - 1))
-    for key, values in batch.items()
-  }
-  return padded, np.arange(batch_size) < size
 
 
 def _decode(stored: Any, feature: Any) -> np.ndarray:

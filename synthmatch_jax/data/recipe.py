@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from synthmatch_jax.audio.mel import MelSettings
 from synthmatch_jax.audio.note import Note
@@ -18,6 +18,14 @@ _IDLE = {"meaning", "unit", "source", "why", "heard_with", "files", "care"}
 
 # Raised when records come out differently from the same settings.
 REVISION = 2
+
+
+class Sizes(TypedDict):
+  """Of what a model of a recipe's records takes and gives; see `models.create`."""
+
+  num_frames: int
+  num_bins: int
+  num_controls: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +73,15 @@ class Recipe:
   def num_frames(self) -> int:
     """Frames of a spectrogram."""
     return self.mel.num_frames(self.num_samples)
+
+  @property
+  def sizes(self) -> Sizes:
+    """Of what a model of these records takes and gives; see `models.create`."""
+    return {
+      "num_frames": self.num_frames,
+      "num_bins": self.mel.n_mels,
+      "num_controls": self.space.dim,
+    }
 
   def to_dict(self) -> dict[str, Any]:
     """The recipe as JSON-ready data."""

@@ -9,6 +9,7 @@ import optax
 from flax import nnx
 
 from synthmatch_jax import config as configs
+from synthmatch_jax import models
 from synthmatch_jax.config import Config
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.data.pipeline import Dataset
@@ -73,8 +74,8 @@ class Run:
 
   def model(self) -> MelModel:
     """The model, with its first weights."""
-    section = self.config.model.to_dict()
-    return states.create_model(section, self.dataset.recipe, seed=self.config.seed)
+    arguments = configs.arguments(self.config.model)
+    return models.create(**arguments, **self.dataset.recipe.sizes, seed=self.config.seed)
 
   def wanted(self) -> TrainState:
     """Shapes, types and shardings of the state (`jax.ShapeDtypeStruct`)."""

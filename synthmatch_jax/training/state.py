@@ -1,6 +1,5 @@
 """All that a training run carries from step to step, as one pytree."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,10 +7,6 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
-
-from synthmatch_jax import models
-from synthmatch_jax.data.recipe import Recipe
-from synthmatch_jax.models.base import MelModel
 
 
 @jax.tree_util.register_dataclass
@@ -38,21 +33,6 @@ class TrainState:
   def best_params(self) -> Any:
     """The weights to use: the average, where there is one."""
     return self.params if self.average is None else self.average
-
-
-def create_model(section: Mapping[str, Any], recipe: Recipe, *, seed: int) -> MelModel:
-  """Builds the model that a config's `model` section names, for the records of a recipe.
-
-  Raises:
-    UserError: there is no such model or argument.
-  """
-  return models.create(
-    num_frames=recipe.num_frames,
-    num_bins=recipe.mel.n_mels,
-    num_controls=recipe.space.dim,
-    seed=seed,
-    **{key: value for key, value in section.items() if value is not None},
-  )
 
 
 def create(

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.data import pipeline
-from synthmatch_jax.data.pipeline import Batch, Dataset
+from synthmatch_jax.data.batch import Batch, pad
+from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.training.parallel import Layout
 from synthmatch_jax.training.run import Run
 from synthmatch_jax.training.state import TrainState
@@ -79,7 +80,7 @@ def _batches(
   number = math.ceil(math.ceil(total / count) / size)
   empty = _empty(dataset)
   for batch in itertools.islice(itertools.chain(own, itertools.repeat(empty)), number):
-    padded, mask = pipeline.pad(batch, size)
+    padded, mask = pad(batch, size)
     put = layout.put({**padded, "mask": mask})
     yield {key: put[key] for key in padded}, put["mask"]
 

@@ -3,7 +3,6 @@
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,9 @@ from filelock import FileLock, Timeout
 
 from synthmatch_jax import files
 from synthmatch_jax.config import Config
-from synthmatch_jax.data import statistics
+from synthmatch_jax.data import survey
 from synthmatch_jax.data.pipeline import Dataset
-from synthmatch_jax.data.recipe import Recipe
-from synthmatch_jax.data.statistics import Statistics
+from synthmatch_jax.data.statistics import TrainingData
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.training import parallel
 
@@ -25,21 +23,6 @@ _FREE = (
 )
 # And of these, where the learning rate does not depend on them.
 _LENGTH = ("train.epochs", "train.steps")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingData:
-  """What is kept of a data set beside the weights that were trained on it (data.json).
-
-  Attributes:
-    dataset: name, version, dir and number of records of each split.
-    recipe: of its records.
-    statistics: of its training split.
-  """
-
-  dataset: Mapping[str, Any]
-  recipe: Recipe
-  statistics: Statistics
 
 
 def checkpoints(workdir: Path) -> Path:
@@ -67,11 +50,7 @@ def read(workdir: Path) -> tuple[dict[str, Any], TrainingData]:
       " one by `python -m synthmatch_jax.train --config=configs/ast.py:runlocal"
       f" --workdir={workdir}`"
     ) from None
-  return config, TrainingData(
-    dataset=data["dataset"],
-    recipe=Recipe.from_dict(data["recipe"]),
-    statistics=Statistics.from_dict(data["statistics"]),
-  )
+  return config, TrainingData.from_dict(data)
 
 
 @contextlib.contextmanager
@@ -125,16 +104,12 @@ def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
     )
     kept = data.statistics
   else:
-    kept = statistics.compute(dataset)
-  described = {
-    "dataset": description,
-    "recipe": dataset.recipe.to_dict(),
-    "statistics": kept.to_dict(),
-  }
+    kept = survey.compute(dataset)
+  found = TrainingData(dataset=description, recipe=dataset.recipe, statistics=kept)
   if parallel.is_first():
     files.write_text(workdir / "config.json", json.dumps(plain, indent=2) + "\n")
-    files.write_text(workdir / "data.json", json.dumps(described, indent=2) + "\n")
-  return TrainingData(dataset=description, recipe=dataset.recipe, statistics=kept)
+    files.write_text(workdir / "data.json", json.dumps(found.to_dict(), indent=2) + "\n")
+  return found
 
 
 def _require_same(

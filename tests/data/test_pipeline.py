@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from synthmatch_jax.data import pipeline, statistics
+from synthmatch_jax.data import pipeline, survey
+from synthmatch_jax.data.batch import pad
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation.plan import SPLITS, Plan
 
@@ -113,7 +114,7 @@ def test_a_split_is_read_in_order(dataset, records):
 
 def test_padding_is_masked():
   batch = {"mel": np.ones((3, 2, 2), np.float32), "controls": np.ones((3, 4), np.float32)}
-  padded, mask = pipeline.pad(batch, 5)
+  padded, mask = pad(batch, 5)
   assert padded["mel"].shape == (5, 2, 2)
   assert mask.tolist() == [True] * 3 + [False] * 2
   assert padded["controls"].sum() == 12
@@ -121,7 +122,7 @@ def test_padding_is_masked():
 
 def test_statistics_equal_numpy_over_the_split(dataset, records):
   mel = np.array([r["mel"] for r in records], np.float64)
-  found = statistics.compute(dataset)
+  found = survey.compute(dataset)
   assert found.mel_mean == pytest.approx(mel.mean(), rel=1e-9)
   assert found.mel_std == pytest.approx(mel.std(), rel=1e-9)
   np.testing.assert_allclose(
@@ -137,7 +138,7 @@ def test_statistics_equal_numpy_over_the_split(dataset, records):
 
 
 def test_statistics_of_a_large_split_come_from_a_sample(dataset):
-  one, same, other = (statistics.compute(dataset, max_examples=20, seed=seed) for seed in (0, 0, 1))
+  one, same, other = (survey.compute(dataset, max_examples=20, seed=seed) for seed in (0, 0, 1))
   assert one.num_examples == 20
   assert one.to_dict() == same.to_dict() != other.to_dict()
 

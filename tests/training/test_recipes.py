@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from synthmatch_jax import models
-from synthmatch_jax.data import pipeline, statistics
+from synthmatch_jax.data import pipeline, survey
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.training import loop, optimizer, state, sweep, validation
 from synthmatch_jax.training.augment import Masking
@@ -30,7 +30,7 @@ def steps_of(dataset):
   def make(name, tx, count=3, *, averaged=False, **arguments):
     model = models.create(name, **size, num_controls=recipe.space.dim, seed=0)
     graphdef, current = state.create(model, tx, averaged=averaged)
-    found = statistics.compute(dataset)
+    found = survey.compute(dataset)
     step = jax.jit(make_train_step(graphdef, tx, found, **arguments))
     states, losses = [current], []
     for batch, _ in zip(
@@ -168,7 +168,7 @@ def test_one_command_trains_every_seed(make_config, tmp_path):
 def test_the_validation_table_stands_beside_the_mean(tiny_run, dataset):
   text = (tiny_run / "validation.md").read_text()
   _, controls = dataset.read("validation")
-  mean = statistics.compute(dataset).controls_mean
+  mean = survey.compute(dataset).controls_mean
   for name, floor in zip(
     dataset.recipe.space.names, np.square(controls - mean).mean(axis=0), strict=True
   ):

@@ -8,7 +8,7 @@ import pytest
 from flax import nnx
 
 from synthmatch_jax import models
-from synthmatch_jax.data import pipeline, statistics
+from synthmatch_jax.data import pipeline, survey
 from synthmatch_jax.training import losses, state, validation
 from synthmatch_jax.training.run import Run
 from synthmatch_jax.training.step import make_train_step
@@ -44,7 +44,7 @@ def test_losses_are_those_of_numpy():
 
 def test_the_first_step_of_adam_follows_the_sign_of_the_gradient(dataset):
   """Closed form (Kingma and Ba 2015): m / sqrt(v) of step 1 is g / |g|."""
-  found, model, rate = statistics.compute(dataset), create(dataset, "ast_tiny"), 1e-3
+  found, model, rate = survey.compute(dataset), create(dataset, "ast_tiny"), 1e-3
   graphdef, before = state.create(model, optimizer := optax.adam(rate, eps=0))
   batch = next(pipeline.training_batches(dataset, batch_size=8, seed=0))
   mel = (batch["mel"] - found.mel_mean) / found.mel_std
@@ -61,7 +61,7 @@ def test_the_first_step_of_adam_follows_the_sign_of_the_gradient(dataset):
 
 def test_a_step_moves_running_statistics_and_the_state_of_dropout(dataset):
   graphdef, before = state.create(create(dataset, "mlp_tiny"), optimizer := optax.adam(1e-3))
-  step = jax.jit(make_train_step(graphdef, optimizer, statistics.compute(dataset)))
+  step = jax.jit(make_train_step(graphdef, optimizer, survey.compute(dataset)))
   batch = next(pipeline.training_batches(dataset, batch_size=8, seed=0))
   after, loss = step(before, batch)
   changed = [
@@ -78,7 +78,7 @@ def test_a_step_moves_running_statistics_and_the_state_of_dropout(dataset):
 
 @pytest.mark.parametrize("batch_size", [1, 4, 6, 64])
 def test_validation_counts_every_record_once_whatever_the_batch(dataset, make_config, batch_size):
-  found = statistics.compute(dataset)
+  found = survey.compute(dataset)
   run = Run.open(make_config("mlp_tiny", batch_size=batch_size))
   model = run.model()
   metrics = validation.evaluate(run.eval_step(found), run.begin(), run)

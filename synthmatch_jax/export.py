@@ -1,0 +1,40 @@
+"""Exports a model: `python -m synthmatch_jax.export --workdir=W --out=M`.
+
+M holds all that `match`, `eval` and others need of the model, without checkpoints, logs or the
+packages of training, and a model card with what `eval` has measured in W.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from absl import flags
+
+from synthmatch_jax import cli
+from synthmatch_jax.errors import UserError
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a trained model.", required=True)
+_OUT = flags.DEFINE_string("out", None, "Folder for the exported model.", required=True)
+_DTYPE = flags.DEFINE_enum(
+  "dtype", "float32", ["float32", "float16"], "Of the weights in the file; float16 halves it."
+)
+
+
+def main(arguments: Sequence[str]) -> None:
+  """Writes the folder and says how large it is."""
+  if arguments:
+    raise UserError(f"unexpected {arguments[0]!r}; export takes flags only, as --workdir=W --out=M")
+  # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
+  from synthmatch_jax import exported
+  from synthmatch_jax.training import card, trained
+
+  workdir, out = Path(_WORKDIR.value), Path(_OUT.value)
+  found = trained.load(workdir)
+  text = card.write(found, workdir, dtype=_DTYPE.value)
+  exported.write(out, found, card=text, dtype=cast(exported.StoredDtype, _DTYPE.value))
+  size = sum(path.stat().st_size for path in out.iterdir() if path.is_file())
+  print(f"the model of step {found.step} is in {out}: {size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+  cli.run(main)

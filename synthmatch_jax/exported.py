@@ -1,0 +1,141 @@
+"""A trained model as a folder that needs nothing of training: no Orbax, grain, TFDS or TensorBoard.
+
+model.json           the model's name and arguments, the recipe of its sounds, statistics
+weights.safetensors  its weights
+README.md            the model card
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from safetensors import SafetensorError
+from safetensors import numpy as safetensors
+
+from synthmatch_jax import files, models
+from synthmatch_jax.data.statistics import TrainingData
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.models.base import MelModel
+
+_MODEL, _WEIGHTS, _CARD = "model.json", "weights.safetensors", "README.md"
+
+# Raised where a folder cannot be read by earlier versions any more.
+_FORMAT = 1
+
+StoredDtype = Literal["float32", "float16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+  """A model from a folder.
+
+  Attributes:
+    model: in evaluation mode, float32.
+    arguments: that it was built with, its name included.
+    data: that it was trained on.
+    step: of training, at which its weights had the lowest validation loss.
+  """
+
+  model: MelModel
+  arguments: Mapping[str, Any]
+  data: TrainingData
+  step: int
+
+
+def is_exported(folder: Path) -> bool:
+  """Whether a folder holds an exported model."""
+  return (folder / _MODEL).exists()
+
+
+def write(folder: Path, exported: Exported, *, card: str, dtype: StoredDtype = "float32") -> None:
+  """Writes a model; one that is there already is replaced.
+
+  Args:
+    folder: is made.
+    exported: the model.
+    card: Markdown for people.
+    dtype: of the weights in the file; float16 halves it.
+
+  Raises:
+    UserError: the folder cannot be written.
+  """
+  described = {
+    "format": _FORMAT,
+    "step": exported.step,
+    "model": dict(exported.arguments),
+    "data": exported.data.to_dict(),
+  }
+  arrays = {
+    name: np.asarray(array).astype(dtype) for name, array in _arrays(exported.model).items()
+  }
+  with files.writing(folder / _WEIGHTS) as partial:
+    safetensors.save_file(arrays, partial)
+  files.write_text(folder / _CARD, card)
+  files.write_text(folder / _MODEL, json.dumps(described, indent=2) + "\n")
+
+
+def read(folder: Path) -> Exported:
+  """Reads what `write` has written.
+
+  Raises:
+    UserError: there is no model, or it is damaged or of a newer version.
+  """
+  try:
+    described = json.loads((folder / _MODEL).read_text(encoding="utf-8"))
+    if described["format"] > _FORMAT:
+      raise UserError(f"the model in {folder} is of a newer version; update synthmatch_jax")
+    arrays = safetensors.load_file(folder / _WEIGHTS)
+    data = TrainingData.from_dict(described["data"])
+    arguments, step = dict(described["model"]), int(described["step"])
+  except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    raise UserError(
+      f"the model in {folder} cannot be read ({type(error).__name__}: {error}); export it again"
+    ) from None
+  return Exported(
+    model=_build(arguments, data, arrays, folder), arguments=arguments, data=data, step=step
+  )
+
+
+def _build(
+  arguments: Mapping[str, Any], data: TrainingData, arrays: Mapping[str, np.ndarray], folder: Path
+) -> MelModel:
+  """The model with its weights; none is drawn at random on the way, which takes a second."""
+  abstract = nnx.eval_shape(lambda: models.create(**arguments, **data.recipe.sizes, seed=0))
+  wanted = _arrays(abstract)
+  shapes = {name: array.shape for name, array in wanted.items()}
+  if shapes != {name: array.shape for name, array in arrays.items()}:
+    raise UserError(f"the weights in {folder} are not those of its model; export it again")
+  graphdef, state = nnx.split(abstract)
+  flat = [
+    (path, variable.replace(_value(path, variable, arrays)))
+    for path, variable in nnx.to_flat_state(state)
+  ]
+  model = nnx.merge(graphdef, nnx.from_flat_state(flat))
+  model.eval()
+  return model
+
+
+def _value(path: tuple[Any, ...], variable: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+  name = _name(path)
+  if name in arrays:
+    return jnp.asarray(arrays[name], jnp.float32)
+  leaf = variable.get_raw_value()  # Of dropout, which does not act here.
+  if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+    return jax.random.key(0)
+  return jnp.zeros(leaf.shape, leaf.dtype)
+
+
+def _arrays(model: MelModel) -> dict[str, Any]:
+  """Name -> array of all that inference computes with."""
+  state = nnx.state(model, nnx.Any(nnx.Param, nnx.BatchStat))
+  return {_name(path): variable.get_raw_value() for path, variable in nnx.to_flat_state(state)}
+
+
+def _name(path: tuple[Any, ...]) -> str:
+  return "/".join(map(str, path))

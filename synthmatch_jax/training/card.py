@@ -1,0 +1,93 @@
+"""The model card: what a trained model is, for who finds it."""
+
+import json
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from synthmatch_jax import models
+from synthmatch_jax.exported import Exported
+from synthmatch_jax.training import workdir as workdirs
+
+_METRICS = {
+  "mse": "parameter MSE",
+  "spectral_convergence": "spectral convergence",
+  "mss": "MSS (dB)",
+}
+
+
+def write(found: Exported, workdir: Path, *, dtype: str) -> str:
+  """Markdown: task, data, config, what was measured, licence."""
+  config, data = workdirs.read(workdir)
+  recipe, counts = data.recipe, data.dataset["num_examples"]
+  sizes = ", ".join(f"{count:,} {split}" for split, count in counts.items())
+  weights = models.num_params(found.model)
+  version = f"synthmatch_jax {metadata.version('synthmatch_jax')}{_commit()}"
+  engine = json.dumps(recipe.fingerprint, sort_keys=True)
+  return f"""# {found.arguments["name"]} for {recipe.engine}
+
+A synthesizer sound matching model: from the log-mel of a sound to the {recipe.space.dim} controls
+of {recipe.engine} that come near it.
+
+* Model: `{json.dumps(dict(found.arguments))}`, {weights:,} weights, stored as {dtype}; those of
+  step {found.step}, which had the lowest validation loss.
+* Data: {data.dataset["name"]} {data.dataset["version"]}, {sizes}; MIDI note {recipe.note.pitch}
+  held for {recipe.note.seconds:g} s, {recipe.seconds:g} s in all; prior `{recipe.prior.name}`;
+  recipe {recipe.digest()}.
+* Engine: `{engine}`.
+* Made with {version}.
+
+{_measured(workdir)}
+Limits: it has heard one synth, one note and one base preset. Sounds of other instruments are
+answered with what this synth can do that is near, which may be far.
+
+Licence of the weights: Apache-2.0. They are the result of training on sounds that were rendered
+with `{recipe.engine}`, whose licence is its own.
+
+## Config
+
+```json
+{json.dumps({key: value for key, value in config.items() if key != "data"}, indent=2)}
+```
+"""
+
+
+def _measured(workdir: Path) -> str:
+  """A table of each evaluation that is in the workdir."""
+  tables = [_table(json.loads(p.read_text())) for p in sorted(workdir.glob("eval/*/results.json"))]
+  return "\n".join(tables) or "Not evaluated yet.\n"
+
+
+def _table(results: dict[str, Any]) -> str:
+  rows = results["rows"]
+  metrics = [name for name in _METRICS if name in rows.get("model", {})]
+  lines = [
+    f"Measured on {results['title']} ({results['num_examples']:,} sounds), mean and its 95 %"
+    " interval; smaller is better:",
+    "",
+    f"| row | {' | '.join(_METRICS[name] for name in metrics)} |",
+    f"|---|{'---|' * len(metrics)}",
+  ]
+  for row, measured in rows.items():
+    cells = [_cell(measured[name]) for name in metrics]
+    lines.append(f"| {row} | {' | '.join(cells)} |")
+  return "\n".join(lines) + "\n"
+
+
+def _cell(summary: dict[str, Any]) -> str:
+  if summary["mean"] is None:
+    return "none"
+  return f"{summary['mean']:.4g} ({summary['low']:.4g} to {summary['high']:.4g})"
+
+
+def _commit() -> str:
+  """Of the source, where it is a clone."""
+  command = ["git", "rev-parse", "--short=12", "HEAD"]
+  try:
+    done = subprocess.run(
+      command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    )
+  except OSError:
+    return ""
+  return f", commit {done.stdout.strip()}" if done.returncode == 0 else ""

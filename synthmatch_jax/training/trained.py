@@ -1,0 +1,31 @@
+"""The model that a run has come to."""
+
+from pathlib import Path
+
+from flax import nnx
+
+from synthmatch_jax import models
+from synthmatch_jax.exported import Exported
+from synthmatch_jax.training import checkpoints
+from synthmatch_jax.training import workdir as workdirs
+
+
+def load(workdir: Path) -> Exported:
+  """Loads the weights with the lowest validation loss; builds no optimizer.
+
+  Raises:
+    UserError: there is no trained model in `workdir`.
+  """
+  config, data = workdirs.read(workdir)
+  arguments = {key: value for key, value in config["model"].items() if value is not None}
+
+  def create():
+    return nnx.split(models.create(**arguments, **data.recipe.sizes, seed=0), nnx.Param, ...)
+
+  graphdef, params, variables = nnx.eval_shape(create)
+  step, params, variables = checkpoints.restore_best(
+    workdirs.checkpoints(workdir), params=params, variables=variables
+  )
+  model = nnx.merge(graphdef, params, variables)
+  model.eval()
+  return Exported(model=model, arguments=arguments, data=data, step=step)

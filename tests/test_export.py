@@ -1,0 +1,137 @@
+"""A model leaves its workdir, and gives the same answers without what training needs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.inference import Predictor
+from synthmatch_jax.training import loop
+
+ROOT = Path(__file__).parents[1]
+# Flax itself imports optax.
+TRAINING = ("orbax", "grain", "tensorflow_datasets", "tensorboardX", "ml_collections", "filelock")
+
+
+def export(*arguments):
+  return subprocess.run(
+    [sys.executable, "-m", "synthmatch_jax.export", *map(str, arguments)],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+  )
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_run, tmp_path_factory):
+  out = tmp_path_factory.mktemp("exported") / "model"
+  done = export(f"--workdir={tiny_run}", f"--out={out}")
+  assert done.returncode == 0, done.stderr
+  assert f"is in {out}: " in done.stdout
+  return out
+
+
+@pytest.fixture(scope="module")
+def mel(tiny_dataset):
+  return tiny_dataset.open().read("test")[0]
+
+
+def test_the_answers_are_those_of_the_live_model(tiny_run, folder, mel):
+  live, stored = Predictor.load(tiny_run), Predictor.load(folder)
+  np.testing.assert_array_equal(stored.predict(mel), live.predict(mel))
+  assert (stored.step, stored.recipe, stored.arguments) == (live.step, live.recipe, live.arguments)
+
+
+def test_half_the_size_costs_little(tiny_run, folder, mel, tmp_path):
+  assert export(f"--workdir={tiny_run}", f"--out={tmp_path}", "--dtype=float16").returncode == 0
+  half, whole = (f / "weights.safetensors" for f in (tmp_path, folder))
+  assert half.stat().st_size == pytest.approx(whole.stat().st_size / 2, rel=0.05)
+  difference = Predictor.load(tmp_path).predict(mel) - Predictor.load(folder).predict(mel)
+  assert 0 < np.abs(difference).max() < 2e-3
+
+
+@pytest.mark.parametrize("name", ["mlp_tiny", "cnn_tiny"])
+def test_running_statistics_and_dropout_come_along(make_run, name, mel, tmp_path):
+  """Batch normalisation has statistics beside its weights; dropout has random state."""
+  assert export(f"--workdir={make_run(name)}", f"--out={tmp_path / 'out'}").returncode == 0
+  expected = Predictor.load(make_run(name)).predict(mel)
+  np.testing.assert_array_equal(Predictor.load(tmp_path / "out").predict(mel), expected)
+
+
+@pytest.fixture
+def make_run(make_config, tmp_path):
+  def make(name):
+    loop.train_and_evaluate(make_config(name, steps=3), tmp_path / name)
+    return tmp_path / name
+
+  return make
+
+
+def test_nothing_of_training_is_loaded(folder, mel, tmp_path):
+  np.save(tmp_path / "mel.npy", mel)
+  program = f"""
+import pathlib, sys
+for name in {TRAINING}:
+  sys.modules[name] = None  # As if it were not installed.
+import numpy as np
+from synthmatch_jax.inference import Predictor
+predictor = Predictor.load(pathlib.Path(sys.argv[1]))
+np.save(sys.argv[3], predictor.predict(np.load(sys.argv[2])))
+"""
+  paths = [folder, tmp_path / "mel.npy", tmp_path / "controls.npy"]
+  subprocess.run([sys.executable, "-c", program, *map(str, paths)], check=True, cwd=ROOT)
+  expected = Predictor.load(folder).predict(mel)
+  np.testing.assert_array_equal(np.load(tmp_path / "controls.npy"), expected)
+
+
+def test_the_card_says_what_it_is(folder, tiny_dataset):
+  card = (folder / "README.md").read_text()
+  recipe = tiny_dataset.open().recipe
+  for said in ("ast_tiny for vital", "48 train, 6 validation, 6 test", recipe.digest(), "Apache"):
+    assert said in card
+  assert "learning_rate" in card
+
+
+def damaged(folder, tmp_path, name, text):
+  for path in folder.iterdir():
+    (tmp_path / path.name).write_bytes(path.read_bytes())
+  (tmp_path / name).write_bytes(text)
+  return tmp_path
+
+
+@pytest.mark.parametrize(
+  ("name", "content"),
+  [
+    ("weights.safetensors", b"nothing of the kind"),
+    ("weights.safetensors", b""),
+    ("model.json", b"{"),
+    ("model.json", b"[]"),
+    ("model.json", b'{"format": 1}'),
+    ("model.json", b"\xff\xfe"),
+  ],
+)
+def test_damaged_folders_are_named(folder, tmp_path, name, content):
+  with pytest.raises(UserError, match=rf"the model in {tmp_path} cannot be read .*export it again"):
+    Predictor.load(damaged(folder, tmp_path, name, content))
+
+
+def test_weights_of_another_model_and_later_versions_are_refused(folder, tmp_path):
+  described = json.loads((folder / "model.json").read_text())
+  wider = described | {"model": described["model"] | {"width": 128}}
+  with pytest.raises(UserError, match="are not those of its model"):
+    Predictor.load(damaged(folder, tmp_path, "model.json", json.dumps(wider).encode()))
+  newer = described | {"format": 99}
+  with pytest.raises(UserError, match="of a newer version"):
+    Predictor.load(damaged(folder, tmp_path, "model.json", json.dumps(newer).encode()))
+
+
+def test_nothing_to_export(tmp_path):
+  done = export(f"--workdir={tmp_path}", f"--out={tmp_path / 'out'}")
+  assert done.returncode == 1
+  (line,) = done.stderr.splitlines()
+  assert f"no trained model in {tmp_path}" in line
+  assert not (tmp_path / "out").exists()
