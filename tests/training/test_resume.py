@@ -1,6 +1,7 @@
 """Killed for real, a run goes on as if nothing had happened."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
+from synthmatch_jax.errors import UserError
 from synthmatch_jax.training import loop
 
 STEPS, EVAL_EVERY, LOG_EVERY = 90, 15, 7
@@ -19,6 +21,7 @@ STEPS, EVAL_EVERY, LOG_EVERY = 90, 15, 7
 PROGRAM = """
 import json, pathlib, sys
 from synthmatch_jax.config import base_config
+from synthmatch_jax.errors import UserError
 from synthmatch_jax.training import loop
 config = base_config()
 with config.unlocked():
@@ -32,24 +35,33 @@ def metrics(workdir):
   return [{k: v for k, v in line.items() if not k.startswith("speed/")} for line in lines]
 
 
+def logged(workdir):
+  path = workdir / "metrics.jsonl"
+  return path.exists() and path.stat().st_size > 0
+
+
 def array(leaf):
   """As numpy, also the keys of random numbers."""
   is_key = jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
   return np.asarray(jax.random.key_data(leaf) if is_key else leaf)
 
 
-def last_checkpoint(workdir):
+def last_checkpoint(workdir, step=STEPS):
   """Everything in the checkpoint of the last step, as numpy arrays."""
-  folder = workdir / "checkpoints" / str(STEPS)
+  folder = workdir / "checkpoints" / str(step)
   reader = ocp.StandardCheckpointer()
   trees = {item: reader.restore(folder / item) for item in ("model", "optimizer")}
   reader.close()
   return jax.tree.map(array, trees)
 
 
-def killed_after_its_first_checkpoint(config, workdir):
+def start(config, workdir):
   arguments = [sys.executable, "-c", PROGRAM, json.dumps(config.to_dict()), str(workdir)]
-  child = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+  return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+def killed_after_its_first_checkpoint(config, workdir):
+  child = start(config, workdir)
   deadline = time.monotonic() + 120
   first = workdir / "checkpoints" / str(EVAL_EVERY)
   while not first.exists() and child.poll() is None and time.monotonic() < deadline:
@@ -82,6 +94,59 @@ def test_a_killed_run_ends_with_the_same_bits(make_config, tmp_path, model, over
   assert steps == [s for s in range(1, STEPS + 1) if s % LOG_EVERY == 0 or s % EVAL_EVERY == 0]
   tree, expected = map(last_checkpoint, (killed, whole))
   jax.tree.map(np.testing.assert_array_equal, tree, expected)
+
+
+def test_a_run_that_is_told_to_stop_saves_first_and_goes_on(make_config, tmp_path):
+  """SIGTERM, as from a cluster that takes its machine back; far from any validation."""
+  config = make_config("mlp_tiny", steps=200_000, eval_every=100_000, log_every=7)
+  told = tmp_path / "told"
+  child = start(config, told)
+  deadline = time.monotonic() + 120
+  while not logged(told) and time.monotonic() < deadline:
+    time.sleep(0.01)
+  child.send_signal(signal.SIGTERM)
+  said, _ = child.communicate(timeout=60)
+  assert child.returncode == 0  # The binary makes 143 of it; see test_errors.
+  step = int(re.search(r"ended by a signal after step (\d+); the same command", said)[1])
+  assert [path.name for path in (told / "checkpoints").iterdir()] == [str(step)]
+
+  config.train.steps, config.train.eval_every = step + 20, 100_000
+  with pytest.raises(UserError, match=r"train\.eval_every"):
+    loop.train_and_evaluate(make_config("mlp_tiny", steps=step + 20, log_every=7), told)
+  loop.train_and_evaluate(config, told)
+  loop.train_and_evaluate(config, tmp_path / "whole")
+  assert metrics(told) == metrics(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_ten_kills_at_any_moment_change_no_bit(make_config, tmp_path):
+  config = make_config(
+    "ast_tiny",
+    overrides={"dropout": 0.1, "depth": 1},
+    steps=STEPS * 10,
+    eval_every=EVAL_EVERY * 10,
+    log_every=LOG_EVERY,
+    save_every=4,
+    average_decay=0.9,
+    accumulate=2,
+  )
+  killed, whole = tmp_path / "killed", tmp_path / "whole"
+  rng, kills = np.random.default_rng(0), 0
+  while kills < 10:
+    child = start(config, killed)
+    try:
+      child.wait(timeout=rng.uniform(3, 20))
+      break  # It was faster.
+    except subprocess.TimeoutExpired:
+      child.kill()
+      child.wait()
+      kills += 1
+  loop.train_and_evaluate(config, killed)
+  loop.train_and_evaluate(config, whole)
+  assert kills == 10
+  assert metrics(killed) == metrics(whole)
+  last = [last_checkpoint(folder, step=STEPS * 10) for folder in (killed, whole)]
+  jax.tree.map(np.testing.assert_array_equal, *last)
 
 
 def test_a_run_can_be_made_longer_and_ends_as_if_it_had_been_so_from_the_start(
