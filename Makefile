@@ -53,8 +53,9 @@ types: setup
 
 lock: ## writes constraints.txt anew from the newest versions that fit together
 	$(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/pip install --quiet -e ".[dev]"
-	{ sed -n '/^#/p' constraints.txt; $(VENV)-lock/bin/pip freeze --exclude-editable; } > constraints.new
+	$(VENV)-lock/bin/pip install --quiet -e ".[dev,peer]"
+	{ sed -n '/^#/p' constraints.txt; $(VENV)-lock/bin/pip freeze --exclude-editable; } \
+	  | sed 's/+cpu$$//' > constraints.new
 	sed -n 's/^tensorflow.cpu==/tensorflow==/p' constraints.new >> constraints.new
 	mv constraints.new constraints.txt
 	rm -r $(VENV)-lock

@@ -24,9 +24,6 @@ from synthmatch_jax.training.parallel import Layout
 from synthmatch_jax.training.state import TrainState
 from synthmatch_jax.training.step import EvalStep, TrainStep, make_eval_step, make_train_step
 
-# Of a training step, in forward passes: one forward, and about two for the gradients.
-_PASSES = 3
-
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
@@ -125,8 +122,9 @@ class Run:
 
   def share_of_peak(self) -> float | None:
     """Share of the devices' peak that one example a second takes; None where it is unknown."""
-    operations, peak = flops.forward_flops(self.model), hardware.peak_flops()
-    return _PASSES * operations / peak if operations and peak else None
+    peak = hardware.peak_flops()
+    operations = flops.TRAINING * flops.forward_flops(nnx.eval_shape(self.model))
+    return operations / peak if peak else None
 
   def _create(self) -> tuple[nnx.GraphDef, TrainState]:
     averaged = self.config.train.average_decay is not None

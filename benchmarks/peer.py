@@ -1,0 +1,205 @@
+"""Our AST beside `transformers`' ASTModel in PyTorch: training and inference, in one run.
+
+    python -m benchmarks.peer [--rounds=15] [--seconds=1] [--dropout=0] [--quick]
+
+Needs `pip install -e ".[peer]"`. For AST-Base (117 patches) and the small AST (at the stride of
+`configs/ast.py:runlocal`, and at its own), with weights that are the same at the start:
+
+* training: forward, backward and Adam on one batch that is there already. Ours is the step that
+  `train` compiles; theirs has PyTorch's fused Adam, and attention by its fused kernel;
+* inference: one sound in NumPy to its controls in NumPy.
+
+Both compute the same function, which is checked: controls, and the losses of the first steps. The
+head, three hidden layers, is there on both sides, as are two class tokens, of which ASTModel has no
+fewer. Rounds of both alternate, so that a machine that has other work to do is fair to both; all
+numbers are medians over rounds, and a ratio is the median of ratios of neighbouring rounds. The
+peak is that of a matrix product in float32, 2048 x 2048, by the faster of JAX and PyTorch, in its
+best round. A training step counts as three forward passes.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import torch
+from flax import nnx
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.torch_ast import TorchAST
+from synthmatch_jax import models
+from synthmatch_jax.data.statistics import Statistics
+from synthmatch_jax.models import flops
+from synthmatch_jax.training import optimizer as optimizers
+from synthmatch_jax.training import state as states
+from synthmatch_jax.training.step import make_train_step
+
+CASES = (("ast_base", 6, 8), ("ast_small", 16, 32), ("ast_small", 10, 32))
+"""Model, stride and batch size."""
+SHAPE = {"num_frames": 87, "num_bins": 64, "num_controls": 16}
+LEARNING_RATE = 5e-5
+# Mels that are normalised already: they stay as they are.
+STATISTICS = Statistics(
+  mel_mean=0.0, mel_std=1.0, controls_mean=np.zeros(16, np.float32), level_db=0.0, num_examples=0
+)
+PEAK_SIZE = 2048
+
+Work = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Seconds:
+  """Seconds of a call on each side, round by round."""
+
+  ours: list[float]
+  theirs: list[float]
+
+  @property
+  def ratio(self) -> float:
+    """How many times faster ours is."""
+    return statistics.median(b / a for a, b in zip(self.ours, self.theirs, strict=True))
+
+
+def side_by_side(ours: Work, theirs: Work, *, rounds: int, seconds: float) -> Seconds:
+  """Calls both in turns, each for about some seconds a round; who begins alternates."""
+  taken: dict[Work, list[float]] = {ours: [], theirs: []}
+  calls = dict.fromkeys(taken, 1)
+  for work in taken:
+    work()  # Compiles.
+    start = time.perf_counter()
+    work()
+    calls[work] = max(1, round(seconds / (time.perf_counter() - start)))
+  for i in range(rounds):
+    for work in (ours, theirs) if i % 2 == 0 else (theirs, ours):
+      start = time.perf_counter()
+      for _ in range(calls[work]):
+        work()
+      taken[work].append((time.perf_counter() - start) / calls[work])
+  return Seconds(taken[ours], taken[theirs])
+
+
+def peak(*, rounds: int, seconds: float) -> float:
+  """FLOP/s of a matrix product in float32, by JAX or by PyTorch."""
+  matrix = np.random.default_rng(0).standard_normal((PEAK_SIZE, PEAK_SIZE), np.float32)
+  in_jax, in_torch = jnp.asarray(matrix), torch.from_numpy(matrix)
+  product = jax.jit(lambda a, b: a @ b)
+  measured = side_by_side(
+    lambda: product(in_jax, in_jax).block_until_ready(),
+    lambda: in_torch @ in_torch,
+    rounds=rounds,
+    seconds=seconds,
+  )
+  return 2 * PEAK_SIZE**3 / min(measured.ours + measured.theirs)
+
+
+def trainings(model: Any, peer: TorchAST, *, batch_size: int) -> tuple[Work, Work]:
+  """A training step of each, on the same batch; both return their loss as a float."""
+  rng = np.random.default_rng(0)
+  mel = rng.standard_normal((batch_size, SHAPE["num_frames"], SHAPE["num_bins"]), np.float32)
+  controls = rng.random((batch_size, SHAPE["num_controls"]), np.float32)
+  batch = {"mel": jnp.asarray(mel), "controls": jnp.asarray(controls)}
+  optimizer = optimizers.create("adam", learning_rate=LEARNING_RATE)
+  graphdef, state = states.create(model, optimizer)
+  # The step gives its state away, and a second one is made from this model.
+  state = jax.tree.map(jnp.copy, state)
+  step = jax.jit(make_train_step(graphdef, optimizer, STATISTICS), donate_argnums=0)
+
+  def ours() -> float:
+    nonlocal state
+    state, loss = step(state, batch)
+    return float(loss)
+
+  peer.train()
+  adam = torch.optim.Adam(peer.parameters(), lr=LEARNING_RATE, fused=True)
+  inputs, targets = torch.from_numpy(mel), torch.from_numpy(controls)
+
+  def theirs() -> float:
+    adam.zero_grad()
+    loss = torch.nn.functional.mse_loss(peer(inputs), targets)
+    loss.backward()
+    adam.step()
+    return loss.item()
+
+  return ours, theirs
+
+
+def inferences(model: Any, peer: TorchAST) -> tuple[Work, Work]:
+  """Controls of one sound, by each."""
+  mel = np.random.default_rng(1).standard_normal((1, 87, 64), np.float32)
+  model.eval()
+  peer.eval()
+  graphdef, state = nnx.split(model)
+  predict = jax.jit(lambda state, mel: nnx.merge(graphdef, state)(mel))
+
+  @torch.inference_mode()
+  def theirs() -> np.ndarray:
+    return peer(torch.from_numpy(mel)).numpy()
+
+  return lambda: np.asarray(predict(state, mel)), theirs
+
+
+def compare(
+  name: str, stride: int, batch_size: int, *, dropout: float, rounds: int, seconds: float
+) -> tuple[Seconds, Seconds, int]:
+  """Training, inference, and the operations of a training step."""
+  build = {"stride": stride, "class_tokens": 2, "dropout": dropout}
+  model: Any = models.create(name, **SHAPE, seed=0, **build)
+  peer = TorchAST(model, dropout=dropout)
+  infer = inferences(model, peer)
+  np.testing.assert_allclose(infer[0](), infer[1](), rtol=0, atol=1e-4)
+  inference = side_by_side(*infer, rounds=rounds, seconds=seconds / 2)
+  model.train()
+  train = trainings(model, peer, batch_size=batch_size)
+  losses = np.array([[work() for work in train] for _ in range(3)])
+  if not dropout:
+    np.testing.assert_allclose(losses[:, 0], losses[:, 1], rtol=1e-3)
+  training = side_by_side(*train, rounds=rounds, seconds=seconds)
+  return training, inference, flops.TRAINING * batch_size * flops.forward_flops(model)
+
+
+def main() -> None:
+  """Measures and prints the table."""
+  parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+  parser.add_argument("--rounds", type=int, default=15, help="of each side, in turns")
+  parser.add_argument("--seconds", type=float, default=1.0, help="of a round, about")
+  parser.add_argument("--dropout", type=float, default=0.0, help="rate; the config has none")
+  parser.add_argument("--quick", action="store_true", help="one step each: does it run?")
+  options = parser.parse_args()
+  length = {"rounds": options.rounds, "seconds": options.seconds}
+  if options.quick:
+    length = {"rounds": 1, "seconds": 0.0}
+  torch.set_num_threads(os.cpu_count() or 1)
+
+  top = peak(**length)
+  table = Table(title=f"{platform.machine()}, {os.cpu_count()} cores; {top / 1e9:.0f} GFLOP/s")
+  columns = ("model", "", "ours", "PyTorch", "ours is faster", "of peak: ours", "PyTorch")
+  for column in columns:
+    table.add_column(column, justify="left" if column in ("model", "") else "right")
+  for name, stride, batch_size in CASES:
+    training, inference, count = compare(
+      name, stride, batch_size, dropout=options.dropout, **length
+    )
+    ours, theirs = (statistics.median(s) for s in (training.ours, training.theirs))
+    table.add_row(
+      f"{name}, stride {stride}",
+      f"training, batch {batch_size}",
+      *(f"{batch_size / s:.1f}/s" for s in (ours, theirs)),
+      f"{training.ratio:.2f} x",
+      *(f"{count / s / top:.0%}" for s in (ours, theirs)),
+    )
+    ours, theirs = (statistics.median(s) for s in (inference.ours, inference.theirs))
+    latency = (f"{s * 1e3:.1f} ms" for s in (ours, theirs))
+    table.add_row("", "one sound", *latency, f"{inference.ratio:.2f} x", "", "", end_section=True)
+  Console(width=100).print(table)
+
+
+if __name__ == "__main__":
+  main()

@@ -1,0 +1,67 @@
+"""Counted operations against a count by hand, and against XLA's."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+from flax import nnx
+
+from synthmatch_jax import models
+from synthmatch_jax.models import flops
+
+
+def abstract(name, **overrides):
+  sizes = {"num_frames": 87, "num_bins": 64, "num_controls": 16}
+  return nnx.eval_shape(lambda: models.create(name, **sizes, seed=0, **overrides))
+
+
+def matmul(rows, inner, columns):
+  return 2 * rows * inner * columns
+
+
+def by_hand(*, patches, width, depth):
+  tokens = patches + 1
+  projections = 4 * matmul(tokens, width, width)  # query, key, value, output
+  attention = 2 * matmul(tokens, width, tokens)  # scores and their use, over all heads
+  mlp = 2 * matmul(tokens, width, 4 * width)
+  head = 3 * matmul(1, width, width) + matmul(1, width, 16)
+  return matmul(patches, 16 * 16, width) + depth * (projections + attention + mlp) + head
+
+
+def test_ast_base():
+  expected = by_hand(patches=13 * 9, width=768, depth=12)
+  assert 20e9 < expected < 21e9  # about 2 x 85 M weights x 118 tokens
+  assert flops.forward_flops(abstract("ast_base")) == expected
+
+
+@pytest.mark.parametrize(("stride", "patches"), [(6, 13 * 9), (10, 9 * 6), (16, 6 * 4)])
+def test_ast_small(stride, patches):
+  model = abstract("ast_small", stride=stride)
+  assert flops.forward_flops(model) == by_hand(patches=patches, width=192, depth=6)
+
+
+def test_mlp():
+  expected = matmul(1, 87 * 64, 2048) + 4 * matmul(1, 2048, 2048) + matmul(1, 2048, 16)
+  assert flops.forward_flops(abstract("mlp")) == expected
+
+
+@pytest.mark.parametrize("name", ["ast_small", "ast_base", "cnn_tiny", "mlp"])
+def test_xla_counts_about_the_same(name):
+  model = abstract(name)
+  graphdef, state = nnx.split(model)
+
+  def run(state, mel):
+    model = nnx.merge(graphdef, state)
+    model.eval()
+    return model(mel)
+
+  mel = jax.ShapeDtypeStruct((1, 87, 64), jnp.float32)
+  counted = jax.jit(run).lower(state, mel).cost_analysis()["flops"]
+  # XLA adds what is no product of matrices, and leaves out products with a convolution's padding.
+  tolerance = 0.2 if name == "cnn_tiny" else 0.05
+  assert flops.forward_flops(model) == pytest.approx(counted, rel=tolerance)
+
+
+def test_a_concrete_model_counts_as_an_abstract_one():
+  model = models.create("ast_tiny", num_frames=87, num_bins=64, num_controls=16, seed=0)
+  assert flops.forward_flops(model) == flops.forward_flops(abstract("ast_tiny"))
+  assert model.encoder.blocks[0].dropout.deterministic is False  # still in training mode
