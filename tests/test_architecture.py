@@ -20,7 +20,18 @@ FLOORS = {
     "probing",
     "inspection",
   },
-  4: {"train", "eval", "match", "probe", "describe", "compare", "ood", "preferences", "export"},
+  4: {
+    "train",
+    "eval",
+    "match",
+    "probe",
+    "describe",
+    "compare",
+    "ood",
+    "preferences",
+    "export",
+    "follow",
+  },
 }
 # Within a floor; nobody imports a binary, and training never reaches a synth.
 SIDEWAYS = {

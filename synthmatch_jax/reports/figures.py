@@ -25,7 +25,18 @@ def spectrogram_pair(
   *,
   titles: tuple[str, str] = ("target", "match"),
 ) -> None:
-  """Two log-mel spectrograms side by side on one scale, relative to the target's maximum."""
+  """Draws `side_by_side` into a file."""
+  side_by_side(target, estimate, settings, titles=titles).savefig(path, dpi=_DPI)
+
+
+def side_by_side(
+  target: Float[np.ndarray, "t f"],
+  estimate: Float[np.ndarray, "t f"],
+  settings: MelSettings,
+  *,
+  titles: tuple[str, str] = ("target", "match"),
+) -> Figure:
+  """Two log-mel spectrograms on one scale, relative to the target's maximum."""
   figure = Figure(figsize=(9, 3.2), layout="constrained")
   axes = figure.subplots(1, 2, sharey=True)
   top = float(target.max())
@@ -48,7 +59,7 @@ def spectrogram_pair(
   axes[0].set_ylabel("frequency (Hz), mel scale")
   assert image is not None
   figure.colorbar(image, ax=axes, label="dB below the target's maximum")
-  figure.savefig(path, dpi=_DPI)
+  return figure
 
 
 def learning_curve(lines: Sequence[Mapping[str, Any]], path: Path, *, floor: float) -> None:

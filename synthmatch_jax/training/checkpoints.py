@@ -154,6 +154,15 @@ class Checkpoints:
     return Restored(state=state, losses=restored["log"]["losses"])
 
 
+def best_step(folder: Path) -> int | None:
+  """Step with the lowest validation loss; None before the first."""
+  if not folder.is_dir():
+    return None
+  with ocp.CheckpointManager(folder.absolute(), options=_reading()) as manager:
+    step = manager.best_step()
+    return None if step is None or manager.metrics(step) is None else step
+
+
 def restore_best(folder: Path, *, params: Any, variables: Any) -> tuple[int, Any, Any]:
   """Weights with the lowest validation loss; reads no optimizer and changes nothing on disk.
 
@@ -168,19 +177,18 @@ def restore_best(folder: Path, *, params: Any, variables: Any) -> tuple[int, Any
   Raises:
     UserError: there is no finished checkpoint.
   """
-  options = ocp.CheckpointManagerOptions(
-    read_only=True, create=False, save_interval_steps=0, **_BEST
-  )
-  if not folder.is_dir():
+  step = best_step(folder)
+  if step is None:
     raise UserError(_NONE.format(folder))
-  with ocp.CheckpointManager(folder.absolute(), options=options) as manager:
-    step = manager.best_step()
-    if step is None or manager.metrics(step) is None:
-      raise UserError(_NONE.format(folder))
+  with ocp.CheckpointManager(folder.absolute(), options=_reading()) as manager:
     wanted = {"params": params, "variables": variables}
     args = ocp.args.Composite(model=ocp.args.StandardRestore(wanted))
     restored = manager.restore(step, args=args)["model"]
   return step, restored["params"], restored["variables"]
+
+
+def _reading() -> ocp.CheckpointManagerOptions:
+  return ocp.CheckpointManagerOptions(read_only=True, create=False, save_interval_steps=0, **_BEST)
 
 
 def _rank(metrics: Mapping[str, float]) -> float:

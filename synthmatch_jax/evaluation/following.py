@@ -1,0 +1,69 @@
+"""A run in another process, followed by ear: what its model answers, in TensorBoard."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from tensorboardX import SummaryWriter
+
+from synthmatch_jax.audio.loudness import match_loudness
+from synthmatch_jax.audio.mel import log_mel
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.evaluation import material, rerender
+from synthmatch_jax.inference import Predictor
+from synthmatch_jax.reports import figures
+from synthmatch_jax.training import checkpoints, workdir
+
+# Loudness of the players, as on the page of an evaluation.
+_LISTENING_DB = -23.0
+
+
+def follow(folder: Path, *, count: int, once: bool, seconds: float, workers: int) -> None:
+  """Renders the first validation sounds and a run's answers to them, whenever it has a new best.
+
+  Training itself never touches a synth: this belongs into a process of its own, on the same
+  machine or on another one that sees the folder. Writes tensorboard/sounds/ in the workdir.
+
+  Args:
+    folder: workdir of the run, which may not have begun yet.
+    count: sounds.
+    once: return after the best model there is now; otherwise go on until interrupted.
+    seconds: between two looks at the folder.
+    workers: sounds rendered at once.
+
+  Raises:
+    UserError: `once`, and there is no model yet; or the data set is not there.
+  """
+  shown = None
+  while True:
+    step = checkpoints.best_step(workdir.checkpoints(folder))
+    if step is None and once:
+      raise UserError(f"there is no trained model in {folder} yet; train first, or wait for it")
+    if step is not None and step != shown:
+      shown = _show(Predictor.load(folder), folder, count=count, workers=workers)
+      print(f"step {shown}: {count} answers are in TensorBoard: tensorboard --logdir={folder}")
+    if once:
+      return
+    time.sleep(seconds)
+
+
+def _show(predictor: Predictor, folder: Path, *, count: int, workers: int) -> int:
+  """Sounds and pictures of one model; returns its step."""
+  recipe, step = predictor.recipe, predictor.step
+  rate = recipe.mel.sample_rate
+  validation = material.of_split(predictor.dataset(), "validation", limit=count)
+  estimates = {"answer": predictor.predict(validation.mel)}
+
+  with SummaryWriter(str(folder / "tensorboard" / "sounds")) as board:
+
+    def use(i: int, sounds: Mapping[str, np.ndarray]) -> None:
+      for name, audio in sounds.items():
+        loud = match_loudness(audio, _LISTENING_DB, rate)
+        board.add_audio(f"validation_{i}/{name}", loud, step, sample_rate=rate)
+      mels = {name: log_mel(audio, recipe.mel) for name, audio in sounds.items()}
+      picture = figures.side_by_side(mels["target"], mels["answer"], recipe.mel)
+      board.add_figure(f"validation_{i}/spectrograms", picture, step)
+
+    rerender.render(validation.targets, estimates, recipe, use=use, workers=workers)
+  return step

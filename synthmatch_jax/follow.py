@@ -1,0 +1,40 @@
+"""Follows a training by ear: `python -m synthmatch_jax.follow --workdir=W`, beside the training.
+
+Whenever the run has a new best model, the first validation sounds and the model's answers to them
+are rendered, as sounds and pictures in TensorBoard. Training itself needs no synth; this does.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from synthmatch_jax import cli
+from synthmatch_jax.errors import UserError
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+_COUNT = flags.DEFINE_integer("count", 4, "Sounds to render.", lower_bound=1)
+_ONCE = flags.DEFINE_bool("once", False, "End after the best model that there is now.")
+_SECONDS = flags.DEFINE_float("seconds", 15.0, "From look to look.", lower_bound=0.1)
+_WORKERS = flags.DEFINE_integer("workers", 1, "Sounds rendered at once; 0 is one a core.")
+
+
+def main(arguments: Sequence[str]) -> None:
+  """Runs until it is interrupted."""
+  if arguments:
+    raise UserError(f"unexpected {arguments[0]!r}; follow takes flags only, as --workdir=W")
+  # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
+  from synthmatch_jax.evaluation import following
+
+  following.follow(
+    Path(_WORKDIR.value),
+    count=_COUNT.value,
+    once=_ONCE.value,
+    seconds=_SECONDS.value,
+    workers=_WORKERS.value or os.cpu_count() or 1,
+  )
+
+
+if __name__ == "__main__":
+  cli.run(main)
