@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 # Dense bfloat16 operations a second of one device, by the beginning of its kind's name: NVIDIA's
 # data sheets (SXM where there are several) and Google Cloud's TPU pages.
-_PEAKS = {
+PEAKS = {
   "NVIDIA H100": 989e12,
   "NVIDIA H200": 989e12,
   "NVIDIA A100": 312e12,
@@ -35,7 +35,7 @@ def peak_flops() -> float | None:
   devices = jax.devices()
   if devices[0].platform == "cpu":
     return _measured() * jax.process_count()
-  for name, peak in _PEAKS.items():
+  for name, peak in PEAKS.items():
     if devices[0].device_kind.startswith(name):
       return peak * len(devices)
   return None

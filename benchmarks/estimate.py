@@ -1,0 +1,81 @@
+"""What the full-size run would take on an accelerator: computed, not measured.
+
+    python -m benchmarks.estimate --utilisation=0.4
+
+From the model's floating-point operations (`models.flops`), the peaks that makers state
+(`training.hardware`), and the memory that XLA plans for the training step, here for a CPU.
+"""
+
+import argparse
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from configs import ast
+from synthmatch_jax import config as configs
+from synthmatch_jax import models
+from synthmatch_jax.data.statistics import Statistics
+from synthmatch_jax.models import flops
+from synthmatch_jax.training import hardware, state
+from synthmatch_jax.training import optimizer as optimizers
+from synthmatch_jax.training.step import make_train_step
+
+_SIZES = {"num_frames": 87, "num_bins": 64, "num_controls": 16}
+_SOUNDS = 800_000  # The training split of a million.
+_MACHINES = {"1 x NVIDIA A100": 1, "1 x NVIDIA H100": 1, "8 x TPU v5 lite": 8}
+
+
+def memory(dtype: str, batch_size: int) -> tuple[float, float]:
+  """Bytes of the run's state, and of all else in a training step, as XLA plans it."""
+  config = ast.get_config()
+  arguments = configs.arguments(config.model) | {"dtype": dtype}
+  optimizer = optimizers.create(**configs.arguments(config.optimizer))
+
+  def begin():
+    return state.create(models.create(**arguments, **_SIZES, seed=0), optimizer)
+
+  graphdef, shapes = nnx.eval_shape(begin)
+  statistics = Statistics(
+    mel_mean=0.0, mel_std=1.0, controls_mean=jnp.zeros(16), level_db=0.0, num_examples=1
+  )
+  batch = {
+    "mel": jax.ShapeDtypeStruct((batch_size, 87, 64), jnp.float32),
+    "controls": jax.ShapeDtypeStruct((batch_size, 16), jnp.float32),
+  }
+  step = jax.jit(make_train_step(graphdef, optimizer, statistics), donate_argnums=0)
+  planned = step.lower(shapes, batch).compile().memory_analysis()
+  return planned.argument_size_in_bytes, planned.temp_size_in_bytes
+
+
+def main() -> None:
+  """Prints the tables."""
+  parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+  parser.add_argument("--utilisation", type=float, default=0.4, help="of the stated peak")
+  parser.add_argument("--batch_sizes", type=int, nargs="+", default=[64, 256])
+  options = parser.parse_args()
+  config = ast.get_config()
+  arguments = configs.arguments(config.model)
+  model = nnx.eval_shape(lambda: models.create(**arguments, **_SIZES, seed=0))
+  example = flops.TRAINING * flops.forward_flops(model)
+  epochs = config.train.epochs
+  print(f"{models.num_params(model):,} weights; {example / 1e9:.1f} GFLOP a sound and step;")
+  print(f"{example * _SOUNDS * epochs:.2e} FLOP for {epochs} epochs of {_SOUNDS:,} sounds\n")
+  print(f"| machine | peak, bf16 | sounds/s at {options.utilisation:.0%} | hours |")
+  print("|---|---:|---:|---:|")
+  for name, count in _MACHINES.items():
+    kind = name.split(" x ")[1]
+    peak = count * next(p for n, p in hardware.PEAKS.items() if kind.startswith(n))
+    rate = options.utilisation * peak / example
+    hours = _SOUNDS * epochs / rate / 3600
+    print(f"| {name} | {peak / 1e12:.0f} TFLOP/s | {rate:,.0f} | {hours:.1f} |")
+  print("\n| compute | batch | state | the rest of a step |")
+  print("|---|---:|---:|---:|")
+  for dtype in ("float32", "bfloat16"):
+    for size in options.batch_sizes:
+      kept, rest = memory(dtype, size)
+      print(f"| {dtype} | {size} | {kept / 1e9:.1f} GB | {rest / 1e9:.1f} GB |")
+
+
+if __name__ == "__main__":
+  main()
