@@ -25,6 +25,7 @@ def base_config() -> Config:
   config.data = ml_collections.ConfigDict()
   config.data.name = "massive16/standard"  # Or with a version: massive16/standard/1.0.0.
   config.data.dir = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+  config.data.workers = 0  # Processes that read; for devices that are faster than one thread.
 
   config.model = ml_collections.ConfigDict()
   config.model.name = placeholder(str)
@@ -90,6 +91,8 @@ def check(config: Config) -> None:
     raise UserError(f"train.average_decay must be between 0 and 1, not {decay}")
   if clip is not None and not clip > 0:
     raise UserError(f"optimizer.clip_norm must be above 0, not {clip}")
+  if config.data.workers < 0:
+    raise UserError(f"data.workers must be at least 0, not {config.data.workers}")
   for key in ("time_masks", "time_width", "bin_masks", "bin_width"):
     if config.masking[key] < 0:
       raise UserError(f"masking.{key} must be at least 0, not {config.masking[key]}")

@@ -116,6 +116,7 @@ class Run:
         seed=self.config.seed,
         start=start,
         part=(jax.process_index(), jax.process_count()),
+        workers=self.config.data.workers,
       ),
       self.layout,
     )

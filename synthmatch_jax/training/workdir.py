@@ -18,7 +18,7 @@ from synthmatch_jax.training import parallel
 
 # A run may go on with other values of these: they change no step that was made.
 _FREE = (
-  *("data.dir", "mesh.devices", "mesh.params"),
+  *("data.dir", "data.workers", "mesh.devices", "mesh.params"),
   *("train.log_every", "train.save_every", "train.patience", "train.trace_at"),
 )
 # And of these, where the learning rate does not depend on them.

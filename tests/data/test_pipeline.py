@@ -1,6 +1,8 @@
-import json
 import shutil
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -100,6 +102,27 @@ def test_parts_of_processes_are_the_batches_of_one(dataset):
   for _ in range(6):
     together = [np.concatenate(p) for p in zip(*[next(q).values() for q in parts], strict=True)]
     jax.tree.map(np.testing.assert_array_equal, together, list(next(whole).values()))
+
+
+def test_processes_that_read_change_no_batch(tiny_dataset, tmp_path):
+  program = tmp_path / "program.py"
+  program.write_text(f"""
+import jax, numpy
+from absl import app
+from synthmatch_jax.data import pipeline
+
+def main(_):
+  dataset = pipeline.open_dataset({tiny_dataset.name!r}, dir={str(tiny_dataset.dir)!r})
+  one, two = (
+    pipeline.training_batches(dataset, batch_size=20, seed=0, start=3, workers=w) for w in (0, 2)
+  )
+  for _ in range(10):
+    jax.tree.map(numpy.testing.assert_array_equal, next(two), next(one))
+
+if __name__ == "__main__":
+  app.run(main)
+""")
+  subprocess.run([sys.executable, str(program)], check=True, cwd=Path(__file__).parents[2])
 
 
 def test_a_split_is_read_in_order(dataset, records):
