@@ -1,3 +1,4 @@
+import json
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from synthmatch_jax.data import pipeline, survey
+from synthmatch_jax.data import pipeline, statistics, survey
 from synthmatch_jax.data.batch import pad
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation.plan import SPLITS, Plan
