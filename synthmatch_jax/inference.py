@@ -19,9 +19,9 @@ from synthmatch_jax.training import state as states
 from synthmatch_jax.training import workdir as workdirs
 from synthmatch_jax.training.workdir import TrainingData
 
-# Sounds predicted at once when there are many: within a quarter of the fastest for the small AST
-# on a CPU, and little padding for a few.
-_BATCH_SIZE = 32
+# Sounds predicted at once: one, the ways of listening to one, or many. 32 is within a quarter of
+# the fastest for the small AST on a CPU.
+_BATCH_SIZES = (1, 8, 32)
 
 
 class Predictor:
@@ -62,9 +62,9 @@ class Predictor:
   def predict(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
     """Controls in [0, 1], float32, of log-mels in dB as `audio.mel.log_mel` gives them.
 
-    The model is compiled at most twice: for one sound, and for batches of 32.
+    The model is compiled at most three times: for one sound, and for batches of 8 and of 32.
     """
-    size = 1 if len(mel) == 1 else _BATCH_SIZE
+    size = next((size for size in _BATCH_SIZES if len(mel) <= size), _BATCH_SIZES[-1])
     estimates = [np.zeros((0, self.recipe.space.dim), np.float32)]
     for start in range(0, len(mel), size):
       batch, mask = pipeline.pad({"mel": mel[start : start + size]}, size)
