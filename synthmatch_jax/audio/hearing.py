@@ -15,7 +15,7 @@ from synthmatch_jax.audio.pitch import HeardPitch, heard_pitch
 from synthmatch_jax.errors import UserError
 
 _SILENCE = 1e-4  # -80 dB of full scale, as for files.
-_HELD_TOLERANCE = 0.2  # Seconds; how long a note was held cannot be told better.
+_HELD_TOLERANCE = 0.2  # Seconds; how long a note was held is not told better (`held_seconds`).
 
 
 @dataclass(frozen=True, kw_only=True)

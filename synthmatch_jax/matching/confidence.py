@@ -93,7 +93,7 @@ def reference(workdir: Path, predictor: Predictor) -> Reference:
       found = per_sound[f"model/{RANKED_BY}"].astype(np.float64)
   except (FileNotFoundError, NotADirectoryError):
     return unknown("this model has not been evaluated on the synth's own sounds")
-  except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+  except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
     return unknown("the evaluation of this model is damaged or has no row of it")
   if step != predictor.step:
     return unknown("this model was trained on since it was evaluated")

@@ -117,7 +117,7 @@ def distinct(
     if len(kept) == count:
       break
     better = np.stack([controls[k] for k in kept]) if kept else np.zeros((0, len(names)))
-    errors = parameters.squared_errors(better, candidate)
+    errors = parameters.squared_errors(better, np.broadcast_to(candidate, better.shape))
     heard = parameters.audible(
       errors, better, names=names, depends=gates, threshold=parameters.SILENT_CONTROL
     )
