@@ -89,7 +89,8 @@ def reference(workdir: Path, predictor: Predictor) -> Reference:
   folder = workdir / "eval" / "test"
   try:
     step = json.loads((folder / "results.json").read_text())["step"]
-    with np.load(folder / "per_sound.npz") as per_sound:
+    # Opened here: NumPy does not close what it cannot read.
+    with (folder / "per_sound.npz").open("rb") as file, np.load(file) as per_sound:
       found = per_sound[f"model/{RANKED_BY}"].astype(np.float64)
   except (FileNotFoundError, NotADirectoryError):
     return unknown("this model has not been evaluated on the synth's own sounds")
