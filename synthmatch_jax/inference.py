@@ -1,5 +1,6 @@
 """A trained model at work: log-mels in, controls out."""
 
+import threading
 from pathlib import Path
 
 import jax
@@ -47,6 +48,7 @@ class Predictor:
       return jnp.clip(estimate, 0.0, 1.0)
 
     self._predict = jax.jit(predict)
+    self._preparing: threading.Thread | None = None
 
   @classmethod
   def load(cls, workdir: Path) -> "Predictor":
@@ -64,6 +66,20 @@ class Predictor:
 
     The model is compiled at most three times: for one sound, and for batches of 8 and of 32.
     """
+    if (preparing := self._preparing) is not None:
+      preparing.join()
+    return self._estimate(mel)
+
+  def prepare(self, count: int) -> None:
+    """Begins to compile for so many sounds, while the caller does other things; returns at once.
+
+    `predict` waits for it. To be called before the first prediction.
+    """
+    mel = np.zeros((count, self.recipe.num_frames, self.recipe.mel.n_mels), np.float32)
+    self._preparing = threading.Thread(target=self._estimate, args=(mel,))
+    self._preparing.start()
+
+  def _estimate(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
     size = next((size for size in _BATCH_SIZES if len(mel) <= size), _BATCH_SIZES[-1])
     estimates = [np.zeros((0, self.recipe.space.dim), np.float32)]
     for start in range(0, len(mel), size):

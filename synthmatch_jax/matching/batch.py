@@ -18,7 +18,7 @@ from synthmatch_jax.audio.hearing import NOTHING, Assume
 from synthmatch_jax.data.ood import sounds as folders
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching import models, output
-from synthmatch_jax.matching.matcher import Listen, Matcher
+from synthmatch_jax.matching.matcher import Listen, Matcher, ways
 from synthmatch_jax.matching.models import Model
 from synthmatch_jax.matching.output import Description
 from synthmatch_jax.synths import farm
@@ -115,6 +115,7 @@ def match_all(
   loaded = models.load(workdirs)
   recipe = loaded[0].predictor.recipe
   found = list(find(sounds, out=out))
+  models.prepare(loaded, count=len(ways(wish.top, wish.listen)))
   with _claimed(out):
     jobs = _jobs(found, out)
     work = functools.partial(_match, loaded, wish)

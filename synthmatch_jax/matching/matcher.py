@@ -34,6 +34,12 @@ Listen = Literal["once", "widely"]
 """Whether a model listens to a sound as it is recorded, or in all the ways of `hearings`."""
 
 
+def ways(top: int, listen: Listen | None) -> tuple[Hearing, ...]:
+  """The ways in which a model listens: once for one answer and widely for more, unless told."""
+  widely = listen == "widely" or (listen is None and top > 1)
+  return HEARINGS if widely else (AS_RECORDED,)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Candidate:
   """An answer that may be given."""
@@ -83,6 +89,7 @@ class Matcher:
       UserError: there is no model, or no engine as the one that it was trained with.
     """
     loaded = models.load(workdirs)
+    models.prepare(loaded, count=1)
     with hosting(engine(loaded[0].predictor.recipe, path=plugin)) as host:
       yield cls(loaded, host)
 
@@ -153,8 +160,7 @@ class Matcher:
     """The second half of `match`."""
     if top < 1:
       raise ValueError(f"at least one answer is given, not {top}")
-    widely = listen == "widely" or (listen is None and top > 1)
-    candidates = self._candidates(recording, HEARINGS if widely else (AS_RECORDED,))
+    candidates = self._candidates(recording, ways(top, listen))
     target, rate = recording.heard.audio, self.recipe.mel.sample_rate
     note = recording.heard.held_note(self.recipe.note)
     rendered = self._render(candidates, note, level_db=loudness_db(target, rate))
@@ -172,14 +178,14 @@ class Matcher:
       answers=tuple(answers),
     )
 
-  def _candidates(self, recording: Recording, ways: Sequence[Hearing]) -> list[_Candidate]:
+  def _candidates(self, recording: Recording, listened: Sequence[Hearing]) -> list[_Candidate]:
     """What each model predicts in each way of listening."""
     candidates: list[_Candidate] = []
     for model in self.models:
       predictor = model.predictor
       recipe, level_db = predictor.recipe, predictor.statistics.level_db
       heard = {
-        way: hearings.listen(recording, way, recipe=recipe, level_db=level_db) for way in ways
+        way: hearings.listen(recording, way, recipe=recipe, level_db=level_db) for way in listened
       }
       clips = {way: clip for way, clip in heard.items() if clip is not None}
       mels = np.stack([log_mel(clip, recipe.mel) for clip in clips.values()])

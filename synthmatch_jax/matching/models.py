@@ -66,6 +66,12 @@ def load(workdirs: Sequence[Path]) -> tuple[Model, ...]:
   return tuple(models)
 
 
+def prepare(models: Sequence[Model], *, count: int) -> None:
+  """Begins to compile the models for so many sounds at once (see `Predictor.prepare`)."""
+  for model in models:
+    model.predictor.prepare(count)
+
+
 def _apart(one: Recipe, other: Recipe) -> str:
   """What keeps two models from answering with one synth and being compared; empty if nothing."""
   wanted = {
