@@ -1,5 +1,6 @@
 """A trained model at work: log-mels in, controls out."""
 
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +22,9 @@ from synthmatch_jax.models.base import MelModel
 if TYPE_CHECKING:
   from synthmatch_jax.data.pipeline import Dataset
 
-# Sounds predicted at once when there are many: within a quarter of the fastest for the small AST
-# on a CPU, and little padding for a few.
-_BATCH_SIZE = 32
+# Sounds predicted at once: one, the ways of listening to one, or many. 32 is within a quarter of
+# the fastest for the small AST on a CPU.
+_BATCH_SIZES = (1, 8, 32)
 
 
 class Predictor:
@@ -48,6 +49,7 @@ class Predictor:
       return jnp.clip(estimate, 0.0, 1.0)
 
     self._predict = jax.jit(predict)
+    self._preparing: threading.Thread | None = None
 
   @classmethod
   def load(cls, folder: Path) -> "Predictor":
@@ -75,9 +77,23 @@ class Predictor:
   def predict(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
     """Controls in [0, 1], float32, of log-mels in dB as `audio.mel.log_mel` gives them.
 
-    The model is compiled at most twice: for one sound, and for batches of 32.
+    The model is compiled at most three times: for one sound, and for batches of 8 and of 32.
     """
-    size = 1 if len(mel) == 1 else _BATCH_SIZE
+    if (preparing := self._preparing) is not None:
+      preparing.join()
+    return self._estimate(mel)
+
+  def prepare(self, count: int) -> None:
+    """Begins to compile for so many sounds, while the caller does other things; returns at once.
+
+    `predict` waits for it. To be called before the first prediction.
+    """
+    mel = np.zeros((count, self.recipe.num_frames, self.recipe.mel.n_mels), np.float32)
+    self._preparing = threading.Thread(target=self._estimate, args=(mel,))
+    self._preparing.start()
+
+  def _estimate(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
+    size = next((size for size in _BATCH_SIZES if len(mel) <= size), _BATCH_SIZES[-1])
     estimates = [np.zeros((0, self.recipe.space.dim), np.float32)]
     for start in range(0, len(mel), size):
       batch, mask = pad({"mel": mel[start : start + size]}, size)

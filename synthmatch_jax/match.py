@@ -1,22 +1,45 @@
 """Matches sounds: `python -m synthmatch_jax.match SOUND... [--workdir=W] [--out=O]`.
 
-Writes O/<stem>/patch.json, the preset, match.wav and index.html for every sound, and a page
-O/index.html over all of them. A sound that cannot be matched gets one sentence; the others are
-matched, and the exit status is 1.
+A SOUND is a file, a folder, which is walked, or - for a file on standard input. Writes
+O/NAME/patch.json, the preset, match.wav and index.html for every sound, and a page O/index.html
+over all of them. A sound that cannot be matched gets one sentence; the others are matched, and
+the exit status is 1. A match that is there already is kept: an interrupted run goes on.
 """
 
+import json
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
 from synthmatch_jax import cli
 from synthmatch_jax.errors import UserError
 
-_WORKDIR = flags.DEFINE_string(
-  "workdir", "demo/ast", "Folder of a trained model; the default is where `make demo` trains."
+_WORKDIR = flags.DEFINE_list(
+  "workdir",
+  ["demo/ast"],
+  "Folders of trained models, of which the nearest answer is taken; the default is where `make"
+  " demo` trains.",
 )
 _OUT = flags.DEFINE_string("out", "matches", "Folder for the answers.")
+_TOP = flags.DEFINE_integer("top", 1, "Distinct answers, the nearest first.", lower_bound=1)
+_LISTEN = flags.DEFINE_enum(
+  "listen",
+  None,
+  ["once", "widely"],
+  "Whether a model listens to a sound in several ways; widely by default if --top is over 1.",
+)
+_NOTE = flags.DEFINE_string("note", None, "Note of the sounds, as 60 or C4; else it is heard.")
+_ONSET = flags.DEFINE_float("onset", None, "Where the sounds begin, in s; else it is heard.")
+_HOLD = flags.DEFINE_float("hold", None, "How long answers are held, in s; else it is heard.")
+_LEVEL = flags.DEFINE_float("level", None, "Loudness to hear at, in LUFS; else the training's.")
+_JSON = flags.DEFINE_bool("json", False, "Print one JSON object and nothing else, for programs.")
+_WORKERS = flags.DEFINE_integer(
+  "workers", 0, "Sounds matched at once; 0 is one a core.", lower_bound=0
+)
 _PLUGIN = flags.DEFINE_string(
   "plugin", "", "Path of the engine's plugin, where it is not found by itself."
 )
@@ -26,16 +49,36 @@ def main(sounds: Sequence[str]) -> int:
   """Matches the sounds named on the command line."""
   if not sounds:
     raise UserError("name at least one sound: match SOUND... [--workdir=W] [--out=O]")
-  # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
-  from synthmatch_jax import matching
+  from synthmatch_jax.audio.hearing import Assume
+  from synthmatch_jax.audio.note import pitch_of
 
-  failures = matching.match_files(
-    [Path(s) for s in sounds],
-    workdir=Path(_WORKDIR.value),
-    out=Path(_OUT.value),
-    plugin=_PLUGIN.value,
+  assume = Assume(
+    note=None if _NOTE.value is None else pitch_of(_NOTE.value),
+    onset_seconds=_ONSET.value,
+    hold_seconds=_HOLD.value,
+    level_db=_LEVEL.value,
   )
-  return 1 if failures else 0
+  # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
+  from synthmatch_jax.matching import batch
+
+  def say(line: str) -> None:
+    batch.tqdm.write(line, file=sys.stderr if _JSON.value else sys.stdout)
+
+  listen: Any = _LISTEN.value  # One of the names above, which absl has checked.
+  outcomes, page = batch.match_all(
+    sounds,
+    workdirs=[Path(workdir) for workdir in _WORKDIR.value],
+    out=Path(_OUT.value),
+    wish=batch.Wish(assume=assume, top=_TOP.value, listen=listen),
+    plugin=_PLUGIN.value,
+    workers=_WORKERS.value or os.cpu_count() or 1,
+    say=say,
+  )
+  if page:
+    say(f"open {page}")
+  if _JSON.value:
+    print(json.dumps(batch.describe(outcomes, page)))
+  return 0 if all(outcome.match for outcome in outcomes) else 1
 
 
 if __name__ == "__main__":

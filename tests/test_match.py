@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,15 +11,20 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from synthmatch_jax import matching
 from synthmatch_jax.spaces.massive16 import VITAL
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
-def match(*arguments, cwd=None):
+def match(*arguments, cwd=None, data=None):
   command = [sys.executable, "-m", "synthmatch_jax.match", *map(str, arguments)]
-  return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+  done = subprocess.run(command, input=data, capture_output=True, check=False, cwd=cwd)
+  done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
+  return done
+
+
+def visible(folder):
+  return {p.name for p in folder.iterdir() if not p.name.startswith(".")}
 
 
 @pytest.fixture(scope="module")
@@ -39,21 +45,22 @@ def test_a_bad_sound_gets_a_sentence_and_the_others_their_answer(answers):
   done, out = answers
   assert done.returncode == 1
   (error,) = [line for line in done.stderr.splitlines() if "error" in line]
-  assert error.startswith("match: error: ")
+  assert "match: error: " in error
   assert "text.wav" in error
   assert "Traceback" not in done.stderr
-  assert {p.name for p in out.iterdir()} == {"index.html", "flute", "guitar", "flute-2"}
+  assert visible(out) == {"index.html", "flute", "guitar", "flute-2"}
   assert done.stdout.splitlines()[-1] == f"open {out / 'index.html'}"
 
 
 def test_the_patch_is_whole_and_in_the_synths_terms(answers):
   _, out = answers
-  patch = json.loads((out / "guitar" / "patch.json").read_text())
+  found = json.loads((out / "guitar" / "patch.json").read_text())
+  (patch,) = found["answers"]
   assert list(patch["patch"]) == list(patch["controls"]) == list(VITAL.names)
   values = {name: entry["value"] for name, entry in patch["patch"].items()}
   np.testing.assert_allclose(VITAL.encode(values), list(patch["controls"].values()), atol=1e-6)
-  assert patch["note"] == {"pitch": 60, "velocity": 127, "seconds": 1.0}
-  assert patch["source"] == "guitar.flac"
+  assert found["note"] == {"pitch": 60, "velocity": 127, "seconds": 1.0}
+  assert found["source"] == "guitar.flac"
   assert 0 < patch["distances"]["spectral_convergence"] < 10
 
 
@@ -73,7 +80,9 @@ def test_the_preset_plays_the_sound_that_was_written(answers):
 
 def test_one_sound_in_two_files_has_one_answer(answers):
   _, out = answers
-  one, two = (json.loads((out / f / "patch.json").read_text()) for f in ("flute", "flute-2"))
+  one, two = (
+    json.loads((out / f / "patch.json").read_text())["answers"][0] for f in ("flute", "flute-2")
+  )
   np.testing.assert_allclose(
     list(one["controls"].values()), list(two["controls"].values()), atol=1e-5
   )
@@ -90,18 +99,68 @@ def test_every_file_that_a_page_names_is_there(answers):
       assert (page.parent / name).exists(), f"{page} names {name}"
 
 
-def test_every_sound_gets_a_folder_of_its_own():
-  names = ["a.wav", "b/a.flac", "a-2.wav", "c/a.wav"]
-  folders = matching._folders([Path(n) for n in names], Path("out"))
-  assert [f.name for f in folders] == ["a", "a-2", "a-2-2", "a-3"]
-
-
-def test_a_second_run_replaces_the_answers(answers, tiny_run):
+def test_the_same_match_is_kept_and_another_one_replaces_it(answers, tiny_run):
   _, out = answers
-  before = {p: p.read_bytes() for p in (out / "guitar").glob("*.json")}
-  done = match(EXAMPLES / "guitar.flac", f"--workdir={tiny_run}", f"--out={out}")
+  folder = out / "guitar"
+  before = {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in folder.iterdir()}
+  arguments = (EXAMPLES / "guitar.flac", f"--workdir={tiny_run}", f"--out={out}")
+  done = match(*arguments)
   assert (done.returncode, done.stderr) == (0, "")
-  assert {p: p.read_bytes() for p in (out / "guitar").glob("*.json")} == before
+  assert "was there already" in done.stdout
+  assert {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in folder.iterdir()} == before
+  done = match(*arguments, "--note=C5", "--hold=0.25")
+  assert (done.returncode, done.stderr) == (0, "")
+  found = json.loads((folder / "patch.json").read_text())
+  assert found["note"] == {"pitch": 72, "velocity": 127, "seconds": 0.25}
+  assert found["assumed"]["told"] == {"note": 72, "hold_seconds": 0.25}
+  assert "That was told" in (folder / "index.html").read_text()
+  match(*arguments)
+  again = {p.name: p.read_bytes() for p in folder.iterdir()}
+  # A used engine differs from itself in the last bits, a new one does not.
+  assert again["patch.json"] == before["patch.json"][0]
+  assert again["match.wav"] == before["match.wav"][0]
+
+
+@pytest.fixture(scope="module")
+def second_run(tiny_run, tmp_path_factory):
+  """The same model under another name: as far as `match` knows, a second one."""
+  other = tmp_path_factory.mktemp("runs") / "second_run"
+  shutil.copytree(tiny_run, other)
+  return other
+
+
+def test_several_models_give_distinct_answers_ranked_by_distance(tiny_run, second_run, tmp_path):
+  """A folder, standard input, two models, three answers, one object for programs."""
+  sounds = tmp_path / "sounds"
+  (sounds / "brass").mkdir(parents=True)
+  shutil.copy(EXAMPLES / "trumpet.flac", sounds / "brass")
+  (sounds / "bad.wav").write_bytes((EXAMPLES / "flute.flac").read_bytes()[:20_000])
+  out = sounds / "out"  # What lies here is not to be taken for a sound the next time.
+  for time in (1, 2):
+    done = match(
+      *(sounds, "-", f"--workdir={tiny_run},{second_run}", f"--out={out}", "--json", "--top=3"),
+      data=(EXAMPLES / "organ.flac").read_bytes(),
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    found = json.loads(done.stdout)
+    (failure,) = found["failures"]
+    assert failure["source"] == "bad.wav"
+    assert "bad.wav is damaged or cut off" in failure["reason"]
+    assert ("was there already" in done.stderr) == (time == 2)
+  assert visible(out) == {"index.html", "brass-trumpet", "stdin"}
+  trumpet, organ = found["matches"]
+  assert (trumpet["source"], organ["source"]) == ("brass/trumpet.flac", "standard input")
+  for one in (trumpet, organ):
+    distances = [answer["distances"]["mss"] for answer in one["answers"]]
+    assert distances == sorted(distances)
+    assert 1 < len(distances) <= 3
+    controls = [list(answer["controls"].values()) for answer in one["answers"]]
+    assert len(np.unique(np.round(controls, 3), axis=0)) == len(controls)
+    for answer in one["answers"]:
+      assert answer["confidence"]["kind"] == "unknown"
+      for key in ("preset", "sound", "spectrograms"):
+        assert (Path(one["folder"]) / answer[key]).stat().st_size > 1_000
 
 
 @pytest.mark.parametrize(
@@ -110,9 +169,18 @@ def test_a_second_run_replaces_the_answers(answers, tiny_run):
     ([], 1, "name at least one sound"),
     ([EXAMPLES / "flute.flac", "--workdir=nowhere"], 1, "no trained model in nowhere"),
     ([EXAMPLES / "flute.flac", "--wrkdir=x"], 2, "wrkdir"),
+    ([EXAMPLES / "flute.flac", "--note=H4"], 1, "'H4' is no note"),
+    ([EXAMPLES / "flute.flac", "--onset=-1"], 1, "an onset at -1 s"),
+    ([EXAMPLES / "flute.flac", "--hold=0"], 1, "held for 0 s"),
+    ([EXAMPLES / "flute.flac", "--level=3"], 1, "a level of 3 LUFS"),
+    ([EXAMPLES / "flute.flac", "--top=0"], 2, "top"),
+    ([EXAMPLES / "flute.flac", "--workdir="], 1, "no model is named"),
+    (["-", "-", "--workdir={run}"], 1, "name - once"),
+    (["{empty}", "--workdir={run}"], 1, "holds no sound file"),
   ],
 )
-def test_a_mistake_gets_one_sentence(arguments, status, says, tmp_path):
+def test_a_mistake_gets_one_sentence(arguments, status, says, tiny_run, tmp_path):
+  arguments = [str(a).format(run=tiny_run, empty=tmp_path) for a in arguments]
   done = match(*arguments, cwd=tmp_path)
   assert done.returncode == status
   assert says in done.stderr

@@ -24,6 +24,8 @@ _LOUDEST = 1e10  # 200 dB above full scale: beyond integers that were written as
 # power. Two channels of which one is silent hold 1/4, two of opposite phase nothing.
 _CANCELLED = 0.01
 
+_NO_AUDIO = "{} holds samples that are no audio (NaN, infinite or huge): export it again"
+
 _BLOCK = 1 << 20  # Values decoded at a time, over all channels.
 _UNKNOWN_FRAMES = 1 << 62  # libsndfile's count for a stream of unknown length is 2^63 - 1.
 
@@ -59,10 +61,53 @@ def load(
   except OSError as error:
     reason = (error.strerror or str(error)).lower()
     raise UserError(f"{path} cannot be read ({reason}): check the file and its folder") from error
-  resampled = soxr.resample(mono, rate, sample_rate, quality="VHQ")
-  if np.abs(resampled).max(initial=0) < _SILENCE:
-    raise UserError(f"{path} is silent (below -80 dB of full scale): choose another sound")
-  return resampled
+  return _resampled(mono, rate, sample_rate, path)
+
+
+def decode(
+  data: bytes, *, name: str, sample_rate: int = 44_100, max_seconds: float = 60.0
+) -> Float[np.ndarray, " n"]:
+  """A sound file that is in memory, read as `load` does.
+
+  Args:
+    data: all bytes of the file.
+    name: for error messages.
+    sample_rate: see `load`.
+    max_seconds: see `load`.
+
+  Raises:
+    UserError: see `load`.
+  """
+  # A BytesIO has all the methods of a raw file, though its type says otherwise.
+  with _Reader(BytesIO(data)) as file:  # pyright: ignore[reportArgumentType]
+    mono, rate = _read(file, name, max_seconds)
+  return _resampled(mono, rate, sample_rate, name)
+
+
+def resample(
+  samples: Float[np.ndarray, " k"],
+  rate: int,
+  *,
+  name: str,
+  sample_rate: int = 44_100,
+  max_seconds: float = 60.0,
+) -> Float[np.ndarray, " n"]:
+  """Mono samples that are in memory, under the conditions of `load`.
+
+  Args:
+    samples: mono, full scale is 1.
+    rate: of the samples, in Hz.
+    name: for error messages.
+    sample_rate: see `load`.
+    max_seconds: see `load`.
+
+  Raises:
+    UserError: see `load`.
+  """
+  _check_length(samples.size, rate, name, max_seconds)
+  if not np.abs(samples).max() <= _LOUDEST:
+    raise UserError(_NO_AUDIO.format(name))
+  return _resampled(samples.astype(np.float32), rate, sample_rate, name)
 
 
 def save(path: str | os.PathLike[str], audio: Float[np.ndarray, " n"], sample_rate: int) -> None:
@@ -113,7 +158,14 @@ class _Reader(BufferedReader):
       return self.tell()
 
 
-def _read(file: BinaryIO, path: Path, max_seconds: float) -> tuple[np.ndarray, int]:
+def _resampled(mono: np.ndarray, rate: int, sample_rate: int, path: Path | str) -> np.ndarray:
+  resampled = soxr.resample(mono, rate, sample_rate, quality="VHQ")
+  if np.abs(resampled).max(initial=0) < _SILENCE:
+    raise UserError(f"{path} is silent (below -80 dB of full scale): choose another sound")
+  return resampled
+
+
+def _read(file: BinaryIO, path: Path | str, max_seconds: float) -> tuple[np.ndarray, int]:
   """Mono float32 samples (n,) and their rate."""
   size = file.seek(0, os.SEEK_END)
   if size == 0:
@@ -129,7 +181,7 @@ def _read(file: BinaryIO, path: Path, max_seconds: float) -> tuple[np.ndarray, i
   file.seek(0)
   try:
     with sf.SoundFile(file) as sound:
-      _check_header(sound, path, max_seconds)
+      _check_length(sound.frames, sound.samplerate, path, max_seconds)
       mono = _mix(sound, path)
       if len(mono) < sound.frames and kind != "mp3":
         raise UserError(cut_off)
@@ -143,8 +195,7 @@ def _read(file: BinaryIO, path: Path, max_seconds: float) -> tuple[np.ndarray, i
     ) from error
 
 
-def _check_header(sound: sf.SoundFile, path: Path, max_seconds: float) -> None:
-  rate, frames = sound.samplerate, sound.frames
+def _check_length(frames: int, rate: int, path: Path | str, max_seconds: float) -> None:
   if not _MIN_RATE <= rate <= _MAX_RATE:
     raise UserError(
       f"{path} claims a sample rate of {rate} Hz, {_MIN_RATE} to {_MAX_RATE} Hz are read:"
@@ -164,7 +215,7 @@ def _check_header(sound: sf.SoundFile, path: Path, max_seconds: float) -> None:
     )
 
 
-def _mix(sound: sf.SoundFile, path: Path) -> np.ndarray:
+def _mix(sound: sf.SoundFile, path: Path | str) -> np.ndarray:
   """Mean of the channels, or the loudest one where they cancel; (n,) float32."""
   weights = np.full(sound.channels, 1 / sound.channels, np.float32)
   mono, power = _decode(sound, weights, path)
@@ -175,15 +226,15 @@ def _mix(sound: sf.SoundFile, path: Path) -> np.ndarray:
   return _decode(sound, loudest.astype(np.float32), path)[0]
 
 
-def _decode(sound: sf.SoundFile, weights: np.ndarray, path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _decode(
+  sound: sf.SoundFile, weights: np.ndarray, path: Path | str
+) -> tuple[np.ndarray, np.ndarray]:
   """Weighted sum of the channels (n,) and the sum of squares of each (channels,)."""
   mixed, power = [], np.zeros(sound.channels)
   frames = max(1, _BLOCK // sound.channels)
   while len(block := sound.read(frames, dtype="float32", always_2d=True)):
     if not np.abs(block).max() <= _LOUDEST:  # False for NaN as well.
-      raise UserError(
-        f"{path} holds samples that are no audio (NaN, infinite or huge): export it again"
-      )
+      raise UserError(_NO_AUDIO.format(path))
     mixed.append(block @ weights)
     power += np.square(block, dtype=np.float64).sum(axis=0)
   return np.concatenate([*mixed, np.zeros(0, np.float32)]), power

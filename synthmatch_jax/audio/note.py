@@ -1,6 +1,12 @@
 """What is played on the synth: pitch, velocity, length."""
 
+import re
 from dataclasses import dataclass
+
+from synthmatch_jax.errors import UserError
+
+_SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_NAME = re.compile(r"([A-Ga-g])([#b]?)(-?\d)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,3 +32,22 @@ class Note:
       raise ValueError(f"note velocity {self.velocity} is no MIDI velocity (1 to 127)")
     if not self.seconds > 0:
       raise ValueError(f"a note of {self.seconds} seconds has no length")
+
+
+def pitch_of(text: str) -> int:
+  """MIDI note number of what a person writes: "60", or a name as "C4", "F#3", "Bb2".
+
+  Raises:
+    UserError: it is neither.
+  """
+  if text.isascii() and text.isdigit():
+    number = int(text[:4])
+  elif named := _NAME.fullmatch(text):
+    letter, accidental, octave = named.groups()
+    shift = {"": 0, "#": 1, "b": -1}[accidental]
+    number = 12 * (int(octave) + 1) + _SEMITONES[letter.upper()] + shift
+  else:
+    number = -1
+  if not 0 <= number <= 127:
+    raise UserError(f"{text!r} is no note: give a MIDI note number, 0 to 127, or a name as C4")
+  return number

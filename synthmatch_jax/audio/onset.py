@@ -26,11 +26,19 @@ def place(
   Returns:
     The clip, float32, and the place in `audio` of its first sample, in seconds; 0 for silence.
   """
-  length = round(seconds * sample_rate)
   start = _onset(audio, sample_rate) - round(_PRE_ROLL_SECONDS * sample_rate)
-  start = max(0, start)
-  clip = audio[start : start + length].astype(np.float32)
-  return np.pad(clip, (0, length - clip.size)), start / sample_rate
+  start = max(0, start) / sample_rate
+  return cut(audio, start, sample_rate=sample_rate, seconds=seconds), start
+
+
+def cut(
+  audio: Float[np.ndarray, " n"], start_seconds: float, *, sample_rate: int, seconds: float
+) -> Float[np.ndarray, " m"]:
+  """A part of a sound, float32; zeros where the sound is not, before its start as after its end."""
+  length, start = round(seconds * sample_rate), round(start_seconds * sample_rate)
+  lead = min(length, max(0, -start))
+  clip = audio[max(0, start) : max(0, start + length)].astype(np.float32)
+  return np.pad(clip, (lead, length - lead - clip.size))
 
 
 def _onset(audio: np.ndarray, sample_rate: int) -> int:

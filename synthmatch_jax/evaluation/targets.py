@@ -62,7 +62,10 @@ def of_dataset(controls: Float[np.ndarray, "i d"], recipe: Recipe, *, split: str
 def from_outside(
   sounds: Sequence[Sound], recipe: Recipe, *, level_db: float
 ) -> tuple[list[Target], dict[str, str]]:
-  """Sound files, heard as `match` hears them; and name -> reason of those that cannot be."""
+  """Sound files, heard as `match` hears them; and name -> reason of those that cannot be.
+
+  Answers are held as long as the data set's notes: numbers compare from sound to sound.
+  """
   targets, failures = [], {}
   rate = recipe.mel.sample_rate
   for sound in sounds:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -31,6 +31,7 @@ def run(
   total: int,
   label: str,
   report: Callable[[str], None] | None = None,
+  bar: Literal["shown", "hidden"] = "shown",
 ) -> Iterator[Result]:
   """Does the jobs on some engines and yields their results as they are ready.
 
@@ -48,6 +49,7 @@ def run(
     total: sounds in all the jobs together.
     label: of the progress bar.
     report: gets a sentence for every process that had to be replaced.
+    bar: whether progress is shown.
 
   Raises:
     Exception: the first that a job raises; the jobs under way are called off, those not begun
@@ -60,14 +62,16 @@ def run(
     free.put(host)
   with (
     threadpool_limits(1, user_api="blas"),  # A worker is a core's work already.
-    tqdm(total=total, desc=label, unit="sound", smoothing=0.05) as bar,
+    tqdm(
+      total=total, desc=label, unit="sound", smoothing=0.05, disable=bar == "hidden"
+    ) as progress,
     ThreadPoolExecutor(workers) as pool,
   ):
 
     def tick() -> None:
       if stopped.is_set():
         raise Cancelled
-      bar.update()
+      progress.update()
 
     def do(job: Job) -> Result:
       host = free.get()

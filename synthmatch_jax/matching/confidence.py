@@ -1,0 +1,104 @@
+"""What a distance means: where it lies among the model's answers to the synth's own sounds."""
+
+import hashlib
+import json
+import math
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from synthmatch_jax.inference import Predictor
+from synthmatch_jax.matching.match import Confidence
+
+RANKED_BY = "mss"
+"""The metric that ranks answers and that confidence is about.
+
+Deaf to level, which an answer is brought to anyway; defined for every pair; over the whole range
+of hearing, at three resolutions. `evaluation` picks the sounds of its pages by it, too.
+"""
+
+OUT_OF_REACH = 95.0
+"""Percentile from which a target is out of reach: one in twenty of the synth's own sounds is."""
+
+_NEAR = 50.0
+_FEWEST = 20  # Sounds, for which one is 5 percent.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+  """The model's answers to the test sounds of its data set, as `eval` has measured them.
+
+  Attributes:
+    distances: sorted; none where they are unknown.
+    unknown: why they are, and what makes them known.
+  """
+
+  distances: Float[np.ndarray, " i"]
+  unknown: str = ""
+
+  @property
+  def digest(self) -> str:
+    """16 hexadecimal digits of both."""
+    return hashlib.sha256(self.distances.tobytes() + self.unknown.encode()).hexdigest()[:16]
+
+  def confidence(self, distance: float) -> Confidence:
+    """What is to be said of an answer that is so far off."""
+    of = int(self.distances.size)
+    if not of:
+      return Confidence(kind="unknown", percentile=None, of=0, words=f"unknown: {self.unknown}")
+    percentile = 100 * float(np.searchsorted(self.distances, distance)) / of
+    if percentile >= OUT_OF_REACH:
+      farther = (
+        f"any of the {of}" if percentile == 100 else f"{math.floor(percentile)} % of the {of}"
+      )
+      words = (
+        f"out of the synth's reach, as far as this model knows it: farther off than {farther}"
+        " answers to the synth's own sounds"
+      )
+      return Confidence(kind="out_of_reach", percentile=percentile, of=of, words=words)
+    if percentile < _NEAR:
+      best = max(10, 10 * math.ceil(percentile / 10))
+      words = f"as near as the best {best} % of the answers to the synth's own sounds"
+      return Confidence(kind="near", percentile=percentile, of=of, words=words)
+    words = (
+      f"farther off than {math.floor(percentile)} % of the answers to the synth's own sounds,"
+      " but within the usual"
+    )
+    return Confidence(kind="usual", percentile=percentile, of=of, words=words)
+
+
+SILENT = Confidence(
+  kind="out_of_reach",
+  percentile=None,
+  of=0,
+  words="out of the synth's reach: the answer is silent",
+)
+"""Of an answer that cannot be heard, whose distance means nothing: MSS takes silence for noise."""
+
+
+def reference(workdir: Path, predictor: Predictor) -> Reference:
+  """Reads what `python -m synthmatch_jax.eval --workdir=W` has left in the workdir."""
+  command = f"`python -m synthmatch_jax.eval --workdir={workdir}`"
+
+  def unknown(why: str) -> Reference:
+    return Reference(distances=np.zeros(0), unknown=f"{why}; {command} makes it known")
+
+  folder = workdir / "eval" / "test"
+  try:
+    step = json.loads((folder / "results.json").read_text())["step"]
+    # Opened here: NumPy does not close what it cannot read.
+    with (folder / "per_sound.npz").open("rb") as file, np.load(file) as per_sound:
+      found = per_sound[f"model/{RANKED_BY}"].astype(np.float64)
+  except (FileNotFoundError, NotADirectoryError):
+    return unknown("this model has not been evaluated on the synth's own sounds")
+  except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+    return unknown("the evaluation of this model is damaged or has no row of it")
+  if step != predictor.step:
+    return unknown("this model was trained on since it was evaluated")
+  distances = np.sort(found[np.isfinite(found)])
+  if distances.size < _FEWEST:
+    return unknown(f"this model was evaluated on {distances.size} sounds only, too few to tell")
+  return Reference(distances=distances)

@@ -1,0 +1,241 @@
+"""From a sound to the patches that make it."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from synthmatch_jax.audio import io
+from synthmatch_jax.audio.hearing import NOTHING, Assume, hear
+from synthmatch_jax.audio.loudness import loudness_db, match_loudness
+from synthmatch_jax.audio.mel import log_mel
+from synthmatch_jax.audio.note import Note
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.matching import hearings, models
+from synthmatch_jax.matching.confidence import RANKED_BY, SILENT
+from synthmatch_jax.matching.hearings import AS_RECORDED, HEARINGS, Hearing, Recording
+from synthmatch_jax.matching.match import Answer, Match
+from synthmatch_jax.matching.models import Model
+from synthmatch_jax.metrics import suite
+from synthmatch_jax.synths.base import RenderError
+from synthmatch_jax.synths.hosts import Host
+from synthmatch_jax.synths.play import engine, hosting, play
+
+_SILENCE = 1e-4  # -80 dB of full scale, as of a sound that is to be matched.
+
+Sound = str | Path | bytes | Float[np.ndarray, " n"]
+"""A file's path, its bytes, or mono samples."""
+
+Listen = Literal["once", "widely"]
+"""Whether a model listens to a sound as it is recorded, or in all the ways of `hearings`."""
+
+
+def ways(top: int, listen: Listen | None) -> tuple[Hearing, ...]:
+  """The ways in which a model listens: once for one answer and widely for more, unless told."""
+  widely = listen == "widely" or (listen is None and top > 1)
+  return HEARINGS if widely else (AS_RECORDED,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Candidate:
+  """An answer that may be given."""
+
+  model: Model
+  hearing: Hearing
+  controls: Float[np.ndarray, " d"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rendered(_Candidate):
+  """The same with its sound."""
+
+  estimate: Float[np.ndarray, " n"]
+  silent: bool
+
+
+class Matcher:
+  """Answers to sounds, by one model or several that play the same synth.
+
+    with Matcher.open([Path("demo/ast")]) as matcher:
+      found = matcher.match("guitar.wav", top=3)
+      found.best.patch
+
+  Not thread-safe, since its host is not; the models are, and can be shared.
+
+  Attributes:
+    models: that answer; the first says how the target is heard.
+    host: of the synth.
+  """
+
+  def __init__(self, models: Sequence[Model], host: Host):
+    self.models = tuple(models)
+    self.host = host
+    self.recipe = models[0].predictor.recipe
+
+  @classmethod
+  @contextlib.contextmanager
+  def open(cls, workdirs: Sequence[Path], *, plugin: str = "") -> Iterator["Matcher"]:
+    """A matcher with an engine of its own, for the time of a `with` block.
+
+    Args:
+      workdirs: of the models.
+      plugin: path of the engine's plugin, where it is not found by itself.
+
+    Raises:
+      UserError: there is no model, or no engine as the one that it was trained with.
+    """
+    loaded = models.load(workdirs)
+    models.prepare(loaded, count=1)
+    with hosting(engine(loaded[0].predictor.recipe, path=plugin)) as host:
+      yield cls(loaded, host)
+
+  def match(
+    self,
+    sound: Sound,
+    *,
+    sample_rate: int | None = None,
+    source: str = "",
+    assume: Assume = NOTHING,
+    top: int = 1,
+    listen: Listen | None = None,
+  ) -> Match:
+    """Finds the patches for a sound, and plays them at the pitch heard (paper section 4).
+
+    Args:
+      sound: path or bytes of a sound file, or mono samples.
+      sample_rate: of samples, in Hz.
+      source: what the sound is called; the file's name by default.
+      assume: what is told about the sound; all else is heard.
+      top: distinct answers wanted; there may be fewer.
+      listen: None is once for one answer, and widely for more.
+
+    One answer by one model is one prediction and one rendering. With more models, or if it is
+    to listen widely, all candidates are rendered and the nearest is the first answer.
+
+    Raises:
+      UserError: this is no sound that can be matched, or not with what is told.
+      RenderError: the engine failed on all answers.
+    """
+    recording = self.hear(sound, sample_rate=sample_rate, source=source, assume=assume)
+    return self.answer(recording, top=top, listen=listen)
+
+  def hear(
+    self,
+    sound: Sound,
+    *,
+    sample_rate: int | None = None,
+    source: str = "",
+    assume: Assume = NOTHING,
+  ) -> Recording:
+    """The first half of `match`: all that can be wrong with a sound is found here."""
+    rate = self.recipe.mel.sample_rate
+    if isinstance(sound, bytes):
+      source = source or "the sound"
+      audio = io.decode(sound, name=source, sample_rate=rate)
+    elif isinstance(sound, np.ndarray):
+      source = source or "the sound"
+      if sample_rate is None:
+        raise ValueError("samples need their sample_rate")
+      audio = io.resample(sound, sample_rate, name=source, sample_rate=rate)
+    else:
+      source = source or Path(sound).name
+      audio = io.load(sound, sample_rate=rate)
+    try:
+      heard = hear(
+        audio,
+        sample_rate=rate,
+        seconds=self.recipe.seconds,
+        level_db=self.models[0].predictor.statistics.level_db,
+        assume=assume,
+      )
+    except UserError as error:
+      raise UserError(f"{source}: {error}") from None
+    return Recording(source=source, audio=audio, heard=heard)
+
+  def answer(self, recording: Recording, *, top: int = 1, listen: Listen | None = None) -> Match:
+    """The second half of `match`."""
+    if top < 1:
+      raise ValueError(f"at least one answer is given, not {top}")
+    candidates = self._candidates(recording, ways(top, listen))
+    target, rate = recording.heard.audio, self.recipe.mel.sample_rate
+    note = recording.heard.held_note(self.recipe.note)
+    rendered = self._render(candidates, note, level_db=loudness_db(target, rate))
+    metrics = suite.sound_metrics(rate)
+    wanted = suite.analyse(target, metrics)
+    answers = []
+    for chosen in self._nearest(target, rendered, count=top):
+      distances = suite.compare(wanted, suite.analyse(chosen.estimate, metrics), metrics)
+      answers.append(self._answer(chosen, distances))
+    return Match(
+      source=recording.source,
+      heard=recording.heard,
+      note=note,
+      recipe=self.recipe,
+      answers=tuple(answers),
+    )
+
+  def _candidates(self, recording: Recording, listened: Sequence[Hearing]) -> list[_Candidate]:
+    """What each model predicts in each way of listening."""
+    candidates: list[_Candidate] = []
+    for model in self.models:
+      predictor = model.predictor
+      recipe, level_db = predictor.recipe, predictor.statistics.level_db
+      heard = {
+        way: hearings.listen(recording, way, recipe=recipe, level_db=level_db) for way in listened
+      }
+      clips = {way: clip for way, clip in heard.items() if clip is not None}
+      mels = np.stack([log_mel(clip, recipe.mel) for clip in clips.values()])
+      for way, controls in zip(clips, predictor.predict(mels), strict=True):
+        candidates.append(_Candidate(model=model, hearing=way, controls=controls))
+    return candidates
+
+  def _render(
+    self, candidates: Sequence[_Candidate], note: Note, *, level_db: float
+  ) -> list[_Rendered]:
+    """The candidates that the engine does not fail on; raises if there is none."""
+    self.host.renew()  # So that an answer does not depend on the sounds before it.
+    rendered: list[_Rendered] = []
+    trouble: RenderError | None = None
+    for candidate in candidates:
+      try:
+        played = self.host.call(play, self.recipe, candidate.controls, note)
+      except RenderError as error:
+        trouble = error
+        continue
+      silent = float(np.abs(played).max(initial=0)) < _SILENCE
+      estimate = match_loudness(played, level_db, self.recipe.mel.sample_rate)
+      rendered.append(
+        _Rendered(**vars(candidate), estimate=played if silent else estimate, silent=silent)
+      )
+    if trouble and not rendered:
+      raise trouble
+    return rendered
+
+  def _nearest(
+    self, target: Float[np.ndarray, " n"], candidates: Sequence[_Rendered], *, count: int
+  ) -> list[_Rendered]:
+    """The nearest candidates that are distinct; silent ones come last."""
+    if len(candidates) == 1:
+      return list(candidates)
+    metric = suite.sound_metrics(self.recipe.mel.sample_rate)[RANKED_BY]
+    wanted = metric.analyse(target)
+    distances = [metric.distance(wanted, metric.analyse(c.estimate)) for c in candidates]
+    order = sorted(range(len(candidates)), key=lambda i: (candidates[i].silent, distances[i]))
+    kept = hearings.distinct([candidates[i].controls for i in order], self.recipe, count=count)
+    return [candidates[order[k]] for k in kept]
+
+  def _answer(self, chosen: _Rendered, distances: Mapping[str, float]) -> Answer:
+    reference = chosen.model.reference
+    return Answer(
+      model=chosen.model.name,
+      hearing=chosen.hearing.name,
+      controls=chosen.controls,
+      patch=self.recipe.space.decode(chosen.controls),
+      estimate=chosen.estimate,
+      distances=distances,
+      confidence=SILENT if chosen.silent else reference.confidence(distances[RANKED_BY]),
+    )

@@ -1,0 +1,84 @@
+"""The models that answer: several may work together if they play one synth."""
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import numpy as np
+from flax import nnx
+
+from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.inference import Predictor
+from synthmatch_jax.matching import confidence
+from synthmatch_jax.matching.confidence import Reference
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+  """A trained model.
+
+  Attributes:
+    name: of its workdir.
+    predictor: the model at work.
+    reference: how near it comes to sounds of the synth itself.
+  """
+
+  name: str
+  predictor: Predictor
+  reference: Reference
+
+  @functools.cached_property
+  def digest(self) -> str:
+    """16 hexadecimal digits of all that its answers depend on."""
+    recipe, statistics = self.predictor.recipe, self.predictor.statistics
+    state = hashlib.sha256(repr((recipe.digest(), statistics.to_dict())).encode())
+    state.update(self.reference.digest.encode())
+    for leaf in jax.tree.leaves(nnx.state(self.predictor.model, nnx.Param)):
+      state.update(np.asarray(leaf).tobytes())
+    return state.hexdigest()[:16]
+
+
+def load(workdirs: Sequence[Path]) -> tuple[Model, ...]:
+  """Loads the models of some workdirs.
+
+  Raises:
+    UserError: one holds no trained model, has the name of another, or plays another synth.
+  """
+  models: list[Model] = []
+  for workdir in workdirs:
+    name = workdir.resolve().name
+    if any(model.name == name for model in models):
+      raise UserError(f"two models would be called {name!r}: rename the folder {workdir}")
+    predictor = Predictor.load(workdir)
+    if models and (apart := _apart(models[0].predictor.recipe, predictor.recipe)):
+      raise UserError(
+        f"the model in {workdir} cannot answer together with {models[0].name}: it has another"
+        f" {apart}; match with one after the other"
+      )
+    reference = confidence.reference(workdir, predictor)
+    models.append(Model(name=name, predictor=predictor, reference=reference))
+  if not models:
+    raise UserError("no model is named: give --workdir=W, the folder of a trained model")
+  return tuple(models)
+
+
+def prepare(models: Sequence[Model], *, count: int) -> None:
+  """Begins to compile the models for so many sounds at once (see `Predictor.prepare`)."""
+  for model in models:
+    model.predictor.prepare(count)
+
+
+def _apart(one: Recipe, other: Recipe) -> str:
+  """What keeps two models from answering with one synth and being compared; empty if nothing."""
+  wanted = {
+    "synth": [(r.engine, r.fingerprint, r.essentials().get("plugin")) for r in (one, other)],
+    "space": [r.essentials()["space"] for r in (one, other)],
+    "note": [r.note for r in (one, other)],
+    "length of sounds": [r.seconds for r in (one, other)],
+    "sample rate": [r.mel.sample_rate for r in (one, other)],
+  }
+  return next((name for name, (a, b) in wanted.items() if a != b), "")

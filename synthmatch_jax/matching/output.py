@@ -1,0 +1,183 @@
+"""The folder of a match: the patch for programs, presets, sounds, spectrograms and a page."""
+
+import contextlib
+import json
+import math
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from synthmatch_jax import files
+from synthmatch_jax.audio import io
+from synthmatch_jax.audio.mel import log_mel
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.matching.confidence import RANKED_BY
+from synthmatch_jax.matching.match import Answer, Match
+from synthmatch_jax.metrics.suite import sound_metrics
+from synthmatch_jax.reports import figures, pages
+from synthmatch_jax.spaces.space import Patch
+from synthmatch_jax.synths.base import Synth
+from synthmatch_jax.synths.hosts import Host
+
+PATCH = "patch.json"
+"""Marks a folder as a match; it is finished if the file names its answers."""
+
+_TARGET, _PAGE, _PARTIAL = "target.wav", "index.html", ".partial"
+
+_DRAWING = threading.Lock()  # Matplotlib is not made for threads.
+
+Description = dict[str, Any]
+"""A match as JSON-ready data: what patch.json holds."""
+
+
+def write(match: Match, folder: Path, *, host: Host, digest: str = "") -> Description:
+  """Writes a match into its folder: all of it, or nothing.
+
+  patch.json, target.wav, index.html, and of every answer the preset, the sound and a picture of
+  both spectrograms. The first answer's are called match.wav, NAME.vital and spectrograms.png,
+  the second's match-2.wav and so on.
+
+  Args:
+    match: to be written.
+    folder: named after the sound; an older match in it is replaced, other files are kept.
+    host: of the engine.
+    digest: stands for all that the match depends on.
+
+  Raises:
+    UserError: the folder cannot be written.
+    RenderError: the engine failed to save a preset.
+  """
+  with _replacing(folder) as partial:
+    rate, mel = match.recipe.mel.sample_rate, match.recipe.mel
+    io.save(partial / _TARGET, match.target, rate)
+    heard = log_mel(match.target, mel)
+    entries = []
+    for number, answer in enumerate(match.answers, start=1):
+      mark = "" if number == 1 else f"-{number}"
+      names = {"sound": f"match{mark}.wav", "spectrograms": f"spectrograms{mark}.png"}
+      io.save(partial / names["sound"], answer.estimate, rate)
+      with _DRAWING:
+        figures.spectrogram_pair(
+          heard, log_mel(answer.estimate, mel), mel, partial / names["spectrograms"]
+        )
+      preset = host.call(_save_preset, answer.patch, partial / f"{folder.name}{mark}")
+      entries.append(describe_answer(answer, match) | {"preset": preset.name} | names)
+    description = describe(match) | {"target": _TARGET, "answers": entries, "digest": digest}
+    pages.write("match.html", partial / _PAGE, match=description, recipe=match.recipe)
+    files.write_text(partial / PATCH, json.dumps(description, indent=2) + "\n")
+  return description
+
+
+def describe(match: Match) -> Description:
+  """The match as JSON-ready data."""
+  recipe, heard = match.recipe, match.heard
+  return {
+    "source": match.source,
+    "synth": recipe.engine,
+    "engine": recipe.fingerprint,
+    "space": recipe.space.name,
+    "note": asdict(match.note),
+    "assumed": {
+      "onset_seconds": heard.onset_seconds,
+      "gain_db": heard.gain_db,
+      "held_seconds": heard.held_seconds,
+      "pitch": asdict(heard.pitch) if heard.pitch else None,
+      "told": {name: value for name, value in asdict(heard.told).items() if value is not None},
+    },
+    "answers": [describe_answer(answer, match) for answer in match.answers],
+  }
+
+
+def describe_answer(answer: Answer, match: Match) -> Description:
+  """One answer of a match as JSON-ready data."""
+  space = match.recipe.space
+  units = {p.name: p.unit for p in space.parameters}
+  return {
+    "model": answer.model,
+    "hearing": answer.hearing,
+    "patch": {n: {"value": v, "unit": units[n]} for n, v in answer.patch.items()},
+    "controls": dict(zip(space.names, answer.controls.tolist(), strict=True)),
+    "distances": {n: None if math.isnan(v) else v for n, v in answer.distances.items()},
+    "confidence": asdict(answer.confidence),
+  }
+
+
+def read(folder: Path) -> Description | None:
+  """What `write` has written, if it is finished and all of it is still there."""
+  try:
+    found = json.loads((folder / PATCH).read_text(encoding="utf-8"))
+    there = all((folder / name).is_file() for name in _written(found))
+    return found if found["answers"] and there else None
+  except (OSError, ValueError, KeyError, TypeError):
+    return None
+
+
+def is_free(folder: Path) -> bool:
+  """Whether a match may be written there: nothing is lost but an older match."""
+  if not folder.exists() and not folder.is_symlink():
+    return True
+  return folder.is_dir() and ((folder / PATCH).is_file() or not any(folder.iterdir()))
+
+
+def clean(out: Path) -> None:
+  """Removes what a kill has left in the folder of all matches."""
+  for leftover in out.glob(f".*.[0-9]*{_PARTIAL}"):
+    if leftover.is_dir():
+      shutil.rmtree(leftover, ignore_errors=True)
+
+
+def write_page(out: Path, rate: int) -> Path | None:
+  """Writes the page over all matches in a folder; None if there are none."""
+  folders = [p.parent for p in out.glob(f"*/{PATCH}") if not p.parent.name.startswith(".")]
+  found = {folder.name: read(folder) for folder in sorted(folders)}
+  entries = [(name, match) for name, match in found.items() if match is not None]
+  if not entries:
+    return None
+  definition = sound_metrics(rate)[RANKED_BY].definition
+  pages.write("matches.html", out / _PAGE, entries=entries, definition=definition)
+  return out / _PAGE
+
+
+@contextlib.contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+  """A folder to write to, which takes the place of another one at once if the block succeeds.
+
+  Where there is a match already its files are replaced one by one; until all are, it counts as
+  not finished.
+  """
+  partial = folder.with_name(f".{folder.name}.{os.getpid()}{_PARTIAL}")
+  try:
+    partial.mkdir(parents=True)
+    yield partial
+    if not folder.exists():
+      partial.replace(folder)
+      return
+    old = read(folder)
+    if (folder / PATCH).exists():
+      files.write_text(folder / PATCH, "{}\n")
+    for name in _written(old) if old else ():
+      if name != PATCH:
+        (folder / name).unlink(missing_ok=True)
+    for path in sorted(partial.iterdir(), key=lambda path: path.name == PATCH):
+      files.replace(path, folder / path.name)
+  except OSError as error:
+    reason = (error.strerror or str(error)).lower()
+    raise UserError(f"{folder} cannot be written ({reason}): choose another --out") from error
+  finally:
+    shutil.rmtree(partial, ignore_errors=True)
+
+
+def _written(description: Description) -> list[str]:
+  """Names of the files of a match; a name that leads elsewhere is none."""
+  names = [PATCH, _PAGE, description["target"]]
+  for answer in description["answers"]:
+    names += [answer[key] for key in ("preset", "sound", "spectrograms")]
+  return [Path(name).name for name in names]
+
+
+def _save_preset(synth: Synth, patch: Patch, stem: Path) -> Path:
+  return synth.save_preset(patch, stem.with_name(stem.name + synth.preset_suffix))

@@ -1,0 +1,86 @@
+"""What is heard in a sound, and what may be told instead."""
+
+import numpy as np
+import pytest
+
+from synthmatch_jax.audio.hearing import Assume, hear
+from synthmatch_jax.audio.note import Note
+from synthmatch_jax.errors import UserError
+
+RATE = 44_100
+
+
+def tone(midi, *, lead=0.5, seconds=1.5, gain=0.1):
+  time = np.arange(round(seconds * RATE)) / RATE
+  hz = 440 * 2 ** ((midi - 69) / 12)
+  sound = gain * sum(np.sin(2 * np.pi * k * hz * time) / k for k in (1, 2, 3))
+  return np.concatenate([np.zeros(round(lead * RATE)), sound]).astype(np.float32)
+
+
+def heard(audio, **told):
+  assume = Assume(**told)
+  return hear(audio, sample_rate=RATE, seconds=4.0, level_db=-20.0, assume=assume)
+
+
+def test_all_is_heard_where_nothing_is_told():
+  found = heard(tone(57.2))
+  assert found.onset_seconds == pytest.approx(0.495, abs=2e-3)
+  assert found.pitch.midi == pytest.approx(57.2, abs=0.05)
+  assert found.midi == found.pitch.midi
+  assert found.held_seconds == pytest.approx(1.5, abs=0.05)
+  assert found.note(Note()) == Note(pitch=57)
+  assert found.held_note(Note()) == Note(pitch=57, seconds=found.held_seconds)
+
+
+def test_a_length_near_the_trained_one_is_that():
+  assert heard(tone(60, seconds=1.15)).held_note(Note()).seconds == 1.0
+  assert heard(tone(60, seconds=0.3)).held_note(Note()).seconds == pytest.approx(0.3, abs=0.05)
+
+
+def test_what_is_told_is_taken_and_remembered():
+  found = heard(tone(57), note=60, onset_seconds=0.7, hold_seconds=0.25, level_db=-30.0)
+  assert found.told == Assume(note=60, onset_seconds=0.7, hold_seconds=0.25, level_db=-30.0)
+  assert found.onset_seconds == 0.7
+  assert found.pitch.midi == pytest.approx(57, abs=0.05)  # Still heard, to be shown.
+  assert found.midi == 60
+  assert found.note(Note()) == found.held_note(Note()) == Note(pitch=60, seconds=0.25)
+  louder = heard(tone(57), onset_seconds=0.7, level_db=-24.0)
+  ratio = np.abs(louder.audio).max() / np.abs(found.audio).max()
+  assert 20 * np.log10(ratio) == pytest.approx(6, abs=0.1)
+  assert louder.gain_db - found.gain_db == pytest.approx(6, abs=0.1)
+
+
+@pytest.mark.parametrize("onset", [0.0, 0.25])
+def test_a_told_onset_may_lie_in_silence_before_the_sound(onset):
+  found = heard(tone(60), onset_seconds=onset)
+  assert not found.audio[: round((0.5 - onset) * RATE) - 1].any()
+  assert found.audio.any()
+
+
+@pytest.mark.parametrize("onset", [2.5, 1e9])
+def test_an_onset_after_the_sound_is_refused(onset):
+  with pytest.raises(UserError, match="nothing sounds after the onset"):
+    heard(tone(60), onset_seconds=onset)
+
+
+def test_a_note_longer_than_its_answer_is_refused():
+  with pytest.raises(UserError, match="give up to 4"):
+    heard(tone(60), hold_seconds=4.5)
+
+
+@pytest.mark.parametrize(
+  "told",
+  [
+    {"note": -1},
+    {"note": 128},
+    {"onset_seconds": -0.1},
+    {"onset_seconds": np.nan},
+    {"hold_seconds": 0.0},
+    {"hold_seconds": np.inf},
+    {"level_db": 0.5},
+    {"level_db": np.nan},
+  ],
+)
+def test_what_cannot_be_meant_is_refused(told):
+  with pytest.raises(UserError, match="give"):
+    Assume(**told)

@@ -1,0 +1,21 @@
+import librosa
+import pytest
+
+from synthmatch_jax.audio.note import pitch_of
+from synthmatch_jax.errors import UserError
+
+
+@pytest.mark.parametrize("name", ["C4", "c4", "A4", "F#3", "Bb2", "C-1", "G9", "B3", "Cb4", "B#3"])
+def test_names_are_those_that_librosa_knows(name):
+  assert pitch_of(name) == librosa.note_to_midi(name)
+
+
+@pytest.mark.parametrize("number", [0, 60, 127])
+def test_numbers(number):
+  assert pitch_of(str(number)) == number
+
+
+@pytest.mark.parametrize("text", ["", "128", "-1", "60.5", "H4", "A", "G#9", "Cb-1", "1" * 99, "²"])
+def test_what_is_no_note_is_refused(text):
+  with pytest.raises(UserError, match="is no note: give a MIDI note number"):
+    pitch_of(text)

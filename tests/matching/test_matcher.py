@@ -1,0 +1,128 @@
+"""From a sound to its answers, in Python."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from synthmatch_jax.audio.hearing import Assume
+from synthmatch_jax.audio.loudness import loudness_db
+from synthmatch_jax.audio.mel import log_mel
+from synthmatch_jax.audio.note import Note
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.matching import models
+from synthmatch_jax.matching.hearings import AS_RECORDED
+from synthmatch_jax.matching.matcher import _Candidate
+from synthmatch_jax.metrics import suite
+from synthmatch_jax.synths.vital import Vital
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="module")
+def sound(matcher):
+  """One of the synth's own sounds."""
+  recipe = matcher.recipe
+  controls = np.linspace(0.4, 0.7, recipe.space.dim)
+  return Vital().render(
+    recipe.space.decode(controls), note=Note(), seconds=recipe.seconds, sample_rate=44_100
+  )
+
+
+def test_one_answer_is_one_prediction(matcher, sound):
+  found = matcher.match(sound, sample_rate=44_100, source="mine")
+  (answer,) = found.answers
+  assert found.source == "mine"
+  assert found.note == Note()
+  predictor = matcher.models[0].predictor
+  mel = log_mel(found.target, matcher.recipe.mel)
+  np.testing.assert_array_equal(answer.controls, predictor.predict(mel[None])[0])
+  assert answer.hearing == "as recorded"
+  assert answer.patch == matcher.recipe.space.decode(answer.controls)
+  assert answer.distances == suite.measure(found.target, answer.estimate)
+  level_db = loudness_db(found.target, 44_100)
+  assert loudness_db(answer.estimate, 44_100) == pytest.approx(level_db, abs=0.1)
+
+
+def test_path_bytes_and_samples_have_one_answer(matcher):
+  path = EXAMPLES / "guitar.flac"
+  samples, rate = sf.read(path, dtype="float32")
+  answers = [
+    matcher.match(path),
+    matcher.match(path.read_bytes()),
+    matcher.match(samples, sample_rate=rate),
+  ]
+  assert [found.source for found in answers] == ["guitar.flac", "the sound", "the sound"]
+  for found in answers:
+    np.testing.assert_array_equal(found.best.controls, answers[0].best.controls)
+    np.testing.assert_array_equal(found.best.estimate, answers[0].best.estimate)
+
+
+def test_answers_are_distinct_ranked_and_no_worse_than_the_plain_one(matcher):
+  plain = matcher.match(EXAMPLES / "strings.flac")
+  found = matcher.match(EXAMPLES / "strings.flac", top=4)
+  distances = [answer.distances["mss"] for answer in found.answers]
+  assert 1 < len(distances) <= 4
+  assert distances == sorted(distances)
+  # The plain answer is among the candidates; its prediction is of another batch.
+  assert distances[0] <= plain.best.distances["mss"] + 0.01
+  widely = matcher.match(EXAMPLES / "strings.flac", listen="widely")
+  np.testing.assert_array_equal(widely.best.controls, found.best.controls)
+  assert len(widely.answers) == 1
+
+
+def test_what_is_told_shapes_the_answer(matcher):
+  path = EXAMPLES / "flute.flac"
+  free = matcher.match(path)
+  assume = Assume(note=72, hold_seconds=0.3, onset_seconds=0.1)
+  told = matcher.match(path, assume=assume)
+  assert told.note == Note(pitch=72, seconds=0.3)
+  assert told.heard.told == assume
+  assert free.note.pitch == 60
+  assert not np.array_equal(told.best.controls, free.best.controls)
+  with pytest.raises(UserError, match=r"flute\.flac: nothing sounds after"):
+    matcher.match(path, assume=Assume(onset_seconds=50.0))
+
+
+def test_a_silent_answer_comes_last_and_says_so(matcher):
+  """Though MSS takes it for the nearest to steady noise."""
+  recipe, model = matcher.recipe, matcher.models[0]
+  silent = np.full(recipe.space.dim, 0.5, np.float32)
+  for name in ("osc1_amp", "osc2_amp", "noise_amp"):
+    silent[recipe.space.names.index(name)] = 0
+  sounding = np.full(recipe.space.dim, 0.5, np.float32)
+  candidates = [
+    _Candidate(model=model, hearing=AS_RECORDED, controls=controls)
+    for controls in (silent, sounding)
+  ]
+  noise = np.random.default_rng(0).normal(0, 0.1, recipe.num_samples).astype(np.float32)
+  rendered = matcher._render(candidates, Note(), level_db=-20.0)
+  assert [one.silent for one in rendered] == [True, False]
+  metric = suite.SOUND_METRICS["mss"]
+  assert metric(noise, rendered[0].estimate) < metric(noise, rendered[1].estimate)
+  first, last = matcher._nearest(noise, rendered, count=2)
+  assert not first.silent
+  distances = {"mss": 1.0}
+  assert matcher._answer(last, distances).confidence.words.endswith("the answer is silent")
+
+
+def test_samples_without_a_rate_are_a_mistake_of_the_caller(matcher, sound):
+  with pytest.raises(ValueError, match="sample_rate"):
+    matcher.match(sound)
+  with pytest.raises(ValueError, match="at least one answer"):
+    matcher.match(sound, sample_rate=44_100, top=0)
+
+
+def test_models_of_one_name_or_of_another_synth_do_not_work_together(tiny_run, tmp_path):
+  twin = tmp_path / tiny_run.name
+  shutil.copytree(tiny_run, twin)
+  with pytest.raises(UserError, match="two models would be called"):
+    models.load([tiny_run, twin])
+  other = tmp_path / "longer"
+  twin.rename(other)
+  text = (other / "data.json").read_text()
+  (other / "data.json").write_text(text.replace('"pitch": 60', '"pitch": 48'))
+  with pytest.raises(UserError, match=r"longer cannot .* tiny_run: it has another note"):
+    models.load([tiny_run, other])
