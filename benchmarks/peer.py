@@ -12,12 +12,12 @@ Needs `pip install -e ".[peer]"`. For AST-Base (117 patches) and the small AST (
 Both compute the same function, which is checked: controls, and the losses of the first steps. The
 head, three hidden layers, is there on both sides, as are two class tokens, of which ASTModel has no
 fewer. Rounds of both alternate; all numbers are medians over rounds, and a ratio is the median of
-ratios of neighbouring rounds. That does not make a machine that has other work to do fair:
-PyTorch's threads wait for each other after every operation, and lose far more when one of them is
-held up. So the share of the cores that other work took is printed; above a few percent, only
-PyTorch's worst is seen. The
-peak is that of a matrix product in float32, 2048 x 2048, by the faster of JAX and PyTorch, in its
-best round. A training step counts as three forward passes.
+ratios of neighbouring rounds. The peak is that of a matrix product in float32, 2048 x 2048, by the
+faster of JAX and PyTorch, in its best round. A training step counts as three forward passes.
+
+Only a quiet machine is fair: PyTorch's threads wait for each other after every operation, and lose
+far more than ours when one of them is held up. The share of the cores that other processes took is
+printed; above a few percent, the ratios flatter ours.
 """
 
 import argparse

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from synthmatch_jax.models.base import require_positive, require_rate
 from synthmatch_jax.models.heads import Activation, ComputeDtype, gelu
-from synthmatch_jax.models.layers import LayerNorm, SelfAttention
+from synthmatch_jax.models.layers import layer_norm, self_attention
 
 _XAVIER = nnx.initializers.xavier_uniform()
 _EPSILON = 1e-6  # of ViT's LayerNorm, in its JAX code and in timm's.
@@ -55,14 +55,14 @@ class Encoder(nnx.Module):
       rngs=rngs,
     )
     self.blocks = nnx.List([block() for _ in range(depth)])
-    self.norm = LayerNorm(width, epsilon=_EPSILON, dtype=jnp.dtype(dtype), rngs=rngs)
+    self.norm = nnx.LayerNorm(width, epsilon=_EPSILON, dtype=jnp.dtype(dtype), rngs=rngs)
 
   def __call__(self, x: Float[Array, "b l w"]) -> Float[Array, "b l w"]:
     """Normalised tokens after all blocks."""
     tokens = x.reshape(-1, x.shape[-1])  # Flat, XLA on a CPU moves less about.
     for block in self.blocks:
       tokens = block(tokens, length=x.shape[1])
-    return self.norm(tokens).reshape(x.shape)
+    return layer_norm(self.norm, tokens).reshape(x.shape)
 
 
 class EncoderBlock(nnx.Module):
@@ -79,11 +79,11 @@ class EncoderBlock(nnx.Module):
     rngs: nnx.Rngs,
   ):
     compute = jnp.dtype(dtype)
-    norm = functools.partial(LayerNorm, width, epsilon=_EPSILON, dtype=compute, rngs=rngs)
+    norm = functools.partial(nnx.LayerNorm, width, epsilon=_EPSILON, dtype=compute, rngs=rngs)
     linear = functools.partial(nnx.Linear, kernel_init=_XAVIER, dtype=compute, rngs=rngs)
     self.activation: Activation = activation
     self.attention_norm, self.mlp_norm = norm(), norm()
-    self.attention = SelfAttention(
+    self.attention = nnx.MultiHeadAttention(
       heads, width, kernel_init=_XAVIER, decode=False, dtype=compute, rngs=rngs
     )
     self.expand, self.contract = linear(width, 4 * width), linear(4 * width, width)
@@ -91,6 +91,8 @@ class EncoderBlock(nnx.Module):
 
   def __call__(self, x: Float[Array, "n w"], *, length: int) -> Float[Array, "n w"]:
     """Tokens after the block; of all sounds, each with `length` of them."""
-    x = x + self.dropout(self.attention(self.attention_norm(x), length=length))
-    hidden = self.dropout(gelu(self.expand(self.mlp_norm(x)), self.activation))
+    normal = layer_norm(self.attention_norm, x)
+    x = x + self.dropout(self_attention(self.attention, normal, length=length))
+    hidden = self.expand(layer_norm(self.mlp_norm, x))
+    hidden = self.dropout(gelu(hidden, self.activation))
     return x + self.dropout(self.contract(hidden))

@@ -1,8 +1,10 @@
-"""Layers of the encoder that compute what Flax's do, with gradients that cost a CPU less.
+"""What layers of the encoder compute, with gradients that cost a CPU less than Flax's.
 
-Weights are those of the Flax layers, by the same names. What each saves stands in
-docs/benchmarks.md.
+The layers themselves, and so the weights, are Flax's. What was gained stands in
+docs/benchmarks.md. As other functions with a gradient of their own, these have no forward mode.
 """
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -30,13 +32,10 @@ def _gelu_backward(saved, gradient):
 gelu_tanh.defvjp(_gelu_forward, _gelu_backward)
 
 
-class LayerNorm(nnx.LayerNorm):
+def layer_norm(norm: nnx.LayerNorm, x: Float[Array, "n w"]) -> Float[Array, "n w"]:
   """Normalises over the last axis, in float32; backward is the closed form."""
-
-  def __call__(self, x: Float[Array, "n w"]) -> Float[Array, "n w"]:
-    """Normalised, scaled and shifted."""
-    scale, bias = self.scale[...], self.bias[...]
-    return _layer_norm(x, scale, bias, self.epsilon).astype(self.dtype or x.dtype)
+  out = _layer_norm(x, _value(norm.scale), _value(norm.bias), norm.epsilon)
+  return out.astype(norm.dtype or x.dtype)
 
 
 @jax.custom_vjp
@@ -63,26 +62,31 @@ def _layer_norm_backward(saved, gradient):
 _layer_norm.defvjp(_layer_norm_forward, _layer_norm_backward)
 
 
-class SelfAttention(nnx.MultiHeadAttention):
-  """Multi-head self-attention; query, key and value by one product of matrices."""
+def self_attention(
+  attention: nnx.MultiHeadAttention, x: Float[Array, "n w"], *, length: int
+) -> Float[Array, "n w"]:
+  """What tokens gather from each other; query, key and value by one product of matrices.
 
-  def __call__(self, x: Float[Array, "n w"], *, length: int) -> Float[Array, "n w"]:
-    """What tokens gather from each other.
+  Args:
+    attention: the layer, without dropout.
+    x: tokens of all sounds, one sound after the other.
+    length: tokens of a sound.
+  """
+  width, heads = x.shape[-1], attention.num_heads
+  parts = (attention.query, attention.key, attention.value)
+  kernel = jnp.concatenate([_value(p.kernel).reshape(width, -1) for p in parts], axis=1)
+  bias = jnp.concatenate([_value(p.bias).reshape(-1) for p in parts])
+  packed = x @ kernel.astype(x.dtype) + bias.astype(x.dtype)
+  packed = packed.reshape(-1, length, 3, heads, width // heads)
+  query, key, value = packed.transpose(2, 0, 3, 1, 4)
+  query = query * query.shape[-1] ** -0.5
+  scores = jnp.einsum("bhld,bhmd->bhlm", query, key, preferred_element_type=jnp.float32)
+  gathered = jax.nn.softmax(scores, axis=-1).astype(x.dtype) @ value
+  gathered = gathered.transpose(0, 2, 1, 3).reshape(x.shape)
+  kernel, bias = _value(attention.out.kernel), _value(attention.out.bias)
+  return gathered @ kernel.reshape(width, width).astype(x.dtype) + bias.astype(x.dtype)
 
-    Args:
-      x: tokens of all sounds, one sound after the other.
-      length: tokens of a sound.
-    """
-    width = x.shape[-1]
-    parts = (self.query, self.key, self.value)
-    kernel = jnp.concatenate([p.kernel[...].reshape(width, -1) for p in parts], axis=1)
-    bias = jnp.concatenate([p.bias[...].reshape(-1) for p in parts])
-    packed = x @ kernel.astype(x.dtype) + bias.astype(x.dtype)
-    packed = packed.reshape(-1, length, 3, self.num_heads, width // self.num_heads)
-    query, key, value = packed.transpose(2, 0, 3, 1, 4)
-    query = query * query.shape[-1] ** -0.5
-    scores = jnp.einsum("bhld,bhmd->bhlm", query, key, preferred_element_type=jnp.float32)
-    gathered = jax.nn.softmax(scores, axis=-1).astype(x.dtype) @ value
-    gathered = gathered.transpose(0, 2, 1, 3).reshape(x.shape)
-    kernel = self.out.kernel[...].reshape(width, width)
-    return gathered @ kernel.astype(x.dtype) + self.out.bias[...].astype(x.dtype)
+
+def _value(weight: Any) -> Array:
+  """Of a weight, which layers may be built without; those of the encoder have them all."""
+  return weight[...]
