@@ -11,10 +11,13 @@ Needs `pip install -e ".[peer]"`. For AST-Base (117 patches) and the small AST (
 
 Both compute the same function, which is checked: controls, and the losses of the first steps. The
 head, three hidden layers, is there on both sides, as are two class tokens, of which ASTModel has no
-fewer. Rounds of both alternate, so that a machine that has other work to do is fair to both; all
-numbers are medians over rounds, and a ratio is the median of ratios of neighbouring rounds. The
-peak is that of a matrix product in float32, 2048 x 2048, by the faster of JAX and PyTorch, in its
-best round. A training step counts as three forward passes.
+fewer. Rounds of both alternate; all numbers are medians over rounds, and a ratio is the median of
+ratios of neighbouring rounds. The peak is that of a matrix product in float32, 2048 x 2048, by the
+faster of JAX and PyTorch, in its best round. A training step counts as three forward passes.
+
+Only a quiet machine is fair: PyTorch's threads wait for each other after every operation, and lose
+far more than ours when one of them is held up. The share of the cores that other processes took is
+printed; above a few percent, the ratios flatter ours.
 """
 
 import argparse
@@ -29,6 +32,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import psutil
 import torch
 from flax import nnx
 from rich.console import Console
@@ -66,6 +70,27 @@ class Seconds:
   def ratio(self) -> float:
     """How many times faster ours is."""
     return statistics.median(b / a for a, b in zip(self.ours, self.theirs, strict=True))
+
+
+class OtherWork:
+  """Watches what other processes take of the cores, from when it is made."""
+
+  def __init__(self):
+    self._start = self._times()
+
+  @staticmethod
+  def _times() -> np.ndarray:
+    """Seconds: that the cores were busy, that they were for us, that there were at all."""
+    machine, own = psutil.cpu_times(), psutil.Process().cpu_times()
+    busy = sum(machine) - machine.idle - getattr(machine, "iowait", 0.0)
+    # Linux counts guests within user time as well.
+    busy -= getattr(machine, "guest", 0.0) + getattr(machine, "guest_nice", 0.0)
+    return np.array([busy, own.user + own.system, time.monotonic() * (os.cpu_count() or 1)])
+
+  def share(self) -> float:
+    """Of all cores, over the time since."""
+    busy, own, all_cores = self._times() - self._start
+    return max(0.0, (busy - own) / all_cores)
 
 
 def side_by_side(ours: Work, theirs: Work, *, rounds: int, seconds: float) -> Seconds:
@@ -178,6 +203,7 @@ def main() -> None:
     length = {"rounds": 1, "seconds": 0.0}
   torch.set_num_threads(os.cpu_count() or 1)
 
+  others = OtherWork()
   top = peak(**length)
   table = Table(title=f"{platform.machine()}, {os.cpu_count()} cores; {top / 1e9:.0f} GFLOP/s")
   columns = ("model", "", "ours", "PyTorch", "ours is faster", "of peak: ours", "PyTorch")
@@ -198,6 +224,7 @@ def main() -> None:
     ours, theirs = (statistics.median(s) for s in (inference.ours, inference.theirs))
     latency = (f"{s * 1e3:.1f} ms" for s in (ours, theirs))
     table.add_row("", "one sound", *latency, f"{inference.ratio:.2f} x", "", "", end_section=True)
+  table.caption = f"other processes took {others.share():.0%} of the cores meanwhile"
   Console(width=100).print(table)
 
 

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from synthmatch_jax.models.base import require_positive, require_rate
 from synthmatch_jax.models.heads import Activation, ComputeDtype, gelu
+from synthmatch_jax.models.layers import layer_norm, self_attention
 
 _XAVIER = nnx.initializers.xavier_uniform()
 _EPSILON = 1e-6  # of ViT's LayerNorm, in its JAX code and in timm's.
@@ -58,9 +59,10 @@ class Encoder(nnx.Module):
 
   def __call__(self, x: Float[Array, "b l w"]) -> Float[Array, "b l w"]:
     """Normalised tokens after all blocks."""
+    tokens = x.reshape(-1, x.shape[-1])  # Flat, XLA on a CPU moves less about.
     for block in self.blocks:
-      x = block(x)
-    return self.norm(x)
+      tokens = block(tokens, length=x.shape[1])
+    return layer_norm(self.norm, tokens).reshape(x.shape)
 
 
 class EncoderBlock(nnx.Module):
@@ -81,15 +83,16 @@ class EncoderBlock(nnx.Module):
     linear = functools.partial(nnx.Linear, kernel_init=_XAVIER, dtype=compute, rngs=rngs)
     self.activation: Activation = activation
     self.attention_norm, self.mlp_norm = norm(), norm()
-    # As fast on a CPU as a packed projection with any of five layouts written by hand.
     self.attention = nnx.MultiHeadAttention(
       heads, width, kernel_init=_XAVIER, decode=False, dtype=compute, rngs=rngs
     )
     self.expand, self.contract = linear(width, 4 * width), linear(4 * width, width)
     self.dropout = nnx.Dropout(dropout, rngs=rngs)
 
-  def __call__(self, x: Float[Array, "b l w"]) -> Float[Array, "b l w"]:
-    """Tokens after the block."""
-    x = x + self.dropout(self.attention(self.attention_norm(x)))
-    hidden = self.dropout(gelu(self.expand(self.mlp_norm(x)), self.activation))
+  def __call__(self, x: Float[Array, "n w"], *, length: int) -> Float[Array, "n w"]:
+    """Tokens after the block; of all sounds, each with `length` of them."""
+    normal = layer_norm(self.attention_norm, x)
+    x = x + self.dropout(self_attention(self.attention, normal, length=length))
+    hidden = self.expand(layer_norm(self.mlp_norm, x))
+    hidden = self.dropout(gelu(hidden, self.activation))
     return x + self.dropout(self.contract(hidden))

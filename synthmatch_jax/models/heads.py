@@ -8,6 +8,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from synthmatch_jax.models.base import require_positive, require_rate
+from synthmatch_jax.models.layers import gelu_tanh
 
 Activation = Literal["gelu_tanh", "gelu_exact"]
 """GELU by its tanh approximation (the original ViT code in JAX) or by erf (PyTorch, AST).
@@ -21,7 +22,7 @@ ComputeDtype = Literal["float32", "bfloat16"]
 
 def gelu(x: Float[Array, "*shape"], activation: Activation) -> Float[Array, "*shape"]:
   """Gaussian error linear unit."""
-  return jax.nn.gelu(x, approximate=activation == "gelu_tanh")
+  return gelu_tanh(x) if activation == "gelu_tanh" else jax.nn.gelu(x, approximate=False)
 
 
 class MLPHead(nnx.Module):
