@@ -67,6 +67,7 @@ def keep_compiled() -> None:
 
   home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
   jax.config.update("jax_compilation_cache_dir", str(home / "synthmatch_jax" / "jax"))
+  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
 def explain(error: Exception, argv: Sequence[str] = ()) -> str:

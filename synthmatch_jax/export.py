@@ -32,8 +32,12 @@ def main(arguments: Sequence[str]) -> None:
   found = trained.load(workdir)
   text = card.write(found, workdir, dtype=_DTYPE.value)
   exported.write(out, found, card=text, dtype=cast(exported.StoredDtype, _DTYPE.value))
-  size = sum(path.stat().st_size for path in out.iterdir() if path.is_file())
-  print(f"the model of step {found.step} is in {out}: {size / 1e6:.1f} MB")
+  evaluated = exported.carry_evaluation(workdir, out)
+  size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+  print(
+    f"the model of step {found.step} is in {out}: {size / 1e6:.1f} MB"
+    + ("" if evaluated else "; evaluate it first, and it can tell how near its matches are")
+  )
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from synthmatch_jax.data.statistics import TrainingData
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.models.base import MelModel
 
+_EVALUATION = Path("eval", "test")
 _MODEL, _WEIGHTS, _CARD = "model.json", "weights.safetensors", "README.md"
 
 # Raised where a folder cannot be read by earlier versions any more.
@@ -78,6 +79,25 @@ def write(folder: Path, exported: Exported, *, card: str, dtype: StoredDtype = "
     safetensors.save_file(arrays, partial)
   files.write_text(folder / _CARD, card)
   files.write_text(folder / _MODEL, json.dumps(described, indent=2) + "\n")
+
+
+def carry_evaluation(workdir: Path, folder: Path) -> bool:
+  """Copies what `eval` has measured on the test split, so that a match can be told from it.
+
+  Of single sounds only the distances of the model's answers come along.
+
+  Returns:
+    Whether there was an evaluation.
+  """
+  source, target = workdir / _EVALUATION, folder / _EVALUATION
+  if not all((source / name).exists() for name in ("results.json", "per_sound.npz")):
+    return False
+  with np.load(source / "per_sound.npz") as found:
+    kept = {name: found[name] for name in found.files if name in ("model/mss", "model/mse")}
+  with files.writing(target / "per_sound.npz") as partial, partial.open("wb") as file:
+    np.savez_compressed(file, allow_pickle=False, **kept)
+  files.write_text(target / "results.json", (source / "results.json").read_text())
+  return True
 
 
 def read(folder: Path) -> Exported:

@@ -61,6 +61,8 @@ def main(sounds: Sequence[str]) -> int:
   # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
   from synthmatch_jax.matching import batch
 
+  cli.keep_compiled()
+
   def say(line: str) -> None:
     batch.tqdm.write(line, file=sys.stderr if _JSON.value else sys.stdout)
 

@@ -1,6 +1,7 @@
 """A model leaves its workdir, and gives the same answers without what training needs."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
+from synthmatch_jax.matching import confidence
 from synthmatch_jax.training import loop
 
 ROOT = Path(__file__).parents[1]
@@ -94,6 +96,23 @@ def test_the_card_says_what_it_is(folder, tiny_dataset):
   for said in ("ast_tiny for vital", "48 train, 6 validation, 6 test", recipe.digest(), "Apache"):
     assert said in card
   assert "learning_rate" in card
+
+
+def test_an_evaluation_comes_along(tiny_run, tmp_path):
+  workdir, out = tmp_path / "run", tmp_path / "out"
+  shutil.copytree(tiny_run, workdir)
+  step = Predictor.load(workdir).step
+  (workdir / "eval" / "test").mkdir(parents=True, exist_ok=True)
+  (workdir / "eval" / "test" / "results.json").write_text(
+    json.dumps({"step": step, "rows": {}, "title": "t", "num_examples": 30})
+  )
+  distances = {"model/mss": np.arange(30.0), "mean/mss": np.ones(30)}
+  np.savez(workdir / "eval" / "test" / "per_sound.npz", **distances)
+  assert export(f"--workdir={workdir}", f"--out={out}").returncode == 0
+  found = confidence.reference(out, Predictor.load(out))
+  np.testing.assert_array_equal(found.distances, np.arange(30.0))
+  with np.load(out / "eval" / "test" / "per_sound.npz") as kept:
+    assert kept.files == ["model/mss"]
 
 
 def damaged(folder, tmp_path, name, text):
