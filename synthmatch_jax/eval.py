@@ -3,7 +3,7 @@
 Predicts the test split, renders the true and the predicted patch of every sound again and
 measures both, beside floors and ceilings: nearest neighbours, the mean of the training controls,
 a random patch, the oracle, and the same rendering twice. `--sounds=FOLDER` measures on sounds from
-outside instead, each answered at the pitch heard in it.
+outside instead, each answered at the pitch heard in it; `--dataset=NAME` on another data set.
 Writes W/eval/test/ (or W/eval/FOLDER/) with results.json, table.md, per_sound.npz and pictures,
 and the page W/eval/index.html.
 """
@@ -22,6 +22,9 @@ _NUM_EXAMPLES = flags.DEFINE_integer(
 )
 _SPLIT = flags.DEFINE_enum("split", "test", ["train", "validation", "test"], "Sounds to take.")
 _SOUNDS = flags.DEFINE_string("sounds", None, "Folder of sounds to take instead of a split.")
+_DATASET = flags.DEFINE_string(
+  "dataset", None, "Another data set to take the split from, e.g. massive16/uniform."
+)
 _ROWS = flags.DEFINE_list("rows", [], "Rows of the table; all that there are by default.")
 _OTHERS = flags.DEFINE_list("others", [], "Workdirs of more models, for rows of their own.")
 _GALLERY = flags.DEFINE_integer(
@@ -38,6 +41,8 @@ def main(arguments: Sequence[str]) -> None:
   """Prints the table and names the folder of the results."""
   if arguments:
     raise UserError(f"unexpected {arguments[0]!r}; eval takes flags only, as --workdir=W")
+  if _SOUNDS.value and _DATASET.value:
+    raise UserError("--sounds and --dataset exclude each other: name one of them")
   # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
   from synthmatch_jax.evaluation import evaluate
 
@@ -45,6 +50,7 @@ def main(arguments: Sequence[str]) -> None:
     Path(_WORKDIR.value),
     split=_SPLIT.value,
     sounds=Path(_SOUNDS.value) if _SOUNDS.value else None,
+    another=_DATASET.value,
     num_examples=_NUM_EXAMPLES.value,
     names=_ROWS.value,
     others=[Path(other) for other in _OTHERS.value],

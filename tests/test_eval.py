@@ -101,6 +101,8 @@ def test_fewer_examples_can_be_asked_for(tiny_run):
     (["--workdir={run}", "--rows=modle"], "no row 'modle' here; known are model, nearest_mel"),
     (["--workdir={run}", "--rows=oracle", "--sounds=."], "no row 'oracle' here"),
     (["--workdir={run}", "--sounds=nowhere"], "no folder nowhere"),
+    (["--workdir={run}", "--dataset=massive16/none"], "no data set massive16/none in"),
+    (["--workdir={run}", "--dataset=a/b", "--sounds=x"], "exclude each other"),
     (["--workdir={run}", "--others={run}2"], "no trained model in"),
   ],
 )
@@ -109,6 +111,30 @@ def test_a_mistake_gets_one_sentence(arguments, says, tiny_run):
   assert done.returncode in (1, 2)
   assert says in done.stderr
   assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_another_data_set_of_the_same_synth(tiny_run, tiny_dataset):
+  import massive16.massive16_dataset_builder as massive16
+
+  config = massive16.Massive16Config(
+    name="other", num_examples=10, seconds=1.0, shard_size=24, seed=5, prior="uniform"
+  )
+  massive16.Builder(data_dir=tiny_dataset.dir, config=config).download_and_prepare()
+  flags = ("--dataset=massive16/other", "--split=train", "--rows=model,oracle", "--gallery=0")
+  done = evaluate(f"--workdir={tiny_run}", *flags)
+  assert done.returncode == 0, done.stderr
+  results = json.loads((tiny_run / "eval" / "other-train" / "results.json").read_text())
+  assert results["num_examples"] == 8
+  assert results["rows"]["oracle"]["mse"]["mean"] == pytest.approx(0, abs=1e-9)
+  assert results["title"] == "massive16/other, train split"
+
+  longer = massive16.Massive16Config(name="longer", num_examples=10, seconds=1.5, shard_size=24)
+  massive16.Builder(data_dir=tiny_dataset.dir, config=longer).download_and_prepare()
+  refused = evaluate(f"--workdir={tiny_run}", "--dataset=massive16/longer")
+  assert refused.returncode == 1
+  assert "are not played as those that the model was trained on: they differ in seconds" in (
+    refused.stderr
+  )
 
 
 @pytest.fixture(scope="module")

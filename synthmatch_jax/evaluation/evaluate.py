@@ -24,6 +24,7 @@ def evaluate(
   *,
   split: str = "test",
   sounds: Path | None = None,
+  another: str | None = None,
   num_examples: int | None = None,
   names: Sequence[str] = (),
   others: Sequence[Path] = (),
@@ -38,6 +39,7 @@ def evaluate(
     workdir: of a training run.
     split: of the data set that the model was trained on.
     sounds: a folder of sounds, to be taken instead.
+    another: name of a data set, to be taken instead of that one.
     num_examples: the first so many sounds, or all there are.
     names: of the rows; all that there are by default.
     others: workdirs of more models, for rows of their own.
@@ -60,13 +62,18 @@ def evaluate(
   predictor = Predictor.load(workdir)
   more = rows.load_others(others, predictor)
   meanings = rows.choose(names, others=more, in_domain=sounds is None)
-  searched = sounds is None or rows.searches(tuple(meanings))
+  own = sounds is None and another is None
+  searched = own or rows.searches(tuple(meanings))
   dataset = predictor.dataset(dir=data_dir) if searched else None
-  if sounds is None:
+  if sounds is not None:
+    measured_on = material.of_folder(sounds, predictor, limit=num_examples)
+  elif another is not None:
+    measured_on = material.of_another_dataset(
+      another, predictor, dir=data_dir, split=split, limit=num_examples
+    )
+  else:
     assert dataset is not None
     measured_on = material.of_split(dataset, split, limit=num_examples)
-  else:
-    measured_on = material.of_folder(sounds, predictor, limit=num_examples)
   estimates = rows.estimates(
     tuple(meanings), predictor=predictor, others=more, material=measured_on, dataset=dataset
   )

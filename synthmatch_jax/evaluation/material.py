@@ -1,5 +1,6 @@
 """What a model is measured on: a split of its data set, or a folder of sounds."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,12 +9,16 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.audio.mel import log_mel
+from synthmatch_jax.data import pipeline
 from synthmatch_jax.data.ood import sounds
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import targets
 from synthmatch_jax.evaluation.targets import Target
 from synthmatch_jax.inference import Predictor
+
+# Between a data set that a model was trained on and one that it is measured on.
+_MAY_DIFFER = {"prior", "seed", "shard_size", "threshold_db"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +52,33 @@ def of_split(dataset: Dataset, split: str, *, limit: int | None) -> Material:
     mel=mel,
     controls=controls,
   )
+
+
+def of_another_dataset(
+  name: str, predictor: Predictor, *, dir: Path | None, split: str, limit: int | None
+) -> Material:
+  """The first sounds of a split of another data set: of another seed, or another prior.
+
+  Args:
+    name: of the data set.
+    predictor: the model.
+    dir: where the data set is; beside that of the model by default.
+    split: of the data set.
+    limit: so many sounds, or all of them.
+
+  Raises:
+    UserError: it is not there, or its sounds are not played as those the model was trained on.
+  """
+  dataset = pipeline.open_dataset(name, dir=dir or predictor.data.dataset["dir"])
+  wanted, found = predictor.recipe.essentials(), dataset.recipe.essentials()
+  apart = [key for key in wanted | found if wanted.get(key) != found.get(key)]
+  if apart := sorted(set(apart) - _MAY_DIFFER):
+    raise UserError(
+      f"the sounds of {name} are not played as those that the model was trained on: they differ"
+      f" in {', '.join(apart)}"
+    )
+  material = of_split(dataset, split, limit=limit)
+  return dataclasses.replace(material, name=f"{dataset.path.parent.name}-{split}")
 
 
 def of_folder(folder: Path, predictor: Predictor, *, limit: int | None) -> Material:
