@@ -35,6 +35,7 @@ def base_config() -> Config:
   config.optimizer.learning_rate = 3e-4  # Of the paper's baselines.
   config.optimizer.schedule = "constant"  # Or "cosine", down to 0 over the run.
   config.optimizer.warmup_steps = 0  # Over which the rate rises from 0.
+  config.optimizer.weight_decay = placeholder(float)  # Of adamw.
   config.optimizer.clip_norm = placeholder(float)  # Longer gradients are cut to it.
 
   # Of mels, while training (SpecAugment); the paper has none.
