@@ -61,7 +61,7 @@ def keep_compiled() -> None:
 
   Nothing changes where JAX_COMPILATION_CACHE_DIR says another place.
   """
-  if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+  if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
     return
   import jax
 

@@ -69,8 +69,10 @@ def test_the_command_trains_refuses_another_config_and_goes_on(tiny_dataset, tmp
     "--config.train.batch_size=8",
     f"--workdir={tmp_path}",
   )
-  first = train(*flags, "--config.train.steps=2")
+  cache = {"JAX_COMPILATION_CACHE_DIR": "", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+  first = train(*flags, "--config.train.steps=2", **cache)
   assert first.returncode == 0, first.stderr
+  assert list((tmp_path / "cache" / "synthmatch_jax" / "jax").iterdir())  # Compiled once for all.
   assert "lowest validation loss" in first.stdout
   # Nothing of JAX, Orbax or TensorBoard between the lines: one a validation.
   assert [line.split(":")[0] for line in first.stderr.splitlines()] == ["step 2/2"]

@@ -41,7 +41,10 @@ def test_metrics_say_what_was_learnt(tiny_run, tiny_dataset, metrics):
   lines = metrics(tiny_run)
   assert [line["step"] for line in lines] == sorted({line["step"] for line in lines})
   last = lines[-1]
-  assert {"train/loss", "validation/loss", "speed/examples_per_second"} < set(last)
+  speed = {f"speed/{name}" for name in ("examples_per_second", "step_seconds", "input_wait")}
+  assert {"train/loss", "validation/loss", "speed/utilisation"} | speed < set(last)
+  assert last["speed/step_seconds"] == pytest.approx(8 / last["speed/examples_per_second"], rel=0.2)
+  assert 0 <= last["speed/input_wait"] <= 1 and 0 < last["speed/utilisation"] < 1
   per_control = [last[f"validation/mse/{name}"] for name in names]
   assert np.mean(per_control) == pytest.approx(last["validation/loss"], rel=1e-6)
   assert list((tiny_run / "tensorboard").glob("events.*"))
@@ -59,7 +62,8 @@ def test_the_workdir_holds_what_inference_needs(tiny_run, tiny_dataset):
 
 
 def test_the_loss_goes_down(make_config, tmp_path, metrics):
-  loop.train_and_evaluate(make_config("ast_tiny", epochs=8), tmp_path)
+  loop.train_and_evaluate(make_config("ast_tiny", epochs=8, trace_at=10), tmp_path)
+  assert list((tmp_path / "trace").rglob("*.xplane.pb"))
   losses = [m["train/loss"] for m in metrics(tmp_path)]
   assert losses[-1] < 0.5 * losses[0]
   assert metrics(tmp_path)[-1]["step"] == 8 * 48 // 8
