@@ -10,7 +10,7 @@ from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces.parameters import Continuous
 from synthmatch_jax.web.entries import Entry
-from synthmatch_jax.web.session import MOST_ANSWERS, Limits, Told, Visit
+from synthmatch_jax.web.session import MOST_ANSWERS, STEP, Limits, Told, Visit
 from synthmatch_jax.web.visits import Visits
 
 WAITING = 40
@@ -23,6 +23,20 @@ CSS = """
 .gradio-container { max-width: 1100px !important; margin: 0 auto; }
 .facts p { margin: 0 0 .4em; }
 """
+
+HEAD = """<script>
+// Gradio's sliders say that they are let go of to a pointer only: here to keys and typed numbers.
+const release = (e) => setTimeout(
+  () => e.target.dispatchEvent(new PointerEvent("pointerup", { bubbles: true })), 50);
+document.addEventListener("keyup", (e) => {
+  if (e.target.matches?.("#answer-pane input[type=range]") && /^(Arrow|Page|Home|End)/.test(e.key))
+    release(e);
+});
+document.addEventListener("change", (e) => {
+  if (e.target.matches?.("#answer-pane input[type=number]")) release(e);
+});
+</script>"""
+"""Goes into the page's head."""
 
 _ENGINE = "engine"  # What matching and turning wait for, together.
 
@@ -72,7 +86,7 @@ def build(visits: Visits, recipe: Recipe, *, limits: Limits, workers: int) -> gr
 
       return _answer(visits, request, ask, sliders="moved", autoplay=False)
 
-    def turned(key, *controls, request: gr.Request):
+    def turned(request: gr.Request, key, *controls):
       return _answer(
         visits, request, lambda visit: visit.turn(key, [float(c) for c in controls]), autoplay=True
       )
@@ -167,7 +181,7 @@ def _show(recipe: Recipe) -> tuple[list[Any], list[gr.Slider], gr.Radio, gr.Audi
         slider = gr.Slider(
           0,
           1,
-          step=0.001,
+          step=STEP,
           label=parameter.name,
           info=_info(parameter, 0.0),
           buttons=[],
@@ -211,7 +225,7 @@ def _shown(visit: Visit, entry: Entry, *, move: bool, autoplay: bool) -> list[An
   for parameter, control in zip(parameters, best.controls.tolist(), strict=True):
     told = {"info": _info(parameter, best.patch[parameter.name])}
     # A slider that is being moved is not taken out of the visitor's hand.
-    updates.append(gr.update(**told, **({"value": control} if move else {})))
+    updates.append(gr.update(**told, **({"value": round(control, 3)} if move else {})))
   return [
     gr.update(visible=True),
     entry.key,
@@ -234,7 +248,7 @@ def _facts(entry: Entry) -> str:
   return _paragraphs(
     [
       ("Distance", f"MSS {best.distances['mss']:.1f} dB (0 is equal)"),
-      ("How near is that?", words),
+      ("How near", words),
       ("Answer by", f"{best.model}, {best.hearing}"),
     ]
   )

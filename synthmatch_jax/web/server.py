@@ -82,6 +82,7 @@ def application(visits: Visits, desk: Desk, *, host: str, limits: Limits, worker
     mcp_server=False,
     theme=page.THEME,
     css=page.CSS,
+    head=page.HEAD,
   )
 
 

@@ -27,7 +27,11 @@ from synthmatch_jax.web.entries import Entry
 MOST_ANSWERS = 4
 """Distinct answers to one sound."""
 
+STEP = 0.001
+"""Of a control that is moved by hand."""
+
 _LONGEST_NAME = 60  # Characters of a sound's name that are shown.
+_LINGERING = 3  # Answers that are gone whose files a page may still be loading.
 _LONGEST_NOTE = 12  # Characters that are read as a note.
 
 Result = TypeVar("Result")
@@ -98,6 +102,7 @@ class Visit:
     self._entries: dict[int, Entry] = {}
     self._keys = itertools.count(1)
     self._uploads: set[Path] = set()
+    self._left: list[Path] = []  # Folders of answers that are no more.
     self._lock = threading.Lock()
     self._over = False
 
@@ -162,8 +167,10 @@ class Visit:
       moved = np.asarray(controls, np.float32)
       if moved.shape != (space.dim,) or not np.isfinite(moved).all():
         raise UserError(f"an answer has {space.dim} controls: load the page again")
-      moved = moved.clip(0, 1)
-      if np.array_equal(moved, old.match.best.controls):
+      before = old.match.best.controls
+      # One that was not moved keeps the digits that a slider does not show.
+      moved = np.where(np.abs(moved - before) <= 0.6 * STEP, before, moved.clip(0, 1))
+      if np.array_equal(moved, before):
         return old
       new = self._add(self._ask(lambda matcher: matcher.retouch(old.match, moved)), edited=True)
       if old.edited:
@@ -245,7 +252,9 @@ class Visit:
 
   def _drop(self, entry: Entry) -> None:
     del self._entries[entry.key]
-    shutil.rmtree(entry.folder, ignore_errors=True)
+    self._left.append(entry.folder)
+    while len(self._left) > _LINGERING:
+      shutil.rmtree(self._left.pop(0), ignore_errors=True)
 
 
 def _shown(name: str) -> str:
