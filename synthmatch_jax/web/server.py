@@ -104,7 +104,8 @@ def listen(host: str, port: int) -> socket.socket:
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     return socket.create_server((host, port), family=family, backlog=128)
   except (OSError, OverflowError) as error:
-    reason = (getattr(error, "strerror", None) or str(error)).lower()
+    number = getattr(error, "errno", None) or 0
+    reason = (os.strerror(number) if number > 0 else str(error)).lower()
     raise UserError(
       f"the page cannot listen at {host}, port {port} ({reason}): give another --port or --host"
     ) from None
