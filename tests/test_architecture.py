@@ -19,11 +19,13 @@ FLOORS = {
     "matching",
     "probing",
     "inspection",
+    "web",
   },
   4: {
     "train",
     "eval",
     "match",
+    "app",
     "probe",
     "describe",
     "compare",
@@ -48,6 +50,7 @@ SIDEWAYS = {
   ("evaluation", "inference"),
   ("evaluation", "training"),  # Reads the log of a run.
   ("matching", "inference"),
+  ("web", "matching"),
   ("inspection", "generation"),  # Makes records again, and reads their ledgers.
 }
 ENGINES = {"vita", "pedalboard"}

@@ -150,6 +150,11 @@ class _Reader(BufferedReader):
     """None: soundfile takes a file whose name ends in .raw for one without header."""
     return ""
 
+  @property
+  def mode(self) -> str:
+    """Of a file, which bytes in memory do not have."""
+    return "rb"
+
   def seek(self, target: int, whence: int = os.SEEK_SET, /) -> int:
     """Stays in place where a damaged header points before the start of the file."""
     try:

@@ -64,6 +64,9 @@ HEARINGS = (
 )
 """All ways, the plain one first. Each changes what does not change the sound much to the ear."""
 
+BY_HAND = Hearing(name="changed by hand")
+"""Of controls that no model has heard anywhere: a person set them."""
+
 
 def listen(
   recording: Recording, hearing: Hearing, *, recipe: Recipe, level_db: float

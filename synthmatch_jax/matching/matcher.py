@@ -1,6 +1,7 @@
 """From a sound to the patches that make it."""
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching import hearings, models
 from synthmatch_jax.matching.confidence import RANKED_BY, SILENT
-from synthmatch_jax.matching.hearings import AS_RECORDED, HEARINGS, Hearing, Recording
+from synthmatch_jax.matching.hearings import AS_RECORDED, BY_HAND, HEARINGS, Hearing, Recording
 from synthmatch_jax.matching.match import Answer, Match
 from synthmatch_jax.matching.models import Model
 from synthmatch_jax.metrics import suite
@@ -164,19 +165,29 @@ class Matcher:
     target, rate = recording.heard.audio, self.recipe.mel.sample_rate
     note = recording.heard.held_note(self.recipe.note)
     rendered = self._render(candidates, note, level_db=loudness_db(target, rate))
-    metrics = suite.sound_metrics(rate)
-    wanted = suite.analyse(target, metrics)
-    answers = []
-    for chosen in self._nearest(target, rendered, count=top):
-      distances = suite.compare(wanted, suite.analyse(chosen.estimate, metrics), metrics)
-      answers.append(self._answer(chosen, distances))
     return Match(
       source=recording.source,
       heard=recording.heard,
       note=note,
       recipe=self.recipe,
-      answers=tuple(answers),
+      answers=self._measure(target, self._nearest(target, rendered, count=top)),
     )
+
+  def retouch(self, found: Match, controls: Float[np.ndarray, " d"]) -> Match:
+    """The same match with one answer, which is made of other controls.
+
+    Args:
+      found: a match of this matcher's models; the model of its best answer is named.
+      controls: of the answer.
+
+    Raises:
+      RenderError: the engine failed on them.
+    """
+    model = next(model for model in self.models if model.name == found.best.model)
+    candidate = _Candidate(model=model, hearing=BY_HAND, controls=controls)
+    level_db = loudness_db(found.target, self.recipe.mel.sample_rate)
+    rendered = self._render([candidate], found.note, level_db=level_db)
+    return dataclasses.replace(found, answers=self._measure(found.target, rendered))
 
   def _candidates(self, recording: Recording, listened: Sequence[Hearing]) -> list[_Candidate]:
     """What each model predicts in each way of listening."""
@@ -227,6 +238,17 @@ class Matcher:
     order = sorted(range(len(candidates)), key=lambda i: (candidates[i].silent, distances[i]))
     kept = hearings.distinct([candidates[i].controls for i in order], self.recipe, count=count)
     return [candidates[order[k]] for k in kept]
+
+  def _measure(
+    self, target: Float[np.ndarray, " n"], chosen: Sequence[_Rendered]
+  ) -> tuple[Answer, ...]:
+    """Answers with all their distances."""
+    metrics = suite.sound_metrics(self.recipe.mel.sample_rate)
+    wanted = suite.analyse(target, metrics)
+    return tuple(
+      self._answer(one, suite.compare(wanted, suite.analyse(one.estimate, metrics), metrics))
+      for one in chosen
+    )
 
   def _answer(self, chosen: _Rendered, distances: Mapping[str, float]) -> Answer:
     reference = chosen.model.reference

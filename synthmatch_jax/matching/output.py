@@ -64,7 +64,7 @@ def write(match: Match, folder: Path, *, host: Host, digest: str = "") -> Descri
         figures.spectrogram_pair(
           heard, log_mel(answer.estimate, mel), mel, partial / names["spectrograms"]
         )
-      preset = host.call(_save_preset, answer.patch, partial / f"{folder.name}{mark}")
+      preset = host.call(save_preset, answer.patch, partial / f"{folder.name}{mark}")
       entries.append(describe_answer(answer, match) | {"preset": preset.name} | names)
     description = describe(match) | {"target": _TARGET, "answers": entries, "digest": digest}
     pages.write("match.html", partial / _PAGE, match=description, recipe=match.recipe)
@@ -104,6 +104,11 @@ def describe_answer(answer: Answer, match: Match) -> Description:
     "distances": {n: None if math.isnan(v) else v for n, v in answer.distances.items()},
     "confidence": asdict(answer.confidence),
   }
+
+
+def save_preset(synth: Synth, patch: Patch, stem: Path) -> Path:
+  """Writes a preset with the ending of its kind; to be called where the engine is."""
+  return synth.save_preset(patch, stem.with_name(stem.name + synth.preset_suffix))
 
 
 def read(folder: Path) -> Description | None:
@@ -177,7 +182,3 @@ def _written(description: Description) -> list[str]:
   for answer in description["answers"]:
     names += [answer[key] for key in ("preset", "sound", "spectrograms")]
   return [Path(name).name for name in names]
-
-
-def _save_preset(synth: Synth, patch: Patch, stem: Path) -> Path:
-  return synth.save_preset(patch, stem.with_name(stem.name + synth.preset_suffix))

@@ -1,0 +1,60 @@
+"""Matches sounds on a web page: `python -m synthmatch_jax.app [--workdir=W]`.
+
+Says the page's address, and serves it to this machine alone until Ctrl-C; see docs/app.md.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from synthmatch_jax import cli
+from synthmatch_jax.errors import UserError
+
+_WORKDIR = flags.DEFINE_list(
+  "workdir",
+  ["demo/ast"],
+  "Folders of trained models, of which the nearest answer is taken; the default is where `make"
+  " demo` trains.",
+)
+_PORT = flags.DEFINE_integer(
+  "port", 7860, "Of the page; 0 is any that is free.", lower_bound=0, upper_bound=65535
+)
+_HOST = flags.DEFINE_string(
+  "host", "127.0.0.1", "Address to listen at; 0.0.0.0 lets in whoever can reach this machine."
+)
+_PLUGIN = flags.DEFINE_string(
+  "plugin", "", "Path of the engine's plugin, where it is not found by itself."
+)
+_MAX_SECONDS = flags.DEFINE_float("max_seconds", 30.0, "Longest sound.", lower_bound=0.1)
+_MAX_MEGABYTES = flags.DEFINE_integer("max_megabytes", 20, "Largest file.", lower_bound=1)
+_WORKERS = flags.DEFINE_integer("workers", 1, "Sounds matched at once.", lower_bound=1)
+
+
+def main(arguments: Sequence[str]) -> None:
+  """Serves the page."""
+  if arguments:
+    raise UserError(f"the page takes no arguments, {arguments[0]!r} is one: give --workdir=W")
+  try:
+    import gradio  # noqa: F401 - here, so that what is missing is said at once.
+  except ModuleNotFoundError as error:
+    raise UserError(f"the page needs {error.name}: pip install 'synthmatch_jax[app]'") from None
+  from synthmatch_jax.web import server
+  from synthmatch_jax.web.desk import Desk
+  from synthmatch_jax.web.session import Limits
+
+  limits = Limits(max_seconds=_MAX_SECONDS.value, max_bytes=_MAX_MEGABYTES.value << 20)
+  workdirs = [Path(workdir) for workdir in _WORKDIR.value]
+  with Desk.open(workdirs, plugin=_PLUGIN.value, workers=_WORKERS.value) as desk:
+    server.serve(
+      desk,
+      host=_HOST.value,
+      port=_PORT.value,
+      limits=limits,
+      workers=_WORKERS.value,
+      say=lambda line: print(line, flush=True),
+    )
+
+
+if __name__ == "__main__":
+  cli.run(main)

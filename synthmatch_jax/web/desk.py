@@ -1,0 +1,60 @@
+"""Engines and models that the visitors of a page share."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+
+from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.matching import models
+from synthmatch_jax.matching.matcher import Matcher, ways
+from synthmatch_jax.matching.models import Model
+from synthmatch_jax.synths.hosts import Host
+from synthmatch_jax.synths.play import engine, hosting
+
+
+class Desk:
+  """Matchers with an engine each, lent to one caller at a time.
+
+  Attributes:
+    models: that answer, shared by all.
+    recipe: of the models.
+  """
+
+  def __init__(self, models: Sequence[Model], hosts: Sequence[Host]):
+    self.models = tuple(models)
+    self.recipe: Recipe = models[0].predictor.recipe
+    self._free: SimpleQueue[Matcher] = SimpleQueue()
+    for host in hosts:
+      self._free.put(Matcher(models, host))
+
+  @classmethod
+  @contextlib.contextmanager
+  def open(
+    cls, workdirs: Sequence[Path], *, plugin: str = "", workers: int = 1
+  ) -> Iterator["Desk"]:
+    """A desk for the time of a `with` block.
+
+    Args:
+      workdirs: of the models.
+      plugin: path of the engine's plugin, where it is not found by itself.
+      workers: engines, and so matches that are made at once.
+
+    Raises:
+      UserError: there is no model, or no engine as the one that it was trained with.
+    """
+    loaded = models.load(workdirs)
+    for top in (1, 2):
+      models.prepare(loaded, count=len(ways(top, None)))
+    found = engine(loaded[0].predictor.recipe, path=plugin)
+    with contextlib.ExitStack() as stack:
+      yield cls(loaded, [stack.enter_context(hosting(found)) for _ in range(workers)])
+
+  @contextlib.contextmanager
+  def matcher(self) -> Iterator[Matcher]:
+    """A matcher that nobody else has; waits for one."""
+    lent = self._free.get()
+    try:
+      yield lent
+    finally:
+      self._free.put(lent)

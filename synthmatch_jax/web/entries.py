@@ -1,0 +1,80 @@
+"""An answer of a visit, with its files."""
+
+import json
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthmatch_jax import files
+from synthmatch_jax.audio import io
+from synthmatch_jax.audio.mel import log_mel
+from synthmatch_jax.matching import output
+from synthmatch_jax.matching.match import Match
+from synthmatch_jax.reports import figures
+
+_DRAWING = threading.Lock()  # Matplotlib is not made for threads.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+  """An answer of the visit, with its files.
+
+  Attributes:
+    key: of the answer in the visit.
+    label: what it is called in the history.
+    match: the sound with this one answer.
+    edited: whether controls were moved by hand.
+    folder: of the files.
+    target: the sound, as it was heard.
+    sound: the answer, at the same loudness.
+    picture: spectrograms of both.
+    preset: for the synth.
+    patch: for programs.
+  """
+
+  key: int
+  label: str
+  match: Match
+  edited: bool
+  folder: Path
+  target: Path
+  sound: Path
+  picture: Path
+  preset: Path
+  patch: Path
+
+
+def write(match: Match, folder: Path, *, key: int, edited: bool, preset: Path) -> Entry:
+  """Writes the files of an answer.
+
+  Args:
+    match: the sound with this one answer.
+    folder: of the files; it is there.
+    key: of the answer in the visit.
+    edited: whether controls were moved by hand.
+    preset: of the answer, which its engine has written.
+
+  Raises:
+    UserError: they cannot be written.
+  """
+  mel, best = match.recipe.mel, match.best
+  target, sound, picture = (folder / n for n in ("target.wav", "match.wav", "match.png"))
+  io.save(target, match.target, mel.sample_rate)
+  io.save(sound, best.estimate, mel.sample_rate)
+  pair = log_mel(match.target, mel), log_mel(best.estimate, mel)
+  with _DRAWING:
+    figures.spectrogram_pair(*pair, mel, picture)
+  patch = folder / output.PATCH
+  files.write_text(patch, json.dumps(output.describe(match), indent=2) + "\n")
+  return Entry(
+    key=key,
+    label=f"{key}. {match.source}, {best.hearing}, MSS {best.distances['mss']:.1f} dB",
+    match=match,
+    edited=edited,
+    folder=folder,
+    target=target,
+    sound=sound,
+    picture=picture,
+    preset=preset,
+    patch=patch,
+  )

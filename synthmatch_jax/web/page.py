@@ -1,0 +1,303 @@
+"""The page: a thin face of `session`, in gradio."""
+
+import html
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gradio as gr
+
+from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.spaces.parameters import Continuous
+from synthmatch_jax.web.entries import Entry
+from synthmatch_jax.web.session import MOST_ANSWERS, STEP, Limits, Told, Visit
+from synthmatch_jax.web.visits import Visits
+
+WAITING = 40
+"""Requests that wait for their turn; more are told to come back later."""
+
+THEME = gr.themes.Default()
+"""Its fonts come from this machine."""
+
+CSS = """
+.gradio-container { max-width: 1100px !important; margin: 0 auto; }
+.facts p { margin: 0 0 .4em; }
+"""
+
+HEAD = """<script>
+// Gradio's sliders say that they are let go of to a pointer only: here to keys and typed numbers.
+const release = (e) => setTimeout(
+  () => e.target.dispatchEvent(new PointerEvent("pointerup", { bubbles: true })), 50);
+document.addEventListener("keyup", (e) => {
+  if (e.target.matches?.("#answer-pane input[type=range]") && /^(Arrow|Page|Home|End)/.test(e.key))
+    release(e);
+});
+document.addEventListener("change", (e) => {
+  if (e.target.matches?.("#answer-pane input[type=number]")) release(e);
+});
+</script>"""
+"""Goes into the page's head."""
+
+_ENGINE = "engine"  # What matching and turning wait for, together.
+
+_INTRODUCTION = """# Match a sound
+
+Drop a recorded note or record one, press **Match**, and go on from the patch that {synth} answers
+with: move its controls, listen, take the preset along. Up to {seconds:g} s, {megabytes:g} MB; wav,
+flac, ogg, mp3 or aiff.
+"""
+
+
+def build(visits: Visits, recipe: Recipe, *, limits: Limits, workers: int) -> gr.Blocks:
+  """The page for a synth.
+
+  Args:
+    visits: who is on it.
+    recipe: of the models that answer.
+    limits: of a visit.
+    workers: requests that are served at once.
+  """
+  with gr.Blocks(
+    title="Match a sound", analytics_enabled=False, delete_cache=(3600, 86400)
+  ) as page:
+    gr.Markdown(
+      _INTRODUCTION.format(
+        synth=recipe.engine.title(),
+        seconds=limits.max_seconds,
+        megabytes=limits.max_bytes / (1 << 20),
+      )
+    )
+    inputs = _ask()
+    match = gr.Button("Match", variant="primary", elem_id="match")
+    current = gr.State(0)
+    with gr.Column(visible=False, elem_id="answer-pane") as pane:
+      outputs, sliders, history, sound = _show(recipe)
+    shown = [pane, current, *outputs]
+
+    def matched(upload, note, onset, hold, level, top, request: gr.Request):
+      def ask(visit: Visit) -> Entry:
+        told = Told(
+          note=note or "",
+          onset_seconds=_number(onset),
+          hold_seconds=_number(hold),
+          level_db=_number(level),
+        )
+        return visit.match(upload, told=told, top=int(top or 1))
+
+      return _answer(visits, request, ask, sliders="moved", autoplay=False)
+
+    def turned(request: gr.Request, key, *controls):
+      return _answer(
+        visits, request, lambda visit: visit.turn(key, [float(c) for c in controls]), autoplay=True
+      )
+
+    def recalled(key, request: gr.Request):
+      return _answer(
+        visits, request, lambda visit: visit.recall(int(key)), sliders="moved", autoplay=True
+      )
+
+    def left(request: gr.Request):
+      visits.leave(_token(request))
+
+    one_by_one: dict[str, Any] = {
+      "concurrency_limit": workers,
+      "concurrency_id": _ENGINE,
+      "api_visibility": "private",
+    }
+    match.click(matched, inputs, shown, **one_by_one)
+    gr.on(
+      [slider.release for slider in sliders],
+      turned,
+      [current, *sliders],
+      shown,
+      trigger_mode="always_last",
+      show_progress="minimal",
+      show_progress_on=sound,
+      **one_by_one,
+    )
+    history.input(recalled, history, shown, concurrency_limit=None, api_visibility="private")
+    page.unload(left)
+  return page.queue(max_size=WAITING, default_concurrency_limit=workers)
+
+
+def _ask() -> list[Any]:
+  """What is asked of a visitor, in the order of `matched`."""
+  with gr.Row():
+    with gr.Column(scale=3):
+      upload = gr.Audio(
+        sources=["upload", "microphone"],
+        type="filepath",
+        label="Your sound (the scissors trim it)",
+        elem_id="upload",
+        buttons=[],
+      )
+      # Otherwise gradio would fetch whatever address a client names in place of an upload.
+      upload.async_move_resource_to_block_cache = _Local(upload)
+    with gr.Column(scale=2):
+      note = gr.Textbox(
+        label="Note",
+        placeholder="heard in the sound",
+        info="C4, F#3, or a MIDI number",
+        max_length=4,
+        elem_id="note",
+      )
+      top = gr.Slider(
+        1, MOST_ANSWERS, value=1, step=1, label="Answers to choose from", elem_id="top"
+      )
+      with gr.Accordion("Onset, length, level", open=False):
+        onset = gr.Number(None, label="Onset (s)", placeholder="heard", elem_id="onset")
+        hold = gr.Number(None, label="Held for (s)", placeholder="heard", elem_id="hold")
+        level = gr.Number(
+          None, label="Heard at (LUFS)", placeholder="as the model's training", elem_id="level"
+        )
+  return [upload, note, onset, hold, level, top]
+
+
+def _show(recipe: Recipe) -> tuple[list[Any], list[gr.Slider], gr.Radio, gr.Audio]:
+  """What is shown of an answer, in the order of `_shown`; its sliders, history and player."""
+  with gr.Row():
+    target = gr.Audio(label="Target", interactive=False, buttons=[], elem_id="target")
+    sound = gr.Audio(label="Answer", interactive=False, buttons=[], elem_id="answer")
+  facts = gr.HTML(elem_id="facts", elem_classes="facts")
+  picture = gr.Image(
+    label="Spectrograms", type="filepath", interactive=False, buttons=[], elem_id="picture"
+  )
+  with gr.Row():
+    downloads = [
+      gr.DownloadButton(label, elem_id=f"get-{name}")
+      for name, label in (
+        ("preset", f"Preset for {recipe.engine.title()}"),
+        ("patch", "patch.json"),
+        ("sound", "Sound (wav)"),
+      )
+    ]
+  gr.Markdown("### Controls\nLet go of one, and the answer is played anew.")
+  sliders = []
+  parameters = recipe.space.parameters
+  for start in range(0, len(parameters), 4):
+    with gr.Row():
+      for parameter in parameters[start : start + 4]:
+        # The way of a knob, with the synth's own curve: seconds on a line have no room near zero.
+        slider = gr.Slider(
+          0,
+          1,
+          step=STEP,
+          label=parameter.name,
+          info=_info(parameter, 0.0),
+          buttons=[],
+          min_width=200,
+          elem_id=f"control-{parameter.name}",
+        )
+        sliders.append(slider)
+  history = gr.Radio(
+    label="Answers of this visit", info="Choose one to go back to it.", elem_id="history"
+  )
+  assumed = gr.HTML(elem_id="assumed", elem_classes="facts")
+  return (
+    [target, sound, facts, picture, *downloads, *sliders, history, assumed],
+    sliders,
+    history,
+    sound,
+  )
+
+
+def _answer(
+  visits: Visits,
+  request: gr.Request,
+  ask: Callable[[Visit], Entry],
+  *,
+  sliders: str = "",
+  autoplay: bool,
+) -> Any:
+  """What a visit answers, as updates of the page; or a sentence, and the page stays as it is."""
+  visit = visits.of(_token(request))
+  try:
+    entry = ask(visit)
+  except UserError as error:
+    gr.Warning(html.escape(str(error)), title="That cannot be matched", duration=20)
+    return gr.skip()
+  return _shown(visit, entry, move=bool(sliders), autoplay=autoplay)
+
+
+def _shown(visit: Visit, entry: Entry, *, move: bool, autoplay: bool) -> list[Any]:
+  best, parameters = entry.match.best, entry.match.recipe.space.parameters
+  updates: list[Any] = []
+  for parameter, control in zip(parameters, best.controls.tolist(), strict=True):
+    told = {"info": _info(parameter, best.patch[parameter.name])}
+    # A slider that is being moved is not taken out of the visitor's hand.
+    updates.append(gr.update(**told, **({"value": round(control, 3)} if move else {})))
+  return [
+    gr.update(visible=True),
+    entry.key,
+    str(entry.target),
+    gr.update(value=str(entry.sound), autoplay=autoplay),
+    _facts(entry),
+    str(entry.picture),
+    str(entry.preset),
+    str(entry.patch),
+    str(entry.sound),
+    *updates,
+    gr.update(choices=[(e.label, e.key) for e in visit.history], value=entry.key),
+    _assumed(entry),
+  ]
+
+
+def _facts(entry: Entry) -> str:
+  best = entry.match.best
+  words = best.confidence.words.replace("`", "")
+  return _paragraphs(
+    [
+      ("Distance", f"MSS {best.distances['mss']:.1f} dB (0 is equal)"),
+      ("How near", words),
+      ("Answer by", f"{best.model}, {best.hearing}"),
+    ]
+  )
+
+
+def _assumed(entry: Entry) -> str:
+  match, heard = entry.match, entry.match.heard
+  pitch, told = heard.pitch, heard.told
+  if pitch:
+    found = f"{pitch.midi:.1f} is heard in the sound ({100 * pitch.confidence:.0f} % sure)"
+  else:
+    found = "no pitch is heard in the sound"
+  says = {name: ", as you said" if value is not None else "" for name, value in vars(told).items()}
+  facts = [
+    ("Note", f"MIDI note {match.note.pitch} is played{says['note']}; {found}"),
+    ("Onset", f"{heard.onset_seconds:.3f} s into the sound{says['onset_seconds']}"),
+    (
+      "Length",
+      f"held for {match.note.seconds:.2f} s{says['hold_seconds']};"
+      f" the sound seems to be held for {heard.held_seconds:.2f} s",
+    ),
+    ("Level", f"changed by {heard.gain_db:+.1f} dB for the model{says['level_db']}"),
+  ]
+  return "<h3>What was assumed</h3>" + _paragraphs(facts)
+
+
+def _paragraphs(facts: Sequence[tuple[str, str]]) -> str:
+  return "".join(f"<p><b>{html.escape(k)}:</b> {html.escape(v)}</p>" for k, v in facts)
+
+
+def _info(parameter: Continuous, value: float) -> str:
+  return f"{value:.3g} {parameter.unit}: {parameter.meaning}"
+
+
+def _number(value: Any) -> float | None:
+  return None if value is None else float(value)
+
+
+def _token(request: gr.Request) -> str:
+  return str(request.session_hash or "")
+
+
+class _Local:
+  """Where the sound of a client is: among the uploads, or nowhere."""
+
+  def __init__(self, component: gr.Audio):
+    self._move = component.async_move_resource_to_block_cache
+
+  async def __call__(self, place: Any) -> str | None:
+    if "://" in str(place)[:10]:
+      raise gr.Error("Only sounds that are uploaded are read.", print_exception=False)
+    return await self._move(place)

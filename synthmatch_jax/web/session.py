@@ -1,0 +1,264 @@
+"""A visit to the page, without the page: sounds in, answers out, and the files to take along."""
+
+import dataclasses
+import itertools
+import secrets
+import shutil
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TypeVar
+
+import numpy as np
+
+from synthmatch_jax.audio import io
+from synthmatch_jax.audio.hearing import Assume
+from synthmatch_jax.audio.note import pitch_of
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.matching import output
+from synthmatch_jax.matching.match import Match
+from synthmatch_jax.matching.matcher import Matcher
+from synthmatch_jax.synths.base import RenderError
+from synthmatch_jax.web import entries
+from synthmatch_jax.web.desk import Desk
+from synthmatch_jax.web.entries import Entry
+
+MOST_ANSWERS = 4
+"""Distinct answers to one sound."""
+
+STEP = 0.001
+"""Of a control that is moved by hand."""
+
+_LONGEST_NAME = 60  # Characters of a sound's name that are shown.
+_LINGERING = 3  # Answers that are gone whose files a page may still be loading.
+_LONGEST_NOTE = 12  # Characters that are read as a note.
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+  """What a visitor may ask for.
+
+  Attributes:
+    max_seconds: length of a sound.
+    max_bytes: size of an upload.
+    max_answers: that a visit keeps; older ones are forgotten.
+  """
+
+  max_seconds: float = 30.0
+  max_bytes: int = 20 << 20
+  max_answers: int = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+  """What a visitor says about a sound, as it is typed; empty or None is heard in it."""
+
+  note: str = ""
+  onset_seconds: float | None = None
+  hold_seconds: float | None = None
+  level_db: float | None = None
+
+  def assume(self) -> Assume:
+    """The same for a matcher.
+
+    Raises:
+      UserError: it cannot be meant.
+    """
+    note = self.note.strip()[:_LONGEST_NOTE]
+    return Assume(
+      note=pitch_of(note) if note else None,
+      onset_seconds=self.onset_seconds,
+      hold_seconds=self.hold_seconds,
+      level_db=self.level_db,
+    )
+
+
+class Visit:
+  """What one visitor does: its own answers, in a folder of its own that goes with it.
+
+  Safe to call from several threads; one call is served at a time.
+
+  Attributes:
+    desk: that is shared with other visitors.
+    limits: of the visit.
+  """
+
+  def __init__(self, desk: Desk, root: Path, *, limits: Limits | None = None):
+    """Opens a visit.
+
+    Args:
+      desk: that answers.
+      root: where the visit's folder is made, and the only place that uploads are read from.
+      limits: of the visit.
+    """
+    self.desk = desk
+    self.limits = limits or Limits()
+    self._root = root.resolve()
+    self._folder = self._root / f"visit-{secrets.token_hex(16)}"  # Nobody else can guess it.
+    self._folder.mkdir(mode=0o700)
+    self._entries: dict[int, Entry] = {}
+    self._keys = itertools.count(1)
+    self._uploads: set[Path] = set()
+    self._left: list[Path] = []  # Folders of answers that are no more.
+    self._lock = threading.Lock()
+    self._over = False
+
+  @property
+  def history(self) -> tuple[Entry, ...]:
+    """The answers so far, the newest first."""
+    return tuple(reversed(self._entries.values()))
+
+  def match(
+    self,
+    upload: str | Path | None,
+    *,
+    name: str = "",
+    told: Told | None = None,
+    top: int = 1,
+  ) -> Entry:
+    """Matches a sound; the nearest answer is returned, all of them are in the history.
+
+    Args:
+      upload: path of the file, which lies in the visits' root.
+      name: of the sound, to be shown only; the file's by default.
+      told: about the sound.
+      top: distinct answers wanted.
+
+    Raises:
+      UserError: this is no sound that can be matched, with the reason.
+    """
+    if not upload:
+      raise UserError("there is no sound yet: drop a file or record one")
+    assume = (told or Told()).assume()
+    shown = _shown(name or str(upload))
+    data = self._read(Path(upload), shown)
+    rate = self.desk.recipe.mel.sample_rate
+    audio = io.decode(data, name=shown, sample_rate=rate, max_seconds=self.limits.max_seconds)
+    with self._lock:
+      self._check_open()
+      top = min(max(int(top), 1), MOST_ANSWERS)
+      found = self._ask(
+        lambda matcher: matcher.match(audio, sample_rate=rate, source=shown, assume=assume, top=top)
+      )
+      ones = [dataclasses.replace(found, answers=(answer,)) for answer in found.answers]
+      added = [self._add(one, edited=False) for one in reversed(ones)]
+      self._forget()
+      return added[-1]
+
+  def turn(self, key: int, controls: Sequence[float]) -> Entry:
+    """Renders an answer anew under controls that were moved by hand.
+
+    The answer itself stays in the history; what comes of it is one entry more, which follows
+    all further moves.
+
+    Args:
+      key: of the answer.
+      controls: all of the space, from 0 to 1.
+
+    Raises:
+      UserError: there is no such answer any more, or the engine fails on these controls.
+    """
+    with self._lock:
+      old = self._entry(key)
+      space = old.match.recipe.space
+      moved = np.asarray(controls, np.float32)
+      if moved.shape != (space.dim,) or not np.isfinite(moved).all():
+        raise UserError(f"an answer has {space.dim} controls: load the page again")
+      before = old.match.best.controls
+      # One that was not moved keeps the digits that a slider does not show.
+      moved = np.where(np.abs(moved - before) <= 0.6 * STEP, before, moved.clip(0, 1))
+      if np.array_equal(moved, before):
+        return old
+      new = self._add(self._ask(lambda matcher: matcher.retouch(old.match, moved)), edited=True)
+      if old.edited:
+        self._drop(old)
+      self._forget()
+      return new
+
+  def recall(self, key: int) -> Entry:
+    """An earlier answer.
+
+    Raises:
+      UserError: it is gone.
+    """
+    with self._lock:
+      return self._entry(key)
+
+  def close(self) -> None:
+    """Ends the visit; its files and what it has uploaded are removed."""
+    with self._lock:
+      self._over = True
+      self._entries.clear()
+      shutil.rmtree(self._folder, ignore_errors=True)
+      for upload in self._uploads:
+        upload.unlink(missing_ok=True)
+
+  def _read(self, upload: Path, name: str) -> bytes:
+    """Bytes of an upload; what a client names is read from the folder of uploads only."""
+    gone = UserError(f"{name} is not here any more: drop it again")
+    try:
+      path = upload.resolve()
+      if self._root not in path.parents or not path.is_file():
+        raise gone
+      if path.stat().st_size > self.limits.max_bytes:
+        raise UserError(
+          f"{name} has more than {self.limits.max_bytes / (1 << 20):g} MB: cut the note out of it"
+        )
+      if self._folder not in path.parents:
+        self._uploads.add(path)
+      return path.read_bytes()
+    except (OSError, ValueError):  # A path may be too long, or hold a zero.
+      raise gone from None
+
+  def _ask(self, question: Callable[[Matcher], Result]) -> Result:
+    """What a matcher says, with the failures of its engine in a sentence."""
+    with self.desk.matcher() as matcher:
+      try:
+        return question(matcher)
+      except RenderError as error:
+        raise UserError(
+          f"{self.desk.recipe.engine} failed: {error}; try again, or another sound"
+        ) from error
+
+  def _add(self, match: Match, *, edited: bool) -> Entry:
+    """Writes the files of an answer and puts it into the history."""
+    key = next(self._keys)
+    folder = self._folder / str(key)  # No name of a client is ever part of a path.
+    folder.mkdir()
+    preset = self._ask(
+      lambda matcher: matcher.host.call(output.save_preset, match.best.patch, folder / "match")
+    )
+    entry = entries.write(match, folder, key=key, edited=edited, preset=preset)
+    self._entries[key] = entry
+    return entry
+
+  def _entry(self, key: int) -> Entry:
+    self._check_open()
+    if key not in self._entries:
+      raise UserError("this answer is not kept any more: match the sound again")
+    return self._entries[key]
+
+  def _check_open(self) -> None:
+    if self._over:
+      raise UserError("this visit is over: load the page again")
+
+  def _forget(self) -> None:
+    """Drops the oldest answers, beyond what a visit keeps."""
+    while len(self._entries) > max(1, self.limits.max_answers):
+      self._drop(next(iter(self._entries.values())))
+
+  def _drop(self, entry: Entry) -> None:
+    del self._entries[entry.key]
+    self._left.append(entry.folder)
+    while len(self._left) > _LINGERING:
+      shutil.rmtree(self._left.pop(0), ignore_errors=True)
+
+
+def _shown(name: str) -> str:
+  """The name of an upload as it is shown: short, printable, and no path."""
+  base = PureWindowsPath(PurePosixPath(name).name).name
+  text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in base)
+  return text[:_LONGEST_NAME] or "the sound"

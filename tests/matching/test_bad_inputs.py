@@ -1,0 +1,52 @@
+"""Whatever comes in: an answer or a sentence, and the next sound is answered as ever."""
+
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from synthmatch_jax.errors import UserError
+from tests.matching.bad_inputs import bad_inputs
+
+pytestmark = pytest.mark.slow
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "flute.flac"
+
+
+def test_the_corpus_is_large_and_always_the_same():
+  corpus = list(bad_inputs())
+  assert len(corpus) >= 200
+  assert len({what for what, _, _ in corpus}) == len(corpus)
+  # Ogg files have a serial number by chance.
+  again = {what: data for what, data, _ in bad_inputs() if "vorbis" not in what}
+  for what, data, _ in corpus:
+    if "vorbis" not in what and "opus" not in what:
+      assert again[what] == data, what
+
+
+def test_bad_inputs_get_a_sentence_or_an_answer(matcher, tmp_path):
+  first = matcher.match(EXAMPLE).best
+  resting = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+  refused = answered = 0
+  for what, data, _ in bad_inputs():
+    path = tmp_path / "sound"
+    path.write_bytes(data)
+    began = time.monotonic()
+    try:
+      found = matcher.match(path, source="the sound")
+    except UserError as error:
+      refused += 1
+      assert "\n" not in str(error), what
+      assert ": " in str(error), what  # What is wrong, and what to do.
+    else:
+      answered += 1
+      assert np.isfinite(found.best.estimate).all(), what
+      assert np.isfinite(found.best.controls).all(), what
+    assert time.monotonic() - began < 30, what
+  assert refused > 100
+  assert answered > 50
+  grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - resting
+  assert grown < 1 << 20, f"{grown >> 10} MB more"  # In kB: less than a gigabyte.
+  np.testing.assert_array_equal(matcher.match(EXAMPLE).best.estimate, first.estimate)

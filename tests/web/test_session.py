@@ -1,0 +1,191 @@
+"""A visit, without a browser."""
+
+import json
+import shutil
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.web.session import Limits, Told, Visit
+from synthmatch_jax.web.visits import Visits
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def flute(tmp_path):
+  return Path(shutil.copy(EXAMPLES / "flute.flac", tmp_path / "0.flac"))
+
+
+def test_an_answer_has_its_files(visit, flute):
+  entry = visit.match(flute, name="a flute.flac")
+  assert entry.match.source == "a flute.flac"
+  assert entry.label.startswith("1. a flute.flac, as recorded, MSS ")
+  for path in (entry.target, entry.sound):
+    audio, rate = sf.read(path)
+    assert len(audio) == round(rate * entry.match.recipe.seconds)
+    assert np.abs(audio).max() > 0.01
+  assert entry.picture.read_bytes().startswith(b"\x89PNG")
+  assert json.loads(entry.preset.read_text())["settings"]
+  patch = json.loads(entry.patch.read_text())
+  assert patch["source"] == "a flute.flac"
+  assert len(patch["answers"][0]["controls"]) == 16
+  assert visit.history == (entry,)
+
+
+def test_what_is_told_is_kept_to(visit, flute):
+  told = Told(note="A3", onset_seconds=0.1, hold_seconds=0.3, level_db=-20.0)
+  match = visit.match(flute, told=told).match
+  assert match.note.pitch == 57
+  assert match.note.seconds == 0.3
+  assert match.heard.onset_seconds == 0.1
+  with pytest.raises(UserError, match="'X' is no note"):
+    visit.match(flute, told=Told(note="X"))
+  with pytest.raises(UserError, match="nothing sounds after"):
+    visit.match(flute, told=Told(onset_seconds=20.0))
+
+
+def test_a_control_changes_the_sound_and_the_same_controls_do_not(visit, flute):
+  first = visit.match(flute)
+  controls = first.match.best.controls
+  assert visit.turn(first.key, controls.tolist()) is first
+  assert visit.turn(first.key, controls.round(3).tolist()) is first  # As a slider shows them.
+  turned = controls.copy()
+  turned[1] = 1 - turned[1].round()
+  second = visit.turn(first.key, turned.tolist())
+  assert second.edited
+  assert "changed by hand" in second.label
+  assert second.sound.read_bytes() != first.sound.read_bytes()
+  assert second.picture.read_bytes() != first.picture.read_bytes()
+  assert second.preset.read_bytes() != first.preset.read_bytes()
+  assert second.match.best.distances["mss"] != first.match.best.distances["mss"]
+  assert second.match.target is first.match.target
+  # Further moves follow the change, the answer itself stays; moved back, the sound is the same.
+  third = visit.turn(second.key, controls.tolist())
+  assert visit.history == (third, first)
+  np.testing.assert_array_equal(third.match.best.estimate, first.match.best.estimate)
+  assert visit.recall(first.key) is first
+  with pytest.raises(UserError, match="not kept any more"):
+    visit.recall(second.key)
+
+
+@pytest.mark.parametrize("controls", [[], [0.5] * 15, [float("nan")] * 16])
+def test_controls_that_are_none(visit, flute, controls):
+  entry = visit.match(flute)
+  with pytest.raises(UserError, match="16 controls"):
+    visit.turn(entry.key, controls)
+
+
+def test_controls_out_of_range_are_clamped(visit, flute):
+  entry = visit.turn(visit.match(flute).key, [7.0] * 8 + [-7.0] * 8)
+  assert entry.match.best.controls.tolist() == [1.0] * 8 + [0.0] * 8
+
+
+def test_several_answers_the_nearest_first(visit, flute):
+  entry = visit.match(flute, top=3)
+  distances = [e.match.best.distances["mss"] for e in visit.history]
+  assert visit.history[0] is entry
+  assert 1 < len(distances) <= 3
+  assert distances == sorted(distances)
+
+
+def test_old_answers_are_forgotten(desk, tmp_path, flute):
+  visit = Visit(desk, tmp_path, limits=Limits(max_answers=2))
+  first, *_, fifth, sixth = (visit.match(flute) for _ in range(6))
+  assert visit.history == (sixth, fifth)
+  assert not first.folder.exists()
+  visit.close()
+
+
+def test_nothing_is_left_of_a_visit(desk, tmp_path, flute):
+  visit = Visit(desk, tmp_path)
+  key = visit.match(flute).key
+  visit.close()
+  assert list(tmp_path.iterdir()) == []
+  for ask in (lambda: visit.recall(key), lambda: visit.turn(key, [0.5] * 16)):
+    with pytest.raises(UserError, match="this visit is over"):
+      ask()
+
+
+def test_only_uploads_are_read(desk, tmp_path, flute):
+  root = tmp_path / "root"
+  root.mkdir()
+  visit = Visit(desk, root)
+  (root / "link.flac").symlink_to(flute)
+  outside = [flute, "/etc/passwd", root / "../0.flac", root / "link.flac", root, "a\0b", "a" * 5000]
+  for path in [*outside, root / "none.wav", "http://127.0.0.1/a.wav"]:
+    with pytest.raises(UserError, match="is not here any more"):
+      visit.match(path)
+  with pytest.raises(UserError, match="no sound yet"):
+    visit.match(None)
+  assert flute.exists()
+
+
+def test_limits(desk, tmp_path, flute):
+  visit = Visit(desk, tmp_path, limits=Limits(max_seconds=1.0))
+  with pytest.raises(UserError, match=r"^flute lasts .* at most 1 s"):
+    visit.match(flute, name="flute")
+  visit = Visit(desk, tmp_path, limits=Limits(max_bytes=1 << 10))
+  with pytest.raises(UserError, match=r"more than 0.000976562 MB"):
+    visit.match(flute)
+
+
+@pytest.mark.parametrize(
+  ("name", "shown"),
+  [
+    ("../../etc/passwd", "passwd"),
+    ("C:\\sounds\\a.wav", "a.wav"),
+    ("a\nb\x00.wav", "a\ufffdb\ufffd.wav"),
+    ("\ud800.wav", "\ufffd.wav"),
+    ("x" * 500, "x" * 60),
+    ("/", "the sound"),
+  ],
+)
+def test_names_are_for_show(visit, flute, tmp_path, name, shown):
+  entry = visit.match(flute, name=name)
+  assert entry.match.source == shown
+  names = {p.name for p in entry.folder.iterdir()}
+  assert names == {"target.wav", "match.wav", "match.png", "match.vital", "patch.json"}
+
+
+def test_two_visitors_at_once(desk, tmp_path, flute):
+  """They share an engine, and get what each would get alone."""
+  alone = Visit(desk, tmp_path).match(flute).match.best
+  answers = {}
+
+  def visit(name):
+    answers[name] = Visit(desk, tmp_path).match(flute, name=name)
+
+  threads = [threading.Thread(target=visit, args=(name,)) for name in ("a", "b", "c")]
+  for thread in threads:
+    thread.start()
+  for thread in threads:
+    thread.join()
+  assert len({entry.folder for entry in answers.values()}) == 3
+  for name, entry in answers.items():
+    assert entry.match.source == name
+    np.testing.assert_array_equal(entry.match.best.estimate, alone.estimate)
+
+
+def test_visits_end_when_nobody_uses_them(desk, tmp_path):
+  now = [0.0]
+  visits = Visits(lambda: Visit(desk, tmp_path), clock=lambda: now[0])
+  first = visits.of("a")
+  assert visits.of("a") is first
+  visits.of("b")
+  now[0] = 4000.0
+  assert visits.of("a") is first  # The one who comes is not sent away.
+  assert len(visits) == 1
+  for i in range(100):
+    visits.of(str(i))
+  assert len(visits) == 64
+  assert len(list(tmp_path.iterdir())) == 64
+  visits.leave("99")
+  visits.leave("nobody")
+  assert len(visits) == 63
+  visits.close()
+  assert list(tmp_path.iterdir()) == []
