@@ -116,8 +116,7 @@ def test_an_evaluation_comes_along(tiny_run, tmp_path):
 
 
 def damaged(folder, tmp_path, name, text):
-  for path in folder.iterdir():
-    (tmp_path / path.name).write_bytes(path.read_bytes())
+  shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
   (tmp_path / name).write_bytes(text)
   return tmp_path
 

@@ -55,11 +55,29 @@ def fields(tiny_dataset):
   return make
 
 
+def run(folder, jobs):
+  """Trains in a process that has eight devices."""
+  named = [(str(folder / name), config) for name, config in jobs]
+  program = [sys.executable, "-c", PROGRAM, json.dumps(named)]
+  subprocess.run(program, env=with_devices(8), check=True, cwd=ROOT)
+
+
 def losses(folder):
   lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
   return np.array([line["train/loss"] for line in lines] + [lines[-1]["validation/loss"]])
 
 
+def test_eight_devices_with_weights_cut_over_them_give_the_losses_of_one(fields, tmp_path):
+  half = {"mesh.params": "sharded", "train.steps": STEPS // 2}
+  run(tmp_path, [("one", fields(**{"mesh.devices": 1})), ("cut", fields(**half))])
+  # Goes on with other devices, which hold all weights each.
+  run(tmp_path, [("cut", fields(**{"mesh.devices": 2}))])
+  expected = losses(tmp_path / "one")
+  assert expected.shape == (STEPS + 1,) and len(set(expected)) == STEPS + 1
+  np.testing.assert_allclose(losses(tmp_path / "cut"), expected, rtol=TOLERANCE)
+
+
+@pytest.mark.slow
 def test_any_number_of_devices_gives_the_same_losses(fields, tmp_path):
   runs = {
     "one": {"mesh.devices": 1},
@@ -68,17 +86,10 @@ def test_any_number_of_devices_gives_the_same_losses(fields, tmp_path):
     "sharded": {"mesh.params": "sharded"},
     "parts": {"mesh.devices": 2, "train.accumulate": 4, "model.dropout": 0.0},
     "no_parts": {"mesh.devices": 2, "model.dropout": 0.0},
-    "moved": {"mesh.params": "sharded", "train.steps": STEPS // 2},
   }
-  jobs = [(str(tmp_path / name), fields(**more)) for name, more in runs.items()]
-  # The last one goes on with other devices.
-  jobs.append((str(tmp_path / "moved"), fields(**{"mesh.devices": 2})))
-  subprocess.run(
-    [sys.executable, "-c", PROGRAM, json.dumps(jobs)], env=with_devices(8), check=True, cwd=ROOT
-  )
+  run(tmp_path, [(name, fields(**more)) for name, more in runs.items()])
   expected = losses(tmp_path / "one")
-  assert expected.shape == (STEPS + 1,) and len(set(expected)) == STEPS + 1
-  for name in ("four", "eight", "sharded", "moved"):
+  for name in ("four", "eight", "sharded"):
     np.testing.assert_allclose(losses(tmp_path / name), expected, rtol=TOLERANCE, err_msg=name)
   parts, whole = losses(tmp_path / "parts"), losses(tmp_path / "no_parts")
   np.testing.assert_allclose(parts, whole, rtol=TOLERANCE)
@@ -105,6 +116,7 @@ print(batch.shape, batch.addressable_shards[0].data.shape)
   assert second == "(16, 3, 2) (2, 3, 2)"
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_losses_of_one_and_read_nothing_twice(fields, tmp_path):
   with socket.socket() as probe:
     probe.bind(("localhost", 0))
