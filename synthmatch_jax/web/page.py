@@ -115,7 +115,14 @@ def build(visits: Visits, recipe: Recipe, *, limits: Limits, workers: int) -> gr
       show_progress_on=sound,
       **one_by_one,
     )
-    history.input(recalled, history, shown, concurrency_limit=None, api_visibility="private")
+    history.input(
+      recalled,
+      history,
+      shown,
+      show_progress="hidden",
+      concurrency_limit=None,
+      api_visibility="private",
+    )
     page.unload(left)
   return page.queue(max_size=WAITING, default_concurrency_limit=workers)
 
@@ -185,7 +192,7 @@ def _show(recipe: Recipe) -> tuple[list[Any], list[gr.Slider], gr.Radio, gr.Audi
           label=parameter.name,
           info=_info(parameter, 0.0),
           buttons=[],
-          min_width=200,
+          min_width=170,
           elem_id=f"control-{parameter.name}",
         )
         sliders.append(slider)
@@ -276,7 +283,8 @@ def _assumed(entry: Entry) -> str:
 
 
 def _paragraphs(facts: Sequence[tuple[str, str]]) -> str:
-  return "".join(f"<p><b>{html.escape(k)}:</b> {html.escape(v)}</p>" for k, v in facts)
+  lines = (f"<p><b>{html.escape(k)}:</b> {html.escape(v)}</p>" for k, v in facts)
+  return f"<div class='said'>{''.join(lines)}</div>"
 
 
 def _info(parameter: Continuous, value: float) -> str:
