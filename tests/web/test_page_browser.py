@@ -119,7 +119,7 @@ def match(page):
 
 
 def changed(page, act, selector="#facts .said"):
-  """Does something that changes the facts; returns them before and after."""
+  """Does something that changes a text; returns it before and after."""
   before = page.locator(selector).inner_text()
   act()
   expect(page.locator(selector)).not_to_have_text(before, use_inner_text=True, timeout=SECONDS)
@@ -172,15 +172,15 @@ def test_a_slider_changes_the_sound_and_history_brings_the_first_back(visit):
     page.mouse.move(box["x"] + 3, middle, steps=3)
     page.mouse.up()
 
-  changed(page, drag)
+  changed(page, drag, "#history")
   assert not np.array_equal(audio(page), sound)
 
   def press():
     page.locator("#control-noise_amp input[type=range]").focus()
     page.keyboard.press("End")
 
-  changed(page, press)
-  changed(page, lambda: typed(page, "filter1_cut_prm_1", "0.2"))
+  changed(page, press, "#history")
+  changed(page, lambda: typed(page, "filter1_cut_prm_1", "0.2"), "#history")
   expect(page.locator("#control-filter1_cut_prm_1")).to_contain_text("33.6 MIDI semitones")
   answers = page.locator("#history input[type=radio]")
   expect(answers).to_have_count(2)
