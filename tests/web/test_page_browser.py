@@ -184,6 +184,7 @@ def test_a_slider_changes_the_sound_and_history_brings_the_first_back(visit):
   expect(page.locator("#control-filter1_cut_prm_1")).to_contain_text("33.6 MIDI semitones")
   answers = page.locator("#history input[type=radio]")
   expect(answers).to_have_count(2)
+  page.wait_for_timeout(2000)  # A typed number is let go of twice; the second changes nothing.
   _, back = changed(page, lambda: answers.last.check())
   assert back == first
   np.testing.assert_array_equal(audio(page), sound)
