@@ -113,6 +113,7 @@ def test_a_mistake_gets_one_sentence(arguments, says, tiny_run):
   assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
+@pytest.mark.slow
 def test_another_data_set_of_the_same_synth(tiny_run, tiny_dataset):
   import massive16.massive16_dataset_builder as massive16
 

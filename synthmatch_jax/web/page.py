@@ -1,14 +1,16 @@
 """The page: a thin face of `session`, in gradio."""
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio import themes
 
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.spaces.parameters import Continuous
+from synthmatch_jax.web import words
 from synthmatch_jax.web.entries import Entry
 from synthmatch_jax.web.session import MOST_ANSWERS, STEP, Limits, Told, Visit
 from synthmatch_jax.web.visits import Visits
@@ -16,7 +18,7 @@ from synthmatch_jax.web.visits import Visits
 WAITING = 40
 """Requests that wait for their turn; more are told to come back later."""
 
-THEME = gr.themes.Default()
+THEME = themes.Default()
 """Its fonts come from this machine."""
 
 CSS = """
@@ -115,7 +117,14 @@ def build(visits: Visits, recipe: Recipe, *, limits: Limits, workers: int) -> gr
       show_progress_on=sound,
       **one_by_one,
     )
-    history.input(recalled, history, shown, concurrency_limit=None, api_visibility="private")
+    history.input(
+      recalled,
+      history,
+      shown,
+      show_progress="hidden",
+      concurrency_limit=None,
+      api_visibility="private",
+    )
     page.unload(left)
   return page.queue(max_size=WAITING, default_concurrency_limit=workers)
 
@@ -131,8 +140,7 @@ def _ask() -> list[Any]:
         elem_id="upload",
         buttons=[],
       )
-      # Otherwise gradio would fetch whatever address a client names in place of an upload.
-      upload.async_move_resource_to_block_cache = _Local(upload)
+      setattr(upload, "async_move_resource_to_block_cache", _Uploaded(upload))  # noqa: B010 - typed.
     with gr.Column(scale=2):
       note = gr.Textbox(
         label="Note",
@@ -183,9 +191,9 @@ def _show(recipe: Recipe) -> tuple[list[Any], list[gr.Slider], gr.Radio, gr.Audi
           1,
           step=STEP,
           label=parameter.name,
-          info=_info(parameter, 0.0),
+          info=words.info(parameter, 0.0),
           buttons=[],
-          min_width=200,
+          min_width=170,
           elem_id=f"control-{parameter.name}",
         )
         sliders.append(slider)
@@ -223,7 +231,7 @@ def _shown(visit: Visit, entry: Entry, *, move: bool, autoplay: bool) -> list[An
   best, parameters = entry.match.best, entry.match.recipe.space.parameters
   updates: list[Any] = []
   for parameter, control in zip(parameters, best.controls.tolist(), strict=True):
-    told = {"info": _info(parameter, best.patch[parameter.name])}
+    told = {"info": words.info(parameter, best.patch[parameter.name])}
     # A slider that is being moved is not taken out of the visitor's hand.
     updates.append(gr.update(**told, **({"value": round(control, 3)} if move else {})))
   return [
@@ -231,56 +239,15 @@ def _shown(visit: Visit, entry: Entry, *, move: bool, autoplay: bool) -> list[An
     entry.key,
     str(entry.target),
     gr.update(value=str(entry.sound), autoplay=autoplay),
-    _facts(entry),
+    words.facts(entry),
     str(entry.picture),
     str(entry.preset),
     str(entry.patch),
     str(entry.sound),
     *updates,
     gr.update(choices=[(e.label, e.key) for e in visit.history], value=entry.key),
-    _assumed(entry),
+    words.assumed(entry),
   ]
-
-
-def _facts(entry: Entry) -> str:
-  best = entry.match.best
-  words = best.confidence.words.replace("`", "")
-  return _paragraphs(
-    [
-      ("Distance", f"MSS {best.distances['mss']:.1f} dB (0 is equal)"),
-      ("How near", words),
-      ("Answer by", f"{best.model}, {best.hearing}"),
-    ]
-  )
-
-
-def _assumed(entry: Entry) -> str:
-  match, heard = entry.match, entry.match.heard
-  pitch, told = heard.pitch, heard.told
-  if pitch:
-    found = f"{pitch.midi:.1f} is heard in the sound ({100 * pitch.confidence:.0f} % sure)"
-  else:
-    found = "no pitch is heard in the sound"
-  says = {name: ", as you said" if value is not None else "" for name, value in vars(told).items()}
-  facts = [
-    ("Note", f"MIDI note {match.note.pitch} is played{says['note']}; {found}"),
-    ("Onset", f"{heard.onset_seconds:.3f} s into the sound{says['onset_seconds']}"),
-    (
-      "Length",
-      f"held for {match.note.seconds:.2f} s{says['hold_seconds']};"
-      f" the sound seems to be held for {heard.held_seconds:.2f} s",
-    ),
-    ("Level", f"changed by {heard.gain_db:+.1f} dB for the model{says['level_db']}"),
-  ]
-  return "<h3>What was assumed</h3>" + _paragraphs(facts)
-
-
-def _paragraphs(facts: Sequence[tuple[str, str]]) -> str:
-  return "".join(f"<p><b>{html.escape(k)}:</b> {html.escape(v)}</p>" for k, v in facts)
-
-
-def _info(parameter: Continuous, value: float) -> str:
-  return f"{value:.3g} {parameter.unit}: {parameter.meaning}"
 
 
 def _number(value: Any) -> float | None:
@@ -291,13 +258,22 @@ def _token(request: gr.Request) -> str:
   return str(request.session_hash or "")
 
 
-class _Local:
-  """Where the sound of a client is: among the uploads, or nowhere."""
+class _Uploaded:
+  """Where the sound of a client is: in the folder of uploads, or nowhere.
+
+  In place of gradio's own way, which fetches an address that a client names, and copies a file
+  that it names, from wherever the server may read, to where uploads are.
+  """
 
   def __init__(self, component: gr.Audio):
     self._move = component.async_move_resource_to_block_cache
+    self._folder = Path(component.GRADIO_CACHE).resolve()
 
   async def __call__(self, place: Any) -> str | None:
-    if "://" in str(place)[:10]:
+    try:
+      inside = self._folder in Path(str(place)).resolve().parents
+    except (OSError, ValueError):
+      inside = False
+    if not inside:
       raise gr.Error("Only sounds that are uploaded are read.", print_exception=False)
     return await self._move(place)

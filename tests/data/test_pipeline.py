@@ -105,6 +105,7 @@ def test_parts_of_processes_are_the_batches_of_one(dataset):
     jax.tree.map(np.testing.assert_array_equal, together, list(next(whole).values()))
 
 
+@pytest.mark.slow
 def test_processes_that_read_change_no_batch(tiny_dataset, tmp_path):
   program = tmp_path / "program.py"
   program.write_text(f"""

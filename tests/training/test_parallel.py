@@ -67,6 +67,7 @@ def losses(folder):
   return np.array([line["train/loss"] for line in lines] + [lines[-1]["validation/loss"]])
 
 
+@pytest.mark.slow
 def test_eight_devices_with_weights_cut_over_them_give_the_losses_of_one(fields, tmp_path):
   half = {"mesh.params": "sharded", "train.steps": STEPS // 2}
   run(tmp_path, [("one", fields(**{"mesh.devices": 1})), ("cut", fields(**half))])

@@ -98,7 +98,8 @@ def visit(browser, address):
   yield visit
   for context in contexts:
     context.close()
-  assert troubles == []
+  # Which the browser says of a file that it cannot play.
+  assert [t for t in troubles if "Waveform load error" not in t] == []
 
 
 def local(url, address):
@@ -117,8 +118,8 @@ def match(page):
   expect(page.locator("#picture img")).to_be_visible(timeout=SECONDS)
 
 
-def changed(page, act, selector="#facts"):
-  """Does something that changes the facts; returns them before and after."""
+def changed(page, act, selector="#facts .said"):
+  """Does something that changes a text; returns it before and after."""
   before = page.locator(selector).inner_text()
   act()
   expect(page.locator(selector)).not_to_have_text(before, use_inner_text=True, timeout=SECONDS)
@@ -159,7 +160,7 @@ def test_a_slider_changes_the_sound_and_history_brings_the_first_back(visit):
   page = visit()
   upload(page, EXAMPLES / "flute.flac")
   match(page)
-  first, sound = page.locator("#facts").inner_text(), audio(page)
+  first, sound = page.locator("#facts .said").inner_text(), audio(page)
   slider = page.locator("#control-osc1_amp input[type=range]")
   slider.scroll_into_view_if_needed()
   box = slider.bounding_box()
@@ -171,18 +172,19 @@ def test_a_slider_changes_the_sound_and_history_brings_the_first_back(visit):
     page.mouse.move(box["x"] + 3, middle, steps=3)
     page.mouse.up()
 
-  changed(page, drag)
+  changed(page, drag, "#history")
   assert not np.array_equal(audio(page), sound)
 
   def press():
     page.locator("#control-noise_amp input[type=range]").focus()
     page.keyboard.press("End")
 
-  changed(page, press)
-  changed(page, lambda: typed(page, "filter1_cut_prm_1", "0.2"))
+  changed(page, press, "#history")
+  changed(page, lambda: typed(page, "filter1_cut_prm_1", "0.2"), "#history")
   expect(page.locator("#control-filter1_cut_prm_1")).to_contain_text("33.6 MIDI semitones")
   answers = page.locator("#history input[type=radio]")
   expect(answers).to_have_count(2)
+  page.wait_for_timeout(2000)  # A typed number is let go of twice; the second changes nothing.
   _, back = changed(page, lambda: answers.last.check())
   assert back == first
   np.testing.assert_array_equal(audio(page), sound)
@@ -295,21 +297,33 @@ def test_files_go_with_the_visitor(browser, address, folder):
   assert not mine.exists()
 
 
-def test_no_path_or_address_of_a_client_is_read(address, tmp_path):
+def test_no_path_or_address_of_a_client_is_read(tiny_run, tmp_path):
   """By a client that is no browser, and names what it was not given."""
-  config = json.loads(urllib.request.urlopen(f"{address}/config").read())
   secret = tmp_path / "secret.flac"
   shutil.copy(EXAMPLES / "flute.flac", secret)
-  (match,) = [d for d in config["dependencies"] if len(d["inputs"]) == 6 and len(d["outputs"]) > 20]
-  for path in (str(secret), "/etc/passwd", f"{address}/theme.css", "http://192.0.2.1/a.wav"):
-    for url in (None, path):
+  with served(tiny_run, tmp_path) as (_, address):
+    config = json.loads(urllib.request.urlopen(f"{address}/config").read())
+    (match,) = [
+      d for d in config["dependencies"] if len(d["inputs"]) == 6 and len(d["outputs"]) > 20
+    ]
+
+    def matched(path, url):
       file = {"path": path, "url": url, "meta": {"_type": "gradio.FileData"}}
-      answer = ask(address, match["id"], [file, "", 1, None, None, None])
-      assert '"success":false' in answer or '"success":true' not in answer or "skip" in answer
-      assert "MSS" not in answer
-  for path in (str(secret), "/etc/passwd", str(REPO / "setup.cfg"), "setup.cfg"):
-    with pytest.raises(urllib.error.HTTPError, match=r"403|404"):
-      urllib.request.urlopen(f"{address}/gradio_api/file={path}")
+      return ask(address, match["id"], [file, "", None, None, None, 1])
+
+    status, text = post_file(address, secret.read_bytes())
+    assert status == 200
+    answer = matched(json.loads(text)[0], None)
+    assert '"success":true' in answer
+    assert "MSS" in answer
+    for path in (str(secret), "/etc/passwd", f"{address}/theme.css", "http://192.0.2.1/a.wav"):
+      for url in (None, path):
+        answer = matched(path, url)
+        assert '"success":false' in answer
+        assert "MSS" not in answer
+    for path in (str(secret), "/etc/passwd", str(REPO / "setup.cfg"), "setup.cfg"):
+      with pytest.raises(urllib.error.HTTPError, match=r"403|404"):
+        urllib.request.urlopen(f"{address}/gradio_api/file={path}")
 
 
 def test_a_page_elsewhere_does_not_get_in(address):

@@ -1,0 +1,52 @@
+"""What the page says of an answer, as HTML; nothing in it is taken for HTML."""
+
+import html
+from collections.abc import Sequence
+
+from synthmatch_jax.spaces.parameters import Continuous
+from synthmatch_jax.web.entries import Entry
+
+
+def facts(entry: Entry) -> str:
+  """How near an answer is, and whose it is."""
+  best = entry.match.best
+  words = best.confidence.words.replace("`", "")
+  return _paragraphs(
+    [
+      ("Distance", f"MSS {best.distances['mss']:.1f} dB (0 is equal)"),
+      ("How near", words),
+      ("Answer by", f"{best.model}, {best.hearing}"),
+    ]
+  )
+
+
+def assumed(entry: Entry) -> str:
+  """What was heard in the sound, or told."""
+  match, heard = entry.match, entry.match.heard
+  pitch, told = heard.pitch, heard.told
+  if pitch:
+    found = f"{pitch.midi:.1f} is heard in the sound ({100 * pitch.confidence:.0f} % sure)"
+  else:
+    found = "no pitch is heard in the sound"
+  says = {name: ", as you said" if value is not None else "" for name, value in vars(told).items()}
+  lines = [
+    ("Note", f"MIDI note {match.note.pitch} is played{says['note']}; {found}"),
+    ("Onset", f"{heard.onset_seconds:.3f} s into the sound{says['onset_seconds']}"),
+    (
+      "Length",
+      f"held for {match.note.seconds:.2f} s{says['hold_seconds']};"
+      f" the sound seems to be held for {heard.held_seconds:.2f} s",
+    ),
+    ("Level", f"changed by {heard.gain_db:+.1f} dB for the model{says['level_db']}"),
+  ]
+  return "<h3>What was assumed</h3>" + _paragraphs(lines)
+
+
+def _paragraphs(facts: Sequence[tuple[str, str]]) -> str:
+  lines = (f"<p><b>{html.escape(k)}:</b> {html.escape(v)}</p>" for k, v in facts)
+  return f"<div class='said'>{''.join(lines)}</div>"
+
+
+def info(parameter: Continuous, value: float) -> str:
+  """A value in the synth's own terms, and what it is of."""
+  return f"{value:.3g} {parameter.unit}: {parameter.meaning}"
