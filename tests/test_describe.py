@@ -107,6 +107,7 @@ def test_damage_is_told_on_the_page_and_by_the_status(tiny_dataset, tmp_path):
   assert "train shard 1: 1 of 24 records cannot be read" in told
 
 
+@pytest.mark.slow
 def test_no_ledger_and_another_engine_leave_much_to_tell(tiny_dataset, tmp_path):
   dataset = edited.copy(tiny_dataset, tmp_path)
   (dataset.path / ledger.FILE).unlink()

@@ -99,6 +99,7 @@ def test_every_file_that_a_page_names_is_there(answers):
       assert (page.parent / name).exists(), f"{page} names {name}"
 
 
+@pytest.mark.slow
 def test_the_same_match_is_kept_and_another_one_replaces_it(answers, tiny_run):
   _, out = answers
   folder = out / "guitar"
@@ -129,6 +130,7 @@ def second_run(tiny_run, tmp_path_factory):
   return other
 
 
+@pytest.mark.slow
 def test_several_models_give_distinct_answers_ranked_by_distance(tiny_run, second_run, tmp_path):
   """A folder, standard input, two models, three answers, one object for programs."""
   sounds = tmp_path / "sounds"

@@ -90,6 +90,7 @@ def test_an_interrupted_evaluation_goes_on_and_ends_the_same(recipe, targets, co
   assert parts.load(0) is None
 
 
+@pytest.mark.slow
 def test_an_evaluation_survives_a_kill(recipe, targets, controls, tmp_path):
   parts = Parts(folder=tmp_path / "parts", digest="one")
   job = multiprocessing.get_context("spawn").Process(

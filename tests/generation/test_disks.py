@@ -25,6 +25,7 @@ def disk(tmp_path):
 OPTIONS = {"name": "d", "num_examples": 100, "seconds": 0.2, "shard_size": 10, "engine": "vital"}
 
 
+@pytest.mark.slow
 def test_a_full_disk_gets_a_sentence_and_keeps_what_is_finished(disk):
   done = build(disk, **OPTIONS)
   assert done.returncode == 1
