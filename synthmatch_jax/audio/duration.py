@@ -12,8 +12,8 @@ def held_seconds(audio: Float[np.ndarray, " n"], sample_rate: int) -> float:
   """Time from the first sample until the sound has fallen by 20 dB for good.
 
   That is when a key was let go, or, for a sound that dies away by itself, when holding it on made
-  little difference. Releases and reverbs differ: of random patches of Vital, nine of ten are told
-  within 0.2 s, some are not.
+  little difference. Releases and reverbs differ: most random patches of Vital are told within
+  0.2 s, some are not (tests/audio/test_duration.py).
 
   Args:
     audio: mono, from its onset on.
