@@ -1,8 +1,8 @@
 """Seconds from a sound to its answer: cold and warm, beside the raw rendering, in one run.
 
-    python -m benchmarks.matching [--workdir=demo/ast] [--sound=examples/guitar.flac] [--times=5]
+    python -m benchmarks.matching [--workdir=W] [--sound=examples/guitar.flac] [--times=5]
 
-The model is any trained one, e.g. that of `make demo`; sounds are as long as it was trained on.
+The model is the one that comes along, or any trained one; sounds are as long as it was trained on.
 
 * cold: a new process, from its start to the answer: Python, imports, weights, compilation, engine,
   and the match; in Python, and by the command, which also writes the folder and its page;
@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from synthmatch_jax.matching.matcher import Matcher
+from synthmatch_jax.matching.models import RELEASED
 from synthmatch_jax.synths.play import play
 
 COLD = """
@@ -90,7 +91,7 @@ def warm(options: argparse.Namespace) -> dict[str, list[float]]:
 def main() -> None:
   """Measures and prints the table."""
   parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-  parser.add_argument("--workdir", default="demo/ast")
+  parser.add_argument("--workdir", default=str(RELEASED), help="of the model")
   parser.add_argument("--sound", default="examples/guitar.flac")
   parser.add_argument("--plugin", default="", help="path of the plugin, if it is not found")
   parser.add_argument("--times", type=int, default=5, help="that each is done")

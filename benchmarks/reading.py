@@ -2,7 +2,7 @@
 
     python -m benchmarks.reading [--data_dir=demo/data] [--name=massive16/demo] [--seconds=10]
 
-The data set is any that `tfds build` made, e.g. that of `make demo`. Shuffled batches of 64:
+The data set is any that `tfds build` made, e.g. that of `make demo-train`. Shuffled batches of 64:
 
 * ours: grain on array_record, spectrogram and controls decoded;
 * tf.data: the same records as a tfrecord file, decoded to the same arrays;

@@ -7,7 +7,7 @@ Result: parameter MSE 0.077 in the paper (Table 2, on Massive), which saw it con
 
     python -m synthmatch_jax.train --config=configs/mlp.py:runlocal --workdir=runs/mlp_local
 
-Time: 20 seconds on two x86-64 cores for the 1,600 training sounds of `make demo`.
+Time: 20 seconds on two x86-64 cores for the 1,600 training sounds of `make demo-train`.
 Result: validation loss 0.055 on 200 sounds; a constant at the mean has 0.056 on its test sounds.
 """
 

@@ -4,6 +4,7 @@ Says the page's address, and serves it to this machine alone until Ctrl-C; see d
 """
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from absl import flags
@@ -13,9 +14,9 @@ from synthmatch_jax.errors import UserError
 
 _WORKDIR = flags.DEFINE_list(
   "workdir",
-  ["demo/ast"],
-  "Folders of trained models, of which the nearest answer is taken; the default is where `make"
-  " demo` trains.",
+  [],
+  "Folders of trained models, of which the nearest answer is taken; by default it is the model"
+  " that comes along, of Vital.",
 )
 _PORT = flags.DEFINE_integer(
   "port", 7860, "Of the page; 0 is any that is free.", lower_bound=0, upper_bound=65535
@@ -26,7 +27,9 @@ _HOST = flags.DEFINE_string(
 _PLUGIN = flags.DEFINE_string(
   "plugin", "", "Path of the engine's plugin, where it is not found by itself."
 )
-_MAX_SECONDS = flags.DEFINE_float("max_seconds", 30.0, "Longest sound.", lower_bound=0.1)
+_MAX_SECONDS = flags.DEFINE_float(
+  "max_seconds", 30.0, "Longest sound.", lower_bound=0.1, upper_bound=60.0
+)
 _MAX_MEGABYTES = flags.DEFINE_integer("max_megabytes", 20, "Largest file.", lower_bound=1)
 _WORKERS = flags.DEFINE_integer("workers", 1, "Sounds matched at once.", lower_bound=1)
 
@@ -35,14 +38,13 @@ def main(arguments: Sequence[str]) -> None:
   """Serves the page."""
   if arguments:
     raise UserError(f"the page takes no arguments, {arguments[0]!r} is one: give --workdir=W")
-  try:
-    import gradio  # noqa: F401 - here, so that what is missing is said at once.
-  except ModuleNotFoundError as error:
-    raise UserError(f"the page needs {error.name}: pip install 'synthmatch_jax[app]'") from None
+  if find_spec("gradio") is None:
+    raise UserError("the page needs gradio: pip install 'synthmatch_jax[app]'")
   from synthmatch_jax.web import server
   from synthmatch_jax.web.desk import Desk
   from synthmatch_jax.web.session import Limits
 
+  cli.keep_compiled()
   limits = Limits(max_seconds=_MAX_SECONDS.value, max_bytes=_MAX_MEGABYTES.value << 20)
   workdirs = [Path(workdir) for workdir in _WORKDIR.value]
   with Desk.open(workdirs, plugin=_PLUGIN.value, workers=_WORKERS.value) as desk:

@@ -6,6 +6,7 @@ from typing import Any
 import ml_collections
 from ml_collections.config_dict import placeholder
 
+from synthmatch_jax import files
 from synthmatch_jax.errors import UserError
 
 Config = Any
@@ -24,7 +25,7 @@ def base_config() -> Config:
 
   config.data = ml_collections.ConfigDict()
   config.data.name = "massive16/standard"  # Or with a version: massive16/standard/1.0.0.
-  config.data.dir = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+  config.data.dir = files.data_dir()
   config.data.workers = 0  # Processes that read; for devices that are faster than one thread.
 
   config.model = ml_collections.ConfigDict()
@@ -78,6 +79,8 @@ def check(config: Config) -> None:
   """Raises a UserError that names the first field of a value that cannot be meant."""
   if config.model.name is None:
     raise UserError("model.name is not set; set it in the config or by --config.model.name=NAME")
+  if config.seed < 0:
+    raise UserError(f"seed must be at least 0, not {config.seed}")
   if not config.optimizer.learning_rate > 0:
     raise UserError(
       f"optimizer.learning_rate must be above 0, not {config.optimizer.learning_rate}"

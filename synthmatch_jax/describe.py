@@ -5,13 +5,12 @@ and says whether it is sound: files are compared with their checksums, records w
 a random sample of them with what the engine renders. The exit status is 1 if it is damaged.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
 
-from synthmatch_jax import cli
+from synthmatch_jax import cli, files
 from synthmatch_jax.errors import UserError
 
 _DATA_DIR = flags.DEFINE_string(
@@ -35,10 +34,9 @@ def main(arguments: Sequence[str]) -> None:
   # Here, so that a mistyped flag is answered at once.
   from synthmatch_jax.inspection import report
 
-  default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
   report.describe(
     arguments[0],
-    dir=Path(_DATA_DIR.value or default),
+    dir=Path(_DATA_DIR.value or files.data_dir()),
     out=Path(_OUT.value) if _OUT.value else None,
     sample=_SAMPLE.value,
     examples=_EXAMPLES.value,

@@ -6,6 +6,7 @@ README.md            the model card
 """
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ class Exported:
   """A model from a folder.
 
   Attributes:
-    model: in evaluation mode, float32.
+    model: in evaluation mode; its weights are float32, and it computes in its own dtype.
     arguments: that it was built with, its name included.
     data: that it was trained on.
     step: of training, at which its weights had the lowest validation loss.
@@ -66,17 +67,19 @@ def write(folder: Path, exported: Exported, *, card: str, dtype: StoredDtype = "
   Raises:
     UserError: the folder cannot be written.
   """
+  data = exported.data.to_dict()
+  data["dataset"].pop("dir", None)  # Of this machine.
   described = {
     "format": _FORMAT,
     "step": exported.step,
     "model": dict(exported.arguments),
-    "data": exported.data.to_dict(),
+    "data": data,
   }
   arrays = {
-    name: np.asarray(array).astype(dtype) for name, array in _arrays(exported.model).items()
+    name: np.asarray(array).astype(dtype) for name, array in arrays_of(exported.model).items()
   }
   with files.writing(folder / _WEIGHTS) as partial:
-    safetensors.save_file(arrays, partial)
+    partial.write_bytes(safetensors.save(arrays))
   files.write_text(folder / _CARD, card)
   files.write_text(folder / _MODEL, json.dumps(described, indent=2) + "\n")
 
@@ -84,12 +87,15 @@ def write(folder: Path, exported: Exported, *, card: str, dtype: StoredDtype = "
 def carry_evaluation(workdir: Path, folder: Path) -> bool:
   """Copies what `eval` has measured on the test split, so that a match can be told from it.
 
-  Of single sounds only the distances of the model's answers come along.
+  Of single sounds only the distances of the model's answers come along. What an earlier export has
+  left of another model is removed.
 
   Returns:
     Whether there was an evaluation.
   """
   source, target = workdir / _EVALUATION, folder / _EVALUATION
+  if source.resolve() != target.resolve():
+    shutil.rmtree(target, ignore_errors=True)
   if not all((source / name).exists() for name in ("results.json", "per_sound.npz")):
     return False
   with np.load(source / "per_sound.npz") as found:
@@ -111,6 +117,7 @@ def read(folder: Path) -> Exported:
     if described["format"] > _FORMAT:
       raise UserError(f"the model in {folder} is of a newer version; update synthmatch_jax")
     arrays = safetensors.load_file(folder / _WEIGHTS)
+    described["data"]["dataset"]["dir"] = files.data_dir()
     data = TrainingData.from_dict(described["data"])
     arguments, step = dict(described["model"]), int(described["step"])
   except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
@@ -127,7 +134,7 @@ def _build(
 ) -> MelModel:
   """The model with its weights; none is drawn at random on the way, which takes a second."""
   abstract = nnx.eval_shape(lambda: models.create(**arguments, **data.recipe.sizes, seed=0))
-  wanted = _arrays(abstract)
+  wanted = arrays_of(abstract)
   shapes = {name: array.shape for name, array in wanted.items()}
   if shapes != {name: array.shape for name, array in arrays.items()}:
     raise UserError(f"the weights in {folder} are not those of its model; export it again")
@@ -151,7 +158,7 @@ def _value(path: tuple[Any, ...], variable: Any, arrays: Mapping[str, np.ndarray
   return jnp.zeros(leaf.shape, leaf.dtype)
 
 
-def _arrays(model: MelModel) -> dict[str, Any]:
+def arrays_of(model: MelModel) -> dict[str, Any]:
   """Name -> array of all that inference computes with."""
   state = nnx.state(model, nnx.Any(nnx.Param, nnx.BatchStat))
   return {_name(path): variable.get_raw_value() for path, variable in nnx.to_flat_state(state)}

@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and where data sets are."""
 
 import contextlib
 import os
@@ -58,3 +58,8 @@ def _sync(path: Path) -> None:
     os.fsync(handle)
   finally:
     os.close(handle)
+
+
+def data_dir() -> str:
+  """TFDS's `data_dir`, where none is named."""
+  return os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")

@@ -17,6 +17,10 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=T
 _COUNT = flags.DEFINE_integer("count", 4, "Sounds to render.", lower_bound=1)
 _ONCE = flags.DEFINE_bool("once", False, "End after the best model that there is now.")
 _SECONDS = flags.DEFINE_float("seconds", 15.0, "From look to look.", lower_bound=0.1)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data set is, if it is elsewhere here.")
+_PLUGIN = flags.DEFINE_string(
+  "plugin", "", "Path of the engine's plugin, where it is not found by itself."
+)
 _WORKERS = flags.DEFINE_integer("workers", 1, "Sounds rendered at once; 0 is one a core.")
 
 
@@ -24,6 +28,8 @@ def main(arguments: Sequence[str]) -> None:
   """Runs until it is interrupted."""
   if arguments:
     raise UserError(f"unexpected {arguments[0]!r}; follow takes flags only, as --workdir=W")
+  # The accelerator belongs to the training.
+  os.environ.setdefault("JAX_PLATFORMS", "cpu")
   # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
   from synthmatch_jax.evaluation import following
 
@@ -33,6 +39,8 @@ def main(arguments: Sequence[str]) -> None:
     once=_ONCE.value,
     seconds=_SECONDS.value,
     workers=_WORKERS.value or os.cpu_count() or 1,
+    data_dir=Path(_DATA_DIR.value) if _DATA_DIR.value else None,
+    plugin=_PLUGIN.value,
   )
 
 

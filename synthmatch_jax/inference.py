@@ -49,7 +49,7 @@ class Predictor:
       return jnp.clip(estimate, 0.0, 1.0)
 
     self._predict = jax.jit(predict)
-    self._preparing: threading.Thread | None = None
+    self._preparing: list[threading.Thread] = []
 
   @classmethod
   def load(cls, folder: Path) -> "Predictor":
@@ -74,12 +74,16 @@ class Predictor:
     """Of its training data."""
     return self.data.statistics
 
+  def arrays(self) -> dict[str, Any]:
+    """Name -> array of all that it computes with."""
+    return exported.arrays_of(self.model)
+
   def predict(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
     """Controls in [0, 1], float32, of log-mels in dB as `audio.mel.log_mel` gives them.
 
     The model is compiled at most three times: for one sound, and for batches of 8 and of 32.
     """
-    if (preparing := self._preparing) is not None:
+    for preparing in self._preparing:
       preparing.join()
     return self._estimate(mel)
 
@@ -89,8 +93,9 @@ class Predictor:
     `predict` waits for it. To be called before the first prediction.
     """
     mel = np.zeros((count, self.recipe.num_frames, self.recipe.mel.n_mels), np.float32)
-    self._preparing = threading.Thread(target=self._estimate, args=(mel,))
-    self._preparing.start()
+    preparing = threading.Thread(target=self._estimate, args=(mel,))
+    preparing.start()
+    self._preparing.append(preparing)
 
   def _estimate(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
     size = next((size for size in _BATCH_SIZES if len(mel) <= size), _BATCH_SIZES[-1])

@@ -20,9 +20,9 @@ from synthmatch_jax.errors import UserError
 
 _WORKDIR = flags.DEFINE_list(
   "workdir",
-  ["demo/ast"],
-  "Folders of trained models, of which the nearest answer is taken; the default is where `make"
-  " demo` trains.",
+  [],
+  "Folders of trained models, of which the nearest answer is taken; by default it is the model"
+  " that comes along, of Vital.",
 )
 _OUT = flags.DEFINE_string("out", "matches", "Folder for the answers.")
 _TOP = flags.DEFINE_integer("top", 1, "Distinct answers, the nearest first.", lower_bound=1)
@@ -59,12 +59,14 @@ def main(sounds: Sequence[str]) -> int:
     level_db=_LEVEL.value,
   )
   # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
+  from tqdm import tqdm
+
   from synthmatch_jax.matching import batch
 
   cli.keep_compiled()
 
   def say(line: str) -> None:
-    batch.tqdm.write(line, file=sys.stderr if _JSON.value else sys.stdout)
+    tqdm.write(line, file=sys.stderr if _JSON.value else sys.stdout)
 
   listen: Any = _LISTEN.value  # One of the names above, which absl has checked.
   outcomes, page = batch.match_all(

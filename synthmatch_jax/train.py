@@ -46,6 +46,8 @@ def main(arguments: Sequence[str]) -> int:
     raise UserError("no --workdir; name a folder for the run, e.g. --workdir=runs/ast")
   if not all(seed.isdecimal() for seed in _SEEDS.value):
     raise UserError(f"--seeds takes whole numbers, e.g. 0,1,2, not {','.join(_SEEDS.value)}")
+  if not _DISTRIBUTED.value and (_PROCESSES.value, _PROCESS.value) != (None, None):
+    raise UserError("--processes and --process need --distributed=HOST:PORT of the first process")
   # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
   from synthmatch_jax.training import loop, parallel, sweep
 

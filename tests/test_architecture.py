@@ -43,6 +43,7 @@ SIDEWAYS = {
   ("cli", "errors"),
   ("files", "errors"),
   ("config", "errors"),
+  ("config", "files"),
   ("synths", "data"),  # An engine plays what a data set's recipe says.
   ("training", "exported"),
   ("inference", "exported"),

@@ -174,6 +174,10 @@ def test_what_is_heard_on_the_page_is_what_was_measured(outside, tiny_run):
   (entry, _) = json.loads((folder / "gallery.json").read_text())
   audio = {r: sf.read(folder / "sounds" / f"{s}.mp3")[0] for r, s in entry["sounds"].items()}
   assert set(audio) == {"target", "model", "mean"}
+  # Answers are brought to the target's loudness, the one that answers all targets alike as well.
+  with np.load(folder / "per_sound.npz") as measured:
+    for row in ("model", "mean"):
+      assert measured[f"{row}/loudness_lu"] == pytest.approx(0, abs=0.2)
   # The target was brought to the model's loudness, then all to the players': a tone all the same.
   spectrum = np.abs(np.fft.rfft(audio["target"][2_000:22_000]))
   assert np.argmax(spectrum) * 44_100 / 20_000 == pytest.approx(440, abs=3)

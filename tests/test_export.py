@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from synthmatch_jax import files
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching import confidence
@@ -48,6 +49,12 @@ def test_the_answers_are_those_of_the_live_model(tiny_run, folder, mel):
   assert (stored.step, stored.recipe, stored.arguments) == (live.step, live.recipe, live.arguments)
 
 
+def test_no_path_of_the_machine_is_in_it(folder, tiny_dataset):
+  """It is given away; the data set is looked for where data sets are by default."""
+  assert str(tiny_dataset.dir) not in "".join(p.read_text() for p in folder.glob("*.[jm]*"))
+  assert Predictor.load(folder).data.dataset["dir"] == files.data_dir()
+
+
 def test_half_the_size_costs_little(tiny_run, folder, mel, tmp_path):
   assert export(f"--workdir={tiny_run}", f"--out={tmp_path}", "--dtype=float16").returncode == 0
   half, whole = (f / "weights.safetensors" for f in (tmp_path, folder))
@@ -56,7 +63,7 @@ def test_half_the_size_costs_little(tiny_run, folder, mel, tmp_path):
   assert 0 < np.abs(difference).max() < 2e-3
 
 
-@pytest.mark.parametrize("name", ["mlp_tiny", "cnn_tiny"])
+@pytest.mark.parametrize("name", ["mlp_tiny", pytest.param("cnn_tiny", marks=pytest.mark.slow)])
 def test_running_statistics_and_dropout_come_along(make_run, name, mel, tmp_path):
   """Batch normalisation has statistics beside its weights; dropout has random state."""
   assert export(f"--workdir={make_run(name)}", f"--out={tmp_path / 'out'}").returncode == 0

@@ -121,7 +121,8 @@ def hear(
     clip, onset_seconds = place(audio, sample_rate=sample_rate, seconds=seconds)
   else:
     onset_seconds = float(assume.onset_seconds)
-    clip = cut(audio, onset_seconds, sample_rate=sample_rate, seconds=seconds)
+    start = min(onset_seconds, audio.size / sample_rate)
+    clip = cut(audio, start, sample_rate=sample_rate, seconds=seconds)
     if np.abs(clip).max(initial=0) < _SILENCE:
       raise UserError(f"nothing sounds after the onset at {onset_seconds:g} s: give an earlier one")
   if assume.hold_seconds is not None and assume.hold_seconds > seconds:

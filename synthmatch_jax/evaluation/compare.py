@@ -82,36 +82,36 @@ def load(name: str, *, on: str) -> Contestant:
 
 
 def compare(first: Contestant, second: Contestant) -> dict[str, Difference]:
-  """Metric -> difference, of the metrics that both have.
+  """Metric -> difference, of the metrics that both have, and have values of for some sound.
 
   Raises:
-    UserError: they were measured against different sounds.
+    UserError: they were measured against different sounds, or there is no such metric.
   """
   if first.targets != second.targets:
     raise UserError(
       f"{first.name} and {second.name} were measured on different sounds; evaluate both on the"
       " same data set with the same --num_examples"
     )
+  common = [
+    metric
+    for metric in first.scores
+    if metric in second.scores and not np.isnan(first.scores[metric] - second.scores[metric]).all()
+  ]
+  if not common:
+    raise UserError("there is no sound on which both have a value: nothing to compare")
   return {
     metric: difference(
       first.scores[metric], second.scores[metric], better=first.metrics[metric]["better"]
     )
-    for metric in first.scores
-    if metric in second.scores
+    for metric in common
   }
 
 
 def difference(
   first: Float[np.ndarray, " i"], second: Float[np.ndarray, " i"], *, better: str
 ) -> Difference:
-  """The difference of paired values.
-
-  Raises:
-    UserError: there is no sound where both have a value.
-  """
+  """The difference of paired values, of which at least one pair is there."""
   delta = (first - second)[~np.isnan(first - second)]
-  if not delta.size:
-    raise UserError("there is no sound on which both have a value: nothing to compare")
   low, high = interval_of_mean(delta)
   test: Any = scipy.stats.wilcoxon(delta) if delta.any() else None
   wins = delta < 0 if better == "lower" else delta > 0

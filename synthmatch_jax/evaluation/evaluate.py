@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import gallery, material, rerender, results, rows, targets
 from synthmatch_jax.evaluation.evaluation import Evaluation
 from synthmatch_jax.evaluation.material import Material
@@ -63,6 +64,8 @@ def evaluate(
   more = rows.load_others(others, predictor)
   meanings = rows.choose(names, others=more, in_domain=sounds is None)
   own = sounds is None and another is None
+  if own and split == "train":
+    meanings = _without_searches(meanings, asked=names)
   searched = own or rows.searches(tuple(meanings))
   dataset = predictor.dataset(dir=data_dir) if searched else None
   if sounds is not None:
@@ -107,9 +110,19 @@ def evaluate(
   results.write(evaluation, folder, workdir=workdir)
   if gallery_size:
     gallery.write(evaluation, folder, count=gallery_size, workers=workers, plugin=plugin)
-    gallery.assemble(workdir / "eval")
+  gallery.assemble(workdir / "eval")
   parts.clear()
   return evaluation, folder
+
+
+def _without_searches(meanings: Mapping[str, str], *, asked: Sequence[str]) -> dict[str, str]:
+  """The rows but those that would find each sound itself in the training split."""
+  if rows.searches(asked):
+    raise UserError(
+      "a nearest neighbour among the training sounds is the sound itself on --split=train: leave"
+      " these --rows out"
+    )
+  return {name: meaning for name, meaning in meanings.items() if not rows.searches([name])}
 
 
 def _with_parameters(
@@ -123,10 +136,7 @@ def _with_parameters(
   if true is None:
     return scores
   return {
-    row: metrics
-    | parameters.measure(
-      true, np.broadcast_to(estimates[row], true.shape), names=space.names, gates=space.gates
-    )
+    row: metrics | parameters.measure(true, np.broadcast_to(estimates[row], true.shape), space)
     for row, metrics in scores.items()
   }
 

@@ -11,6 +11,7 @@ from synthmatch_jax.audio.loudness import match_loudness
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import material, rerender
+from synthmatch_jax.evaluation.material import Material
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.reports import figures
 from synthmatch_jax.training import checkpoints, workdir
@@ -19,7 +20,16 @@ from synthmatch_jax.training import checkpoints, workdir
 _LISTENING_DB = -23.0
 
 
-def follow(folder: Path, *, count: int, once: bool, seconds: float, workers: int) -> None:
+def follow(
+  folder: Path,
+  *,
+  count: int,
+  once: bool,
+  seconds: float,
+  workers: int,
+  data_dir: Path | None = None,
+  plugin: str = "",
+) -> None:
   """Renders the first validation sounds and a run's answers to them, whenever it has a new best.
 
   Training itself never touches a synth: this belongs into a process of its own, on the same
@@ -31,6 +41,8 @@ def follow(folder: Path, *, count: int, once: bool, seconds: float, workers: int
     once: return after the best model there is now; otherwise go on until interrupted.
     seconds: between two looks at the folder.
     workers: sounds rendered at once.
+    data_dir: where the data set is now, if it is not where the training reads it.
+    plugin: path of the engine's plugin, where it is not found by itself.
 
   Raises:
     UserError: `once`, and there is no model yet; or the data set is not there.
@@ -40,19 +52,34 @@ def follow(folder: Path, *, count: int, once: bool, seconds: float, workers: int
     step = checkpoints.best_step(workdir.checkpoints(folder))
     if step is None and once:
       raise UserError(f"there is no trained model in {folder} yet; train first, or wait for it")
-    if step is not None and step != shown:
-      shown = _show(Predictor.load(folder), folder, count=count, workers=workers)
+    predictor = None if step in (None, shown) else _load(folder)
+    if predictor is not None:
+      validation = material.of_split(predictor.dataset(dir=data_dir), "validation", limit=count)
+      _show(predictor, validation, folder, workers=workers, plugin=plugin)
+      shown = predictor.step
       print(f"step {shown}: {count} answers are in TensorBoard: tensorboard --logdir={folder}")
     if once:
       return
     time.sleep(seconds)
 
 
-def _show(predictor: Predictor, folder: Path, *, count: int, workers: int) -> int:
-  """Sounds and pictures of one model; returns its step."""
+def _load(folder: Path) -> Predictor | None:
+  """The best model; None where a better one has just taken its place on the disk."""
+  step = checkpoints.best_step(workdir.checkpoints(folder))
+  try:
+    return Predictor.load(folder)
+  except (OSError, ValueError):
+    if checkpoints.best_step(workdir.checkpoints(folder)) == step:
+      raise
+    return None
+
+
+def _show(
+  predictor: Predictor, validation: Material, folder: Path, *, workers: int, plugin: str
+) -> None:
+  """Sounds and pictures of one model."""
   recipe, step = predictor.recipe, predictor.step
   rate = recipe.mel.sample_rate
-  validation = material.of_split(predictor.dataset(), "validation", limit=count)
   estimates = {"answer": predictor.predict(validation.mel)}
 
   with SummaryWriter(str(folder / "tensorboard" / "sounds")) as board:
@@ -65,5 +92,4 @@ def _show(predictor: Predictor, folder: Path, *, count: int, workers: int) -> in
       picture = figures.side_by_side(mels["target"], mels["answer"], recipe.mel)
       board.add_figure(f"validation_{i}/spectrograms", picture, step)
 
-    rerender.render(validation.targets, estimates, recipe, use=use, workers=workers)
-  return step
+    rerender.render(validation.targets, estimates, recipe, use=use, workers=workers, plugin=plugin)

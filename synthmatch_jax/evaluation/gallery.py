@@ -104,6 +104,7 @@ def assemble(root: Path) -> Path | None:
   ]
   found = sorted(found, key=lambda pair: (not pair[1]["in_domain"], pair[1]["name"]))
   if not found:
+    (root / "index.html").unlink(missing_ok=True)
     return None
   sections = [_section(folder, results) for folder, results in found]
   contest = _contest([results for _, results in found])
@@ -117,11 +118,7 @@ def assemble(root: Path) -> Path | None:
       num_trials=_TRIALS,
     )
   _, first = found[0]
-  facts = {
-    "model": first["model"],
-    "weights of step": str(first["step"]),
-    "engine": first["engine"],
-  }
+  facts = {"model": first["model"], "engine": first["engine"]}
   return listening.write_page(root, title="What the model answers", facts=facts, sections=sections)
 
 
@@ -148,7 +145,8 @@ def _section(folder: Path, results: Mapping[str, Any]) -> listening.Section:
   domain = "In" if results["in_domain"] else "Out of"
   return listening.Section(
     title=f"{domain} domain: {results['name']}",
-    description=f"{results['title']}: {results['num_examples']:,} sounds measured,"
+    description=f"{results['title']}: {results['num_examples']:,} sounds measured with the weights"
+    f" of step {results['step']},"
     f" {len(gallery)} to be heard; best, median and worst are the first row's by {_PICKED_BY}.",
     rows=[
       listening.Row(name=row, meaning=meaning, kind=rows.kind(row))

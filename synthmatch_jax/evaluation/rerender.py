@@ -11,7 +11,7 @@ from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.evaluation.parts import Parts
 from synthmatch_jax.evaluation.targets import Target
 from synthmatch_jax.metrics import suite
-from synthmatch_jax.metrics.suite import sound_metrics
+from synthmatch_jax.metrics.suite import Analysis, sound_metrics
 from synthmatch_jax.synths import farm
 from synthmatch_jax.synths.base import RenderError, Synth
 from synthmatch_jax.synths.hosts import Host
@@ -58,11 +58,19 @@ def score(
     parts: what an earlier, interrupted run has finished, and where to keep more.
   """
   parts = parts or Parts()
+  # What answers all targets with one patch is one sound for all only where all play one note.
+  one_sound = all(t.controls is not None and t.note == recipe.note for t in targets)
+  shared = {name: c[0] for name, c in rows.items() if len(c) == 1 and one_sound}
+  single = {
+    name: np.broadcast_to(c, (len(targets), c.shape[1]))
+    for name, c in rows.items()
+    if name not in shared
+  }
 
   def work(start: int, host: Host, tick: farm.Tick) -> tuple[int, Scored]:
     chunk = slice(start, start + CHUNK)
-    cut = {name: c if len(c) == 1 else c[chunk] for name, c in rows.items()}
-    return start, _score_chunk(host, targets[chunk], cut, recipe, tick)
+    cut = {name: c[chunk] for name, c in single.items()}
+    return start, _score_chunk(host, targets[chunk], cut, shared, recipe, tick)
 
   starts = range(0, len(targets), CHUNK)
   done = {start: part for start in starts if (part := parts.load(start)) is not None}
@@ -133,22 +141,29 @@ def render(
 def _score_chunk(
   host: Host,
   targets: Sequence[Target],
-  rows: Mapping[str, np.ndarray],
+  single: Mapping[str, Float[np.ndarray, "i d"]],
+  shared: Mapping[str, Float[np.ndarray, " d"]],
   recipe: Recipe,
   tick: farm.Tick,
 ) -> Scored:
   """Scores of some sounds; those that the engine fails on are NaN."""
-  names = sound_metrics(recipe.mel.sample_rate)
-  scores = {row: {m: np.full(len(targets), np.nan) for m in names} for row in rows}
+  metrics = sound_metrics(recipe.mel.sample_rate)
+  scores = {row: {m: np.full(len(targets), np.nan) for m in metrics} for row in (*shared, *single)}
   failures: dict[int, str] = {}
-  alone = {name: c[0] for name, c in rows.items() if len(c) == 1}
-  sounds = host.steadily(lambda name: host.call(play, recipe, alone[name]), alone)
-  fixed = dict(zip(alone, sounds, strict=True))
+  trouble, fixed = "", {}
+  try:
+    sounds = list(host.steadily(lambda name: host.call(play, recipe, shared[name]), shared))
+    fixed = {name: suite.analyse(s, metrics) for name, s in zip(shared, sounds, strict=True)}
+  except RenderError as error:
+    trouble = str(error)
 
   def do(i: int) -> dict[str, dict[str, float]] | str:
-    estimates = {name: c[i] for name, c in rows.items() if name not in fixed}
+    if trouble:
+      return trouble
     try:
-      return host.call(_measure, recipe, targets[i], estimates, fixed)
+      return host.call(
+        _measure, recipe, targets[i], {row: c[i] for row, c in single.items()}, fixed
+      )
     except RenderError as error:
       return str(error)
 
@@ -169,16 +184,14 @@ def _measure(
   recipe: Recipe,
   target: Target,
   estimates: Mapping[str, Float[np.ndarray, " d"]],
-  fixed: Mapping[str, Float[np.ndarray, " n"]],
+  fixed: Mapping[str, Analysis],
 ) -> dict[str, dict[str, float]]:
   """Row -> metric -> value, of one target: runs where the engine is."""
   metrics = sound_metrics(recipe.mel.sample_rate)
-  sounds = {**fixed, **_sounds(synth, recipe, target, estimates)}
-  wanted = suite.analyse(sounds.pop("target"), metrics)
-  return {
-    row: suite.compare(wanted, suite.analyse(sound, metrics), metrics)
-    for row, sound in sounds.items()
-  }
+  sounds = _sounds(synth, recipe, target, estimates).items()
+  analyses = {**fixed, **{name: suite.analyse(sound, metrics) for name, sound in sounds}}
+  wanted = analyses.pop("target")
+  return {row: suite.compare(wanted, one, metrics) for row, one in analyses.items()}
 
 
 def _sounds(

@@ -1,6 +1,7 @@
 """What an evaluation leaves: numbers for programs, a table and pictures for people."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ Summaries = dict[str, dict[str, Summary]]
 
 def write(evaluation: Evaluation, folder: Path, *, workdir: Path) -> None:
   """Writes results.json, table.md, per_sound.npz and, in domain, pictures."""
+  (folder / "gallery.json").unlink(missing_ok=True)  # Of what was measured before.
+  shutil.rmtree(folder / "sounds", ignore_errors=True)
   results = describe(evaluation)
   arrays = {
     f"{row}/{metric}": values
@@ -42,7 +45,9 @@ def describe(evaluation: Evaluation) -> dict[str, Any]:
   rate = evaluation.predictor.recipe.mel.sample_rate
   families = sorted({t.family for t in evaluation.targets} - {""})
   everything = np.ones(len(evaluation.targets), bool)
-  metrics = {n: _metric("", "lower", d) for n, d in parameters.METRICS.items()}
+  swaps = evaluation.predictor.recipe.space.swaps
+  known = parameters.METRICS | (parameters.SYMMETRIC if swaps else {})
+  metrics = {n: _metric("", "lower", d) for n, d in known.items()}
   metrics = metrics if evaluation.in_domain else {}
   metrics |= {n: _metric(m.unit, m.better, m.definition) for n, m in sound_metrics(rate).items()}
   return {

@@ -3,11 +3,10 @@
 import contextlib
 import functools
 import hashlib
-import itertools
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,9 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from synthmatch_jax.audio.hearing import NOTHING, Assume
-from synthmatch_jax.data.ood import sounds as folders
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.matching import models, output
+from synthmatch_jax.matching import jobs, models, output
+from synthmatch_jax.matching.jobs import Job
 from synthmatch_jax.matching.matcher import Listen, Matcher, ways
 from synthmatch_jax.matching.models import Model
 from synthmatch_jax.matching.output import Description
@@ -26,32 +25,8 @@ from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import engine
 
-STDIN = "-"
-"""Stands for the bytes of a sound file on standard input."""
-
 # Raised when the same sound, models and assumptions give another answer.
 REVISION = 1
-
-_MOST_BYTES = 1 << 28  # From standard input: more than a minute of eight channels at 96 kHz.
-_LONGEST_NAME = 100  # Bytes of a folder's name, which also names presets and partial files.
-_UNFIT = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')  # In names on one system or another.
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-  """A sound to be matched.
-
-  Attributes:
-    source: what it is called.
-    path: of the file; None where its bytes are here.
-    data: bytes of a sound file.
-    folder: for the match.
-  """
-
-  source: str
-  path: Path | None
-  data: bytes = b""
-  folder: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,20 +89,20 @@ def match_all(
   wish = wish or Wish()
   loaded = models.load(workdirs)
   recipe = loaded[0].predictor.recipe
-  found = list(find(sounds, out=out))
+  found = list(jobs.find(sounds, out=out))
   models.prepare(loaded, count=len(ways(wish.top, wish.listen)))
   with _claimed(out):
-    jobs = _jobs(found, out)
+    todo = jobs.place(found, out)
     work = functools.partial(_match, loaded, wish)
     outcomes: dict[Path, Outcome] = {}
     for outcome in farm.run(
       work,
-      jobs,
+      todo,
       engine=engine(recipe, path=plugin),
-      workers=max(1, min(workers, len(jobs))),
-      total=len(jobs),
+      workers=max(1, min(workers, len(todo))),
+      total=len(todo),
       label="match",
-      bar="shown" if len(jobs) > 1 else "hidden",
+      bar="shown" if len(todo) > 1 else "hidden",
     ):
       outcomes[outcome.job.folder] = outcome
       if outcome.match:
@@ -135,7 +110,7 @@ def match_all(
       else:
         tqdm.write(f"match: error: {' '.join(outcome.failure.split())}", file=sys.stderr)
     page = output.write_page(out, recipe.mel.sample_rate)
-  return [outcomes[job.folder] for job in jobs], page
+  return [outcomes[job.folder] for job in todo], page
 
 
 def describe(outcomes: Sequence[Outcome], page: Path | None) -> dict[str, Any]:
@@ -147,60 +122,19 @@ def describe(outcomes: Sequence[Outcome], page: Path | None) -> dict[str, Any]:
   }
 
 
-def find(sounds: Sequence[str], *, out: Path) -> Iterator[tuple[str, str, Path | None]]:
-  """Name of the sound, stem of its folder's name, and path of the file, of all sounds.
-
-  Folders are walked; what lies in `out` is not taken for a sound to match.
-
-  Raises:
-    UserError: there is no sound in a folder.
-  """
-  if sounds.count(STDIN) > 1:
-    raise UserError("standard input can be read once: name - once")
-  for sound in sounds:
-    path = Path(sound)
-    if sound == STDIN:
-      yield "standard input", "stdin", None
-    elif not path.is_dir():
-      yield _plain(path.name), path.stem, path
-    else:
-      inside = [
-        found
-        for found in folders.load_folder(path)
-        if out.resolve() not in found.path.resolve().parents
-      ]
-      if not inside:
-        raise UserError(f"{path} holds no sounds but those in {out}: name another folder")
-      for found in inside:
-        yield _plain(found.path.relative_to(path).as_posix()), found.name, found.path
-
-
-def _jobs(found: Sequence[tuple[str, str, Path | None]], out: Path) -> list[Job]:
-  """One folder a sound, named after it; where the name is taken, with a number."""
-  taken: set[Path] = set()
-  jobs = []
-  for source, stem, path in found:
-    # No name is hidden, or leads out of the folder.
-    name = _UNFIT.sub("-", _plain(stem)).lstrip(" .").encode()[:_LONGEST_NAME]
-    name = name.decode(errors="ignore").rstrip(" .") or "sound"
-    names = itertools.chain([name], (f"{name}-{n}" for n in itertools.count(2)))
-    # Some file systems do not tell A from a.
-    places = (out / n for n in names if Path(n.casefold()) not in taken)
-    folder = next(place for place in places if output.is_free(place))
-    taken.add(Path(folder.name.casefold()))
-    data = _read_stdin() if path is None else b""
-    jobs.append(Job(source=source, path=path, data=data, folder=folder))
-  return jobs
-
-
-def _match(models: Sequence[Model], wish: Wish, job: Job, host: Host, tick: farm.Tick) -> Outcome:
+def _match(
+  answering: Sequence[Model], wish: Wish, job: Job, host: Host, tick: farm.Tick
+) -> Outcome:
   """The farm's work: one sound."""
+  if job.trouble:
+    tick()
+    return Outcome(job=job, failure=job.trouble)
   kept = output.read(job.folder)
-  digest = _digest(job, models, wish) if kept else ""
+  digest = _digest(job, answering, wish) if kept else ""
   if kept and kept.get("digest") == digest:
     tick()
     return Outcome(job=job, match=kept | {"source": job.source}, kept=True)
-  matcher = Matcher(models, host)
+  matcher = Matcher(answering, host)
   try:
     sound = job.data if job.path is None else job.path
     recording = matcher.hear(sound, source=job.source, assume=wish.assume)
@@ -209,8 +143,8 @@ def _match(models: Sequence[Model], wish: Wish, job: Job, host: Host, tick: farm
     return Outcome(job=job, failure=str(error))
   try:
     found = matcher.answer(recording, top=wish.top, listen=wish.listen)
-    digest = digest or _digest(job, models, wish)
-    written = output.write(found, job.folder, host=host, digest=digest)
+    digest = digest or _digest(job, answering, wish)
+    written = output.write(found, job.folder, host=host, digest=digest, origin=job.origin)
   except RenderError as error:
     tick()
     return Outcome(job=job, failure=f"{job.source}: {matcher.recipe.engine} failed: {error}")
@@ -218,17 +152,19 @@ def _match(models: Sequence[Model], wish: Wish, job: Job, host: Host, tick: farm
   return Outcome(job=job, match=written)
 
 
-def _digest(job: Job, models: Sequence[Model], wish: Wish) -> str:
-  """16 hexadecimal digits of all that a match depends on."""
-  state = hashlib.sha256(repr((REVISION, job.source, wish)).encode())
-  for model in models:
+def _digest(job: Job, answering: Sequence[Model], wish: Wish) -> str:
+  """16 hexadecimal digits of all that a match depends on; nothing if it cannot be read."""
+  state = sha256(repr((REVISION, job.source, wish)).encode())
+  for model in answering:
     state.update(f"{model.name} {model.digest}".encode())
   if job.path is None:
     state.update(job.data)
-  elif job.path.is_file():
-    with job.path.open("rb") as file:
-      while block := file.read(1 << 20):
-        state.update(block)
+  else:
+    try:
+      with job.path.open("rb") as file:
+        state.update(hashlib.file_digest(file, "sha256").digest())
+    except OSError:
+      return ""
   return state.hexdigest()[:16]
 
 
@@ -241,21 +177,6 @@ def _line(outcome: Outcome) -> str:
     f"{outcome.job.source}: MSS {best['distances']['mss']:.1f} dB{answers}{kept},"
     f" {outcome.job.folder / 'index.html'}"
   )
-
-
-def _plain(name: str) -> str:
-  """A file's name as text: bytes that are no text are replaced."""
-  text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-  return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def _read_stdin() -> bytes:
-  data = sys.stdin.buffer.read(_MOST_BYTES + 1)
-  if len(data) > _MOST_BYTES:
-    raise UserError(
-      f"standard input gives more than {_MOST_BYTES >> 20} MB: cut the note out of it"
-    )
-  return data
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,11 +34,13 @@ class Reference:
 
   Attributes:
     distances: sorted; none where they are unknown.
-    unknown: why they are, and what makes them known.
+    unknown: why they are.
+    advice: what makes them known.
   """
 
   distances: Float[np.ndarray, " i"]
   unknown: str = ""
+  advice: str = ""
 
   @property
   def digest(self) -> str:
@@ -48,7 +51,8 @@ class Reference:
     """What is to be said of an answer that is so far off."""
     of = int(self.distances.size)
     if not of:
-      return Confidence(kind="unknown", percentile=None, of=0, words=f"unknown: {self.unknown}")
+      words = f"unknown: {self.unknown}"
+      return Confidence(kind="unknown", percentile=None, of=0, words=words, advice=self.advice)
     percentile = 100 * float(np.searchsorted(self.distances, distance)) / of
     if percentile >= OUT_OF_REACH:
       farther = (
@@ -81,10 +85,10 @@ SILENT = Confidence(
 
 def reference(workdir: Path, predictor: Predictor) -> Reference:
   """Reads what `python -m synthmatch_jax.eval --workdir=W` has left in the workdir."""
-  command = f"`python -m synthmatch_jax.eval --workdir={workdir}`"
+  advice = f"`python -m synthmatch_jax.eval --workdir={workdir}` makes it known"
 
   def unknown(why: str) -> Reference:
-    return Reference(distances=np.zeros(0), unknown=f"{why}; {command} makes it known")
+    return Reference(distances=np.zeros(0), unknown=why, advice=advice)
 
   folder = workdir / "eval" / "test"
   try:
@@ -94,7 +98,7 @@ def reference(workdir: Path, predictor: Predictor) -> Reference:
       found = per_sound[f"model/{RANKED_BY}"].astype(np.float64)
   except (FileNotFoundError, NotADirectoryError):
     return unknown("this model has not been evaluated on the synth's own sounds")
-  except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+  except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error):
     return unknown("the evaluation of this model is damaged or has no row of it")
   if step != predictor.step:
     return unknown("this model was trained on since it was evaluated")

@@ -22,12 +22,14 @@ class Confidence:
     percentile: share of its answers to the synth's own sounds that are nearer, in percent.
     of: number of those sounds.
     words: the same for people.
+    advice: what makes it known, where it is not.
   """
 
   kind: Literal["near", "usual", "out_of_reach", "unknown"]
   percentile: float | None
   of: int
   words: str
+  advice: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,7 +61,7 @@ class _Rendered(_Candidate):
 class Matcher:
   """Answers to sounds, by one model or several that play the same synth.
 
-    with Matcher.open([Path("demo/ast")]) as matcher:
+    with Matcher.open() as matcher:
       found = matcher.match("guitar.wav", top=3)
       found.best.patch
 
@@ -79,11 +79,11 @@ class Matcher:
 
   @classmethod
   @contextlib.contextmanager
-  def open(cls, workdirs: Sequence[Path], *, plugin: str = "") -> Iterator["Matcher"]:
+  def open(cls, workdirs: Sequence[Path] = (), *, plugin: str = "") -> Iterator["Matcher"]:
     """A matcher with an engine of its own, for the time of a `with` block.
 
     Args:
-      workdirs: of the models.
+      workdirs: of the models; none for the one that comes along (`models.RELEASED`).
       plugin: path of the engine's plugin, where it is not found by itself.
 
     Raises:

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jax
 import numpy as np
-from flax import nnx
 
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching import confidence
 from synthmatch_jax.matching.confidence import Reference
+
+RELEASED = Path(__file__).parents[1] / "released" / "vital16"
+"""The model that comes along: of Vital, with what was measured of it (README.md in it)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,22 +35,22 @@ class Model:
   @functools.cached_property
   def digest(self) -> str:
     """16 hexadecimal digits of all that its answers depend on."""
-    recipe, statistics = self.predictor.recipe, self.predictor.statistics
-    state = hashlib.sha256(repr((recipe.digest(), statistics.to_dict())).encode())
-    state.update(self.reference.digest.encode())
-    for leaf in jax.tree.leaves(nnx.state(self.predictor.model, nnx.Param)):
-      state.update(np.asarray(leaf).tobytes())
+    found = self.predictor
+    said = (found.recipe.digest(), found.statistics.to_dict(), dict(found.arguments))
+    state = hashlib.sha256(repr((said, self.reference.digest)).encode())
+    for name, array in sorted(found.arrays().items()):
+      state.update(name.encode() + np.asarray(array).tobytes())
     return state.hexdigest()[:16]
 
 
 def load(workdirs: Sequence[Path]) -> tuple[Model, ...]:
-  """Loads the models of some workdirs.
+  """Loads the models of some workdirs; of none, the one that comes along.
 
   Raises:
     UserError: one holds no trained model, has the name of another, or plays another synth.
   """
   models: list[Model] = []
-  for workdir in workdirs:
+  for workdir in workdirs or (RELEASED,):
     name = workdir.resolve().name
     if any(model.name == name for model in models):
       raise UserError(f"two models would be called {name!r}: rename the folder {workdir}")
@@ -61,8 +62,6 @@ def load(workdirs: Sequence[Path]) -> tuple[Model, ...]:
       )
     reference = confidence.reference(workdir, predictor)
     models.append(Model(name=name, predictor=predictor, reference=reference))
-  if not models:
-    raise UserError("no model is named: give --workdir=W, the folder of a trained model")
   return tuple(models)
 
 

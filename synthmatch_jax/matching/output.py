@@ -5,7 +5,6 @@ import json
 import math
 import os
 import shutil
-import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -28,13 +27,16 @@ PATCH = "patch.json"
 
 _TARGET, _PAGE, _PARTIAL = "target.wav", "index.html", ".partial"
 
-_DRAWING = threading.Lock()  # Matplotlib is not made for threads.
+# Raised when what patch.json says changes, so that the page over all matches reads no other.
+_FORMAT = 1
 
 Description = dict[str, Any]
 """A match as JSON-ready data: what patch.json holds."""
 
 
-def write(match: Match, folder: Path, *, host: Host, digest: str = "") -> Description:
+def write(
+  match: Match, folder: Path, *, host: Host, digest: str = "", origin: str = ""
+) -> Description:
   """Writes a match into its folder: all of it, or nothing.
 
   patch.json, target.wav, index.html, and of every answer the preset, the sound and a picture of
@@ -46,6 +48,7 @@ def write(match: Match, folder: Path, *, host: Host, digest: str = "") -> Descri
     folder: named after the sound; an older match in it is replaced, other files are kept.
     host: of the engine.
     digest: stands for all that the match depends on.
+    origin: where the sound is from.
 
   Raises:
     UserError: the folder cannot be written.
@@ -60,13 +63,17 @@ def write(match: Match, folder: Path, *, host: Host, digest: str = "") -> Descri
       mark = "" if number == 1 else f"-{number}"
       names = {"sound": f"match{mark}.wav", "spectrograms": f"spectrograms{mark}.png"}
       io.save(partial / names["sound"], answer.estimate, rate)
-      with _DRAWING:
-        figures.spectrogram_pair(
-          heard, log_mel(answer.estimate, mel), mel, partial / names["spectrograms"]
-        )
+      both = heard, log_mel(answer.estimate, mel)
+      figures.spectrogram_pair(*both, mel, partial / names["spectrograms"])
       preset = host.call(save_preset, answer.patch, partial / f"{folder.name}{mark}")
       entries.append(describe_answer(answer, match) | {"preset": preset.name} | names)
-    description = describe(match) | {"target": _TARGET, "answers": entries, "digest": digest}
+    description = describe(match) | {
+      "target": _TARGET,
+      "answers": entries,
+      "origin": origin,
+      "digest": digest,
+      "format": _FORMAT,
+    }
     pages.write("match.html", partial / _PAGE, match=description, recipe=match.recipe)
     files.write_text(partial / PATCH, json.dumps(description, indent=2) + "\n")
   return description
@@ -116,16 +123,21 @@ def read(folder: Path) -> Description | None:
   try:
     found = json.loads((folder / PATCH).read_text(encoding="utf-8"))
     there = all((folder / name).is_file() for name in _written(found))
-    return found if found["answers"] and there else None
+    return found if found["answers"] and found["format"] == _FORMAT and there else None
   except (OSError, ValueError, KeyError, TypeError):
     return None
 
 
-def is_free(folder: Path) -> bool:
-  """Whether a match may be written there: nothing is lost but an older match."""
+def is_free(folder: Path, origin: str) -> bool:
+  """Whether a match may be written there: nothing is lost but an older match of the same sound."""
   if not folder.exists() and not folder.is_symlink():
     return True
-  return folder.is_dir() and ((folder / PATCH).is_file() or not any(folder.iterdir()))
+  if not folder.is_dir():
+    return False
+  if not (folder / PATCH).is_file():
+    return not any(folder.iterdir())
+  found = read(folder)  # None where a kill has left it unfinished.
+  return found is None or found.get("origin") == origin
 
 
 def clean(out: Path) -> None:

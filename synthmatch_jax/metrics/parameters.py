@@ -11,10 +11,11 @@ controls that it comes nearest to, and of these the ones that can be heard:
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
+
+from synthmatch_jax.spaces.space import ParameterSpace, Swap
 
 METRICS = {
   "mse": "mean squared error of the controls in [0, 1] (paper, section 3.2)",
@@ -26,25 +27,16 @@ METRICS = {
 }
 """What is measured of controls; lower is better."""
 
+SYMMETRIC = {
+  "mse_symmetric": (
+    "mean squared error of the controls, against those of all that sound the same (interchangeable"
+    " oscillators) which are nearest"
+  ),
+}
+"""What is measured besides where a space has symmetries."""
+
 SILENT_CONTROL = 0.03
 """Up to here an amplitude counts as zero: on Vital, whose gain is its square, -61 dB."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Swap:
-  """Two groups of controls that can change places without a change of the sound.
-
-  Attributes:
-    pairs: of a control with its counterpart, e.g. ("osc1_amp", "osc2_amp").
-    where: control -> the value, in [0, 1], at which the swap holds. An oscillator without a
-      pitch control of its own can change places with one that has one only where that is at
-      unison.
-    tolerance: how far from these values it still holds.
-  """
-
-  pairs: tuple[tuple[str, str], ...]
-  where: Mapping[str, float] = field(default_factory=dict)
-  tolerance: float = 0.0
 
 
 def squared_errors(
@@ -64,28 +56,29 @@ def absolute_errors(
 def measure(
   target: Float[np.ndarray, "i d"],
   estimate: Float[np.ndarray, "i d"],
-  *,
-  names: Sequence[str],
-  gates: Mapping[str, str],
+  space: ParameterSpace,
 ) -> dict[str, Float[np.ndarray, " i"]]:
   """Every metric of controls, for every item: over all controls, and as "metric/control".
 
   Args:
     target: true controls.
     estimate: predicted controls.
-    names: of the controls, in their order.
-    gates: control -> the control it is heard with (`ParameterSpace.gates`).
+    space: of the controls.
 
   Returns:
     `mse`, `mae`, and `mse_heard`, over the controls that can be heard in the target; NaN where
-    a control cannot.
+    a control cannot. `mse_symmetric` too where the space has symmetries, of which `mse_heard`
+    then takes account.
   """
-  squared = squared_errors(target, estimate)
+  names = space.names
+  nearest = nearest_assignment(target, estimate, names=names, swaps=space.swaps)
+  fair = squared_errors(nearest, estimate)
   errors = {
-    "mse": squared,
+    "mse": squared_errors(target, estimate),
     "mae": absolute_errors(target, estimate),
-    "mse_heard": audible(squared, target, names=names, depends=gates, threshold=SILENT_CONTROL),
+    "mse_heard": audible(fair, nearest, names=names, depends=space.gates, threshold=SILENT_CONTROL),
   }
+  errors |= {"mse_symmetric": fair} if space.swaps else {}
   totals = {metric: np.nanmean(values, axis=1) for metric, values in errors.items()}
   return totals | {
     f"{metric}/{name}": values[:, i]

@@ -13,6 +13,7 @@ from synthmatch_jax.models.ast import AST
 from synthmatch_jax.models.base import MelModel
 from synthmatch_jax.models.cnn import CNN
 from synthmatch_jax.models.mlp import MLP
+from synthmatch_jax.models.resnet import ResNet
 
 MODELS: dict[str, partial[MelModel]] = {
   # The paper's three (sections 2 and 3.2.1): sizes are the classes' defaults.
@@ -21,9 +22,12 @@ MODELS: dict[str, partial[MelModel]] = {
   "mlp": partial(MLP),
   # A transformer that two CPU cores can train.
   "ast_small": partial(AST, width=192, depth=6, heads=3, stride=10, head_width=192),
+  # A convolutional baseline given a fair chance.
+  "resnet": partial(ResNet),
   # For tests.
   "ast_tiny": partial(AST, width=64, depth=2, heads=2, stride=16, head_width=64),
   "cnn_tiny": partial(CNN, channels=8, width=64, depth=2),
+  "resnet_tiny": partial(ResNet, width=16, stages=2, depth=1, head_width=64),
   "mlp_tiny": partial(MLP, width=64, depth=2),
 }
 """Name -> constructor with its arguments; what they leave open keeps the class's default."""

@@ -1,5 +1,6 @@
 """Pictures, by matplotlib; nothing here needs a display."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from synthmatch_jax.audio.mel import MelSettings
 
 _DPI = 110
 _RANGE_DB = 80.0  # Shown below the loudest bin of the target.
+_DRAWING = threading.Lock()  # Matplotlib is not made for threads.
 _TICKS_HZ = (100, 500, 1000, 2000, 5000, 10_000)
 
 
@@ -25,8 +27,9 @@ def spectrogram_pair(
   *,
   titles: tuple[str, str] = ("target", "match"),
 ) -> None:
-  """Draws `side_by_side` into a file."""
-  side_by_side(target, estimate, settings, titles=titles).savefig(path, dpi=_DPI)
+  """Draws `side_by_side` into a file; safe to call from several threads."""
+  with _DRAWING:
+    side_by_side(target, estimate, settings, titles=titles).savefig(path, dpi=_DPI)
 
 
 def side_by_side(

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,23 @@ Patch = dict[str, float]
 """Settings in the synth's own terms: parameter name -> value in the parameter's unit."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Swap:
+  """Two groups of controls that can change places without a change of the sound.
+
+  Attributes:
+    pairs: of a control with its counterpart, e.g. ("osc1_amp", "osc2_amp").
+    where: control -> the value, in [0, 1], at which the swap holds. An oscillator without a
+      pitch control of its own can change places with one that has one only where that is at
+      unison.
+    tolerance: how far from these values it still holds.
+  """
+
+  pairs: tuple[tuple[str, str], ...]
+  where: Mapping[str, float] = field(default_factory=dict)
+  tolerance: float = 0.0
+
+
 @dataclass(frozen=True)
 class ParameterSpace:
   """Ordered parameters of one synth.
@@ -26,10 +43,12 @@ class ParameterSpace:
   Attributes:
     name: e.g. "massive16/vital".
     parameters: their order is the order of the control vector.
+    swaps: symmetries of the synth, of which an evaluation takes account.
   """
 
   name: str
   parameters: tuple[Continuous, ...]
+  swaps: tuple[Swap, ...] = ()
 
   def __post_init__(self):
     if not self.parameters:
@@ -82,9 +101,16 @@ class ParameterSpace:
 
   def to_dict(self) -> dict[str, Any]:
     """The space as JSON-ready data."""
-    return {"name": self.name, "parameters": [dataclasses.asdict(p) for p in self.parameters]}
+    parameters = [dataclasses.asdict(p) for p in self.parameters]
+    swaps = [dataclasses.asdict(swap) for swap in self.swaps]
+    return {"name": self.name, "parameters": parameters} | ({"swaps": swaps} if swaps else {})
 
   @classmethod
   def from_dict(cls, data: Mapping[str, Any]) -> "ParameterSpace":
     """Inverse of `to_dict`."""
-    return cls(data["name"], tuple(Continuous(**p) for p in data["parameters"]))
+    swaps = (
+      Swap(**swap | {"pairs": tuple(tuple(pair) for pair in swap["pairs"])})
+      for swap in data.get("swaps", ())
+    )
+    parameters = tuple(Continuous(**p) for p in data["parameters"])
+    return cls(data["name"], parameters, tuple(swaps))

@@ -38,7 +38,7 @@ of {recipe.engine} that come near it.
 * Engine: `{engine}`.
 * Made with {version}.
 
-{_measured(workdir)}
+{_measured(workdir, found.step)}
 Limits: it has heard one synth, one note and one base preset. Sounds of other instruments are
 answered with what this synth can do that is near, which may be far.
 
@@ -53,9 +53,10 @@ with `{recipe.engine}`, whose licence is its own.
 """
 
 
-def _measured(workdir: Path) -> str:
-  """A table of each evaluation that is in the workdir."""
-  tables = [_table(json.loads(p.read_text())) for p in sorted(workdir.glob("eval/*/results.json"))]
+def _measured(workdir: Path, step: int) -> str:
+  """A table of each evaluation of these weights that is in the workdir."""
+  found = [json.loads(path.read_text()) for path in sorted(workdir.glob("eval/*/results.json"))]
+  tables = [_table(results) for results in found if results["step"] == step]
   return "\n".join(tables) or "Not evaluated yet.\n"
 
 

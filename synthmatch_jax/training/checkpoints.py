@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
+from jax.sharding import SingleDeviceSharding
 from orbax.checkpoint import checkpoint_managers
 
 from synthmatch_jax.errors import UserError
@@ -181,7 +182,12 @@ def restore_best(folder: Path, *, params: Any, variables: Any) -> tuple[int, Any
   if step is None:
     raise UserError(_NONE.format(folder))
   with ocp.CheckpointManager(folder.absolute(), options=_reading()) as manager:
-    wanted = {"params": params, "variables": variables}
+    # Wherever the run's devices were, of which there may have been others or more.
+    here = SingleDeviceSharding(jax.local_devices()[0])
+    wanted = jax.tree.map(
+      lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here),
+      {"params": params, "variables": variables},
+    )
     args = ocp.args.Composite(model=ocp.args.StandardRestore(wanted))
     restored = manager.restore(step, args=args)["model"]
   return step, restored["params"], restored["variables"]

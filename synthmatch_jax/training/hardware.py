@@ -1,6 +1,8 @@
 """How fast the devices could be, to tell how much of them a run uses."""
 
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +17,9 @@ PEAKS = {
   "NVIDIA L4": 121e12,
   "NVIDIA V100": 125e12,
   "TPU v6": 918e12,
-  "TPU v5p": 459e12,
-  "TPU v5": 197e12,  # v5e: "TPU v5 lite".
+  "TPU v5 lite": 197e12,
+  "TPU v5e": 197e12,
+  "TPU v5": 459e12,  # v5p, which also calls itself so.
   "TPU v4": 275e12,
   "TPU v3": 61.5e12,  # A core.
 }
@@ -25,14 +28,13 @@ _SIDE = 2048
 _ROUNDS = 3
 
 
-def peak_flops() -> float | None:
-  """Floating-point operations a second of all devices together; None where it is not known.
+def peak_flops(devices: Sequence[Any]) -> float | None:
+  """Floating-point operations a second of devices together; None where it is not known.
 
   Of accelerators as their makers state it, for bfloat16, whatever a model computes in: a share
   of it means the same for every run. Of a CPU as measured here, by multiplying matrices in
   float32; its devices share one machine.
   """
-  devices = jax.devices()
   if devices[0].platform == "cpu":
     return _measured() * jax.process_count()
   for name, peak in PEAKS.items():

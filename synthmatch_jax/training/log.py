@@ -24,7 +24,7 @@ class MetricLog:
     self._file = (workdir / "metrics.jsonl").open("a+b")
     self._file.truncate(_length_until(self._file, step))
     folder = workdir / "tensorboard"
-    self._board = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+    self._board = SummaryWriter(str(folder), purge_step=step + 1)
 
   def __enter__(self) -> "MetricLog":
     return self

@@ -80,9 +80,18 @@ class Progress:
       self._take()
 
   def settle(self) -> tuple[float, ...]:
-    """Waits for the steps so far; losses of those since the last `drain`."""
+    """Waits for the steps so far; losses of those since the last `drain`.
+
+    Raises:
+      UserError: one is not a finite number, so that no such state is saved.
+    """
     while self._pending:
       self._take()
+    if not np.isfinite(self._losses).all():
+      raise UserError(
+        f"the training loss is no finite number any more by step {self._step}; try a lower"
+        " --config.optimizer.learning_rate in another --workdir"
+      )
     return tuple(self._losses)
 
   def drain(self) -> dict[str, float]:
@@ -100,11 +109,6 @@ class Progress:
     """
     self.settle()
     metrics = {"train/loss": float(np.mean(self._losses))}
-    if not np.isfinite(metrics["train/loss"]):
-      raise UserError(
-        f"the training loss became {metrics['train/loss']} by step {self._step}; try a lower"
-        " --config.optimizer.learning_rate"
-      )
     if self._timed:
       rate, seconds = self._rate(), time.monotonic() - self._started
       metrics["speed/examples_per_second"] = rate

@@ -123,7 +123,7 @@ class Run:
 
   def share_of_peak(self) -> float | None:
     """Share of the devices' peak that one example a second takes; None where it is unknown."""
-    peak = hardware.peak_flops()
+    peak = hardware.peak_flops(self.layout.mesh.devices.ravel().tolist())
     operations = flops.TRAINING * flops.forward_flops(nnx.eval_shape(self.model))
     return operations / peak if peak else None
 

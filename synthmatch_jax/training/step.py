@@ -81,7 +81,9 @@ def make_train_step(
     params = optax.apply_updates(state.params, updates)
     average = state.average
     if average_decay is not None:
-      average = optax.incremental_update(params, average, 1 - average_decay)
+      # At first over fewer steps, so that nothing is left of the weights it began with.
+      decay = jnp.minimum(average_decay, (1 + state.step) / (10 + state.step))
+      average = optax.incremental_update(params, average, 1 - decay)
     following = TrainState(
       step=state.step + 1,
       params=params,

@@ -2,5 +2,5 @@
 
 import os
 
-# Read when gradio is imported, which otherwise tells its makers that it was.
+# Else gradio tells its makers that it is used.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"

@@ -1,6 +1,7 @@
 """Engines and models that the visitors of a page share."""
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue
@@ -43,7 +44,11 @@ class Desk:
     Raises:
       UserError: there is no model, or no engine as the one that it was trained with.
     """
-    loaded = models.load(workdirs)
+    # Visitors are not told where a workdir is.
+    loaded = [
+      dataclasses.replace(model, reference=dataclasses.replace(model.reference, advice=""))
+      for model in models.load(workdirs)
+    ]
     for top in (1, 2):
       models.prepare(loaded, count=len(ways(top, None)))
     found = engine(loaded[0].predictor.recipe, path=plugin)

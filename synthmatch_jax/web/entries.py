@@ -1,7 +1,6 @@
 """An answer of a visit, with its files."""
 
 import json
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +10,6 @@ from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.matching import output
 from synthmatch_jax.matching.match import Match
 from synthmatch_jax.reports import figures
-
-_DRAWING = threading.Lock()  # Matplotlib is not made for threads.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +59,7 @@ def write(match: Match, folder: Path, *, key: int, edited: bool, preset: Path) -
   io.save(target, match.target, mel.sample_rate)
   io.save(sound, best.estimate, mel.sample_rate)
   pair = log_mel(match.target, mel), log_mel(best.estimate, mel)
-  with _DRAWING:
-    figures.spectrogram_pair(*pair, mel, picture)
+  figures.spectrogram_pair(*pair, mel, picture)
   patch = folder / output.PATCH
   files.write_text(patch, json.dumps(output.describe(match), indent=2) + "\n")
   return Entry(

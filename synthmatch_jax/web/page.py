@@ -27,15 +27,11 @@ CSS = """
 """
 
 HEAD = """<script>
-// Gradio's sliders say that they are let go of to a pointer only: here to keys and typed numbers.
-const release = (e) => setTimeout(
-  () => e.target.dispatchEvent(new PointerEvent("pointerup", { bubbles: true })), 50);
+// Gradio's sliders are let go of by a pointer, and their numbers by leaving them: here by keys too.
 document.addEventListener("keyup", (e) => {
   if (e.target.matches?.("#answer-pane input[type=range]") && /^(Arrow|Page|Home|End)/.test(e.key))
-    release(e);
-});
-document.addEventListener("change", (e) => {
-  if (e.target.matches?.("#answer-pane input[type=number]")) release(e);
+    setTimeout(() => e.target.dispatchEvent(new PointerEvent("pointerup", { bubbles: true })), 50);
+  if (e.target.matches?.("#answer-pane input[type=number]") && e.key === "Enter") e.target.blur();
 });
 </script>"""
 """Goes into the page's head."""
@@ -76,40 +72,16 @@ def build(visits: Visits, recipe: Recipe, *, limits: Limits, workers: int) -> gr
       outputs, sliders, history, sound = _show(recipe)
     shown = [pane, current, *outputs]
 
-    def matched(upload, note, onset, hold, level, top, request: gr.Request):
-      def ask(visit: Visit) -> Entry:
-        told = Told(
-          note=note or "",
-          onset_seconds=_number(onset),
-          hold_seconds=_number(hold),
-          level_db=_number(level),
-        )
-        return visit.match(upload, told=told, top=int(top or 1))
-
-      return _answer(visits, request, ask, sliders="moved", autoplay=False)
-
-    def turned(request: gr.Request, key, *controls):
-      return _answer(
-        visits, request, lambda visit: visit.turn(key, [float(c) for c in controls]), autoplay=True
-      )
-
-    def recalled(key, request: gr.Request):
-      return _answer(
-        visits, request, lambda visit: visit.recall(int(key)), sliders="moved", autoplay=True
-      )
-
-    def left(request: gr.Request):
-      visits.leave(_token(request))
-
     one_by_one: dict[str, Any] = {
       "concurrency_limit": workers,
       "concurrency_id": _ENGINE,
       "api_visibility": "private",
     }
-    match.click(matched, inputs, shown, **one_by_one)
+    asks = _Asks(visits)
+    match.click(asks.match, inputs, shown, **one_by_one)
     gr.on(
       [slider.release for slider in sliders],
-      turned,
+      asks.turn,
       [current, *sliders],
       shown,
       trigger_mode="always_last",
@@ -118,14 +90,14 @@ def build(visits: Visits, recipe: Recipe, *, limits: Limits, workers: int) -> gr
       **one_by_one,
     )
     history.input(
-      recalled,
+      asks.recall,
       history,
       shown,
       show_progress="hidden",
       concurrency_limit=None,
       api_visibility="private",
     )
-    page.unload(left)
+    page.unload(asks.leave)
   return page.queue(max_size=WAITING, default_concurrency_limit=workers)
 
 
@@ -209,22 +181,50 @@ def _show(recipe: Recipe) -> tuple[list[Any], list[gr.Slider], gr.Radio, gr.Audi
   )
 
 
-def _answer(
-  visits: Visits,
-  request: gr.Request,
-  ask: Callable[[Visit], Entry],
-  *,
-  sliders: str = "",
-  autoplay: bool,
-) -> Any:
-  """What a visit answers, as updates of the page; or a sentence, and the page stays as it is."""
-  visit = visits.of(_token(request))
-  try:
-    entry = ask(visit)
-  except UserError as error:
-    gr.Warning(html.escape(str(error)), title="That cannot be matched", duration=20)
-    return gr.skip()
-  return _shown(visit, entry, move=bool(sliders), autoplay=autoplay)
+class _Asks:
+  """What the page asks of a visit, and how its answers get onto the page."""
+
+  def __init__(self, visits: Visits):
+    self._visits = visits
+
+  def match(self, upload, note, onset, hold, level, top, request: gr.Request):
+    """The button."""
+
+    def ask(visit: Visit) -> Entry:
+      told = Told(
+        note=note or "",
+        onset_seconds=_number(onset),
+        hold_seconds=_number(hold),
+        level_db=_number(level),
+      )
+      return visit.match(upload, told=told, top=int(top or 1))
+
+    return self._answer(request, ask, move=True, autoplay=False)
+
+  def turn(self, request: gr.Request, key, *controls):
+    """A slider that is let go of; none is taken out of the visitor's hand."""
+    moved = [float(c) for c in controls]
+    return self._answer(request, lambda visit: visit.turn(key, moved), move=False, autoplay=True)
+
+  def recall(self, key, request: gr.Request):
+    """An answer of the history."""
+    return self._answer(request, lambda visit: visit.recall(int(key)), move=True, autoplay=True)
+
+  def leave(self, request: gr.Request):
+    """The page is closed."""
+    self._visits.leave(_token(request))
+
+  def _answer(
+    self, request: gr.Request, ask: Callable[[Visit], Entry], *, move: bool, autoplay: bool
+  ) -> Any:
+    """What a visit answers, as updates of the page; or a sentence, and the page stays as it is."""
+    visit = self._visits.of(_token(request))
+    try:
+      entry = ask(visit)
+    except UserError as error:
+      gr.Warning(html.escape(str(error)), title="That cannot be matched", duration=20)
+      return gr.skip()
+    return _shown(visit, entry, move=move, autoplay=autoplay)
 
 
 def _shown(visit: Visit, entry: Entry, *, move: bool, autoplay: bool) -> list[Any]:
@@ -232,7 +232,6 @@ def _shown(visit: Visit, entry: Entry, *, move: bool, autoplay: bool) -> list[An
   updates: list[Any] = []
   for parameter, control in zip(parameters, best.controls.tolist(), strict=True):
     told = {"info": words.info(parameter, best.patch[parameter.name])}
-    # A slider that is being moved is not taken out of the visitor's hand.
     updates.append(gr.update(**told, **({"value": round(control, 3)} if move else {})))
   return [
     gr.update(visible=True),

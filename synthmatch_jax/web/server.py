@@ -5,6 +5,7 @@ import ipaddress
 import os
 import signal
 import socket
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.web.desk import Desk
 from synthmatch_jax.web.session import Limits, Visit
+from synthmatch_jax.web.uploads import Uploads
 from synthmatch_jax.web.visits import Visits
 
 _PATIENCE_SECONDS = 2  # For those who are on the page when it ends.
@@ -40,11 +42,12 @@ def serve(
   """
   listener = listen(host, port)
   # So that a `kill` unwinds, and what is temporary is removed; uvicorn raises it again.
-  signal.signal(signal.SIGTERM, lambda *_: exit(0))
+  signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
   with listener, tempfile.TemporaryDirectory(prefix="synthmatch-page-") as folder:
     # Gradio's uploads and the visits' files; it serves what lies in it, and nothing else.
     os.environ["GRADIO_TEMP_DIR"] = folder
-    visits = Visits(lambda: Visit(desk, Path(folder), limits=limits))
+    uploads = Uploads(Path(folder))
+    visits = Visits(lambda: Visit(desk, uploads.root, limits=limits, uploads=uploads))
     config = uvicorn.Config(
       application(visits, desk, host=host, limits=limits, workers=workers),
       log_level="warning",
@@ -103,7 +106,7 @@ def listen(host: str, port: int) -> socket.socket:
   try:
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     return socket.create_server((host, port), family=family, backlog=128)
-  except (OSError, OverflowError) as error:
+  except (OSError, OverflowError, UnicodeError) as error:
     number = getattr(error, "errno", None) or 0
     reason = (os.strerror(number) if number > 0 else str(error)).lower()
     raise UserError(

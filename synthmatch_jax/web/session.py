@@ -23,6 +23,7 @@ from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.web import entries
 from synthmatch_jax.web.desk import Desk
 from synthmatch_jax.web.entries import Entry
+from synthmatch_jax.web.uploads import Uploads
 
 MOST_ANSWERS = 4
 """Distinct answers to one sound."""
@@ -86,22 +87,32 @@ class Visit:
     limits: of the visit.
   """
 
-  def __init__(self, desk: Desk, root: Path, *, limits: Limits | None = None):
+  def __init__(
+    self,
+    desk: Desk,
+    root: Path,
+    *,
+    limits: Limits | None = None,
+    uploads: Uploads | None = None,
+  ):
     """Opens a visit.
 
     Args:
       desk: that answers.
       root: where the visit's folder is made, and the only place that uploads are read from.
       limits: of the visit.
+      uploads: in `root`, that are shared with other visitors.
     """
     self.desk = desk
     self.limits = limits or Limits()
-    self._root = root.resolve()
-    self._folder = self._root / f"visit-{secrets.token_hex(16)}"  # Nobody else can guess it.
+    self._uploads = uploads or Uploads(root)
+    self._folder = (
+      self._uploads.root / f"visit-{secrets.token_hex(16)}"
+    )  # Nobody else can guess it.
     self._folder.mkdir(mode=0o700)
     self._entries: dict[int, Entry] = {}
     self._keys = itertools.count(1)
-    self._uploads: set[Path] = set()
+    self._seen = 0  # Key of the answer that the visitor was shown last.
     self._left: list[Path] = []  # Folders of answers that are no more.
     self._lock = threading.Lock()
     self._over = False
@@ -134,7 +145,15 @@ class Visit:
       raise UserError("there is no sound yet: drop a file or record one")
     assume = (told or Told()).assume()
     shown = _shown(name or str(upload))
-    data = self._read(Path(upload), shown)
+    with self._lock:
+      self._check_open()
+      data = self._uploads.read(
+        Path(upload),
+        name=shown,
+        visitor=self._folder,
+        own=self._folder,
+        max_bytes=self.limits.max_bytes,
+      )
     rate = self.desk.recipe.mel.sample_rate
     audio = io.decode(data, name=shown, sample_rate=rate, max_seconds=self.limits.max_seconds)
     with self._lock:
@@ -146,7 +165,7 @@ class Visit:
       ones = [dataclasses.replace(found, answers=(answer,)) for answer in found.answers]
       added = [self._add(one, edited=False) for one in reversed(ones)]
       self._forget()
-      return added[-1]
+      return self._show(added[-1])
 
   def turn(self, key: int, controls: Sequence[float]) -> Entry:
     """Renders an answer anew under controls that were moved by hand.
@@ -158,10 +177,15 @@ class Visit:
       key: of the answer.
       controls: all of the space, from 0 to 1.
 
+    Returns:
+      What to show: where the visitor has gone to another answer meanwhile, that one still.
+
     Raises:
       UserError: there is no such answer any more, or the engine fails on these controls.
     """
     with self._lock:
+      if key != self._seen and self._seen in self._entries:
+        return self._entries[self._seen]
       old = self._entry(key)
       space = old.match.recipe.space
       moved = np.asarray(controls, np.float32)
@@ -176,7 +200,7 @@ class Visit:
       if old.edited:
         self._drop(old)
       self._forget()
-      return new
+      return self._show(new)
 
   def recall(self, key: int) -> Entry:
     """An earlier answer.
@@ -185,7 +209,7 @@ class Visit:
       UserError: it is gone.
     """
     with self._lock:
-      return self._entry(key)
+      return self._show(self._entry(key))
 
   def close(self) -> None:
     """Ends the visit; its files and what it has uploaded are removed."""
@@ -193,25 +217,7 @@ class Visit:
       self._over = True
       self._entries.clear()
       shutil.rmtree(self._folder, ignore_errors=True)
-      for upload in self._uploads:
-        upload.unlink(missing_ok=True)
-
-  def _read(self, upload: Path, name: str) -> bytes:
-    """Bytes of an upload; what a client names is read from the folder of uploads only."""
-    gone = UserError(f"{name} is not here any more: drop it again")
-    try:
-      path = upload.resolve()
-      if self._root not in path.parents or not path.is_file():
-        raise gone
-      if path.stat().st_size > self.limits.max_bytes:
-        raise UserError(
-          f"{name} has more than {self.limits.max_bytes / (1 << 20):g} MB: cut the note out of it"
-        )
-      if self._folder not in path.parents:
-        self._uploads.add(path)
-      return path.read_bytes()
-    except (OSError, ValueError):  # A path may be too long, or hold a zero.
-      raise gone from None
+      self._uploads.leave(self._folder)
 
   def _ask(self, question: Callable[[Matcher], Result]) -> Result:
     """What a matcher says, with the failures of its engine in a sentence."""
@@ -229,10 +235,16 @@ class Visit:
     folder = self._folder / str(key)  # No name of a client is ever part of a path.
     folder.mkdir()
     preset = self._ask(
-      lambda matcher: matcher.host.call(output.save_preset, match.best.patch, folder / "match")
+      lambda matcher: matcher.host.call(
+        output.save_preset, match.best.patch, folder / f"match-{key}"
+      )
     )
     entry = entries.write(match, folder, key=key, edited=edited, preset=preset)
     self._entries[key] = entry
+    return entry
+
+  def _show(self, entry: Entry) -> Entry:
+    self._seen = entry.key
     return entry
 
   def _entry(self, key: int) -> Entry:

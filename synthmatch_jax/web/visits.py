@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from synthmatch_jax.web.session import Visit
 
-_MOST = 64  # Visits: each keeps some twenty answers, 2 MB a piece.
+_MOST = 32  # Visits: each keeps some twenty answers of 2 MB on the disk and half that in memory.
 _IDLE_SECONDS = 3600.0
 
 

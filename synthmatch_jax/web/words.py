@@ -10,11 +10,10 @@ from synthmatch_jax.web.entries import Entry
 def facts(entry: Entry) -> str:
   """How near an answer is, and whose it is."""
   best = entry.match.best
-  words = best.confidence.words.replace("`", "")
   return _paragraphs(
     [
       ("Distance", f"MSS {best.distances['mss']:.1f} dB (0 is equal)"),
-      ("How near", words),
+      ("How near", best.confidence.words),
       ("Answer by", f"{best.model}, {best.hearing}"),
     ]
   )

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import compare
 
 
@@ -44,10 +43,13 @@ def test_sounds_without_a_value_in_one_are_left_out():
 def evaluation(workdir, *, targets, values):
   folder = workdir / "eval" / "test"
   folder.mkdir(parents=True)
-  metrics = {"mse": {"unit": "", "better": "lower", "definition": "..."}}
+  metric = {"unit": "", "better": "lower", "definition": "..."}
+  metrics = {"mse": metric, "f0_cents": metric}
   results = {"targets": targets, "metrics": metrics, "rows": {"model": {}, "mean": {}}}
   (folder / "results.json").write_text(json.dumps(results))
-  np.savez(folder / "per_sound.npz", **{f"{row}/mse": v for row, v in values.items()})
+  scores = {f"{row}/mse": v for row, v in values.items()}
+  scores |= {f"{row}/f0_cents": np.full(len(v), np.nan) for row, v in values.items()}
+  np.savez(folder / "per_sound.npz", **scores)
   return workdir
 
 
@@ -86,6 +88,13 @@ def test_a_mistake_gets_one_sentence(tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_nothing_in_common_is_an_error():
-  with pytest.raises(UserError, match="nothing to compare"):
-    compare.difference(np.array([np.nan]), np.array([1.0]), better="lower")
+def test_a_metric_without_values_is_left_out(tmp_path):
+  """As f0_cents of sounds without a pitch."""
+  runs = [
+    evaluation(tmp_path / name, targets="same", values={"model": values})
+    for name, values in (("a", [1.0, 2.0]), ("b", [2.0, 3.0]))
+  ]
+  done = run(*runs)
+  assert done.returncode == 0
+  assert "mse" in done.stdout
+  assert "f0_cents" not in done.stdout

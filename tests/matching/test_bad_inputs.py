@@ -1,6 +1,10 @@
 """Whatever comes in: an answer or a sentence, and the next sound is answered as ever."""
 
+import json
+import os
 import resource
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -48,3 +52,32 @@ def test_bad_inputs_get_a_sentence_or_an_answer(matcher, tmp_path):
   grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - resting
   assert grown < 1 << 20, f"{grown >> 10} MB more"  # In kB: less than a gigabyte.
   np.testing.assert_array_equal(matcher.match(EXAMPLE).best.estimate, first.estimate)
+
+
+def test_bad_inputs_on_the_command_line(tiny_run, tmp_path):
+  """Under their names, as far as a file system takes them, and one on standard input."""
+  sounds, out = tmp_path / "sounds", tmp_path / "out"
+  corpus = list(bad_inputs())
+  for number, (_, data, name) in enumerate(corpus):
+    folder = sounds / f"{number:03d}"
+    folder.mkdir(parents=True)
+    fit = os.fsencode(name.replace("/", "").replace("\0", ""))[:200].strip(b".") or b"sound"
+    (folder / os.fsdecode(fit)).write_bytes(data)
+  files = sorted(path for path in sounds.rglob("*") if path.is_file())
+  assert len(files) == len(corpus)
+  command = [sys.executable, "-m", "synthmatch_jax.match", *map(str, files), "-", "--json"]
+  done = subprocess.run(
+    [*command, f"--workdir={tiny_run}", f"--out={out}"],
+    input=b"Dear diary", capture_output=True, check=False,
+    env=os.environ | {"PYTHONPATH": str(EXAMPLE.parents[1])},
+    cwd=tmp_path,
+  )  # fmt: skip
+  assert done.returncode == 1
+  assert b"Traceback" not in done.stderr
+  said = json.loads(done.stdout)
+  assert len(said["matches"]) + len(said["failures"]) == len(corpus) + 1
+  assert len(said["matches"]) > 50
+  assert len(said["failures"]) > 100
+  # Nothing was written elsewhere.
+  assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "sounds"]
+  assert all(Path(match["folder"]).parent == out for match in said["matches"])

@@ -14,19 +14,19 @@ from filelock import FileLock
 
 from synthmatch_jax.audio.hearing import Assume
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.matching import batch, output
+from synthmatch_jax.matching import batch, jobs, output
 from synthmatch_jax.matching.batch import Wish
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def jobs(paths, out):
-  return batch._jobs(list(batch.find([str(p) for p in paths], out=out)), out)
+def placed(paths, out):
+  return jobs.place(list(jobs.find([str(p) for p in paths], out=out)), out)
 
 
 def test_every_sound_gets_a_folder_of_its_own(tmp_path):
   names = ["a.wav", "b/a.flac", "a-2.wav", "c/a.wav", "A.wav"]
-  folders = [job.folder for job in jobs(names, tmp_path)]
+  folders = [job.folder for job in placed(names, tmp_path)]
   assert [f.name for f in folders] == ["a", "a-2", "a-2-2", "a-3", "A-4"]
   assert {f.parent for f in folders} == {tmp_path}
 
@@ -46,7 +46,7 @@ def test_every_sound_gets_a_folder_of_its_own(tmp_path):
   ],
 )
 def test_hostile_names_stay_in_the_folder(name, folder, tmp_path):
-  (job,) = jobs([name], tmp_path)
+  (job,) = placed([name], tmp_path)
   assert job.folder == tmp_path / folder
   job.source.encode()
 
@@ -56,18 +56,39 @@ def test_a_folder_that_is_no_match_is_left_alone(tmp_path):
   (tmp_path / "kick" / "index.html").write_text("mine")
   (tmp_path / "snare").write_text("mine")
   (tmp_path / "hat").mkdir()
-  found = jobs(["kick.wav", "snare.wav", "hat.wav"], tmp_path)
+  found = placed(["kick.wav", "snare.wav", "hat.wav"], tmp_path)
   assert [job.folder.name for job in found] == ["kick-2", "snare-2", "hat"]
+
+
+def test_the_match_of_another_sound_of_the_name_is_left_alone(tiny_run, tmp_path):
+  for folder in ("a", "b"):
+    (tmp_path / folder).mkdir()
+    shutil.copy(EXAMPLES / "flute.flac", tmp_path / folder / "flute.flac")
+  out = tmp_path / "out"
+  for folder, name in (("a", "flute"), ("b", "flute-2"), ("a", "flute")):
+    sound = str(tmp_path / folder / "flute.flac")
+    (outcome,), _ = batch.match_all([sound], workdirs=[tiny_run], out=out)
+    assert outcome.job.folder == out / name
+  assert outcome.kept
+
+
+def test_names_that_cannot_be_are_a_sounds_failure(tiny_run, tmp_path):
+  """And of that sound only."""
+  (tmp_path / "loop.wav").symlink_to("loop.wav")
+  sounds = [str(tmp_path / "loop.wav"), "x" * 5000 + ".wav", str(EXAMPLES / "flute.flac")]
+  outcomes, _ = batch.match_all(sounds, workdirs=[tiny_run], out=tmp_path / "out")
+  assert [bool(outcome.match) for outcome in outcomes] == [False, False, True]
+  assert all(": " in outcome.failure for outcome in outcomes[:2])
 
 
 def test_folders_are_walked_and_the_answers_in_them_are_not(tmp_path):
   for name in ("b.wav", "a/c.flac", "out/d/match.wav", "a/notes.txt"):
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).touch()
-  found = list(batch.find([str(tmp_path)], out=tmp_path / "out"))
+  found = list(jobs.find([str(tmp_path)], out=tmp_path / "out"))
   assert [(source, stem) for source, stem, _ in found] == [("a/c.flac", "a/c"), ("b.wav", "b")]
   with pytest.raises(UserError, match="no sounds but those in"):
-    list(batch.find([str(tmp_path)], out=tmp_path))
+    list(jobs.find([str(tmp_path)], out=tmp_path))
 
 
 def start(tiny_run, sounds, out):
@@ -150,14 +171,14 @@ def test_a_replacement_that_is_broken_off_is_not_finished(tmp_path, monkeypatch)
   with pytest.raises(Killed), output._replacing(folder) as partial:
     write(partial, "new")
   assert output.read(folder) is None
-  assert output.is_free(folder)
+  assert output.is_free(folder, "another")
 
 
 def write(folder, source):
   answer = {"preset": "guitar.vital", "sound": "match.wav", "spectrograms": "spectrograms.png"}
   for name in ("index.html", "target.wav", *answer.values()):
     (folder / name).write_text(source)
-  found = {"source": source, "target": "target.wav", "answers": [answer]}
+  found = {"source": source, "target": "target.wav", "answers": [answer], "format": 1}
   (folder / "patch.json").write_text(json.dumps(found))
 
 

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from synthmatch_jax.metrics.parameters import (
-  Swap,
   absolute_errors,
   audible,
+  measure,
   nearest_assignment,
   squared_errors,
 )
+from synthmatch_jax.spaces.parameters import Continuous
+from synthmatch_jax.spaces.space import ParameterSpace, Swap
 
 NAMES = ("amp1", "position1", "amp2", "position2", "pitch2", "cutoff")
 SWAP = Swap(pairs=(("amp1", "amp2"), ("position1", "position2")))
@@ -135,3 +137,17 @@ def test_unknown_controls_are_named():
     nearest_assignment(controls, controls, names=NAMES, swaps=[swap])
   with pytest.raises(ValueError, match="no control 'amp9'"):
     audible(controls, controls, names=NAMES, depends={"position1": "amp9"})
+
+
+def test_symmetry_is_measured_where_a_space_has_it():
+  parameters = tuple(Continuous(name=name, meaning="test") for name in NAMES)
+  plain = ParameterSpace("plain", parameters)
+  space = ParameterSpace("symmetric", parameters, (SWAP,))
+  assert ParameterSpace.from_dict(space.to_dict()) == space
+  assert "swaps" not in plain.to_dict()
+  target = np.array([[0.9, 0.1, 0.3, 0.7, 0.5, 0.5]])
+  swapped = target[:, [2, 3, 0, 1, 4, 5]]
+  found = measure(target, swapped, space)
+  assert found["mse"] == pytest.approx(4 * 0.6**2 / 6)
+  assert found["mse_symmetric"] == found["mse_heard"] == 0
+  assert "mse_symmetric" not in measure(target, swapped, plain)

@@ -1,4 +1,4 @@
-"""The MLP and CNN baselines against a second forward pass in NumPy (float64)."""
+"""The MLP, CNN and ResNet baselines against a second forward pass in NumPy (float64)."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -6,6 +6,7 @@ from flax import nnx
 
 from synthmatch_jax.models.cnn import CNN
 from synthmatch_jax.models.mlp import MLP
+from synthmatch_jax.models.resnet import ResNet
 
 FRAMES, BINS = 13, 10
 SIZE = {"num_frames": FRAMES, "num_bins": BINS, "num_controls": 3, "width": 6, "depth": 2}
@@ -29,8 +30,9 @@ def mlp(x, model):
   return x @ weights(model.output.kernel) + weights(model.output.bias)
 
 
-def convolve(x, layer, *, kernel=7, stride=2):
+def convolve(x, layer, *, stride=2):
   """Strided "SAME" correlation: as many outputs as ceil(size / stride), the rest padded."""
+  kernel = layer.kernel.shape[0]
   out_shape = [-(-size // stride) for size in x.shape[:2]]
   missing = [
     max((n - 1) * stride + kernel - m, 0) for n, m in zip(out_shape, x.shape[:2], strict=True)
@@ -39,8 +41,8 @@ def convolve(x, layer, *, kernel=7, stride=2):
   out = np.empty((*out_shape, layer.kernel.shape[-1]))
   for i, j in np.ndindex(*out_shape):
     window = x[i * stride : i * stride + kernel, j * stride : j * stride + kernel]
-    out[i, j] = np.tensordot(window, weights(layer.kernel), 3) + weights(layer.bias)
-  return out
+    out[i, j] = np.tensordot(window, weights(layer.kernel), 3)
+  return out if layer.bias is None else out + weights(layer.bias)
 
 
 def mels():
@@ -63,6 +65,25 @@ def test_cnn_agrees_with_numpy(with_random_weights):
       x = np.maximum(batch_norm(convolve(x, conv), norm), 0)
     expected.append(mlp(x.reshape(-1), model.mlp))
   np.testing.assert_allclose(predict(model, mels()), expected, atol=1e-4)
+
+
+def test_resnet_agrees_with_numpy(with_random_weights):
+  size = {**SIZE, "width": 4, "stages": 2, "depth": 2, "head_width": 5}
+  model = with_random_weights(lambda: ResNet(**size, rngs=nnx.Rngs(0)))
+  expected = []
+  for mel in mels():
+    x = convolve(np.float64(mel)[..., None], model.stem)
+    for i, block in enumerate(model.blocks):
+      stride = 2 if i % 2 == 0 else 1  # The first block of a stage halves.
+      activated = np.maximum(batch_norm(x, block.norms[0]), 0)
+      around = convolve(activated, block.shortcut, stride=2) if stride == 2 else x
+      inside = convolve(activated, block.convs[0], stride=stride)
+      inside = np.maximum(batch_norm(inside, block.norms[1]), 0)
+      x = around + convolve(inside, block.convs[1], stride=1)
+    x = np.maximum(batch_norm(x, model.norm), 0).reshape(-1)
+    hidden = np.maximum(x @ weights(model.hidden.kernel) + weights(model.hidden.bias), 0)
+    expected.append(hidden @ weights(model.out.kernel) + weights(model.out.bias))
+  np.testing.assert_allclose(predict(model, mels()), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_cnn_drops_whole_channels(with_random_weights):

@@ -10,7 +10,7 @@ from flax import nnx
 from synthmatch_jax import models
 from synthmatch_jax.errors import UserError
 
-TINY = ["ast_tiny", "cnn_tiny", "mlp_tiny"]
+TINY = ["ast_tiny", "cnn_tiny", "resnet_tiny", "mlp_tiny"]
 SIZE = {"num_frames": 40, "num_bins": 32, "num_controls": 16}
 
 predict = nnx.jit(lambda model, mel: model(mel))
@@ -68,7 +68,7 @@ def test_dropout_works_in_training_only(name):
   assert (predict(model, mel) == predict(model, mel)).all()
 
 
-@pytest.mark.parametrize("name", ["cnn_tiny", "mlp_tiny"])
+@pytest.mark.parametrize("name", ["cnn_tiny", "resnet_tiny", "mlp_tiny"])
 def test_batch_norm_learns_in_training_only(name):
   model, mel = create(name, dropout=0.0), mels(16)
 

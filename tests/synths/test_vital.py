@@ -68,6 +68,7 @@ def test_detune_is_in_semitones():
     assert 12 * np.log2(heard / 261.6256) == pytest.approx(detune, abs=0.01)
 
 
+@pytest.mark.slow
 def test_presets_are_audible_where_uniform_is_often_silent():
   synth, rate, count = Vital(), 44_100, 50
   silent = {}

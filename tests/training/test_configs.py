@@ -35,7 +35,7 @@ def test_a_recipe_can_be_built_and_names_its_command(path, variant):
   module = load(path.stem)
   config = module.get_config(variant)
   configs.check(config)
-  optimizer.create(**configs.arguments(config.optimizer))
+  optimizer.create(total_steps=10_000, **configs.arguments(config.optimizer))
   assert models.num_params(abstract_model(config)) > 0
   suffix = f":{variant}" if variant else ""
   assert f"python -m synthmatch_jax.train --config=configs/{path.name}{suffix} " in module.__doc__

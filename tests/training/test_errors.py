@@ -147,6 +147,8 @@ def test_values_that_cannot_be_meant(make_config, field, value, said):
 
 
 def test_names_that_are_not_known(make_config):
+  with pytest.raises(UserError, match="seed must be at least 0, not -1"):
+    configs.check(make_config("mlp_tiny", seed=-1))
   with pytest.raises(UserError, match=r"model\.name is not set"):
     configs.check(configs.base_config())
   with pytest.raises(UserError, match="learning_rate must be above 0, not -1"):

@@ -2,15 +2,19 @@
 
 import json
 import os
+import re
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.inference import Predictor
 from synthmatch_jax.training import parallel
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +83,15 @@ def test_eight_devices_with_weights_cut_over_them_give_the_losses_of_one(fields,
 
 
 @pytest.mark.slow
+def test_what_many_devices_have_trained_is_used_by_one(fields, tmp_path):
+  run(tmp_path, [("cut", fields(**{"mesh.params": "sharded"}))])
+  predictor = Predictor.load(tmp_path / "cut")
+  recipe = predictor.recipe
+  mel = np.zeros((1, recipe.num_frames, recipe.mel.n_mels), np.float32)
+  assert predictor.predict(mel).shape == (1, recipe.space.dim)
+
+
+@pytest.mark.slow
 def test_any_number_of_devices_gives_the_same_losses(fields, tmp_path):
   runs = {
     "one": {"mesh.devices": 1},
@@ -117,37 +130,66 @@ print(batch.shape, batch.addressable_shards[0].data.shape)
   assert second == "(16, 3, 2) (2, 3, 2)"
 
 
-@pytest.mark.slow
-def test_two_processes_give_the_losses_of_one_and_read_nothing_twice(fields, tmp_path):
-  with socket.socket() as probe:
-    probe.bind(("localhost", 0))
-    address = f"localhost:{probe.getsockname()[1]}"
-  config = [f"--config.{key}={value}" for key, value in fields().items()]
-  base = "--config=configs/ast.py:runlocal"
+class Training:
+  """The command line of a run, with two pretended devices for each of its processes."""
 
-  def start(workdir, *arguments):
-    command = [sys.executable, "-m", "synthmatch_jax.train", base, *config, f"--workdir={workdir}"]
+  def __init__(self, workdir, fields):
+    config = [f"--config.{key}={value}" for key, value in fields.items()]
+    base = [sys.executable, "-m", "synthmatch_jax.train", "--config=configs/ast.py:runlocal"]
+    self.command = [*base, *config, f"--workdir={workdir}"]
+
+  def start(self, *arguments):
     return subprocess.Popen(
-      [*command, *arguments],
+      [*self.command, *arguments],
       env=with_devices(2), cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
-  def end(processes):
-    ended = [(p.communicate(timeout=300), p.returncode) for p in processes]
-    assert [code for _, code in ended] == [0] * len(ended), ended[0][0][1][-2000:]
-    return [out for (out, _), _ in ended]
+  def start_two(self):
+    with socket.socket() as probe:
+      probe.bind(("localhost", 0))
+      address = f"localhost:{probe.getsockname()[1]}"
+    both = [f"--distributed={address}", "--processes=2"]
+    return [self.start(*both, f"--process={i}") for i in range(2)]
 
-  said = end(
-    [
-      start(tmp_path / "two", f"--distributed={address}", "--processes=2", f"--process={i}")
-      for i in range(2)
-    ]
-  )
+
+def end(processes, code=0):
+  """What processes print, which all have to end with a code."""
+  ended = [(p.communicate(timeout=300), p.returncode) for p in processes]
+  assert [code for _, code in ended] == [code] * len(ended), ended[0][0][1][-2000:]
+  return [out for (out, _), _ in ended]
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_losses_of_one_and_read_nothing_twice(fields, tmp_path):
+  said = end(Training(tmp_path / "two", fields()).start_two())
   assert "trained 6 steps" in said[0] and "on 4 x cpu" in said[0]
   assert "trained" not in said[1]  # One speaks for both.
-  end([start(tmp_path / "one")])
+  end([Training(tmp_path / "one", fields()).start()])
   expected = losses(tmp_path / "one")
   np.testing.assert_allclose(losses(tmp_path / "two"), expected, rtol=TOLERANCE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("told", [[0, 1], [1]])
+def test_two_processes_told_to_stop_agree_on_a_step_and_go_on(fields, tmp_path, told):
+  """SIGTERM to both, as from a cluster, or to one whose machine alone is taken back."""
+  rarely = {"train.eval_every": 9_000, "train.save_every": 9_000}
+  processes = Training(tmp_path / "told", fields(**{"train.steps": 20_000}, **rarely)).start_two()
+  deadline = time.monotonic() + 120
+  while not (tmp_path / "told" / "metrics.jsonl").exists() and time.monotonic() < deadline:
+    time.sleep(0.05)
+  for number in told:
+    processes[number].send_signal(signal.SIGTERM)
+  first, second = end(processes, code=143)
+  step = int(re.search(r"ended by a signal after step (\d+); the same command", first)[1])
+  assert "ended" not in second
+  assert [path.name for path in (tmp_path / "told" / "checkpoints").iterdir()] == [str(step)]
+
+  longer = fields(**{"train.steps": step + 10}, **rarely)
+  said = end(Training(tmp_path / "told", longer).start_two())
+  assert f"going on from step {step}" in said[0]
+  end(Training(tmp_path / "whole", longer).start_two())
+  np.testing.assert_array_equal(losses(tmp_path / "told"), losses(tmp_path / "whole"))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,19 @@
+import shutil
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from synthmatch_jax.web.desk import Desk
 from synthmatch_jax.web.session import Visit
+from tests.web.serving import SECONDS, served
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGS = [
+  "--no-sandbox",
+  "--use-fake-device-for-media-stream",
+  "--use-fake-ui-for-media-stream",
+]
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +28,62 @@ def visit(desk, tmp_path):
   visit = Visit(desk, tmp_path)
   yield visit
   visit.close()
+
+
+@pytest.fixture(scope="module")
+def folder():
+  with tempfile.TemporaryDirectory() as folder:
+    yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def address(tiny_run, folder):
+  with served(tiny_run, folder, "--max_seconds=10", "--max_megabytes=2") as (process, address):
+    yield address
+    assert process.poll() is None
+  assert process.returncode == 0
+  assert [p.name for p in folder.iterdir() if p.name.startswith("synthmatch-page-")] == []
+  log = (folder / "log.txt").read_text()
+  assert "Traceback" not in log, log
+
+
+@pytest.fixture(scope="module")
+def browser():
+  if not CHROMIUM:
+    pytest.skip("chromium is not installed")
+  from playwright.sync_api import sync_playwright
+
+  with sync_playwright() as playwright:
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def browse(browser, address):
+  """Opens the page; in the end no console had an error, and nobody else was asked for anything."""
+  from playwright.sync_api import expect
+
+  troubles, contexts = [], []
+
+  def open_page():
+    contexts.append(browser.new_context(permissions=["microphone"]))
+    page = contexts[-1].new_page()
+    page.set_default_timeout(SECONDS)
+    page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("request", lambda r: None if local(r.url, address) else troubles.append(r.url))
+    page.goto(address)
+    expect(page.locator("#match")).to_be_visible(timeout=SECONDS)
+    expect(page.locator("#upload input[type=file]")).to_be_attached()
+    return page
+
+  yield open_page
+  for context in contexts:
+    context.close()
+  # Which the browser says of a file that it cannot play.
+  assert [t for t in troubles if "Waveform load error" not in t] == []
+
+
+def local(url, address):
+  return url.startswith((address, f"blob:{address}", "data:"))

@@ -11,6 +11,7 @@ import soundfile as sf
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.web.session import Limits, Told, Visit
+from synthmatch_jax.web.uploads import Uploads
 from synthmatch_jax.web.visits import Visits
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -45,8 +46,9 @@ def test_what_is_told_is_kept_to(visit, flute):
   assert match.heard.onset_seconds == 0.1
   with pytest.raises(UserError, match="'X' is no note"):
     visit.match(flute, told=Told(note="X"))
-  with pytest.raises(UserError, match="nothing sounds after"):
-    visit.match(flute, told=Told(onset_seconds=20.0))
+  for onset in (20.0, 1e305):
+    with pytest.raises(UserError, match="nothing sounds after"):
+      visit.match(flute, told=Told(onset_seconds=onset))
 
 
 def test_a_control_changes_the_sound_and_the_same_controls_do_not(visit, flute):
@@ -71,6 +73,14 @@ def test_a_control_changes_the_sound_and_the_same_controls_do_not(visit, flute):
   assert visit.recall(first.key) is first
   with pytest.raises(UserError, match="not kept any more"):
     visit.recall(second.key)
+
+
+def test_a_control_of_an_answer_that_is_not_shown_any_more_changes_nothing(visit, flute):
+  """The page asks in the order of what was done; what waits its turn may come too late."""
+  first, second = visit.match(flute), visit.match(flute)
+  assert visit.recall(first.key) is first
+  assert visit.turn(second.key, [0.5] * 16) is first
+  assert visit.history == (second, first)
 
 
 @pytest.mark.parametrize("controls", [[], [0.5] * 15, [float("nan")] * 16])
@@ -149,7 +159,7 @@ def test_names_are_for_show(visit, flute, tmp_path, name, shown):
   entry = visit.match(flute, name=name)
   assert entry.match.source == shown
   names = {p.name for p in entry.folder.iterdir()}
-  assert names == {"target.wav", "match.wav", "match.png", "match.vital", "patch.json"}
+  assert names == {"target.wav", "match.wav", "match.png", "match-1.vital", "patch.json"}
 
 
 def test_two_visitors_at_once(desk, tmp_path, flute):
@@ -171,6 +181,26 @@ def test_two_visitors_at_once(desk, tmp_path, flute):
     np.testing.assert_array_equal(entry.match.best.estimate, alone.estimate)
 
 
+def test_a_file_that_two_have_uploaded_goes_with_the_last_of_them(desk, tmp_path, flute):
+  uploads = Uploads(tmp_path)
+  one, other = (Visit(desk, tmp_path, uploads=uploads) for _ in range(2))
+  one.match(flute)
+  other.match(flute)
+  one.close()
+  assert flute.exists()
+  other.close()
+  assert not flute.exists()
+
+
+def test_a_file_that_was_uploaded_anew_meanwhile_stays(desk, tmp_path, flute):
+  visit, again = Visit(desk, tmp_path), tmp_path / "again"
+  visit.match(flute)
+  again.write_bytes(flute.read_bytes())
+  again.replace(flute)
+  visit.close()
+  assert flute.exists()
+
+
 def test_visits_end_when_nobody_uses_them(desk, tmp_path):
   now = [0.0]
   visits = Visits(lambda: Visit(desk, tmp_path), clock=lambda: now[0])
@@ -182,10 +212,10 @@ def test_visits_end_when_nobody_uses_them(desk, tmp_path):
   assert len(visits) == 1
   for i in range(100):
     visits.of(str(i))
-  assert len(visits) == 64
-  assert len(list(tmp_path.iterdir())) == 64
+  assert len(visits) == 32
+  assert len(list(tmp_path.iterdir())) == 32
   visits.leave("99")
   visits.leave("nobody")
-  assert len(visits) == 63
+  assert len(visits) == 31
   visits.close()
   assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,100 @@
+"""Many visitors at once: who is answered, who is told to wait, and how long it takes.
+
+    python -m benchmarks.page [--workdir=W] [--sound=examples/guitar.flac] [--requests=50]
+
+The page is served as by `python -m synthmatch_jax.app`; first one visitor asks a few times alone,
+then all at the same moment, each with a session of its own.
+"""
+
+import argparse
+import concurrent.futures
+import contextlib
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.client import Client
+from synthmatch_jax.matching.models import RELEASED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+  """What came of a request.
+
+  Attributes:
+    seconds: from the upload to the last word.
+    outcome: "answered", "told to wait", or what else was said.
+  """
+
+  seconds: float
+  outcome: str
+
+
+@contextlib.contextmanager
+def served(*flags: str) -> Iterator[str]:
+  """The page at work; its address."""
+  command = [sys.executable, "-m", "synthmatch_jax.app", "--port=0", *flags]
+  process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+  try:
+    assert process.stdout
+    yield process.stdout.readline().split()[-1]
+  finally:
+    process.terminate()
+    process.communicate(timeout=30)
+
+
+def ask(client: Client, sound: bytes) -> Asked:
+  """One request."""
+  start = time.perf_counter()
+  _, path = client.upload(sound)
+  said = client.match(path.strip('[]"'))
+  seconds = time.perf_counter() - start
+  if '"success":true' in said and "MSS" in said:
+    return Asked(seconds=seconds, outcome="answered")
+  full = "queue_full" in said or "Queue is full" in said
+  return Asked(seconds=seconds, outcome="told to wait" if full else said[-200:])
+
+
+def at_once(address: str, sound: bytes, requests: int) -> list[Asked]:
+  """As many requests at the same moment."""
+  clients = [Client(address, session=f"visitor{i:04d}") for i in range(requests)]
+  with concurrent.futures.ThreadPoolExecutor(requests) as pool:
+    return list(pool.map(lambda client: ask(client, sound), clients))
+
+
+def _line(label: str, asked: Sequence[Asked]) -> str:
+  seconds = [a.seconds for a in asked]
+  return f"| {label} | {len(asked)} | {statistics.median(seconds):.2f} | {max(seconds):.2f} |"
+
+
+def main() -> None:
+  """Measures and prints the table."""
+  parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+  parser.add_argument("--workdir", default=str(RELEASED), help="of the model")
+  parser.add_argument("--sound", default="examples/guitar.flac")
+  parser.add_argument("--requests", type=int, default=50)
+  parser.add_argument("--workers", type=int, default=1, help="of the page")
+  options = parser.parse_args()
+  sound = Path(options.sound).read_bytes()
+  with served(f"--workdir={options.workdir}", f"--workers={options.workers}") as address:
+    one = Client(address, session="the-only-one")
+    ask(one, sound)
+    alone = [ask(one, sound) for _ in range(5)]
+    together = at_once(address, sound, options.requests)
+  print(f"\n{options.workdir}; {platform.machine()}, {os.cpu_count()} cores")
+  print("| | requests | median, s | slowest, s |")
+  print("|---|---:|---:|---:|")
+  print(_line("one visitor, answered", alone))
+  for outcome in sorted({a.outcome for a in together}):
+    found = [a for a in together if a.outcome == outcome]
+    print(_line(f"{options.requests} at once, {outcome}", found))
+
+
+if __name__ == "__main__":
+  main()

@@ -1,0 +1,32 @@
+"""A tuned convolutional baseline: not the paper's, but one given a fair chance.
+
+    python -m synthmatch_jax.train --config=configs/resnet.py --workdir=runs/resnet
+    python -m synthmatch_jax.train --config=configs/resnet.py:runlocal --workdir=runs/resnet_local
+
+Not in the paper, whose CNN has no shortcuts, no schedule and a head of 15 million weights.
+"""
+
+from ml_collections.config_dict import placeholder
+
+from synthmatch_jax.config import Config, base_config, unknown_variant
+
+
+def get_config(variant: str = "") -> Config:
+  """A small ResNet with the recipe that suits it, or with variant "runlocal" on a laptop."""
+  config = base_config()
+  config.model.name = "resnet"
+  config.model.width = placeholder(int)  # None: the model's own.
+  config.model.dropout = placeholder(float)
+  config.optimizer.learning_rate = 1e-3
+  config.optimizer.schedule = "cosine"
+  config.optimizer.warmup_steps = 300
+  config.train.batch_size = 256
+  config.train.average_decay = 0.999
+  config.masking.time_masks = 2
+  config.masking.bin_masks = 2
+  if variant == "runlocal":
+    config.train.batch_size = 32
+    config.train.epochs = 12
+  elif variant:
+    raise unknown_variant(__file__, variant, "runlocal")
+  return config

@@ -1,0 +1,93 @@
+"""A convolutional baseline given a fair chance."""
+
+import jax
+from flax import nnx
+from jaxtyping import Array, Float
+
+from synthmatch_jax.models.base import MelModel, require_positive, require_rate
+
+
+class ResNet(MelModel):
+  """Residual blocks of 3 x 3 convolutions, pre-activated (He et al., arXiv:1603.05027).
+
+  What the paper's CNN lacks: shortcuts around its layers, and a head that is small. The first
+  convolution and each stage halve time and frequency; what is left of both is kept for the head
+  and not averaged, since when a sound starts and how it ends are what several controls are about.
+
+  Attributes:
+    num_frames: mel frames of the input.
+    num_bins: mel bins of the input.
+    num_controls: length of the output.
+    width: channels of the first stage; every further stage has twice as many.
+    stages: number of them.
+    depth: residual blocks in a stage.
+    head_width: of the head's hidden layer.
+    dropout: rate before the head's layers, in [0, 1).
+  """
+
+  def __init__(
+    self,
+    *,
+    num_frames: int = 87,
+    num_bins: int = 64,
+    num_controls: int = 16,
+    width: int = 48,
+    stages: int = 3,
+    depth: int = 2,
+    head_width: int = 256,
+    dropout: float = 0.1,
+    rngs: nnx.Rngs,
+  ):
+    super().__init__(num_frames=num_frames, num_bins=num_bins, num_controls=num_controls)
+    require_positive(width=width, stages=stages, depth=depth, head_width=head_width)
+    require_rate(dropout=dropout)
+    rows, columns = num_frames, num_bins
+    for _ in range(stages + 1):
+      rows, columns = -(-rows // 2), -(-columns // 2)  # "SAME" rounds up.
+    channels = [width * 2**stage for stage in range(stages)]
+    self.stem = nnx.Conv(1, width, (7, 7), strides=2, padding="SAME", rngs=rngs)
+    self.blocks = nnx.List(
+      [
+        _Block(before if i == 0 else n, n, stride=2 if i == 0 else 1, rngs=rngs)
+        for before, n in zip([width, *channels], channels, strict=False)
+        for i in range(depth)
+      ]
+    )
+    self.norm = nnx.BatchNorm(channels[-1], momentum=0.9, rngs=rngs)
+    self.hidden = nnx.Linear(rows * columns * channels[-1], head_width, rngs=rngs)
+    self.out = nnx.Linear(head_width, num_controls, rngs=rngs)
+    self.dropout = nnx.Dropout(dropout, rngs=rngs)
+
+  def __call__(self, mel: Float[Array, "b t f"]) -> Float[Array, "b d"]:
+    """See `MelModel.__call__`."""
+    self._check_shape(mel)
+    x = self.stem(mel[..., None])
+    for block in self.blocks:
+      x = block(x)
+    x = jax.nn.relu(self.norm(x)).reshape(len(mel), -1)
+    return self.out(self.dropout(jax.nn.relu(self.hidden(self.dropout(x)))))
+
+
+class _Block(nnx.Module):
+  """Two convolutions and a way around them."""
+
+  def __init__(self, before: int, channels: int, *, stride: int, rngs: nnx.Rngs):
+    self.norms = nnx.List([nnx.BatchNorm(n, momentum=0.9, rngs=rngs) for n in (before, channels)])
+    self.convs = nnx.List(
+      [
+        nnx.Conv(before, channels, (3, 3), strides=stride, use_bias=False, rngs=rngs),
+        nnx.Conv(channels, channels, (3, 3), use_bias=False, rngs=rngs),
+      ]
+    )
+    changes = stride > 1 or before != channels
+    self.shortcut = (
+      nnx.Conv(before, channels, (1, 1), strides=stride, use_bias=False, rngs=rngs)
+      if changes
+      else None
+    )
+
+  def __call__(self, x: Float[Array, "b t f c"]) -> Float[Array, "b u g e"]:
+    activated = jax.nn.relu(self.norms[0](x))
+    around = x if self.shortcut is None else self.shortcut(activated)
+    inside = self.convs[0](activated)
+    return around + self.convs[1](jax.nn.relu(self.norms[1](inside)))

@@ -1,0 +1,56 @@
+"""The model that comes along."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from synthmatch_jax.generation.record import draw
+from synthmatch_jax.matching import models
+from synthmatch_jax.matching.matcher import Matcher
+from synthmatch_jax.synths.play import play
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "flute.flac"
+
+
+@pytest.fixture(scope="module")
+def matcher():
+  with Matcher.open() as opened:
+    yield opened
+
+
+def test_it_is_small_and_its_card_says_what_it_is():
+  size = sum(path.stat().st_size for path in models.RELEASED.rglob("*") if path.is_file())
+  assert size < 10 << 20
+  card = (models.RELEASED / "README.md").read_text()
+  for word in (
+    "massive16/",
+    "parameter MSE",
+    "spectral convergence",
+    "commit",
+    "Licence",
+    "Config",
+  ):
+    assert word in card
+
+
+def test_it_is_nearer_to_the_synths_own_sounds_than_their_mean(matcher):
+  """Of a seed that no data set has been made from."""
+  predictor = matcher.models[0].predictor
+  mean = np.asarray(predictor.statistics.controls_mean)
+  other = dataclasses.replace(matcher.recipe, seed=123_456)
+  errors, floors = [], []
+  for i in range(6):
+    controls = draw(other, i, 0)
+    sound = matcher.host.call(play, matcher.recipe, controls)
+    found = matcher.match(sound, sample_rate=matcher.recipe.mel.sample_rate)
+    errors.append(np.square(found.best.controls - controls).mean())
+    floors.append(np.square(mean - controls).mean())
+  assert np.mean(errors) < 0.75 * np.mean(floors)
+
+
+def test_it_can_tell_how_near_an_answer_is(matcher):
+  confidence = matcher.match(EXAMPLE).best.confidence
+  assert confidence.kind != "unknown"
+  assert confidence.of >= 1_000

@@ -1,0 +1,124 @@
+"""The page's server, asked by clients that are no browsers."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from benchmarks.client import Client
+from benchmarks.page import at_once
+from tests.matching.bad_inputs import bad_inputs
+from tests.web.serving import EXAMPLES, REPO, served
+
+pytestmark = pytest.mark.slow
+
+FLUTE = (EXAMPLES / "flute.flac").read_bytes()
+
+
+def resident(process):
+  """Most memory that a process has had, in bytes."""
+  status = Path(f"/proc/{process.pid}/status").read_text()
+  return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) << 10
+
+
+def test_bad_uploads_get_a_sentence_or_an_answer_and_the_server_lives(tiny_run, tmp_path):
+  outcomes = {"answered": 0, "refused": 0}
+  with served(tiny_run, tmp_path) as (process, address):
+    client = Client(address, session="abcdefghij")
+
+    def match(data, name="a.wav"):
+      status, text = client.upload(data, name)
+      return client.match(json.loads(text)[0]) if status == 200 else text
+
+    assert "MSS" in match(FLUTE)
+    resting = resident(process)
+    for what, data, name in bad_inputs():
+      began = time.monotonic()
+      said = match(data, name)
+      assert time.monotonic() - began < 30, what
+      assert "Traceback" not in said, what
+      assert said, what
+      outcomes["answered" if "MSS" in said else "refused"] += 1
+    assert "MSS" in match(FLUTE)
+    assert resident(process) - resting < 1 << 30
+  assert outcomes["answered"] > 50
+  assert outcomes["refused"] > 100
+  assert "Traceback" not in (tmp_path / "log.txt").read_text()
+  assert not (REPO / "pwned").exists()
+
+
+def test_fifty_at_once_are_answered_or_told_to_wait(tiny_run, tmp_path):
+  with served(tiny_run, tmp_path) as (_, address):
+    outcomes = [asked.outcome for asked in at_once(address, FLUTE, 50)]
+    assert set(outcomes) <= {"answered", "told to wait"}
+    assert outcomes.count("answered") >= 40
+    assert [asked.outcome for asked in at_once(address, FLUTE, 1)] == ["answered"]
+  assert "Traceback" not in (tmp_path / "log.txt").read_text()
+
+
+def test_a_file_that_is_too_large_is_refused(address):
+  status, text = Client(address, session="abcdefghij").upload(b"\0" * (3 << 20))
+  assert status == 413
+  assert "maximum allowed size" in text
+
+
+def test_no_path_or_address_of_a_client_is_read(tiny_run, tmp_path):
+  """By a client that is no browser, and names what it was not given."""
+  secret = tmp_path / "secret.flac"
+  shutil.copy(EXAMPLES / "flute.flac", secret)
+  with served(tiny_run, tmp_path) as (_, address):
+    client = Client(address, session="abcdefghij")
+    status, text = client.upload(secret.read_bytes())
+    assert status == 200
+    answer = client.match(json.loads(text)[0])
+    assert '"success":true' in answer
+    assert "MSS" in answer
+    for path in (str(secret), "/etc/passwd", f"{address}/theme.css", "http://192.0.2.1/a.wav"):
+      for url in (None, path):
+        answer = client.match(path, url)
+        assert '"success":false' in answer
+        assert "MSS" not in answer
+    for path in (str(secret), "/etc/passwd", str(REPO / "setup.cfg"), "setup.cfg"):
+      with pytest.raises(urllib.error.HTTPError, match=r"403|404"):
+        urllib.request.urlopen(f"{address}/gradio_api/file={path}")
+
+
+def test_a_page_elsewhere_does_not_get_in(address):
+  request = urllib.request.Request(address, headers={"Host": "evil.example"})
+  with pytest.raises(urllib.error.HTTPError, match="400"):
+    urllib.request.urlopen(request)
+
+
+def test_a_port_that_is_taken_is_said_in_a_sentence(address, tiny_run):
+  port = re.sub(".*:", "", address)
+  done = subprocess.run(
+    [sys.executable, "-m", "synthmatch_jax.app", f"--workdir={tiny_run}", f"--port={port}"],
+    capture_output=True,
+    text=True,
+    env=os.environ | {"PYTHONPATH": str(REPO)},
+    cwd=REPO,
+    check=False,
+  )
+  assert done.returncode == 1
+  assert done.stderr.strip().endswith("(address already in use): give another --port or --host")
+  assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_leaves_nothing(tiny_run, tmp_path):
+  with served(tiny_run, tmp_path) as (process, address):
+    urllib.request.urlopen(address).read()
+    assert list(tmp_path.glob("synthmatch-page-*"))
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+  assert process.returncode == 130
+  assert not list(tmp_path.glob("synthmatch-page-*"))
+  assert "Traceback" not in (tmp_path / "log.txt").read_text()
