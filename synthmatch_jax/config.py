@@ -26,6 +26,7 @@ def base_config() -> Config:
   config.data = ml_collections.ConfigDict()
   config.data.name = "massive16/standard"  # Or with a version: massive16/standard/1.0.0.
   config.data.dir = files.data_dir()
+  config.data.train_examples = placeholder(int)  # The first so many alone; None: all.
   config.data.workers = 0  # Processes that read; for devices that are faster than one thread.
 
   config.model = ml_collections.ConfigDict()
@@ -90,6 +91,8 @@ def check(config: Config) -> None:
     value = config.train[key]
     if value is not None and value < 1:
       raise UserError(f"train.{key} must be at least 1, not {value}")
+  if config.data.train_examples is not None and config.data.train_examples < 1:
+    raise UserError(f"data.train_examples must be at least 1, not {config.data.train_examples}")
   decay, clip = config.train.average_decay, config.optimizer.clip_norm
   if decay is not None and not 0 < decay < 1:
     raise UserError(f"train.average_decay must be between 0 and 1, not {decay}")

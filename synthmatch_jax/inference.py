@@ -119,6 +119,9 @@ class Predictor:
     stored = self.data.dataset
     name = f"{stored['name']}/{stored['version']}"
     dataset = pipeline.open_dataset(name, dir=dir or stored["dir"])
+    wanted = stored["num_examples"]["train"]
+    if stored.get("first") and wanted <= dataset.num_examples("train"):
+      dataset = dataset.with_first(wanted)
     counts = {split: dataset.num_examples(split) for split in dataset.sources}
     if dataset.recipe.digest() != self.recipe.digest() or counts != stored["num_examples"]:
       raise UserError(

@@ -19,6 +19,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import writer as writer_lib
 
 from synthmatch_jax import cli
+from synthmatch_jax.audio.mel import MelSettings
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.records import features
@@ -47,6 +48,7 @@ _LEAST = {
   "velocity": 1,
   "note_seconds": 0.01,
   "seconds": 0.1,
+  "n_mels": 1,
 }
 
 
@@ -67,6 +69,7 @@ class Massive16Config(tfds.core.BuilderConfig):
     note_seconds: from note-on to note-off.
     seconds: length of a sound.
     threshold_db: a sound of less loudness, in LUFS, is drawn again.
+    n_mels: mel bins of a spectrogram.
     shard_size: records in a file.
     workers: sounds rendered at once, by each machine; 0 is one a core. It does not change a byte.
     shards: where finished shards are kept until they are all there: a folder or a bucket, e.g.
@@ -83,6 +86,7 @@ class Massive16Config(tfds.core.BuilderConfig):
   note_seconds: float = 1.0
   seconds: float = 4.0
   threshold_db: float = -60.0
+  n_mels: int = 64
   shard_size: int = 256
   workers: int = 0
   shards: str = ""
@@ -124,6 +128,7 @@ class Massive16Config(tfds.core.BuilderConfig):
       seed=self.seed,
       note=note,
       seconds=float(self.seconds),
+      mel=MelSettings(n_mels=self.n_mels),
       threshold_db=float(self.threshold_db),
       shard_size=self.shard_size,
       plugin=synth.plugin.essentials() if synth.plugin else None,

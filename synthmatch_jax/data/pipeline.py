@@ -4,6 +4,7 @@ Neither TensorFlow nor the builder's code is needed: TFDS reads its own descript
 set, array_record gives random access to the records, grain shuffles and batches them.
 """
 
+import dataclasses
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,6 +58,21 @@ class Dataset:
     """Records in a split."""
     return len(self.sources[split])
 
+  def with_first(self, train_examples: int) -> "Dataset":
+    """The same with only the first records of its training split: what a smaller one would hold.
+
+    Raises:
+      UserError: it has fewer.
+    """
+    there = self.num_examples("train")
+    if train_examples > there:
+      raise UserError(
+        f"{self.name} has {there} training sounds, not {train_examples}; lower"
+        " data.train_examples or build a larger data set"
+      )
+    first = _First(self.sources["train"], train_examples)
+    return dataclasses.replace(self, sources={**self.sources, "train": first})
+
   def decode(self, record: bytes, keys: Sequence[str]) -> dict[str, np.ndarray]:
     """The named features of a serialised record; names are those of `records.features`."""
     stored = _Example.FromString(record).features.feature
@@ -69,6 +85,19 @@ class Dataset:
     size = min(len(self.sources[split]), limit or sys.maxsize)
     (batch,) = ordered_batches(self, split, batch_size=size, indices=range(size))
     return batch["mel"], batch["controls"]
+
+
+class _First(Sequence[bytes]):
+  """The first records of a source, none of which is read for it."""
+
+  def __init__(self, source: Sequence[bytes], count: int):
+    self._source, self._count = source, count
+
+  def __len__(self) -> int:
+    return self._count
+
+  def __getitem__(self, index: Any) -> Any:
+    return self._source[range(self._count)[index]]
 
 
 def open_dataset(name: str, *, dir: str | Path) -> Dataset:

@@ -42,7 +42,8 @@ class AST(MelModel):
     width: of the tokens.
     depth: number of encoder blocks.
     heads: attention heads; they divide `width`.
-    head_width: width of the three hidden layers between encoder and output.
+    head_width: width of the hidden layers between encoder and output.
+    head_depth: number of them; 3 in the paper, 0 in the AST that it changes.
     class_tokens: 1 as in ViT, 2 as in DeiT and AST.
     dropout: rate, in [0, 1), after the position embedding and in the encoder.
     activation: form of the GELU, in encoder and head.
@@ -62,6 +63,7 @@ class AST(MelModel):
     depth: int = 12,
     heads: int = 12,
     head_width: int = 768,
+    head_depth: int = 3,
     class_tokens: Literal[1, 2] = 1,
     dropout: float = 0.0,
     activation: Activation = "gelu_tanh",
@@ -91,7 +93,9 @@ class AST(MelModel):
     shared = {"activation": activation, "dtype": dtype, "rngs": rngs}
     self.encoder = Encoder(width=width, depth=depth, heads=heads, dropout=dropout, **shared)
     self.dropout = nnx.Dropout(dropout, rngs=rngs)
-    self.head = MLPHead(in_features=width, out_features=num_controls, width=head_width, **shared)
+    self.head = MLPHead(
+      in_features=width, out_features=num_controls, width=head_width, depth=head_depth, **shared
+    )
 
   def __call__(self, mel: Float[Array, "b t f"]) -> Float[Array, "b d"]:
     """See `MelModel.__call__`."""

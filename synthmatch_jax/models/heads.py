@@ -35,7 +35,7 @@ class MLPHead(nnx.Module):
     in_features: width of the encoder.
     out_features: number of controls.
     width: of each hidden layer.
-    depth: number of hidden layers.
+    depth: number of hidden layers; 0 for the output layer alone, as the original AST has it.
     activation: after each hidden layer.
     dtype: compute dtype of the hidden layers; the output layer computes in float32.
   """
@@ -51,13 +51,15 @@ class MLPHead(nnx.Module):
     dtype: ComputeDtype = "float32",
     rngs: nnx.Rngs,
   ):
-    require_positive(in_features=in_features, out_features=out_features, width=width, depth=depth)
+    require_positive(in_features=in_features, out_features=out_features, width=width)
+    if depth < 0:
+      raise ValueError(f"depth must be at least 0, not {depth}")
     self.activation: Activation = activation
     sizes = [in_features] + [width] * depth
     self.layers = nnx.List(
       [nnx.Linear(n, width, dtype=jnp.dtype(dtype), rngs=rngs) for n in sizes[:-1]]
     )
-    self.output = nnx.Linear(width, out_features, rngs=rngs)
+    self.output = nnx.Linear(sizes[-1], out_features, rngs=rngs)
 
   def __call__(self, x: Float[Array, "b w"]) -> Float[Array, "b d"]:
     """Controls, float32, of the encoder's output."""

@@ -58,6 +58,8 @@ class Run:
       batch_size=train.batch_size, accumulate=train.accumulate, **config.mesh.to_dict()
     )
     dataset = pipeline.open_dataset(config.data.name, dir=config.data.dir)
+    if config.data.train_examples is not None:
+      dataset = dataset.with_first(config.data.train_examples)
     epoch = max(1, dataset.num_examples("train") // train.batch_size)  # Steps.
     total = train.steps or train.epochs * epoch
     return cls(

@@ -91,6 +91,7 @@ def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
     "version": dataset.version,
     "dir": str(dataset.path.parents[2].absolute()),  # Read again from any working directory.
     "num_examples": {split: dataset.num_examples(split) for split in dataset.sources},
+    "first": config.data.train_examples is not None,  # Whether its training split has more.
   }
   if has_checkpoint(workdir):
     earlier, data = read(workdir)

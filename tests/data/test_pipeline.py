@@ -105,6 +105,18 @@ def test_parts_of_processes_are_the_batches_of_one(dataset):
     jax.tree.map(np.testing.assert_array_equal, together, list(next(whole).values()))
 
 
+def test_the_first_records_alone(dataset):
+  first = dataset.with_first(20)
+  assert (first.num_examples("train"), first.num_examples("test")) == (20, 6)
+  (batch,) = pipeline.ordered_batches(first, "train", batch_size=48)
+  (whole,) = pipeline.ordered_batches(dataset, "train", batch_size=48)
+  np.testing.assert_array_equal(batch["controls"], whole["controls"][:20])
+  shuffled = next(pipeline.training_batches(first, batch_size=20, seed=0))["controls"]
+  assert {key(c) for c in shuffled} == {key(c) for c in batch["controls"]}
+  with pytest.raises(UserError, match="has 48 training sounds, not 49; lower data.train_examples"):
+    dataset.with_first(49)
+
+
 @pytest.mark.slow
 def test_processes_that_read_change_no_batch(tiny_dataset, tmp_path):
   program = tmp_path / "program.py"

@@ -99,6 +99,14 @@ def test_agrees_with_numpy(build, class_tokens, activation):
   np.testing.assert_allclose(predict(model, mels()), expected, atol=1e-4)
 
 
+def test_without_a_head_the_output_layer_is_left(build):
+  model, whole = build(head_depth=0), build()
+  choice = {"class_tokens": 1, "activation": "gelu_tanh"}
+  expected = np.stack([forward(np.float64(mel), model, **choice) for mel in mels()])
+  assert (len(model.head.layers), len(whole.head.layers)) == (0, 3)
+  np.testing.assert_allclose(predict(model, mels()), expected, atol=1e-4)
+
+
 def test_defaults_are_the_papers_grid():
   model = nnx.eval_shape(lambda: AST(rngs=nnx.Rngs(0)))
   assert model.grid == (13, 9)
@@ -144,6 +152,7 @@ def test_bfloat16_is_close_and_keeps_float32_weights(build):
     ({"stride": 0}, "stride must be at least 1, not 0"),
     ({"heads": 5}, "5 heads do not divide a width of 12"),
     ({"dropout": 1.0}, "dropout must be at least 0 and below 1"),
+    ({"head_depth": -1}, "depth must be at least 0, not -1"),
     ({"num_controls": 0}, "num_controls must be at least 1"),
   ],
 )

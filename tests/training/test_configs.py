@@ -61,6 +61,14 @@ def test_the_recipes_are_the_papers(name, learning_rate, model):
   assert (config.train.epochs, config.train.steps) == (50, None)
 
 
+def test_the_small_recipe_is_runlocal_with_more():
+  small, local = (load("ast").get_config(variant) for variant in ("small", "runlocal"))
+  assert small.model == local.model
+  assert (small.optimizer.schedule, local.optimizer.schedule) == ("cosine", "constant")
+  assert small.train.average_decay and small.masking.time_masks
+  assert "configs/ast.py:small " in load("ast").__doc__
+
+
 def test_runlocal_is_small():
   for name in ("ast", "cnn", "mlp"):
     full, small = (abstract_model(load(name).get_config(v)) for v in ("", "runlocal"))

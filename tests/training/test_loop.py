@@ -106,3 +106,15 @@ assert not found, found
 """
   ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
   assert ended.returncode == 0, ended.stderr
+
+
+def test_a_run_on_the_first_sounds_alone(make_config, tmp_path):
+  config = make_config("mlp_tiny", steps=2)
+  config.data.train_examples = 20
+  loop.train_and_evaluate(config, tmp_path)
+  predictor = Predictor.load(tmp_path)
+  assert predictor.statistics.num_examples == 20
+  assert predictor.dataset().num_examples("train") == 20
+  config.data.train_examples = 24
+  with pytest.raises(UserError, match=r"data\.train_examples was 20 and is 24"):
+    loop.train_and_evaluate(config, tmp_path)

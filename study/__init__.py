@@ -1,0 +1,1 @@
+"""The study behind docs/results.md: its runs, their logs, its tables and pictures."""

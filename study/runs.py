@@ -1,0 +1,140 @@
+"""The runs of the study: which there are, trained one by one, each by one command.
+
+    python -m study.runs ast mlp --data_dir=D --runs=R     # trains these, or goes on with them
+    python -m study.runs --list
+
+A run is a config with some fields changed. Its folder is R/NAME; where it has several seeds, those
+but 0 are R/NAME-seedN. What a run has logged, and the processor time it has taken, is copied to
+study/logs/NAME/, which is all that the tables need.
+"""
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+LOGS = ROOT / "study" / "logs"
+_KEPT = ("config.json", "metrics.jsonl")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+  """A training run.
+
+  Attributes:
+    config: its recipe.
+    about: what it is, in the tables.
+    fields: of the config that are changed.
+    data: name of its data set, below massive16/.
+    seeds: of weights and order; the first one is what is evaluated.
+  """
+
+  config: str
+  about: str
+  fields: Mapping[str, object] = field(default_factory=dict)
+  data: str = "vital"
+  seeds: tuple[int, ...] = (0,)
+
+  def command(self, *, seed: int, data_dir: Path, workdir: Path) -> list[str]:
+    """Its command line."""
+    fields = {"data.dir": data_dir, "data.name": f"massive16/{self.data}", "seed": seed}
+    changes = [f"--config.{name}={value}" for name, value in (fields | dict(self.fields)).items()]
+    base = [sys.executable, "-m", "synthmatch_jax.train", f"--config={self.config}"]
+    return [*base, f"--workdir={workdir}", *changes]
+
+
+SMALL, RESNET = "configs/ast.py:small", "configs/resnet.py:runlocal"
+
+RUNS = {
+  "mlp": Run(config="configs/mlp.py", about="the paper's MLP", fields={"train.epochs": 10}),
+  "cnn": Run(config="configs/cnn.py", about="the paper's CNN", fields={"train.epochs": 5}),
+  "resnet": Run(config=RESNET, about="a tuned convolutional net"),
+  "ast": Run(config=SMALL, about="small AST, stride 16", seeds=(0, 1)),
+  "ast-2k": Run(config=SMALL, about="on 2,560 sounds", fields={"data.train_examples": 2_560}),
+  "ast-10k": Run(config=SMALL, about="on 10,240 sounds", fields={"data.train_examples": 10_240}),
+  "resnet-2k": Run(config=RESNET, about="on 2,560 sounds", fields={"data.train_examples": 2_560}),
+  "resnet-10k": Run(
+    config=RESNET, about="on 10,240 sounds", fields={"data.train_examples": 10_240}
+  ),
+  "ast-10k-no_head": Run(
+    config=SMALL,
+    about="without the 3-layer head",
+    fields={"data.train_examples": 10_240, "model.head_depth": 0},
+  ),
+  "ast-10k-stride10": Run(
+    config=SMALL,
+    about="stride 10",
+    fields={"data.train_examples": 10_240, "model.stride": 10},
+  ),
+  "ast-10k-128_bins": Run(
+    config=SMALL,
+    about="128 mel bins",
+    data="vital_128",
+    fields={"data.train_examples": 10_240},
+  ),
+}
+
+
+def folder(name: str, seed: int = 0) -> str:
+  """Name of a run's folder."""
+  return f"{name}-seed{seed}" if seed else name
+
+
+def train(name: str, *, data_dir: Path, runs: Path) -> None:
+  """Trains a run, or what is left of it, and keeps its logs."""
+  run = RUNS[name]
+  for seed in run.seeds:
+    workdir = runs / folder(name, seed)
+    before = _processor_seconds()
+    command = run.command(seed=seed, data_dir=data_dir, workdir=workdir)
+    print(" ".join(command[1:]), flush=True)
+    status = subprocess.run(command, cwd=ROOT, check=False).returncode
+    _add_cost(workdir, _processor_seconds() - before)
+    if status:
+      sys.exit(status)
+    _keep(workdir, LOGS / folder(name, seed))
+
+
+def _processor_seconds() -> float:
+  used = resource.getrusage(resource.RUSAGE_CHILDREN)
+  return used.ru_utime + used.ru_stime
+
+
+def _add_cost(workdir: Path, seconds: float) -> None:
+  path = workdir / "cost.json"
+  before = json.loads(path.read_text())["core_seconds"] if path.exists() else 0
+  path.write_text(json.dumps({"core_seconds": round(before + seconds, 1)}) + "\n")
+
+
+def _keep(workdir: Path, logs: Path) -> None:
+  logs.mkdir(parents=True, exist_ok=True)
+  for name in (*_KEPT, "cost.json"):
+    shutil.copy(workdir / name, logs / name)
+  config = json.loads((logs / "config.json").read_text())
+  del config["data"]["dir"]  # Of one machine.
+  (logs / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def main() -> None:
+  """Trains what is named."""
+  parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+  parser.add_argument("names", nargs="*", choices=[*RUNS, []], metavar="RUN")
+  parser.add_argument("--data_dir", type=Path, default=Path("data"), help="of the data sets")
+  parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs")
+  parser.add_argument("--list", action="store_true", help="say which runs there are")
+  options = parser.parse_args()
+  if options.list or not options.names:
+    for name, run in RUNS.items():
+      print(f"{name:18} {run.about} ({run.config}, massive16/{run.data})")
+  for name in options.names:
+    train(name, data_dir=options.data_dir.absolute(), runs=options.runs.absolute())
+
+
+if __name__ == "__main__":
+  main()
