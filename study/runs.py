@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 LOGS = ROOT / "study" / "logs"
 _KEPT = ("config.json", "metrics.jsonl")
+_COST = "cost.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,15 +108,19 @@ def _processor_seconds() -> float:
 
 
 def _add_cost(workdir: Path, seconds: float) -> None:
-  path = workdir / "cost.json"
+  path = workdir / _COST
   before = json.loads(path.read_text())["core_seconds"] if path.exists() else 0
   path.write_text(json.dumps({"core_seconds": round(before + seconds, 1)}) + "\n")
 
 
 def _keep(workdir: Path, logs: Path) -> None:
   logs.mkdir(parents=True, exist_ok=True)
-  for name in (*_KEPT, "cost.json"):
+  for name in _KEPT:
     shutil.copy(workdir / name, logs / name)
+  facts = json.loads((workdir / _COST).read_text())
+  data = json.loads((workdir / "data.json").read_text())
+  facts["num_examples"] = data["dataset"]["num_examples"]
+  (logs / "facts.json").write_text(json.dumps(facts) + "\n")
   config = json.loads((logs / "config.json").read_text())
   del config["data"]["dir"]  # Of one machine.
   (logs / "config.json").write_text(json.dumps(config, indent=2) + "\n")

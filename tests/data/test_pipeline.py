@@ -113,7 +113,7 @@ def test_the_first_records_alone(dataset):
   np.testing.assert_array_equal(batch["controls"], whole["controls"][:20])
   shuffled = next(pipeline.training_batches(first, batch_size=20, seed=0))["controls"]
   assert {key(c) for c in shuffled} == {key(c) for c in batch["controls"]}
-  with pytest.raises(UserError, match="has 48 training sounds, not 49; lower data.train_examples"):
+  with pytest.raises(UserError, match=r"has 48 training sounds, not 49; lower data\.train"):
     dataset.with_first(49)
 
 

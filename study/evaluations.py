@@ -1,0 +1,117 @@
+"""The evaluations of the study: each one call of `eval`, resumable.
+
+    python -m study.evaluations table ood --data_dir=D --runs=R [--ood=FOLDER]
+    python -m study.evaluations --list
+
+What `eval` has measured is copied to study/logs/evaluations/NAME.json, which is all that the
+tables need. FOLDER is the benchmark of `python -m synthmatch_jax.ood` (docs/ood.md).
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from study.runs import LOGS, ROOT
+
+EVALUATIONS = LOGS / "evaluations"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+  """A call of `eval`.
+
+  Attributes:
+    about: what it is for.
+    workdir: run whose folder holds it, and which is its row `model`.
+    others: runs that are rows beside it.
+    rows: floors and ceilings beside these; None for all.
+    where: flags that say on which sounds; the test split by default.
+    folder: below eval/ in the workdir, where it is written.
+  """
+
+  about: str
+  workdir: str
+  others: tuple[str, ...] = ()
+  rows: tuple[str, ...] | None = None
+  where: tuple[str, ...] = ()
+  folder: str = "test"
+
+  def command(self, *, data_dir: Path, runs: Path, ood: Path) -> list[str]:
+    """Its command line."""
+    base = [sys.executable, "-m", "synthmatch_jax.eval", f"--workdir={runs / self.workdir}"]
+    flags = [f"--data_dir={data_dir}", *[flag.format(ood=ood) for flag in self.where]]
+    if self.others:
+      flags.append("--others=" + ",".join(str(runs / name) for name in self.others))
+    if self.rows is not None:
+      flags.append("--rows=" + ",".join(("model", *self.others, *self.rows)))
+    return [*base, *flags]
+
+
+_PAPERS = ("mlp", "cnn", "resnet")
+
+ALL = {
+  "table": Evaluation(
+    about="the paper's table: every model, floors and ceilings, on the test split",
+    workdir="ast",
+    others=_PAPERS,
+    where=("--num_examples=2000",),
+  ),
+  "ten_thousand": Evaluation(
+    about="10,000 sounds of another seed",
+    workdir="ast",
+    rows=("mean",),
+    where=("--dataset=massive16/unseen", "--split=train", "--num_examples=10000", "--gallery=0"),
+    folder="unseen-train",
+  ),
+  "ood": Evaluation(
+    about="sounds from outside",
+    workdir="ast",
+    others=_PAPERS,
+    where=("--sounds={ood}",),
+    folder="ood",
+  ),
+  "scaling": Evaluation(
+    about="the number of training sounds, and ablations",
+    workdir="ast-10k",
+    others=("ast-2k", "ast-10k-no_head", "ast-10k-stride10", "resnet-2k", "resnet-10k"),
+    rows=(),
+    where=("--num_examples=1000", "--gallery=0"),
+  ),
+}
+
+
+def evaluate(name: str, *, data_dir: Path, runs: Path, ood: Path) -> None:
+  """Measures, or what is left of it, and keeps the results."""
+  evaluation = ALL[name]
+  command = evaluation.command(data_dir=data_dir, runs=runs, ood=ood)
+  print(" ".join(command[1:]), flush=True)
+  if status := subprocess.run(command, cwd=ROOT, check=False).returncode:
+    sys.exit(status)
+  written = runs / evaluation.workdir / "eval" / evaluation.folder / "results.json"
+  EVALUATIONS.mkdir(parents=True, exist_ok=True)
+  results = json.loads(written.read_text())
+  (EVALUATIONS / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
+
+
+def main() -> None:
+  """Measures what is named."""
+  parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+  parser.add_argument("names", nargs="*", choices=[*ALL, []], metavar="EVALUATION")
+  parser.add_argument("--data_dir", type=Path, default=Path("data"), help="of the data sets")
+  parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs")
+  parser.add_argument("--ood", type=Path, default=Path("ood"), help="folder of sounds from outside")
+  parser.add_argument("--list", action="store_true", help="say which there are")
+  options = parser.parse_args()
+  if options.list or not options.names:
+    for name, evaluation in ALL.items():
+      print(f"{name:14} {evaluation.about}")
+  folders = {key: getattr(options, key).absolute() for key in ("data_dir", "runs", "ood")}
+  for name in options.names:
+    evaluate(name, **folders)
+
+
+if __name__ == "__main__":
+  main()

@@ -1,0 +1,161 @@
+"""Writes the tables of docs/results.md and draws its pictures, from study/logs alone.
+
+    python -m study.report          # writes
+    python -m study.report --check  # says what is not as the logs have it; the exit status is 1
+
+The text of docs/results.md is written by hand. Between `<!-- table: NAME -->` and `<!-- end -->`
+stands what this makes.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from study import pictures
+from study.evaluations import EVALUATIONS
+from study.runs import LOGS, ROOT, RUNS, folder
+from synthmatch_jax.evaluation.table import join, number
+from synthmatch_jax.training import log
+from synthmatch_jax.training.validation import LOSS
+
+PAGE = ROOT / "docs" / "results.md"
+IMAGES = ROOT / "docs" / "images"
+_TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_METRICS = {
+  "mse": "parameter MSE",
+  "spectral_convergence": "SC",
+  "mel_spectral_convergence": "SC (mel)",
+  "mss": "MSS (dB)",
+  "wmfcc": "wMFCC",
+  "sot": "SOT",
+  "rms_cosine": "RMS ↑",
+  "f0_cents": "f0 (cents)",
+}
+NAMES = {"model": "**AST, small**", "mlp": "MLP (paper)", "cnn": "CNN (paper)"}
+NAMES |= {"resnet": "ResNet (tuned)", "nearest_mel": "nearest by mel"}
+NAMES |= {"nearest_mfcc": "nearest by MFCC"}
+
+
+def results(name: str) -> dict[str, Any]:
+  """What an evaluation has measured."""
+  return json.loads((EVALUATIONS / f"{name}.json").read_text())
+
+
+def measured(name: str) -> str:
+  """Rows and metrics of an evaluation, with intervals."""
+  found = results(name)
+  metrics = [m for m in _METRICS if m in found["metrics"]]
+  lines = [["", *[_METRICS[m] for m in metrics]], ["---", *["---:"] * len(metrics)]]
+  for row, values in found["rows"].items():
+    lines.append([NAMES.get(row, row), *[_interval(values[m]) for m in metrics]])
+  return join(lines)
+
+
+def runs() -> str:
+  """Every run that has logs: its lowest validation loss, and what it cost."""
+  lines = [["run", "what", "training sounds", "epochs", "validation MSE", "core hours"]]
+  lines.append(["---", "---", "---:", "---:", "---:", "---:"])
+  for name, run in RUNS.items():
+    for seed in run.seeds:
+      logs = LOGS / folder(name, seed)
+      if not logs.exists():
+        continue
+      config = json.loads((logs / "config.json").read_text())
+      best = min(line[LOSS] for line in log.read(logs) if LOSS in line)
+      facts = json.loads((logs / "facts.json").read_text())
+      hours, sounds = facts["core_seconds"] / 3600, facts["num_examples"]["train"]
+      epochs = str(config["train"]["epochs"])
+      said = [f"`{folder(name, seed)}`", run.about, f"{sounds:,}", epochs]
+      lines.append([*said, f"{best:.4f}", f"{hours:.2f}"])
+  return join(lines)
+
+
+def scaling() -> list[tuple[str, int, dict[str, Any]]]:
+  """(model, training sounds, its metrics) of what was trained on several numbers of them."""
+  table, parts = results("table"), results("scaling")
+  found = [("ast", _size(), table["rows"]["model"]), ("resnet", _size(), table["rows"]["resnet"])]
+  found += [("ast", 10_240, parts["rows"]["model"])]
+  for name, row in parts["rows"].items():
+    model, _, count = name.partition("-")
+    if count in ("2k", "10k"):
+      found.append((model, {"2k": 2_560, "10k": 10_240}[count], row))
+  return sorted(found, key=lambda one: (one[0], one[1]))
+
+
+def grown() -> str:
+  """MSE and spectral convergence against the number of training sounds."""
+  lines = [["model", "training sounds", "parameter MSE", "SC"], ["---", "---:", "---:", "---:"]]
+  for model, count, row in scaling():
+    cells = [_interval(row[m]) for m in ("mse", "spectral_convergence")]
+    lines.append([model, f"{count:,}", *cells])
+  return join(lines)
+
+
+def ablations() -> str:
+  """The AST on 10,240 sounds, changed in one thing."""
+  rows = results("scaling")["rows"]
+  lines = [["", "parameter MSE", "SC"], ["---", "---:", "---:"]]
+  for name, row in rows.items():
+    if name == "model" or name.startswith("ast-10k-"):
+      about = "as it is" if name == "model" else RUNS[name].about
+      lines.append([about, *[_interval(row[m]) for m in ("mse", "spectral_convergence")]])
+  return join(lines)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+  "models": lambda: measured("table"),
+  "ten_thousand": lambda: measured("ten_thousand"),
+  "ood": lambda: measured("ood"),
+  "runs": runs,
+  "scaling": grown,
+  "ablations": ablations,
+}
+
+
+def _size() -> int:
+  """Training sounds of the whole data set."""
+  return json.loads((LOGS / "ast" / "facts.json").read_text())["num_examples"]["train"]
+
+
+def _interval(summary: dict[str, Any]) -> str:
+  if summary["mean"] is None:
+    return "-"
+  mean, low, high = (number(summary[key]) for key in ("mean", "low", "high"))
+  return mean if low == high else f"{mean} ({low} to {high})"
+
+
+def page(text: str) -> str:
+  """A page with its tables as the logs have them."""
+  return _TABLE.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}\n{found[3]}", text)
+
+
+def draw(images: Path) -> None:
+  """Draws the pictures."""
+  pictures.scaling(scaling(), images / "scaling.png")
+  pictures.per_control(results("table")["rows"], NAMES, images / "error_per_control.png")
+  logs = {name: log.read(LOGS / name) for name in ("mlp", "cnn", "resnet", "ast")}
+  floor = results("table")["rows"]["mean"]["mse"]["mean"]
+  pictures.curves({n: lines for n, lines in logs.items() if lines}, images / "curves.png", floor)
+
+
+def main() -> None:
+  """Writes or checks."""
+  parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+  parser.add_argument("--check", action="store_true", help="write nothing")
+  options = parser.parse_args()
+  before = PAGE.read_text(encoding="utf-8")
+  after = page(before)
+  if options.check:
+    if before != after:
+      sys.exit("docs/results.md is not what the logs say: python -m study.report")
+    return
+  PAGE.write_text(after, encoding="utf-8")
+  draw(IMAGES)
+
+
+if __name__ == "__main__":
+  main()
