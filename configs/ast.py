@@ -10,6 +10,7 @@ Result: parameter MSE 0.031 in the paper (Table 2, on Massive); not trained here
 
 Time: 2.5 minutes on two x86-64 cores for the 1,600 training sounds of `make demo-train`.
 Result: parameter MSE 0.038 on their 200 test sounds, where a constant at the mean has 0.056.
+
     python -m synthmatch_jax.train --config=configs/ast.py:small --workdir=runs/ast
 
 The model that comes along: as small, with a schedule, masks and averaged weights. Time and result:

@@ -51,6 +51,8 @@ class Evaluation:
 
 
 _PAPERS = ("mlp", "cnn", "resnet")
+_SIZES = ("ast", "ast-2k", "resnet", "resnet-2k", "resnet-10k")
+_SIZES += ("ast-10k-no_head", "ast-10k-stride10")
 
 ALL = {
   "table": Evaluation(
@@ -71,13 +73,13 @@ ALL = {
     workdir="ast",
     others=_PAPERS,
     where=("--sounds={ood}",),
-    folder="ood",
+    folder="{ood}",
   ),
   "scaling": Evaluation(
-    about="the number of training sounds, and ablations",
+    about="the number of training sounds, and ablations, on the first 1,000 of the test split",
     workdir="ast-10k",
-    others=("ast-2k", "ast-10k-no_head", "ast-10k-stride10", "resnet-2k", "resnet-10k"),
-    rows=(),
+    others=_SIZES,
+    rows=("mean",),
     where=("--num_examples=1000", "--gallery=0"),
   ),
 }
@@ -90,7 +92,8 @@ def evaluate(name: str, *, data_dir: Path, runs: Path, ood: Path) -> None:
   print(" ".join(command[1:]), flush=True)
   if status := subprocess.run(command, cwd=ROOT, check=False).returncode:
     sys.exit(status)
-  written = runs / evaluation.workdir / "eval" / evaluation.folder / "results.json"
+  measured = runs / evaluation.workdir / "eval"
+  written = measured / evaluation.folder.format(ood=ood.resolve().name) / "results.json"
   EVALUATIONS.mkdir(parents=True, exist_ok=True)
   results = json.loads(written.read_text())
   (EVALUATIONS / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")

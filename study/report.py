@@ -1,9 +1,9 @@
-"""Writes the tables of docs/results.md and draws its pictures, from study/logs alone.
+"""Writes the tables of docs/results.md and README.md and draws pictures, from study/logs alone.
 
     python -m study.report          # writes
     python -m study.report --check  # says what is not as the logs have it; the exit status is 1
 
-The text of docs/results.md is written by hand. Between `<!-- table: NAME -->` and `<!-- end -->`
+The text of both is written by hand. Between `<!-- table: NAME -->` and `<!-- end -->`
 stands what this makes.
 """
 
@@ -11,7 +11,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from synthmatch_jax.evaluation.table import join, number
 from synthmatch_jax.training import log
 from synthmatch_jax.training.validation import LOSS
 
-PAGE = ROOT / "docs" / "results.md"
+PAGES = (ROOT / "docs" / "results.md", ROOT / "README.md")
 IMAGES = ROOT / "docs" / "images"
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _METRICS = {
@@ -35,6 +35,7 @@ _METRICS = {
   "rms_cosine": "RMS ↑",
   "f0_cents": "f0 (cents)",
 }
+_SHORT = ("mse", "spectral_convergence", "mss", "wmfcc", "f0_cents")
 NAMES = {"model": "**AST, small**", "mlp": "MLP (paper)", "cnn": "CNN (paper)"}
 NAMES |= {"resnet": "ResNet (tuned)", "nearest_mel": "nearest by mel"}
 NAMES |= {"nearest_mfcc": "nearest by MFCC"}
@@ -45,10 +46,10 @@ def results(name: str) -> dict[str, Any]:
   return json.loads((EVALUATIONS / f"{name}.json").read_text())
 
 
-def measured(name: str) -> str:
+def measured(name: str, *, among: Collection[str] = tuple(_METRICS)) -> str:
   """Rows and metrics of an evaluation, with intervals."""
   found = results(name)
-  metrics = [m for m in _METRICS if m in found["metrics"]]
+  metrics = [m for m in _METRICS if m in found["metrics"] and m in among]
   lines = [["", *[_METRICS[m] for m in metrics]], ["---", *["---:"] * len(metrics)]]
   for row, values in found["rows"].items():
     lines.append([NAMES.get(row, row), *[_interval(values[m]) for m in metrics]])
@@ -76,13 +77,11 @@ def runs() -> str:
 
 def scaling() -> list[tuple[str, int, dict[str, Any]]]:
   """(model, training sounds, its metrics) of what was trained on several numbers of them."""
-  table, parts = results("table"), results("scaling")
-  found = [("ast", _size(), table["rows"]["model"]), ("resnet", _size(), table["rows"]["resnet"])]
-  found += [("ast", 10_240, parts["rows"]["model"])]
-  for name, row in parts["rows"].items():
-    model, _, count = name.partition("-")
-    if count in ("2k", "10k"):
-      found.append((model, {"2k": 2_560, "10k": 10_240}[count], row))
+  found, counts = [], {"": _size(), "2k": 2_560, "10k": 10_240}
+  for row, values in results("scaling")["rows"].items():
+    model, _, count = ("ast-10k" if row == "model" else row).partition("-")
+    if model in ("ast", "resnet") and count in counts:
+      found.append((model, counts[count], values))
   return sorted(found, key=lambda one: (one[0], one[1]))
 
 
@@ -108,6 +107,7 @@ def ablations() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
   "models": lambda: measured("table"),
+  "short": lambda: measured("table", among=_SHORT),
   "ten_thousand": lambda: measured("ten_thousand"),
   "ood": lambda: measured("ood"),
   "runs": runs,
@@ -135,11 +135,11 @@ def page(text: str) -> str:
 
 def draw(images: Path) -> None:
   """Draws the pictures."""
-  pictures.scaling(scaling(), images / "scaling.png")
-  pictures.per_control(results("table")["rows"], NAMES, images / "error_per_control.png")
-  logs = {name: log.read(LOGS / name) for name in ("mlp", "cnn", "resnet", "ast")}
+  pictures.scaling(scaling(), images / "results_scaling.png")
+  pictures.per_control(results("table")["rows"], NAMES, images / "results_per_control.png")
+  logs = {n: lines for n in ("mlp", "cnn", "resnet", "ast") if (lines := log.read(LOGS / n))}
   floor = results("table")["rows"]["mean"]["mse"]["mean"]
-  pictures.curves({n: lines for n, lines in logs.items() if lines}, images / "curves.png", floor)
+  pictures.curves(logs, images / "results_curves.png", floor)
 
 
 def main() -> None:
@@ -147,14 +147,14 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
   parser.add_argument("--check", action="store_true", help="write nothing")
   options = parser.parse_args()
-  before = PAGE.read_text(encoding="utf-8")
-  after = page(before)
-  if options.check:
-    if before != after:
-      sys.exit("docs/results.md is not what the logs say: python -m study.report")
-    return
-  PAGE.write_text(after, encoding="utf-8")
-  draw(IMAGES)
+  for path in PAGES:
+    before = path.read_text(encoding="utf-8")
+    after = page(before)
+    if before != after and options.check:
+      sys.exit(f"{path.relative_to(ROOT)} is not what the logs say: python -m study.report")
+    path.write_text(after, encoding="utf-8")
+  if not options.check:
+    draw(IMAGES)
 
 
 if __name__ == "__main__":

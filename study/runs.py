@@ -87,16 +87,18 @@ def folder(name: str, seed: int = 0) -> str:
   return f"{name}-seed{seed}" if seed else name
 
 
-def train(name: str, *, data_dir: Path, runs: Path) -> None:
-  """Trains a run, or what is left of it, and keeps its logs."""
+def train(name: str, *, data_dir: Path, runs: Path, only: int | None = None) -> None:
+  """Trains a run, or what is left of it, and keeps its logs; of one seed only, if it is named."""
   run = RUNS[name]
-  for seed in run.seeds:
+  for seed in run.seeds if only is None else (only,):
     workdir = runs / folder(name, seed)
     before = _processor_seconds()
     command = run.command(seed=seed, data_dir=data_dir, workdir=workdir)
     print(" ".join(command[1:]), flush=True)
-    status = subprocess.run(command, cwd=ROOT, check=False).returncode
-    _add_cost(workdir, _processor_seconds() - before)
+    try:
+      status = subprocess.run(command, cwd=ROOT, check=False).returncode
+    finally:
+      _add_cost(workdir, _processor_seconds() - before)
     if status:
       sys.exit(status)
     _keep(workdir, LOGS / folder(name, seed))
@@ -109,6 +111,7 @@ def _processor_seconds() -> float:
 
 def _add_cost(workdir: Path, seconds: float) -> None:
   path = workdir / _COST
+  workdir.mkdir(parents=True, exist_ok=True)
   before = json.loads(path.read_text())["core_seconds"] if path.exists() else 0
   path.write_text(json.dumps({"core_seconds": round(before + seconds, 1)}) + "\n")
 
@@ -132,13 +135,15 @@ def main() -> None:
   parser.add_argument("names", nargs="*", choices=[*RUNS, []], metavar="RUN")
   parser.add_argument("--data_dir", type=Path, default=Path("data"), help="of the data sets")
   parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs")
+  parser.add_argument("--seed", type=int, help="of a run of several seeds, only this one")
   parser.add_argument("--list", action="store_true", help="say which runs there are")
   options = parser.parse_args()
   if options.list or not options.names:
     for name, run in RUNS.items():
       print(f"{name:18} {run.about} ({run.config}, massive16/{run.data})")
   for name in options.names:
-    train(name, data_dir=options.data_dir.absolute(), runs=options.runs.absolute())
+    folders = {"data_dir": options.data_dir.absolute(), "runs": options.runs.absolute()}
+    train(name, **folders, only=options.seed)
 
 
 if __name__ == "__main__":

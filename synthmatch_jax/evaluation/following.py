@@ -53,6 +53,8 @@ def follow(
     if step is None and once:
       raise UserError(f"there is no trained model in {folder} yet; train first, or wait for it")
     predictor = None if step in (None, shown) else _load(folder)
+    if predictor is None and once:
+      continue  # A better one has come meanwhile.
     if predictor is not None:
       validation = material.of_split(predictor.dataset(dir=data_dir), "validation", limit=count)
       _show(predictor, validation, folder, workers=workers, plugin=plugin)

@@ -6,7 +6,6 @@ import hashlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +153,7 @@ def _match(
 
 def _digest(job: Job, answering: Sequence[Model], wish: Wish) -> str:
   """16 hexadecimal digits of all that a match depends on; nothing if it cannot be read."""
-  state = sha256(repr((REVISION, job.source, wish)).encode())
+  state = hashlib.sha256(repr((REVISION, job.source, wish)).encode())
   for model in answering:
     state.update(f"{model.name} {model.digest}".encode())
   if job.path is None:

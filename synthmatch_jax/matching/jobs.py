@@ -42,10 +42,9 @@ class Job:
 
   @property
   def origin(self) -> str:
-    """What tells it from other sounds of its name: where it lies, or its bytes."""
-    return (
-      hashlib.sha256(self.data).hexdigest() if self.path is None else os.path.realpath(self.path)
-    )
+    """What tells it from other sounds of its name: a hash of where it lies, or of its bytes."""
+    place = self.data if self.path is None else os.fsencode(os.path.realpath(self.path))
+    return hashlib.sha256(place).hexdigest()
 
 
 def find(sounds: Sequence[str], *, out: Path) -> Iterator[tuple[str, str, Path | None]]:

@@ -48,7 +48,7 @@ def write(
     folder: named after the sound; an older match in it is replaced, other files are kept.
     host: of the engine.
     digest: stands for all that the match depends on.
-    origin: where the sound is from.
+    origin: stands for where the sound is from.
 
   Raises:
     UserError: the folder cannot be written.
@@ -120,12 +120,21 @@ def save_preset(synth: Synth, patch: Patch, stem: Path) -> Path:
 
 def read(folder: Path) -> Description | None:
   """What `write` has written, if it is finished and all of it is still there."""
+  found = _said(folder)
   try:
-    found = json.loads((folder / PATCH).read_text(encoding="utf-8"))
     there = all((folder / name).is_file() for name in _written(found))
     return found if found["answers"] and found["format"] == _FORMAT and there else None
-  except (OSError, ValueError, KeyError, TypeError):
+  except (KeyError, TypeError):
     return None
+
+
+def _said(folder: Path) -> Description:
+  """What patch.json says, true or not; empty if that is nothing."""
+  try:
+    found = json.loads((folder / PATCH).read_text(encoding="utf-8"))
+  except (OSError, ValueError):
+    return {}
+  return found if isinstance(found, dict) else {}
 
 
 def is_free(folder: Path, origin: str) -> bool:
@@ -136,8 +145,8 @@ def is_free(folder: Path, origin: str) -> bool:
     return False
   if not (folder / PATCH).is_file():
     return not any(folder.iterdir())
-  found = read(folder)  # None where a kill has left it unfinished.
-  return found is None or found.get("origin") == origin
+  found = _said(folder)
+  return "answers" not in found or found.get("origin") == origin  # Else a kill has left it so.
 
 
 def clean(out: Path) -> None:
@@ -173,10 +182,10 @@ def _replacing(folder: Path) -> Iterator[Path]:
     if not folder.exists():
       partial.replace(folder)
       return
-    old = read(folder)
+    old = _said(folder)
     if (folder / PATCH).exists():
       files.write_text(folder / PATCH, "{}\n")
-    for name in _written(old) if old else ():
+    for name in _written(old):
       if name != PATCH:
         (folder / name).unlink(missing_ok=True)
     for path in sorted(partial.iterdir(), key=lambda path: path.name == PATCH):
@@ -190,7 +199,9 @@ def _replacing(folder: Path) -> Iterator[Path]:
 
 def _written(description: Description) -> list[str]:
   """Names of the files of a match; a name that leads elsewhere is none."""
-  names = [PATCH, _PAGE, description["target"]]
-  for answer in description["answers"]:
-    names += [answer[key] for key in ("preset", "sound", "spectrograms")]
+  names = [PATCH, _PAGE]
+  if description.get("answers"):
+    names.append(description["target"])
+    for answer in description["answers"]:
+      names += [answer[key] for key in ("preset", "sound", "spectrograms")]
   return [Path(name).name for name in names]

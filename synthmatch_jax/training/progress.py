@@ -83,7 +83,8 @@ class Progress:
     """Waits for the steps so far; losses of those since the last `drain`.
 
     Raises:
-      UserError: one is not a finite number, so that no such state is saved.
+      UserError: one is not a finite number. (A loss is that of the weights before its update: what
+        the last update has done shows in the next.)
     """
     while self._pending:
       self._take()

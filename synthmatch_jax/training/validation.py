@@ -12,6 +12,7 @@ from jaxtyping import Float
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.data.batch import Batch, pad
 from synthmatch_jax.data.pipeline import Dataset
+from synthmatch_jax.errors import UserError
 from synthmatch_jax.training.parallel import Layout
 from synthmatch_jax.training.run import Run
 from synthmatch_jax.training.state import TrainState
@@ -22,12 +23,21 @@ _PER_CONTROL = "validation/mse/"
 
 
 def evaluate(eval_step: EvalStep, state: TrainState, run: Run) -> dict[str, float]:
-  """Mean squared error over the whole validation split: of all controls, and of each."""
+  """Mean squared error over the whole validation split: of all controls, and of each.
+
+  Raises:
+    UserError: it is not a finite number.
+  """
   dataset = run.dataset
   batches = _batches(dataset, run.layout, run.config.train.batch_size)
   sums = [eval_step(state, batch, mask) for batch, mask in batches]
   total = np.asarray(jax.device_get(sums), np.float64).sum(axis=0)
   errors = total / dataset.num_examples("validation")
+  if not np.isfinite(errors).all():
+    raise UserError(
+      f"the validation loss is no finite number any more at step {int(state.step)}; try a lower"
+      " --config.optimizer.learning_rate in another --workdir"
+    )
   per_control = zip(dataset.recipe.space.names, errors, strict=True)
   return {
     LOSS: float(errors.mean()),

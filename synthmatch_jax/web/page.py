@@ -67,7 +67,9 @@ def build(visits: Visits, recipe: Recipe, *, limits: Limits, workers: int) -> gr
     )
     inputs = _ask()
     match = gr.Button("Match", variant="primary", elem_id="match")
-    current = gr.State(0)
+    # Comes and goes with the sliders, so that a move says which answer it was meant for: what the
+    # server keeps (gr.State) would be that of the moment when its turn comes.
+    current = gr.Number(0, precision=0, visible=False)
     with gr.Column(visible=False, elem_id="answer-pane") as pane:
       outputs, sliders, history, sound = _show(recipe)
     shown = [pane, current, *outputs]
@@ -102,7 +104,7 @@ def build(visits: Visits, recipe: Recipe, *, limits: Limits, workers: int) -> gr
 
 
 def _ask() -> list[Any]:
-  """What is asked of a visitor, in the order of `matched`."""
+  """What is asked of a visitor, in the order of `_Asks.match`."""
   with gr.Row():
     with gr.Column(scale=3):
       upload = gr.Audio(
@@ -204,7 +206,9 @@ class _Asks:
   def turn(self, request: gr.Request, key, *controls):
     """A slider that is let go of; none is taken out of the visitor's hand."""
     moved = [float(c) for c in controls]
-    return self._answer(request, lambda visit: visit.turn(key, moved), move=False, autoplay=True)
+    return self._answer(
+      request, lambda visit: visit.turn(int(key), moved), move=False, autoplay=True
+    )
 
   def recall(self, key, request: gr.Request):
     """An answer of the history."""

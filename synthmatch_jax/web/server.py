@@ -70,7 +70,8 @@ def application(visits: Visits, desk: Desk, *, host: str, limits: Limits, worker
   app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
   if is_loopback(host):
     # A page elsewhere, whose name is made to point here, does not get in.
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", host])
+    names = ["localhost", "127.0.0.1", host, f"[{host}]"]  # The last of an IPv6 address.
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=names)
   return gr.mount_gradio_app(
     app,
     page.build(visits, desk.recipe, limits=limits, workers=workers),

@@ -174,6 +174,20 @@ def test_a_replacement_that_is_broken_off_is_not_finished(tmp_path, monkeypatch)
   assert output.is_free(folder, "another")
 
 
+def test_a_match_of_another_sound_is_not_written_over(tmp_path):
+  folder = tmp_path / "guitar"
+  folder.mkdir()
+  write(folder, "old")
+  for origin in ("mine", None):  # As now, and as written before matches said it.
+    said = json.loads((folder / "patch.json").read_text()) | {"origin": origin}
+    (folder / "patch.json").write_text(json.dumps(said))
+    assert not output.is_free(folder, "another")
+    (folder / "match.wav").unlink(missing_ok=True)
+    assert output.read(folder) is None and not output.is_free(folder, "another")
+  (folder / "patch.json").write_text(json.dumps(said | {"origin": "mine"}))
+  assert output.is_free(folder, "mine")
+
+
 def write(folder, source):
   answer = {"preset": "guitar.vital", "sound": "match.wav", "spectrograms": "spectrograms.png"}
   for name in ("index.html", "target.wav", *answer.values()):

@@ -80,6 +80,13 @@ def test_a_loss_that_is_no_number_ends_the_run(make_config, tmp_path):
     loop.train_and_evaluate(make_config("mlp_tiny", learning_rate=1e30, steps=50), tmp_path)
 
 
+def test_a_validation_that_is_no_number_ends_the_run_before_it_is_saved(make_config, tmp_path):
+  config = make_config("mlp_tiny", learning_rate=1e30, steps=1)
+  with pytest.raises(UserError, match="validation loss is no finite number any more at step 1"):
+    loop.train_and_evaluate(config, tmp_path)
+  assert not workdir.has_checkpoint(tmp_path)
+
+
 def test_the_same_seed_gives_the_same_run_and_another_does_not(make_config, tmp_path, metrics):
   runs = {"one": 0, "same": 0, "other": 1}
   for name, seed in runs.items():
