@@ -59,7 +59,7 @@ ALL = {
     about="the paper's table: every model, floors and ceilings, on the test split",
     workdir="ast",
     others=_PAPERS,
-    where=("--num_examples=2000",),
+    where=("--num_examples=1000",),
   ),
   "ten_thousand": Evaluation(
     about="10,000 sounds of another seed",

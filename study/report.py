@@ -105,9 +105,23 @@ def ablations() -> str:
   return join(lines)
 
 
+def speed() -> str:
+  """How long the ten thousand took."""
+  found = results("ten_thousand")
+  count, seconds, workers = (found[k] for k in ("num_examples", "seconds", "workers"))
+  taken = found["sounds_taken_from_an_interrupted_run"]
+  before = f", {taken:,} of them measured before" if taken else ""
+  return (
+    f"{count:,} sounds{before} ({found['machine']}, {workers} workers): {seconds:,.0f} s, which is"
+    f" {(count - taken) / seconds / workers:.1f} sounds a second and core."
+    f" Sounds that the engine failed on: {len(found['failures'])}."
+  )
+
+
 TABLES: dict[str, Callable[[], str]] = {
   "models": lambda: measured("table"),
   "short": lambda: measured("table", among=_SHORT),
+  "speed": speed,
   "ten_thousand": lambda: measured("ten_thousand"),
   "ood": lambda: measured("ood"),
   "runs": runs,

@@ -53,7 +53,7 @@ class Run:
 SMALL, RESNET = "configs/ast.py:small", "configs/resnet.py:runlocal"
 
 RUNS = {
-  "mlp": Run(config="configs/mlp.py", about="the paper's MLP", fields={"train.epochs": 10}),
+  "mlp": Run(config="configs/mlp.py", about="the paper's MLP", fields={"train.epochs": 5}),
   "cnn": Run(config="configs/cnn.py", about="the paper's CNN", fields={"train.epochs": 5}),
   "resnet": Run(config=RESNET, about="a tuned convolutional net"),
   "ast": Run(config=SMALL, about="small AST, stride 16", seeds=(0, 1)),

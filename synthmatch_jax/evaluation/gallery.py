@@ -104,7 +104,8 @@ def assemble(root: Path) -> Path | None:
   ]
   found = sorted(found, key=lambda pair: (not pair[1]["in_domain"], pair[1]["name"]))
   if not found:
-    (root / "index.html").unlink(missing_ok=True)
+    for name in ("index.html", blind.PAGE, blind.KEY):
+      (root / name).unlink(missing_ok=True)
     return None
   sections = [_section(folder, results) for folder, results in found]
   contest = _contest([results for _, results in found])

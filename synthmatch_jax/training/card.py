@@ -83,8 +83,8 @@ def _cell(summary: dict[str, Any]) -> str:
 
 
 def _commit() -> str:
-  """Of the source, where it is a clone."""
-  command = ["git", "rev-parse", "--short=12", "HEAD"]
+  """Of the source, where it is a clone; "-dirty" if that was changed since."""
+  command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
   try:
     done = subprocess.run(
       command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False

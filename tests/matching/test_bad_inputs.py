@@ -71,7 +71,10 @@ def test_bad_inputs_on_the_command_line(tiny_run, tmp_path):
     input=b"Dear diary", capture_output=True, check=False,
     env=os.environ | {"PYTHONPATH": str(EXAMPLE.parents[1])},
     cwd=tmp_path,
+    timeout=30 * 60,  # Four seconds a sound; none may hang.
   )  # fmt: skip
+  most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+  assert most < 3 << 20, f"{most >> 10} MB"  # In kB: JAX and the engine are in it.
   assert done.returncode == 1
   assert b"Traceback" not in done.stderr
   said = json.loads(done.stdout)

@@ -13,6 +13,7 @@ from synthmatch_jax.data import pipeline, survey
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.training import loop, optimizer, state, sweep, validation
 from synthmatch_jax.training.augment import Masking
+from synthmatch_jax.training.run import Run
 from synthmatch_jax.training.step import make_train_step
 
 
@@ -53,6 +54,14 @@ def test_a_gradient_in_parts_is_that_of_the_whole_batch(steps_of):
   whole, parts = (steps_of("ast_tiny", optax.sgd(0.1), accumulate=n) for n in (1, 4))
   np.testing.assert_allclose(parts[1], whole[1], rtol=1e-5)
   np.testing.assert_allclose(flat(parts[0][-1].params), flat(whole[0][-1].params), atol=1e-6)
+
+
+def test_a_step_takes_the_memory_of_the_state(make_config):
+  run = Run.open(make_config("mlp_tiny", steps=3))
+  before = run.begin()
+  after, _ = run.train_step(survey.compute(run.dataset))(before, next(run.batches(0)))
+  assert all(leaf.is_deleted() for leaf in jax.tree.leaves(before))
+  assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(after))
 
 
 def test_the_average_follows_the_weights(steps_of):
