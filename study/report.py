@@ -148,8 +148,9 @@ def page(text: str) -> str:
 
 
 def draw(images: Path) -> None:
-  """Draws the pictures."""
-  pictures.scaling(scaling(), images / "results_scaling.png")
+  """Draws the pictures of what has been measured."""
+  if (EVALUATIONS / "scaling.json").exists():
+    pictures.scaling(scaling(), images / "results_scaling.png")
   pictures.per_control(results("table")["rows"], NAMES, images / "results_per_control.png")
   logs = {n: lines for n in ("mlp", "cnn", "resnet", "ast") if (lines := log.read(LOGS / n))}
   floor = results("table")["rows"]["mean"]["mse"]["mean"]

@@ -24,7 +24,7 @@ def base_config() -> Config:
   config.seed = 0  # Of weights, dropout and the order of the records.
 
   config.data = ml_collections.ConfigDict()
-  config.data.name = "massive16/standard"  # Or with a version: massive16/standard/1.0.0.
+  config.data.name = "massive16/standard"  # Or with a version: massive16/standard/2.0.0.
   config.data.dir = files.data_dir()
   config.data.train_examples = placeholder(int)  # The first so many alone; None: all.
   config.data.workers = 0  # Processes that read; for devices that are faster than one thread.

@@ -44,7 +44,7 @@ def test_a_sound_data_set_is_said_to_be_sound(described):
   assert done.returncode == 0, done.stderr
   lines = done.stdout.splitlines()
   assert lines[0].startswith(
-    "massive16/tiny 1.0.0: vital, 1 s each, train 48, validation 6, test 6"
+    "massive16/tiny 2.0.0: vital, 1 s each, train 48, validation 6, test 6"
   )
   assert lines[-2:] == ["verdict: sound", "open described/massive16/tiny/index.html"]
   assert "Verdict: sound" in text(out / "index.html")

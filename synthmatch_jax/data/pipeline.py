@@ -40,7 +40,7 @@ class Dataset:
 
   Attributes:
     name: e.g. "massive16/standard".
-    version: e.g. "1.0.0".
+    version: e.g. "2.0.0".
     path: its folder.
     recipe: everything that shaped its records.
     sources: split -> its records, serialised, in the order of their indices.

@@ -69,7 +69,7 @@ def build(visits: Visits, recipe: Recipe, *, limits: Limits, workers: int) -> gr
     match = gr.Button("Match", variant="primary", elem_id="match")
     # Comes and goes with the sliders, so that a move says which answer it was meant for: what the
     # server keeps (gr.State) would be that of the moment when its turn comes.
-    current = gr.Number(0, precision=0, visible=False)
+    current = gr.Number(0, precision=0, visible="hidden")
     with gr.Column(visible=False, elem_id="answer-pane") as pane:
       outputs, sliders, history, sound = _show(recipe)
     shown = [pane, current, *outputs]

@@ -25,7 +25,7 @@ def dataset(tiny_dataset):
 @pytest.fixture(scope="module")
 def records(tiny_dataset):
   """The same records as TFDS itself reads them."""
-  folder = tiny_dataset.dir / "massive16" / "tiny" / "1.0.0"
+  folder = tiny_dataset.dir / "massive16" / "tiny" / "2.0.0"
   source = tfds.builder_from_directory(folder).as_data_source("train")
   return [source[i] for i in range(len(source))]
 
@@ -35,7 +35,7 @@ def key(controls):
 
 
 def test_it_reads_what_tfds_reads(dataset, records):
-  assert (dataset.name, dataset.version) == ("massive16/tiny", "1.0.0")
+  assert (dataset.name, dataset.version) == ("massive16/tiny", "2.0.0")
   assert dataset.num_examples("train") == 48
   keys = ("mel", "controls", "index", "attempts", "level_db", "read_back")
   batches = list(pipeline.ordered_batches(dataset, "train", batch_size=20, keys=keys))
@@ -194,15 +194,15 @@ def test_a_missing_data_set_is_named_with_what_is_there(tiny_dataset, tmp_path):
 def test_the_newest_whole_version_is_taken(tiny_dataset, tmp_path):
   folder = tmp_path / "massive16" / "tiny"
   for version in ("1.9.0", "1.10.0"):
-    shutil.copytree(tiny_dataset.dir / "massive16" / "tiny" / "1.0.0", folder / version)
+    shutil.copytree(tiny_dataset.dir / "massive16" / "tiny" / "2.0.0", folder / version)
   (folder / "2.0.0").mkdir()  # A build that has not ended.
   assert pipeline.open_dataset("massive16/tiny", dir=tmp_path).version == "1.10.0"
   assert pipeline.open_dataset("massive16/tiny/1.9.0", dir=tmp_path).version == "1.9.0"
 
 
 def test_a_data_set_of_others_is_refused(tiny_dataset, tmp_path):
-  folder = tmp_path / "massive16" / "tiny" / "1.0.0"
-  shutil.copytree(tiny_dataset.dir / "massive16" / "tiny" / "1.0.0", folder)
+  folder = tmp_path / "massive16" / "tiny" / "2.0.0"
+  shutil.copytree(tiny_dataset.dir / "massive16" / "tiny" / "2.0.0", folder)
   (folder / "metadata.json").unlink()
   with pytest.raises(UserError, match="no recipe"):
     pipeline.open_dataset("massive16/tiny", dir=tmp_path)

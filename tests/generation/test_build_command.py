@@ -37,7 +37,7 @@ def built(tmp_path_factory):
 
 def test_options_are_followed_and_recorded(built):
   _, dataset = built
-  assert dataset.version == "1.0.0"
+  assert dataset.version == "2.0.0"
   assert [dataset.num_examples(s) for s in ("train", "validation", "test")] == [24, 3, 3]
   assert dataset.recipe.prior == prior.load("uniform", dataset.recipe.space)
   assert dataset.recipe.note.pitch == 48

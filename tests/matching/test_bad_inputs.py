@@ -61,7 +61,8 @@ def test_bad_inputs_on_the_command_line(tiny_run, tmp_path):
   for number, (_, data, name) in enumerate(corpus):
     folder = sounds / f"{number:03d}"
     folder.mkdir(parents=True)
-    fit = os.fsencode(name.replace("/", "").replace("\0", ""))[:200].strip(b".") or b"sound"
+    plain = name.replace("/", "").replace("\0", "").encode("utf-8", "replace")
+    fit = plain[:200].strip(b".") or b"sound"
     (folder / os.fsdecode(fit)).write_bytes(data)
   files = sorted(path for path in sounds.rglob("*") if path.is_file())
   assert len(files) == len(corpus)

@@ -1,0 +1,68 @@
+"""The study: its runs can be started, and its page says what its logs say."""
+
+import importlib.util
+import re
+
+import pytest
+
+from study import evaluations, report, runs
+from synthmatch_jax import config as configs
+from synthmatch_jax.training.validation import LOSS
+
+
+def get_config(run):
+  """The run's config with its fields changed, as the command line changes them."""
+  path, _, variant = run.config.partition(":")
+  spec = importlib.util.spec_from_file_location("recipe", runs.ROOT / path)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  config = module.get_config(variant)
+  config.update_from_flattened_dict(dict(run.fields))
+  return config
+
+
+@pytest.mark.parametrize("name", runs.RUNS)
+def test_a_run_is_a_recipe_with_fields_that_it_has(name, tmp_path):
+  run = runs.RUNS[name]
+  config = get_config(run)
+  configs.check(config)
+  for field in run.fields:
+    section, key = field.split(".")
+    assert key in config[section]
+  command = run.command(seed=3, data_dir=tmp_path, workdir=tmp_path / "W")
+  assert {f"--config={run.config}", "--config.seed=3", f"--workdir={tmp_path / 'W'}"} < {*command}
+
+
+@pytest.mark.parametrize("name", evaluations.ALL)
+def test_an_evaluation_is_of_runs(name, tmp_path):
+  evaluation = evaluations.ALL[name]
+  assert {evaluation.workdir, *evaluation.others} <= set(runs.RUNS)
+  command = evaluation.command(data_dir=tmp_path, runs=tmp_path, ood=tmp_path / "sounds")
+  assert not any("{" in part for part in command)
+
+
+@pytest.mark.parametrize("path", report.PAGES, ids=lambda path: path.stem)
+def test_a_page_says_what_the_logs_say(path):
+  text = path.read_text(encoding="utf-8")
+  assert report.page(text) == text
+  assert len(re.findall("<!-- table: ", text)) == len(re.findall("<!-- end -->", text)) > 0
+  for picture in re.findall(r"\(images/(\w+\.png)\)", text):
+    assert (report.IMAGES / picture).exists()
+
+
+def test_the_logs_are_small_and_hold_no_path_of_a_machine():
+  files = [path for path in runs.LOGS.rglob("*") if path.is_file()]
+  assert files
+  assert sum(path.stat().st_size for path in files) < 5 << 20
+  for path in files:
+    text = path.read_text()
+    assert '"dir"' not in text and "/home/" not in text and "/root/" not in text, path
+
+
+def test_what_was_trained_came_to_an_end():
+  for name, run in runs.RUNS.items():
+    for seed in run.seeds:
+      logs = runs.LOGS / runs.folder(name, seed)
+      if logs.exists():
+        losses = [line[LOSS] for line in report.log.read(logs) if LOSS in line]
+        assert len(losses) == get_config(run).train.epochs, name
