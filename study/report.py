@@ -35,6 +35,7 @@ _METRICS = {
   "rms_cosine": "RMS ↑",
   "f0_cents": "f0 (cents)",
 }
+_LONG = ("nearest_mfcc", "random", "repeat")
 _SHORT = ("mse", "spectral_convergence", "mss", "wmfcc", "f0_cents")
 NAMES = {"model": "**AST, small**", "mlp": "MLP (paper)", "cnn": "CNN (paper)"}
 NAMES |= {"resnet": "ResNet (tuned)", "nearest_mel": "nearest by mel"}
@@ -46,12 +47,16 @@ def results(name: str) -> dict[str, Any]:
   return json.loads((EVALUATIONS / f"{name}.json").read_text())
 
 
-def measured(name: str, *, among: Collection[str] = tuple(_METRICS)) -> str:
+def measured(
+  name: str, *, among: Collection[str] = tuple(_METRICS), without: Collection[str] = ()
+) -> str:
   """Rows and metrics of an evaluation, with intervals."""
   found = results(name)
   metrics = [m for m in _METRICS if m in found["metrics"] and m in among]
   lines = [["", *[_METRICS[m] for m in metrics]], ["---", *["---:"] * len(metrics)]]
   for row, values in found["rows"].items():
+    if row in without:
+      continue
     lines.append([NAMES.get(row, row), *[_interval(values[m]) for m in metrics]])
   return join(lines)
 
@@ -120,7 +125,7 @@ def speed() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
   "models": lambda: measured("table"),
-  "short": lambda: measured("table", among=_SHORT),
+  "short": lambda: measured("table", among=_SHORT, without=_LONG),
   "speed": speed,
   "ten_thousand": lambda: measured("ten_thousand"),
   "ood": lambda: measured("ood"),
