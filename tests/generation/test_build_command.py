@@ -108,7 +108,8 @@ def test_data_sets_grow_and_live_side_by_side(built):
   data_dir = small.path.parents[2]
 
   def make(name, **options):
-    config = massive16.Massive16Config(name=name, seconds=0.5, seed=5, shard_size=8, **options)
+    same = {"seconds": 0.5, "seed": 5, "shard_size": 8, "n_mels": 32}
+    config = massive16.Massive16Config(name=name, **same, **options)
     massive16.Builder(data_dir=data_dir, config=config).download_and_prepare()
     return pipeline.open_dataset(f"massive16/{name}", dir=data_dir)
 
