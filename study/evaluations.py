@@ -50,9 +50,9 @@ class Evaluation:
     return [*base, *flags]
 
 
-_BASELINES = ("mlp",)  # Then "cnn" and "resnet", once they are trained.
-_SIZES = ("ast", "ast-2k", "resnet", "resnet-2k", "resnet-10k")
-_SIZES += ("ast-10k-no_head", "ast-10k-stride10")
+_BASELINES = ("mlp", "cnn")  # Then "resnet", once it is trained.
+_SIZES = ("ast-2k", "ast-30k", "ast", "resnet-2k", "resnet-10k", "resnet-30k", "resnet")
+_ABLATIONS = ("ast-10k-no_head", "ast-10k-stride10")
 
 ALL = {
   "table": Evaluation(
@@ -78,7 +78,7 @@ ALL = {
   "scaling": Evaluation(
     about="the number of training sounds, and ablations, on the first 1,000 of the test split",
     workdir="ast-10k",
-    others=_SIZES,
+    others=_SIZES + _ABLATIONS,
     rows=("mean",),
     where=("--num_examples=1000", "--gallery=0"),
   ),

@@ -7,7 +7,6 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from synthmatch_jax.reports import figures
-from synthmatch_jax.training.validation import LOSS
 
 _DPI = 110
 _NOT_SHOWN = ("oracle", "repeat", "random", "nearest_mfcc")
@@ -44,15 +43,16 @@ def per_control(rows: Mapping[str, Any], names: Mapping[str, str], path: Path) -
   figures.error_per_control(errors, path)
 
 
-def curves(logs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path, floor: float) -> None:
-  """Validation loss over epochs."""
+def curves(runs: Mapping[str, Sequence[tuple[int, float]]], path: Path, floor: float) -> None:
+  """Validation loss over the number of sounds seen."""
   figure = Figure(figsize=(6.5, 3.6), layout="constrained")
   axis = figure.subplots()
-  for name, lines in logs.items():
-    losses = [line[LOSS] for line in lines if LOSS in line]
-    axis.plot(range(1, len(losses) + 1), losses, marker=".", label=name)
+  for name, points in runs.items():
+    axis.plot(*zip(*points, strict=True), marker=".", label=name)
   axis.axhline(floor, color="gray", linestyle="--", label="mean of the training controls")
-  axis.set(xlabel="epoch", ylabel="validation MSE of the controls", ylim=(0, None))
+  label = "training sounds seen, repetitions counted"
+  axis.set(xlabel=label, ylabel="validation MSE of the controls", ylim=(0, None))
+  axis.xaxis.set_major_formatter("{x:,.0f}")
   axis.legend()
   axis.grid(alpha=0.3)
   figure.savefig(path, dpi=_DPI)

@@ -36,6 +36,7 @@ _METRICS = {
   "f0_cents": "f0 (cents)",
 }
 _LONG = ("nearest_mfcc", "random", "repeat")
+_SIZES = ("", "2k", "10k", "30k")
 _SHORT = ("mse", "spectral_convergence", "mss", "wmfcc", "f0_cents")
 NAMES = {"model": "**AST, small**", "mlp": "MLP (paper)", "cnn": "CNN (paper)"}
 NAMES |= {"resnet": "ResNet (tuned)", "nearest_mel": "nearest by mel"}
@@ -61,32 +62,41 @@ def measured(
   return join(lines)
 
 
+def trained_on(run: str) -> int:
+  """Number of training sounds that a run had."""
+  return json.loads((LOGS / run / "facts.json").read_text())["num_examples"]["train"]
+
+
+def validations(logs: Path) -> list[tuple[int, float]]:
+  """(sounds seen, loss) at every validation of a run; a sound counts as often as it is seen."""
+  batch_size = json.loads((logs / "config.json").read_text())["train"]["batch_size"]
+  return [(line["step"] * batch_size, line[LOSS]) for line in log.read(logs) if LOSS in line]
+
+
 def runs() -> str:
   """Every run that has logs: its lowest validation loss, and what it cost."""
-  lines = [["run", "what", "training sounds", "epochs", "validation MSE", "core hours"]]
+  lines = [["run", "what", "training sounds", "sounds seen", "validation MSE", "core hours"]]
   lines.append(["---", "---", "---:", "---:", "---:", "---:"])
   for name, run in RUNS.items():
     for seed in run.seeds:
       logs = LOGS / folder(name, seed)
       if not logs.exists():
         continue
-      config = json.loads((logs / "config.json").read_text())
-      best = min(line[LOSS] for line in log.read(logs) if LOSS in line)
-      facts = json.loads((logs / "facts.json").read_text())
-      hours, sounds = facts["core_seconds"] / 3600, facts["num_examples"]["train"]
-      epochs = str(config["train"]["epochs"])
-      said = [f"`{folder(name, seed)}`", run.about, f"{sounds:,}", epochs]
-      lines.append([*said, f"{best:.4f}", f"{hours:.2f}"])
+      seen, losses = zip(*validations(logs), strict=True)
+      hours = json.loads((logs / "facts.json").read_text())["core_seconds"] / 3600
+      said = [f"`{folder(name, seed)}`", run.about, f"{trained_on(logs.name):,}"]
+      lines.append([*said, f"{seen[-1]:,}", f"{min(losses):.4f}", f"{hours:.2f}"])
   return join(lines)
 
 
 def scaling() -> list[tuple[str, int, dict[str, Any]]]:
   """(model, training sounds, its metrics) of what was trained on several numbers of them."""
-  found, counts = [], {"": _size(), "2k": 2_560, "10k": 10_240}
+  found = []
   for row, values in results("scaling")["rows"].items():
-    model, _, count = ("ast-10k" if row == "model" else row).partition("-")
-    if model in ("ast", "resnet") and count in counts:
-      found.append((model, counts[count], values))
+    name = "ast-10k" if row == "model" else row
+    model, _, size = name.partition("-")
+    if name in RUNS and size in _SIZES:
+      found.append((model, trained_on(name), values))
   return sorted(found, key=lambda one: (one[0], one[1]))
 
 
@@ -135,11 +145,6 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 
 
-def _size() -> int:
-  """Training sounds of the whole data set."""
-  return json.loads((LOGS / "ast" / "facts.json").read_text())["num_examples"]["train"]
-
-
 def _interval(summary: dict[str, Any]) -> str:
   if summary["mean"] is None:
     return "-"
@@ -157,9 +162,10 @@ def draw(images: Path) -> None:
   if (EVALUATIONS / "scaling.json").exists():
     pictures.scaling(scaling(), images / "results_scaling.png")
   pictures.per_control(results("table")["rows"], NAMES, images / "results_per_control.png")
-  logs = {n: lines for n in ("mlp", "cnn", "resnet", "ast") if (lines := log.read(LOGS / n))}
+  shown = [name for name in ("mlp", "cnn", "resnet", "ast") if (LOGS / name).exists()]
   floor = results("table")["rows"]["mean"]["mse"]["mean"]
-  pictures.curves(logs, images / "results_curves.png", floor)
+  lines = {name: validations(LOGS / name) for name in shown}
+  pictures.curves(lines, images / "results_curves.png", floor)
 
 
 def main() -> None:

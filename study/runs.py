@@ -6,10 +6,14 @@
 A run is a config with some fields changed. Its folder is R/NAME; where it has several seeds, those
 but 0 are R/NAME-seedN. What a run has logged, and the processor time it has taken, is copied to
 study/logs/NAME/, which is all that the tables need.
+
+Two runs at a time, with --core=0 and --core=1, get further than one on both cores
+(`python -m benchmarks.cores`).
 """
 
 import argparse
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -39,7 +43,7 @@ class Run:
   config: str
   about: str
   fields: Mapping[str, object] = field(default_factory=dict)
-  data: str = "vital"
+  data: str = "vital_150k"
   seeds: tuple[int, ...] = (0,)
 
   def command(self, *, seed: int, data_dir: Path, workdir: Path) -> list[str]:
@@ -50,35 +54,50 @@ class Run:
     return [*base, f"--workdir={workdir}", *changes]
 
 
+MLP, CNN = "configs/mlp.py", "configs/cnn.py"
 SMALL, RESNET = "configs/ast.py:small", "configs/resnet.py:runlocal"
 
+# What two cores can pay for: a first few thousand are seen more often, all of them less.
+_SIZES = {"2k": (2_560, 30), "10k": (10_240, 16)}
+_GROWN = {
+  f"{model}-{size}": Run(
+    config=config,
+    about=about,
+    fields={"data.train_examples": count, "train.epochs": epochs},
+    data="vital",
+  )
+  for model, config, about in (("ast", SMALL, "small AST"), ("resnet", RESNET, "tuned ResNet"))
+  for size, (count, epochs) in _SIZES.items()
+}
+_TEN = dict(_GROWN["ast-10k"].fields)
+
 RUNS = {
-  "mlp": Run(config="configs/mlp.py", about="the paper's MLP", fields={"train.epochs": 5}),
-  "cnn": Run(config="configs/cnn.py", about="the paper's CNN", fields={"train.epochs": 5}),
-  "resnet": Run(config=RESNET, about="a tuned convolutional net"),
-  "ast": Run(config=SMALL, about="small AST, stride 16", seeds=(0, 1)),
-  "ast-2k": Run(config=SMALL, about="on 2,560 sounds", fields={"data.train_examples": 2_560}),
-  "ast-10k": Run(config=SMALL, about="on 10,240 sounds", fields={"data.train_examples": 10_240}),
-  "resnet-2k": Run(config=RESNET, about="on 2,560 sounds", fields={"data.train_examples": 2_560}),
-  "resnet-10k": Run(
-    config=RESNET, about="on 10,240 sounds", fields={"data.train_examples": 10_240}
+  "mlp": Run(config=MLP, about="the paper's MLP", fields={"train.epochs": 5}),
+  "cnn": Run(
+    config=CNN, about="the paper's CNN", fields={"train.steps": 800, "train.eval_every": 160}
   ),
+  "resnet": Run(config=RESNET, about="a tuned convolutional net", fields={"train.epochs": 3}),
+  "ast": Run(config=SMALL, about="small AST, stride 16", fields={"train.epochs": 5}, seeds=(0, 1)),
+  "mlp-30k": Run(
+    config=MLP,
+    about="the paper's MLP",
+    fields={"train.epochs": 5},
+    data="vital",
+    seeds=(0, 1, 2),
+  ),
+  "ast-30k": Run(config=SMALL, about="small AST", data="vital"),
+  "resnet-30k": Run(config=RESNET, about="tuned ResNet", data="vital"),
+  **_GROWN,
   "ast-10k-no_head": Run(
     config=SMALL,
     about="without the 3-layer head",
-    fields={"data.train_examples": 10_240, "model.head_depth": 0},
+    fields=_TEN | {"model.head_depth": 0},
+    data="vital",
   ),
   "ast-10k-stride10": Run(
-    config=SMALL,
-    about="stride 10",
-    fields={"data.train_examples": 10_240, "model.stride": 10},
+    config=SMALL, about="stride 10", fields=_TEN | {"model.stride": 10}, data="vital"
   ),
-  "ast-10k-128_bins": Run(
-    config=SMALL,
-    about="128 mel bins",
-    data="vital_128",
-    fields={"data.train_examples": 10_240},
-  ),
+  "ast-10k-128_bins": Run(config=SMALL, about="128 mel bins", data="vital_128", fields=_TEN),
 }
 
 
@@ -136,11 +155,14 @@ def main() -> None:
   parser.add_argument("--data_dir", type=Path, default=Path("data"), help="of the data sets")
   parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs")
   parser.add_argument("--seed", type=int, help="of a run of several seeds, only this one")
+  parser.add_argument("--core", type=int, help="train on this one core, so that others are free")
   parser.add_argument("--list", action="store_true", help="say which runs there are")
   options = parser.parse_args()
   if options.list or not options.names:
     for name, run in RUNS.items():
       print(f"{name:18} {run.about} ({run.config}, massive16/{run.data})")
+  if options.core is not None:
+    os.sched_setaffinity(0, {options.core})  # What is started from here has it, too.
   for name in options.names:
     folders = {"data_dir": options.data_dir.absolute(), "runs": options.runs.absolute()}
     train(name, **folders, only=options.seed)

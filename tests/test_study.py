@@ -7,7 +7,6 @@ import pytest
 
 from study import evaluations, report, runs
 from synthmatch_jax import config as configs
-from synthmatch_jax.training.validation import LOSS
 
 
 def get_config(run):
@@ -65,5 +64,8 @@ def test_what_was_trained_came_to_an_end():
     for seed in run.seeds:
       logs = runs.LOGS / runs.folder(name, seed)
       if logs.exists():
-        losses = [line[LOSS] for line in report.log.read(logs) if LOSS in line]
-        assert len(losses) == get_config(run).train.epochs, name
+        train = get_config(run).train
+        epoch = report.trained_on(logs.name) // train.batch_size
+        steps = train.steps or train.epochs * epoch
+        wanted = steps // (train.eval_every or epoch)
+        assert len(report.validations(logs)) == wanted, name
