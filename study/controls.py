@@ -1,0 +1,73 @@
+"""What the error of each control does to the sound: which are worth more effort.
+
+    python -m study.controls --data_dir=D --runs=R [--run=ast] [--num_examples=200]
+
+The answers to the first test sounds are rendered as the model gives them, and once more for each
+control with that one as it truly is. What is left of the distance then says what its error costs.
+Written to study/logs/evaluations/controls.json; tables and pictures are those of `study.report`.
+"""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from study.evaluations import EVALUATIONS
+from synthmatch_jax.evaluation import material, rerender
+from synthmatch_jax.evaluation.summary import summarise
+from synthmatch_jax.inference import Predictor
+
+METRICS = ("spectral_convergence", "mss", "f0_cents")
+ANSWER = "as the model gives it"
+
+
+def corrected(
+  estimate: Float[np.ndarray, "i d"], true: Float[np.ndarray, "i d"], names: tuple[str, ...]
+) -> dict[str, Float[np.ndarray, "i d"]]:
+  """Name of a control -> the estimates with that control as it truly is."""
+  rows = {}
+  for i, name in enumerate(names):
+    rows[name] = estimate.copy()
+    rows[name][:, i] = true[:, i]
+  return rows
+
+
+def main() -> None:
+  """Measures and writes."""
+  parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+  parser.add_argument("--data_dir", type=Path, default=Path("data"), help="of the data sets")
+  parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs")
+  parser.add_argument("--run", default="ast", help="whose answers")
+  parser.add_argument("--num_examples", type=int, default=200, help="the first of the test split")
+  options = parser.parse_args()
+  predictor = Predictor.load(options.runs / options.run)
+  dataset = predictor.dataset(dir=options.data_dir)
+  measured_on = material.of_split(dataset, "test", limit=options.num_examples)
+  true = measured_on.controls
+  assert true is not None
+  estimate = predictor.predict(measured_on.mel)
+  names = predictor.recipe.space.names
+  rows = {ANSWER: estimate} | corrected(estimate, true, names)
+  workers = os.cpu_count() or 1
+  scores = rerender.score(measured_on.targets, rows, predictor.recipe, workers=workers).scores
+  found = {
+    "run": options.run,
+    "num_examples": len(true),
+    "rows": {
+      row: {metric: summarise(values[metric]) for metric in METRICS}
+      for row, values in scores.items()
+    },
+    "left": {
+      name: {metric: summarise(scores[name][metric] - scores[ANSWER][metric]) for metric in METRICS}
+      for name in names
+    },
+  }
+  EVALUATIONS.mkdir(parents=True, exist_ok=True)
+  (EVALUATIONS / "controls.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+  main()
