@@ -83,9 +83,10 @@ def runs() -> str:
       if not logs.exists():
         continue
       seen, losses = zip(*validations(logs), strict=True)
-      hours = json.loads((logs / "facts.json").read_text())["core_seconds"] / 3600
+      seconds = json.loads((logs / "facts.json").read_text())["core_seconds"]
+      hours = f"{seconds / 3600:.2f}" if seconds else "-"  # Of a few it was not kept.
       said = [f"`{folder(name, seed)}`", run.about, f"{trained_on(logs.name):,}"]
-      lines.append([*said, f"{seen[-1]:,}", f"{min(losses):.4f}", f"{hours:.2f}"])
+      lines.append([*said, f"{seen[-1]:,}", f"{min(losses):.4f}", hours])
   return join(lines)
 
 
