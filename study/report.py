@@ -121,6 +121,17 @@ def ablations() -> str:
   return join(lines)
 
 
+def controls() -> str:
+  """What is gained by each control as it truly is, most first."""
+  left = results("controls")["left"]
+  lines = [["", "SC", "MSS (dB)", "f0 (cents)"], ["---", *["---:"] * 3]]
+  for name in sorted(left, key=lambda one: left[one]["spectral_convergence"]["mean"]):
+    row = left[name]
+    cells = [_interval(row[m]) for m in ("spectral_convergence", "mss", "f0_cents")]
+    lines.append([f"`{name}`", *cells])
+  return join(lines)
+
+
 def speed() -> str:
   """How long the ten thousand took."""
   found = results("ten_thousand")
@@ -143,6 +154,7 @@ TABLES: dict[str, Callable[[], str]] = {
   "runs": runs,
   "scaling": grown,
   "ablations": ablations,
+  "controls": controls,
 }
 
 

@@ -82,7 +82,7 @@ _MASKS = {
 _LOW = {"optimizer.learning_rate": 5e-4}
 
 RUNS = {
-  "mlp": Run(config=MLP, about="the paper's MLP", fields={"train.epochs": 5}),
+  "mlp": Run(config=MLP, about="the paper's MLP", fields={"train.epochs": 4}),
   "cnn": Run(
     config=CNN, about="the paper's CNN", fields={"train.steps": 800, "train.eval_every": 160}
   ),
