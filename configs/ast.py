@@ -13,9 +13,9 @@ Result: parameter MSE 0.038 on their 200 test sounds, where a constant at the me
 
     python -m synthmatch_jax.train --config=configs/ast.py:small --workdir=runs/ast
 
-The model that comes along: as small, with a schedule, a higher rate and averaged weights. Masks are
-for many epochs: over the few that a CPU can make they only slow it down. Time, result and what was
-tried: docs/results.md.
+The model that comes along: as small, with a schedule, a higher rate and averaged weights. Masks
+made it worse over the few epochs that a CPU can make. Time, result and what was tried:
+docs/results.md.
 """
 
 from ml_collections.config_dict import placeholder

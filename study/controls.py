@@ -10,12 +10,14 @@ Written to study/logs/evaluations/controls.json; tables and pictures are those o
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from study.evaluations import EVALUATIONS
+from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import material, rerender
 from synthmatch_jax.evaluation.summary import summarise
 from synthmatch_jax.inference import Predictor
@@ -43,8 +45,13 @@ def main() -> None:
   parser.add_argument("--run", default="ast", help="whose answers")
   parser.add_argument("--num_examples", type=int, default=200, help="the first of the test split")
   options = parser.parse_args()
-  predictor = Predictor.load(options.runs / options.run)
-  dataset = predictor.dataset(dir=options.data_dir)
+  if options.num_examples < 1:
+    parser.error(f"--num_examples must be at least 1, not {options.num_examples}")
+  try:
+    predictor = Predictor.load(options.runs / options.run)
+    dataset = predictor.dataset(dir=options.data_dir)
+  except UserError as error:
+    sys.exit(f"study.controls: error: {error}")
   measured_on = material.of_split(dataset, "test", limit=options.num_examples)
   true = measured_on.controls
   assert true is not None

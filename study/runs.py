@@ -186,6 +186,8 @@ def main() -> None:
     for name, run in RUNS.items():
       print(f"{name:18} {run.about} ({run.config}, massive16/{run.data})")
   if options.core is not None:
+    if options.core not in (cores := os.sched_getaffinity(0)):
+      parser.error(f"there is no core {options.core} to train on; there are {sorted(cores)}")
     os.sched_setaffinity(0, {options.core})  # What is started from here has it, too.
   for name in options.names:
     folders = {"data_dir": options.data_dir.absolute(), "runs": options.runs.absolute()}
