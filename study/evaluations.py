@@ -50,9 +50,7 @@ class Evaluation:
     return [*base, *flags]
 
 
-_BASELINES = ("mlp",)  # Then "cnn" and "resnet", once they are trained.
-_SIZES = ("ast-2k", "ast-30k", "ast", "resnet-2k", "resnet-10k", "resnet-30k", "resnet")
-_ABLATIONS = ("ast-10k-no_head", "ast-10k-stride10")
+_BASELINES = ("mlp", "cnn", "resnet")
 
 ALL = {
   "table": Evaluation(
@@ -63,7 +61,8 @@ ALL = {
   ),
   "ten_thousand": Evaluation(
     about="10,000 sounds of another seed",
-    workdir="ast-30k-masks",
+    workdir="ast",
+    others=("mlp", "cnn"),
     rows=("mean",),
     where=("--dataset=massive16/unseen", "--split=train", "--num_examples=10000", "--gallery=0"),
     folder="unseen-train",
@@ -76,10 +75,16 @@ ALL = {
     folder="{ood}",
   ),
   "scaling": Evaluation(
-    about="the number of training sounds, and ablations, on the first 1,000 of the test split",
+    about="runs on fewer training sounds, beside those of the table",
     workdir="ast-10k",
-    others=_SIZES + _ABLATIONS,
-    rows=("mean",),
+    others=("ast-2k", "resnet-2k"),
+    rows=(),
+    where=("--num_examples=1000", "--gallery=0"),
+  ),
+  "uniform": Evaluation(
+    about="a small data set of the uniform prior",
+    workdir="short-uniform",
+    rows=("nearest_mel", "mean", "random"),
     where=("--num_examples=1000", "--gallery=0"),
   ),
 }

@@ -36,7 +36,7 @@ _METRICS = {
   "f0_cents": "f0 (cents)",
 }
 _LONG = ("nearest_mfcc", "random", "repeat")
-_SIZES = ("", "2k", "10k", "30k")
+_GROWN, _SIZES = ("ast", "resnet"), ("", "2k", "10k", "30k")
 _SHORT = ("mse", "spectral_convergence", "mss", "wmfcc", "f0_cents")
 NAMES = {"model": "**AST, small**", "mlp": "MLP (paper)", "cnn": "CNN (paper)"}
 NAMES |= {"resnet": "ResNet (tuned)", "nearest_mel": "nearest by mel"}
@@ -58,13 +58,20 @@ def measured(
   for row, values in found["rows"].items():
     if row in without:
       continue
-    lines.append([NAMES.get(row, row), *[_interval(values[m]) for m in metrics]])
+    cells = [_interval(values[m]) for m in metrics]
+    lines.append([NAMES.get(row) or row, *cells])
   return join(lines)
 
 
 def trained_on(run: str) -> int:
   """Number of training sounds that a run had."""
   return json.loads((LOGS / run / "facts.json").read_text())["num_examples"]["train"]
+
+
+def core_hours(logs: Path) -> str:
+  """Processor time of a run; "-" for a few, of which it was not kept."""
+  seconds = json.loads((logs / "facts.json").read_text())["core_seconds"]
+  return f"{seconds / 3600:.2f}" if seconds else "-"
 
 
 def validations(logs: Path) -> list[tuple[int, float]]:
@@ -83,20 +90,19 @@ def runs() -> str:
       if not logs.exists():
         continue
       seen, losses = zip(*validations(logs), strict=True)
-      seconds = json.loads((logs / "facts.json").read_text())["core_seconds"]
-      hours = f"{seconds / 3600:.2f}" if seconds else "-"  # Of a few it was not kept.
       said = [f"`{folder(name, seed)}`", run.about, f"{trained_on(logs.name):,}"]
-      lines.append([*said, f"{seen[-1]:,}", f"{min(losses):.4f}", hours])
+      lines.append([*said, f"{seen[-1]:,}", f"{min(losses):.4f}", core_hours(logs)])
   return join(lines)
 
 
 def scaling() -> list[tuple[str, int, dict[str, Any]]]:
   """(model, training sounds, its metrics) of what was trained on several numbers of them."""
+  rows = {("ast-10k" if name == "model" else name): row for name, row in _rows("scaling").items()}
+  rows |= {("ast" if name == "model" else name): row for name, row in _rows("table").items()}
   found = []
-  for row, values in results("scaling")["rows"].items():
-    name = "ast-10k" if row == "model" else row
+  for name, values in rows.items():
     model, _, size = name.partition("-")
-    if name in RUNS and size in _SIZES:
+    if model in _GROWN and size in _SIZES:
       found.append((model, trained_on(name), values))
   return sorted(found, key=lambda one: (one[0], one[1]))
 
@@ -111,13 +117,16 @@ def grown() -> str:
 
 
 def ablations() -> str:
-  """The AST on 10,240 sounds, changed in one thing."""
-  rows = results("scaling")["rows"]
-  lines = [["", "parameter MSE", "SC"], ["---", "---:", "---:"]]
-  for name, row in rows.items():
-    if name == "model" or name.startswith("ast-10k-"):
-      about = "as it is" if name == "model" else RUNS[name].about
-      lines.append([about, *[_interval(row[m]) for m in ("mse", "spectral_convergence")]])
+  """Short trainings, changed in one thing: lowest validation loss, and how far seeds spread."""
+  lines = [["", "validation MSE", "seeds", "core hours"], ["---", "---:", "---:", "---:"]]
+  for name, run in RUNS.items():
+    trained = [logs for s in run.seeds if (logs := LOGS / folder(name, s)).exists()]
+    if name.partition("-")[0] != "short" or not trained:
+      continue
+    lowest = [min(loss for _, loss in validations(logs)) for logs in trained]
+    mean = f"{sum(lowest) / len(lowest):.4f}"
+    spread = f" ({min(lowest):.4f} to {max(lowest):.4f})" if len(lowest) > 1 else ""
+    lines.append([run.about, mean + spread, str(len(lowest)), core_hours(trained[-1])])
   return join(lines)
 
 
@@ -151,11 +160,16 @@ TABLES: dict[str, Callable[[], str]] = {
   "speed": speed,
   "ten_thousand": lambda: measured("ten_thousand"),
   "ood": lambda: measured("ood"),
+  "uniform": lambda: measured("uniform", among=_SHORT),
   "runs": runs,
   "scaling": grown,
   "ablations": ablations,
   "controls": controls,
 }
+
+
+def _rows(evaluation: str) -> dict[str, Any]:
+  return results(evaluation)["rows"]
 
 
 def _interval(summary: dict[str, Any]) -> str:
@@ -174,9 +188,9 @@ def draw(images: Path) -> None:
   """Draws the pictures of what has been measured."""
   if (EVALUATIONS / "scaling.json").exists():
     pictures.scaling(scaling(), images / "results_scaling.png")
-  pictures.per_control(results("table")["rows"], NAMES, images / "results_per_control.png")
+  pictures.per_control(_rows("table"), NAMES, images / "results_per_control.png")
   shown = [name for name in ("mlp", "cnn", "resnet", "ast") if (LOGS / name).exists()]
-  floor = results("table")["rows"]["mean"]["mse"]["mean"]
+  floor = _rows("table")["mean"]["mse"]["mean"]
   lines = {name: validations(LOGS / name) for name in shown}
   pictures.curves(lines, images / "results_curves.png", floor)
 

@@ -8,7 +8,7 @@ README.md            the model card
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from synthmatch_jax import files, models
 from synthmatch_jax.data.statistics import TrainingData
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.models.base import MelModel
+from synthmatch_jax.spaces.snapping import Curves
 
 _EVALUATION = Path("eval", "test")
 _MODEL, _WEIGHTS, _CARD = "model.json", "weights.safetensors", "README.md"
@@ -42,12 +43,14 @@ class Exported:
     arguments: that it was built with, its name included.
     data: that it was trained on.
     step: of training, at which its weights had the lowest validation loss.
+    curves: that its answers are drawn along (see `spaces.snapping`), if they are.
   """
 
   model: MelModel
   arguments: Mapping[str, Any]
   data: TrainingData
   step: int
+  curves: Curves = field(default_factory=dict)
 
 
 def is_exported(folder: Path) -> bool:
@@ -74,6 +77,7 @@ def write(folder: Path, exported: Exported, *, card: str, dtype: StoredDtype = "
     "step": exported.step,
     "model": dict(exported.arguments),
     "data": data,
+    "snapping": dict(exported.curves),
   }
   arrays = {
     name: np.asarray(array).astype(dtype) for name, array in arrays_of(exported.model).items()
@@ -120,12 +124,17 @@ def read(folder: Path) -> Exported:
     described["data"]["dataset"]["dir"] = files.data_dir()
     data = TrainingData.from_dict(described["data"])
     arguments, step = dict(described["model"]), int(described["step"])
+    curves = dict(described.get("snapping", {}))
   except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
     raise UserError(
       f"the model in {folder} cannot be read ({type(error).__name__}: {error}); export it again"
     ) from None
   return Exported(
-    model=_build(arguments, data, arrays, folder), arguments=arguments, data=data, step=step
+    model=_build(arguments, data, arrays, folder),
+    arguments=arguments,
+    data=data,
+    step=step,
+    curves=curves,
   )
 
 

@@ -33,6 +33,7 @@ FLOORS = {
     "preferences",
     "export",
     "follow",
+    "snap",
   },
 }
 # Within a floor; nobody imports a binary, and training never reaches a synth.
@@ -49,6 +50,7 @@ SIDEWAYS = {
   ("inference", "exported"),
   ("inference", "training"),
   ("evaluation", "inference"),
+  ("evaluation", "exported"),
   ("evaluation", "training"),  # Reads the log of a run.
   ("matching", "inference"),
   ("web", "matching"),

@@ -2,10 +2,11 @@
 
 import importlib.util
 import re
+import sys
 
 import pytest
 
-from study import evaluations, report, runs
+from study import controls, evaluations, report, runs
 from synthmatch_jax import config as configs
 
 
@@ -69,3 +70,23 @@ def test_what_was_trained_came_to_an_end():
         steps = train.steps or train.epochs * epoch
         wanted = steps // (train.eval_every or epoch)
         assert len(report.validations(logs)) == wanted, name
+
+
+@pytest.mark.parametrize(
+  "module, options, sentence",
+  [
+    (runs, ["no_such_run"], "invalid choice: 'no_such_run'"),
+    (runs, ["mlp", "--core=4096"], "there is no core 4096 to train on"),
+    (evaluations, ["no_such_table"], "invalid choice: 'no_such_table'"),
+    (controls, ["--num_examples=0"], "--num_examples must be at least 1, not 0"),
+    (controls, ["--runs=no_such_folder"], "no_such_folder"),
+  ],
+)
+def test_a_bad_option_is_one_sentence(module, options, sentence, monkeypatch, capsys):
+  monkeypatch.setattr(sys, "argv", ["study", *options])
+  with pytest.raises(SystemExit) as stopped:
+    module.main()
+  assert stopped.value.code
+  said = f"{capsys.readouterr().err}{stopped.value.code}"
+  assert sentence in said
+  assert "Traceback" not in said

@@ -62,7 +62,7 @@ def evaluate(
   workers = workers or os.cpu_count() or 1
   predictor = Predictor.load(workdir)
   more = rows.load_others(others, predictor)
-  meanings = rows.choose(names, others=more, in_domain=sounds is None)
+  meanings = rows.choose(names, others=more, in_domain=sounds is None, snaps=bool(predictor.curves))
   own = sounds is None and another is None
   if own and split == "train":
     meanings = _without_searches(meanings, asked=names)

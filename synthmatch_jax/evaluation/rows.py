@@ -18,6 +18,7 @@ from synthmatch_jax.spaces import prior
 
 MEANINGS = {
   "model": "the model's prediction",
+  "unsnapped": "the model's prediction, not drawn to the peaks of the prior",
   "nearest_mel": "nearest neighbour in the training split by log-mel distance",
   "nearest_mfcc": "nearest neighbour in the training split by mean and deviation of MFCCs",
   "mean": "mean of the training controls, the same for every sound",
@@ -28,6 +29,7 @@ MEANINGS = {
 """Name -> what it is; in the order of tables."""
 
 Kind = Literal["model", "floor", "ceiling"]
+_MODELS = ("model", "unsnapped")
 _CEILINGS = ("oracle", "repeat")  # Which know the true patch.
 
 _BATCH_SIZE = 512
@@ -38,11 +40,11 @@ def kind(row: str) -> Kind:
   """What a row is in a table."""
   if row in _CEILINGS:
     return "ceiling"
-  return "floor" if row in MEANINGS and row != "model" else "model"
+  return "floor" if row in MEANINGS and row not in _MODELS else "model"
 
 
 def choose(
-  names: Sequence[str], *, others: Mapping[str, Predictor], in_domain: bool
+  names: Sequence[str], *, others: Mapping[str, Predictor], in_domain: bool, snaps: bool
 ) -> dict[str, str]:
   """The rows of a table and their meanings, in its order.
 
@@ -50,13 +52,15 @@ def choose(
     names: of the rows asked for; all that there are by default.
     others: models beside the first.
     in_domain: whether there are true patches.
+    snaps: whether the model draws its answers to the peaks of the prior.
 
   Raises:
     UserError: there is no such row.
   """
-  known = {"model": MEANINGS["model"]}
+  known = {name: MEANINGS[name] for name in (_MODELS if snaps else _MODELS[:1])}
   known |= {name: f"the prediction of another model, {name}" for name in others}
-  known |= {n: m for n, m in MEANINGS.items() if in_domain or n not in _CEILINGS}
+  floors = {n: m for n, m in MEANINGS.items() if n not in _MODELS}
+  known |= {n: m for n, m in floors.items() if in_domain or n not in _CEILINGS}
   if unknown := sorted(set(names) - set(known)):
     raise UserError(f"there is no row {unknown[0]!r} here; known are {', '.join(known)}")
   return {name: meaning for name, meaning in known.items() if not names or name in names}
@@ -116,6 +120,7 @@ def estimates(
 
   ways = {
     "model": lambda: predictor.predict(mel),
+    "unsnapped": lambda: predictor.predict(mel, snap=False),
     "nearest_mel": lambda: baselines.nearest_by_mel(mel, train()),
     "nearest_mfcc": lambda: baselines.nearest_by_mfcc(mel, train()),
     "mean": lambda: predictor.statistics.controls_mean[None].astype(np.float32),

@@ -62,7 +62,7 @@ class CNN(MelModel):
     )
     self.convs = nnx.List(
       [
-        nnx.Conv(n, channels, (kernel, kernel), strides=stride, padding="VALID", rngs=rngs)
+        nnx.Conv(n, channels, (kernel, kernel), strides=stride, rngs=rngs)
         for n in [1] + [channels] * (conv_depth - 1)
       ]
     )
@@ -80,15 +80,21 @@ class CNN(MelModel):
     return self.mlp(x.reshape(len(mel), -1))
 
   def _convolve(self, conv: nnx.Conv, x: Float[Array, "b t f c"]) -> Float[Array, "b u g e"]:
-    """The layer, padded as by "SAME".
+    """The layer; of small images as one product of matrices, which is the same.
 
-    On a CPU, XLA takes ten times as long where an image, or in the backward pass a gradient, is
-    smaller than the kernel. So what is too small is padded further with zeros, and cut again.
+    On a CPU, XLA takes five to ten times as long for a convolution where the image, or in the
+    backward pass the gradient, is smaller than the kernel.
     """
     counts = [-(-size // self.stride) for size in x.shape[1:3]]
-    pads = []
-    for size, count in zip(x.shape[1:3], counts, strict=True):
-      before = max(0, (count - 1) * self.stride + self.kernel - size) // 2
-      most = max(count, self.kernel)
-      pads.append((before, max(0, (most - 1) * self.stride + self.kernel - size - before)))
-    return conv(jnp.pad(x, ((0, 0), *pads, (0, 0))))[:, : counts[0], : counts[1]]
+    if min(counts) >= self.kernel:
+      return conv(x)
+    whole = [(n - 1) * self.stride + self.kernel for n in counts]
+    more = [max(0, w - size) for w, size in zip(whole, x.shape[1:3], strict=True)]
+    x = jnp.pad(x, ((0, 0), *((m // 2, m - m // 2) for m in more), (0, 0)))
+    side, (rows, columns) = range(self.kernel), (n * self.stride for n in counts)
+    taps = jnp.stack(
+      [x[:, i : i + rows : self.stride, j : j + columns : self.stride] for i in side for j in side]
+    )
+    kernel = conv.kernel[...].reshape(len(taps), *conv.kernel.shape[2:])
+    bias = 0 if conv.bias is None else conv.bias[...]
+    return jnp.einsum("kbtfc,kce->btfe", taps, kernel) + bias

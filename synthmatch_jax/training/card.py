@@ -31,7 +31,7 @@ A synthesizer sound matching model: from the log-mel of a sound to the {recipe.s
 of {recipe.engine} that come near it.
 
 * Model: `{json.dumps(dict(found.arguments))}`, {weights:,} weights, stored as {dtype}; those of
-  step {found.step}, which had the lowest validation loss.
+  step {found.step}, which had the lowest validation loss.{_snapped(found)}
 * Data: {data.dataset["name"]} {data.dataset["version"]}, {sizes}; MIDI note {recipe.note.pitch}
   held for {recipe.note.seconds:g} s, {recipe.seconds:g} s in all; prior `{recipe.prior.name}`;
   recipe {recipe.digest()}.
@@ -51,6 +51,11 @@ with `{recipe.engine}`, whose licence is its own.
 {json.dumps({key: value for key, value in config.items() if key != "data"}, indent=2)}
 ```
 """
+
+
+def _snapped(found: Exported) -> str:
+  names = ", ".join(f"`{name}`" for name in found.curves)
+  return f" Answers are drawn to the peaks of the prior in {names}." if names else ""
 
 
 def _measured(workdir: Path, step: int) -> str:

@@ -28,4 +28,5 @@ def load(workdir: Path) -> Exported:
   )
   model = nnx.merge(graphdef, params, variables)
   model.eval()
-  return Exported(model=model, arguments=arguments, data=data, step=step)
+  curves = workdirs.snapping(workdir, step=step)
+  return Exported(model=model, arguments=arguments, data=data, step=step, curves=curves)

@@ -14,6 +14,7 @@ from synthmatch_jax.data import survey
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.statistics import TrainingData
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.spaces.snapping import Curves
 from synthmatch_jax.training import parallel
 
 # A run may go on with other values of these: they change no step that was made.
@@ -23,6 +24,8 @@ _FREE = (
 )
 # And of these, where the learning rate does not depend on them.
 _LENGTH = ("train.epochs", "train.steps")
+
+_SNAPPING = "snapping.json"
 
 
 def checkpoints(workdir: Path) -> Path:
@@ -51,6 +54,31 @@ def read(workdir: Path) -> tuple[dict[str, Any], TrainingData]:
       f" --workdir={workdir}`"
     ) from None
   return config, TrainingData.from_dict(data)
+
+
+def snapping(workdir: Path, *, step: int) -> Curves:
+  """The curves that were fitted to the weights of a step; none, if it was not done for them.
+
+  Raises:
+    UserError: the file is damaged.
+  """
+  path = workdir / _SNAPPING
+  try:
+    kept = json.loads(path.read_text())
+    return dict(kept["curves"]) if kept["step"] == step else {}
+  except FileNotFoundError:
+    return {}
+  except (ValueError, KeyError, TypeError):
+    raise UserError(f"{path} is damaged; remove it, or snap again") from None
+
+
+def keep_snapping(workdir: Path, curves: Curves, *, step: int) -> None:
+  """Keeps the curves that were fitted to the weights of a step.
+
+  Raises:
+    UserError: the folder cannot be written.
+  """
+  files.write_text(workdir / _SNAPPING, json.dumps({"step": step, "curves": curves}) + "\n")
 
 
 @contextlib.contextmanager

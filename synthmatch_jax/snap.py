@@ -1,0 +1,43 @@
+"""Draws a model's answers to the peaks of its prior: `python -m synthmatch_jax.snap --workdir=W`.
+
+A model that was trained on the mean squared error answers between the values that patches prefer:
+an oscillator that is in tune, or an octave off, comes out beside it. Where the validation split
+says that it helps, the answers of W are from now on drawn to these values; what is written, W/
+snapping.json, can be removed again. To be done again after more training.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from synthmatch_jax import cli
+from synthmatch_jax.errors import UserError
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a trained model.", required=True)
+_NUM_EXAMPLES = flags.DEFINE_integer(
+  "num_examples", 10_000, "Validation sounds to look at, or as many as there are.", lower_bound=1
+)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data set is, if it was moved.")
+
+
+def main(arguments: Sequence[str]) -> None:
+  """Says which controls gain, and how much."""
+  if arguments:
+    raise UserError(f"unexpected {arguments[0]!r}; snap takes flags only, as --workdir=W")
+  # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
+  from synthmatch_jax.evaluation import snap
+
+  data_dir = Path(_DATA_DIR.value) if _DATA_DIR.value else None
+  gains = snap.snap(Path(_WORKDIR.value), data_dir=data_dir, limit=_NUM_EXAMPLES.value)
+  for name, gain in gains.items():
+    print(
+      f"{name}: median error {gain.median[0]:.4f} -> {gain.median[1]:.4f},"
+      f" MSE {gain.mse[0]:.5f} -> {gain.mse[1]:.5f}"
+    )
+  if not gains:
+    print("no control gains: its prior has no peaks that the model misses")
+
+
+if __name__ == "__main__":
+  cli.run(main)

@@ -1,0 +1,73 @@
+"""Estimates are drawn to the peaks of a prior, and only there."""
+
+import numpy as np
+import pytest
+
+from synthmatch_jax.spaces import prior as priors
+from synthmatch_jax.spaces import snapping
+from synthmatch_jax.spaces.massive16 import VITAL
+
+PEAKS = "osc2_pitch"
+NOISE = 0.03
+
+
+@pytest.fixture(scope="module")
+def presets():
+  return priors.load("presets", VITAL)
+
+
+def measured(prior, *, seed, count=3000):
+  """True controls, and estimates of them with noise, as a model's are: shrunk to their mean."""
+  rng = np.random.default_rng(seed)
+  true = np.stack([priors.sample(prior, VITAL, rng) for _ in range(count)])
+  noisy = true + rng.normal(0.0, NOISE, true.shape)
+  spread, middle = true.var(axis=0), true.mean(axis=0)
+  shrunk = middle + (noisy - middle) * spread / (spread + NOISE**2)
+  return true, np.clip(shrunk, 0.0, 1.0).astype(np.float32)
+
+
+def test_a_control_with_peaks_gains_and_others_are_left(presets):
+  true, estimates = measured(presets, seed=1)
+  curves = snapping.fit(presets, VITAL, true=true, estimates=estimates)
+  assert set(curves) == {PEAKS}
+
+  true, estimates = measured(presets, seed=2)  # Not those that it was fitted to.
+  snapped = snapping.apply(curves, VITAL, estimates)
+  i = VITAL.names.index(PEAKS)
+  before, after = (np.abs(e[:, i] - true[:, i]) for e in (estimates, snapped))
+  assert np.median(after) < 0.5 * np.median(before)
+  assert np.square(after).mean() < 1.01 * np.square(before).mean()
+  np.testing.assert_array_equal(np.delete(snapped, i, 1), np.delete(estimates, i, 1))
+  assert snapped.dtype == np.float32
+
+
+def test_a_curve_is_the_expected_value(presets):
+  """Bayes' rule by counting: the mean of what was true where such an estimate was made."""
+  rng = np.random.default_rng(3)
+  i = VITAL.names.index(PEAKS)
+  one = priors.Prior(
+    name="one",
+    space=VITAL.name,
+    source="a test",
+    controls={name: {"kind": "normal", "mean": 0.5, "std": 0.0} for name in VITAL.names}
+    | {PEAKS: presets.controls[PEAKS]},
+  )
+  true = np.stack([priors.sample(one, VITAL, rng) for _ in range(40_000)])
+  estimates = true + rng.normal(0.0, NOISE, true.shape).astype(np.float32)
+  curve = snapping.fit(one, VITAL, true=true, estimates=estimates)[PEAKS]
+  for at in (0.02, 0.2, 0.47, 0.5, 0.55, 0.79, 0.98):
+    near = np.abs(estimates[:, i] - at) < 0.002
+    expected = true[near, i].mean()
+    found = np.interp(at, np.linspace(0.0, 1.0, len(curve)), curve)
+    assert found == pytest.approx(expected, abs=0.01), at
+
+
+def test_a_uniform_prior_has_no_peaks():
+  uniform = priors.load("uniform", VITAL)
+  true, estimates = measured(uniform, seed=4)
+  assert snapping.fit(uniform, VITAL, true=true, estimates=estimates) == {}
+
+
+def test_without_curves_nothing_moves():
+  estimates = np.random.default_rng(5).random((4, VITAL.dim), np.float32)
+  np.testing.assert_array_equal(snapping.apply({}, VITAL, estimates), estimates)
