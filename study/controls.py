@@ -55,7 +55,7 @@ def main() -> None:
   measured_on = material.of_split(dataset, "test", limit=options.num_examples)
   true = measured_on.controls
   assert true is not None
-  estimate = predictor.predict(measured_on.mel)
+  estimate = predictor.predict_unsnapped(measured_on.mel)
   names = predictor.recipe.space.names
   rows = {ANSWER: estimate} | corrected(estimate, true, names)
   workers = os.cpu_count() or 1

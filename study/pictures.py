@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from synthmatch_jax.reports import figures
 
 _DPI = 110
-_NOT_SHOWN = ("oracle", "repeat", "random", "nearest_mfcc")
+_NOT_SHOWN = ("oracle", "repeat", "random", "nearest_mfcc", "unsnapped", "nearer of both")
 
 
 def scaling(points: Sequence[tuple[str, int, Mapping[str, Any]]], path: Path) -> None:

@@ -35,10 +35,11 @@ _METRICS = {
   "rms_cosine": "RMS ↑",
   "f0_cents": "f0 (cents)",
 }
-_LONG = ("nearest_mfcc", "random", "repeat")
-_GROWN, _SIZES = ("ast", "resnet"), ("", "2k", "10k", "30k")
+_LONG = ("nearest_mfcc", "random", "repeat", "nearer of both")
+_GROWN, _SIZES = ("ast", "resnet"), ("", "2k", "10k")
 _SHORT = ("mse", "spectral_convergence", "mss", "wmfcc", "f0_cents")
-NAMES = {"model": "**AST, small**", "mlp": "MLP (paper)", "cnn": "CNN (paper)"}
+NAMES = {"model": "**AST, small, snapped**", "unsnapped": "AST, small"}
+NAMES |= {"mlp": "MLP (paper)", "cnn": "CNN (paper)"}
 NAMES |= {"resnet": "ResNet (tuned)", "nearest_mel": "nearest by mel"}
 NAMES |= {"nearest_mfcc": "nearest by MFCC"}
 
@@ -81,13 +82,13 @@ def validations(logs: Path) -> list[tuple[int, float]]:
 
 
 def runs() -> str:
-  """Every run that has logs: its lowest validation loss, and what it cost."""
+  """Every run that has logs, but the short ones: its lowest validation loss, and what it cost."""
   lines = [["run", "what", "training sounds", "sounds seen", "validation MSE", "core hours"]]
   lines.append(["---", "---", "---:", "---:", "---:", "---:"])
   for name, run in RUNS.items():
     for seed in run.seeds:
       logs = LOGS / folder(name, seed)
-      if not logs.exists():
+      if not logs.exists() or _is_short(name):
         continue
       seen, losses = zip(*validations(logs), strict=True)
       said = [f"`{folder(name, seed)}`", run.about, f"{trained_on(logs.name):,}"]
@@ -98,7 +99,7 @@ def runs() -> str:
 def scaling() -> list[tuple[str, int, dict[str, Any]]]:
   """(model, training sounds, its metrics) of what was trained on several numbers of them."""
   rows = {("ast-10k" if name == "model" else name): row for name, row in _rows("scaling").items()}
-  rows |= {("ast" if name == "model" else name): row for name, row in _rows("table").items()}
+  rows |= {("ast" if name == "unsnapped" else name): row for name, row in _rows("table").items()}
   found = []
   for name, values in rows.items():
     model, _, size = name.partition("-")
@@ -116,17 +117,19 @@ def grown() -> str:
   return join(lines)
 
 
-def ablations() -> str:
+def short_runs() -> str:
   """Short trainings, changed in one thing: lowest validation loss, and how far seeds spread."""
-  lines = [["", "validation MSE", "seeds", "core hours"], ["---", "---:", "---:", "---:"]]
+  lines = [["run", "what", "validation MSE", "seeds", "core hours of one"]]
+  lines.append(["---", "---", "---:", "---:", "---:"])
   for name, run in RUNS.items():
     trained = [logs for s in run.seeds if (logs := LOGS / folder(name, s)).exists()]
-    if name.partition("-")[0] != "short" or not trained:
+    if not _is_short(name) or not trained:
       continue
     lowest = [min(loss for _, loss in validations(logs)) for logs in trained]
     mean = f"{sum(lowest) / len(lowest):.4f}"
     spread = f" ({min(lowest):.4f} to {max(lowest):.4f})" if len(lowest) > 1 else ""
-    lines.append([run.about, mean + spread, str(len(lowest)), core_hours(trained[-1])])
+    cost = next((hours for logs in trained if (hours := core_hours(logs)) != "-"), "-")
+    lines.append([f"`{name}`", run.about, mean + spread, str(len(lowest)), cost])
   return join(lines)
 
 
@@ -163,9 +166,13 @@ TABLES: dict[str, Callable[[], str]] = {
   "uniform": lambda: measured("uniform", among=_SHORT),
   "runs": runs,
   "scaling": grown,
-  "ablations": ablations,
+  "short_runs": short_runs,
   "controls": controls,
 }
+
+
+def _is_short(run: str) -> bool:
+  return run.startswith("short")
 
 
 def _rows(evaluation: str) -> dict[str, Any]:

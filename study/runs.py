@@ -38,6 +38,7 @@ class Run:
     fields: of the config that are changed.
     data: name of its data set, below massive16/.
     seeds: of weights and order; the first one is what is evaluated.
+    snapped: whether its answers are drawn to the peaks of the prior, once it is trained.
   """
 
   config: str
@@ -45,6 +46,7 @@ class Run:
   fields: Mapping[str, object] = field(default_factory=dict)
   data: str = "vital_150k"
   seeds: tuple[int, ...] = (0,)
+  snapped: bool = False
 
   def command(self, *, seed: int, data_dir: Path, workdir: Path) -> list[str]:
     """Its command line."""
@@ -86,7 +88,7 @@ RUNS = {
     config=CNN, about="the paper's CNN", fields={"train.steps": 1200, "train.eval_every": 600}
   ),
   "resnet": Run(config=RESNET, about="tuned ResNet", fields={"train.epochs": 2}),
-  "ast": Run(config=SMALL, about="small AST, stride 16", fields={"train.epochs": 4}, seeds=(0, 1)),
+  "ast": Run(config=SMALL, about="small AST", fields={"train.epochs": 4}, snapped=True),
   "mlp-30k": Run(
     config=MLP,
     about="the paper's MLP",
@@ -94,14 +96,12 @@ RUNS = {
     data="vital",
     seeds=(0, 1, 2),
   ),
-  "ast-30k": Run(config=SMALL, about="small AST", data="vital"),
   "ast-30k-masks": Run(
     config=SMALL,
     about="small AST, masks, rate 5e-4",
     fields={"train.epochs": 12} | _MASKS | _LOW,
     data="vital",
   ),
-  "resnet-30k": Run(config=RESNET, about="tuned ResNet", data="vital"),
   **_GROWN,
   "short": Run(
     config=SMALL, about="small AST, stride 16", fields=_SHORT, data="vital", seeds=(0, 1, 2)
@@ -124,7 +124,7 @@ RUNS = {
     config=SMALL, about="stride 6, the paper's", fields=_SHORT | {"model.stride": 6}, data="vital"
   ),
   "short-128_bins": Run(config=SMALL, about="128 mel bins", fields=_SHORT, data="vital_128"),
-  "short-uniform": Run(
+  "uniform": Run(
     config=SMALL, about="uniform prior", fields={"train.epochs": 8}, data="vital_uniform"
   ),
   "short-resnet": Run(config=RESNET, about="tuned ResNet", fields=_SHORT, data="vital"),
@@ -146,14 +146,20 @@ def train(name: str, *, data_dir: Path, runs: Path, only: int | None = None) -> 
     workdir = runs / folder(name, seed)
     before = _processor_seconds()
     command = run.command(seed=seed, data_dir=data_dir, workdir=workdir)
-    print(" ".join(command[1:]), flush=True)
     try:
-      status = subprocess.run(command, cwd=ROOT, check=False).returncode
+      _call(command)
     finally:
       _add_cost(workdir, _processor_seconds() - before)
-    if status:
-      sys.exit(status)
+    if run.snapped:
+      snap = [sys.executable, "-m", "synthmatch_jax.snap", f"--workdir={workdir}"]
+      _call([*snap, f"--data_dir={data_dir}"])
     _keep(workdir, LOGS / folder(name, seed))
+
+
+def _call(command: list[str]) -> None:
+  print(" ".join(command[1:]), flush=True)
+  if status := subprocess.run(command, cwd=ROOT, check=False).returncode:
+    sys.exit(status)
 
 
 def _processor_seconds() -> float:

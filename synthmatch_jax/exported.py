@@ -23,13 +23,14 @@ from synthmatch_jax import files, models
 from synthmatch_jax.data.statistics import TrainingData
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.models.base import MelModel
-from synthmatch_jax.spaces.snapping import Curves
+from synthmatch_jax.spaces import snapping
+from synthmatch_jax.spaces.snapping import Snapping
 
 _EVALUATION = Path("eval", "test")
 _MODEL, _WEIGHTS, _CARD = "model.json", "weights.safetensors", "README.md"
 
 # Raised where a folder cannot be read by earlier versions any more.
-_FORMAT = 1
+_FORMAT = 2  # 1 does not know of snapping.
 
 StoredDtype = Literal["float32", "float16"]
 
@@ -43,14 +44,14 @@ class Exported:
     arguments: that it was built with, its name included.
     data: that it was trained on.
     step: of training, at which its weights had the lowest validation loss.
-    curves: that its answers are drawn along (see `spaces.snapping`), if they are.
+    snapping: of its answers; none by default.
   """
 
   model: MelModel
   arguments: Mapping[str, Any]
   data: TrainingData
   step: int
-  curves: Curves = field(default_factory=dict)
+  snapping: Snapping = field(default_factory=dict)
 
 
 def is_exported(folder: Path) -> bool:
@@ -73,11 +74,11 @@ def write(folder: Path, exported: Exported, *, card: str, dtype: StoredDtype = "
   data = exported.data.to_dict()
   data["dataset"].pop("dir", None)  # Of this machine.
   described = {
-    "format": _FORMAT,
+    "format": _FORMAT if exported.snapping else 1,
     "step": exported.step,
     "model": dict(exported.arguments),
     "data": data,
-    "snapping": dict(exported.curves),
+    "snapping": dict(exported.snapping),
   }
   arrays = {
     name: np.asarray(array).astype(dtype) for name, array in arrays_of(exported.model).items()
@@ -124,7 +125,7 @@ def read(folder: Path) -> Exported:
     described["data"]["dataset"]["dir"] = files.data_dir()
     data = TrainingData.from_dict(described["data"])
     arguments, step = dict(described["model"]), int(described["step"])
-    curves = dict(described.get("snapping", {}))
+    snaps = snapping.check(described.get("snapping", {}), data.recipe.space)
   except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
     raise UserError(
       f"the model in {folder} cannot be read ({type(error).__name__}: {error}); export it again"
@@ -134,7 +135,7 @@ def read(folder: Path) -> Exported:
     arguments=arguments,
     data=data,
     step=step,
-    curves=curves,
+    snapping=snaps,
   )
 
 

@@ -19,7 +19,7 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.exported import Exported
 from synthmatch_jax.models.base import MelModel
 from synthmatch_jax.spaces import snapping
-from synthmatch_jax.spaces.snapping import Curves
+from synthmatch_jax.spaces.snapping import Snapping
 
 if TYPE_CHECKING:
   from synthmatch_jax.data.pipeline import Dataset
@@ -37,7 +37,7 @@ class Predictor:
     arguments: that the model was built with, its name included.
     data: that it was trained on.
     step: at which its weights had the lowest validation loss.
-    curves: that its answers are drawn along (see `spaces.snapping`).
+    snapping: of its answers.
   """
 
   def __init__(self, found: Exported):
@@ -45,7 +45,7 @@ class Predictor:
     self.arguments: Mapping[str, Any] = found.arguments
     self.data: TrainingData = found.data
     self.step: int = found.step
-    self.curves: Curves = found.curves
+    self.snapping: Snapping = found.snapping
     graphdef, self._state = nnx.split(self.model)
 
     def predict(state, mel):
@@ -82,18 +82,18 @@ class Predictor:
     """Name -> array of all that it computes with."""
     return exported.arrays_of(self.model)
 
-  def predict(
-    self, mel: Float[np.ndarray, "b t f"], *, snap: bool = True
-  ) -> Float[np.ndarray, "b d"]:
+  def predict(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
     """Controls in [0, 1], float32, of log-mels in dB as `audio.mel.log_mel` gives them.
 
-    Drawn to the peaks of the prior, if the model was fitted to do so and `snap` does not forbid it.
     The model is compiled at most three times: for one sound, and for batches of 8 and of 32.
     """
+    return snapping.apply(self.snapping, self.recipe.space, self.predict_unsnapped(mel))
+
+  def predict_unsnapped(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
+    """What the model itself says: its answers before they are drawn to the peaks of the prior."""
     for preparing in self._preparing:
       preparing.join()
-    estimates = self._estimate(mel)
-    return snapping.apply(self.curves, self.recipe.space, estimates) if snap else estimates
+    return self._estimate(mel)
 
   def prepare(self, count: int) -> None:
     """Begins to compile for so many sounds, while the caller does other things; returns at once.

@@ -2,8 +2,8 @@
 
 A model that was trained on the mean squared error answers between the values that patches prefer:
 an oscillator that is in tune, or an octave off, comes out beside it. Where the validation split
-says that it helps, the answers of W are from now on drawn to these values; what is written, W/
-snapping.json, can be removed again. To be done again after more training.
+says that it helps, the answers of W are from now on drawn to these values, until W/snapping.json is
+removed. To be done again after more training, and before `eval` and `export`.
 """
 
 from collections.abc import Sequence
@@ -26,17 +26,17 @@ def main(arguments: Sequence[str]) -> None:
   if arguments:
     raise UserError(f"unexpected {arguments[0]!r}; snap takes flags only, as --workdir=W")
   # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
-  from synthmatch_jax.evaluation import snap
+  from synthmatch_jax.evaluation import fit_snapping
 
   data_dir = Path(_DATA_DIR.value) if _DATA_DIR.value else None
-  gains = snap.snap(Path(_WORKDIR.value), data_dir=data_dir, limit=_NUM_EXAMPLES.value)
-  for name, gain in gains.items():
+  fitted = fit_snapping.fit(Path(_WORKDIR.value), data_dir=data_dir, limit=_NUM_EXAMPLES.value)
+  for name, gain in fitted.items():
     print(
       f"{name}: median error {gain.median[0]:.4f} -> {gain.median[1]:.4f},"
       f" MSE {gain.mse[0]:.5f} -> {gain.mse[1]:.5f}"
     )
-  if not gains:
-    print("no control gains: its prior has no peaks that the model misses")
+  if not fitted:
+    print("no control gains: the prior has no peaks that the model misses")
 
 
 if __name__ == "__main__":

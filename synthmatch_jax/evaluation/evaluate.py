@@ -18,6 +18,7 @@ from synthmatch_jax.evaluation.parts import Parts
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.metrics import parameters
 from synthmatch_jax.metrics.suite import sound_metrics
+from synthmatch_jax.spaces import snapping
 
 
 def evaluate(
@@ -62,7 +63,9 @@ def evaluate(
   workers = workers or os.cpu_count() or 1
   predictor = Predictor.load(workdir)
   more = rows.load_others(others, predictor)
-  meanings = rows.choose(names, others=more, in_domain=sounds is None, snaps=bool(predictor.curves))
+  meanings = rows.choose(
+    names, others=more, in_domain=sounds is None, snaps=bool(predictor.snapping)
+  )
   own = sounds is None and another is None
   if own and split == "train":
     meanings = _without_searches(meanings, asked=names)
@@ -101,6 +104,7 @@ def evaluate(
       "model": workdir.resolve().name,
       "targets": targets.digest(wanted),
       "step": predictor.step,
+      "snapping": snapping.digest(predictor.snapping),
       "machine": f"{platform.machine()}, {os.cpu_count()} cores",
       "workers": workers,
       "seconds": time.monotonic() - started,

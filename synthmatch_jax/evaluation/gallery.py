@@ -124,11 +124,16 @@ def assemble(root: Path) -> Path | None:
 
 
 def _contest(evaluations: Sequence[Mapping[str, Any]]) -> list[str]:
-  """Rows that are worth a listener's time: the models, and what has to be beaten."""
+  """Rows that are worth a listener's time: the models, and what has to be beaten.
+
+  An answer before it was snapped is hardly told from the same one after.
+  """
   common = set.intersection(*(set(results["rows"]) for results in evaluations))
   rivals = ("nearest_mel", "mean")
   return [
-    r for r in evaluations[0]["rows"] if r in common and (rows.kind(r) == "model" or r in rivals)
+    r
+    for r in evaluations[0]["rows"]
+    if r in common and (rows.kind(r) == "model" or r in rivals) and r != "unsnapped"
   ]
 
 

@@ -29,7 +29,7 @@ MEANINGS = {
 """Name -> what it is; in the order of tables."""
 
 Kind = Literal["model", "floor", "ceiling"]
-_MODELS = ("model", "unsnapped")
+_MODELS = ("model", "unsnapped")  # Of the model itself.
 _CEILINGS = ("oracle", "repeat")  # Which know the true patch.
 
 _BATCH_SIZE = 512
@@ -120,7 +120,7 @@ def estimates(
 
   ways = {
     "model": lambda: predictor.predict(mel),
-    "unsnapped": lambda: predictor.predict(mel, snap=False),
+    "unsnapped": lambda: predictor.predict_unsnapped(mel),
     "nearest_mel": lambda: baselines.nearest_by_mel(mel, train()),
     "nearest_mfcc": lambda: baselines.nearest_by_mfcc(mel, train()),
     "mean": lambda: predictor.statistics.controls_mean[None].astype(np.float32),

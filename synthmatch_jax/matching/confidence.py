@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching.match import Confidence
+from synthmatch_jax.spaces import snapping
 
 RANKED_BY = "mss"
 """The metric that ranks answers and that confidence is about.
@@ -92,7 +93,8 @@ def reference(workdir: Path, predictor: Predictor) -> Reference:
 
   folder = workdir / "eval" / "test"
   try:
-    step = json.loads((folder / "results.json").read_text())["step"]
+    results = json.loads((folder / "results.json").read_text())
+    step, snapped = results["step"], results.get("snapping", "")
     # Opened here: NumPy does not close what it cannot read.
     with (folder / "per_sound.npz").open("rb") as file, np.load(file) as per_sound:
       found = per_sound[f"model/{RANKED_BY}"].astype(np.float64)
@@ -102,6 +104,8 @@ def reference(workdir: Path, predictor: Predictor) -> Reference:
     return unknown("the evaluation of this model is damaged or has no row of it")
   if step != predictor.step:
     return unknown("this model was trained on since it was evaluated")
+  if snapped != snapping.digest(predictor.snapping):
+    return unknown("this model was snapped since it was evaluated, or is not any more")
   distances = np.sort(found[np.isfinite(found)])
   if distances.size < _FEWEST:
     return unknown(f"this model was evaluated on {distances.size} sounds only, too few to tell")

@@ -13,6 +13,7 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching import confidence
 from synthmatch_jax.matching.confidence import Reference
+from synthmatch_jax.spaces import snapping
 
 RELEASED = Path(__file__).parents[1] / "released" / "vital16"
 """The model that comes along: of Vital, with what was measured of it (README.md in it)."""
@@ -37,6 +38,8 @@ class Model:
     """16 hexadecimal digits of all that its answers depend on."""
     found = self.predictor
     said = (found.recipe.digest(), found.statistics.to_dict(), dict(found.arguments))
+    if found.snapping:
+      said = (*said, snapping.digest(found.snapping))
     state = hashlib.sha256(repr((said, self.reference.digest)).encode())
     for name, array in sorted(found.arrays().items()):
       state.update(name.encode() + np.asarray(array).tobytes())

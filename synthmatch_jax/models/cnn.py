@@ -1,5 +1,7 @@
 """The paper's CNN baseline."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -83,7 +85,8 @@ class CNN(MelModel):
     """The layer; of small images as one product of matrices, which is the same.
 
     On a CPU, XLA takes five to ten times as long for a convolution where the image, or in the
-    backward pass the gradient, is smaller than the kernel.
+    backward pass the gradient, is smaller than the kernel. Elsewhere this costs little: the images
+    are small.
     """
     counts = [-(-size // self.stride) for size in x.shape[1:3]]
     if min(counts) >= self.kernel:
@@ -91,10 +94,11 @@ class CNN(MelModel):
     whole = [(n - 1) * self.stride + self.kernel for n in counts]
     more = [max(0, w - size) for w, size in zip(whole, x.shape[1:3], strict=True)]
     x = jnp.pad(x, ((0, 0), *((m // 2, m - m // 2) for m in more), (0, 0)))
-    side, (rows, columns) = range(self.kernel), (n * self.stride for n in counts)
+    rows, columns = counts[0] * self.stride, counts[1] * self.stride
+    side = range(self.kernel)
     taps = jnp.stack(
       [x[:, i : i + rows : self.stride, j : j + columns : self.stride] for i in side for j in side]
     )
     kernel = conv.kernel[...].reshape(len(taps), *conv.kernel.shape[2:])
-    bias = 0 if conv.bias is None else conv.bias[...]
-    return jnp.einsum("kbtfc,kce->btfe", taps, kernel) + bias
+    bias: Any = conv.bias  # Every layer has one.
+    return jnp.einsum("kbtfc,kce->btfe", taps, kernel) + bias[...]

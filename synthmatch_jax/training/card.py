@@ -8,6 +8,7 @@ from typing import Any
 
 from synthmatch_jax import models
 from synthmatch_jax.exported import Exported
+from synthmatch_jax.spaces import snapping
 from synthmatch_jax.training import workdir as workdirs
 
 _METRICS = {
@@ -38,7 +39,7 @@ of {recipe.engine} that come near it.
 * Engine: `{engine}`.
 * Made with {version}.
 
-{_measured(workdir, found.step)}
+{_measured(workdir, found)}
 Limits: it has heard one synth, one note and one base preset. Sounds of other instruments are
 answered with what this synth can do that is near, which may be far.
 
@@ -54,14 +55,15 @@ with `{recipe.engine}`, whose licence is its own.
 
 
 def _snapped(found: Exported) -> str:
-  names = ", ".join(f"`{name}`" for name in found.curves)
+  names = ", ".join(f"`{name}`" for name in found.snapping)
   return f" Answers are drawn to the peaks of the prior in {names}." if names else ""
 
 
-def _measured(workdir: Path, step: int) -> str:
-  """A table of each evaluation of these weights that is in the workdir."""
+def _measured(workdir: Path, exported: Exported) -> str:
+  """A table of each evaluation of these weights, snapped as they are, that is in the workdir."""
   found = [json.loads(path.read_text()) for path in sorted(workdir.glob("eval/*/results.json"))]
-  tables = [_table(results) for results in found if results["step"] == step]
+  now = (exported.step, snapping.digest(exported.snapping))
+  tables = [_table(r) for r in found if (r["step"], r.get("snapping", "")) == now]
   return "\n".join(tables) or "Not evaluated yet.\n"
 
 

@@ -10,8 +10,12 @@ from synthmatch_jax.training import checkpoints
 from synthmatch_jax.training import workdir as workdirs
 
 
-def load(workdir: Path) -> Exported:
+def load(workdir: Path, *, snapped: bool = True) -> Exported:
   """Loads the weights with the lowest validation loss; builds no optimizer.
+
+  Args:
+    workdir: of the run.
+    snapped: with the snapping that was fitted to them, if there is one.
 
   Raises:
     UserError: there is no trained model in `workdir`.
@@ -28,5 +32,10 @@ def load(workdir: Path) -> Exported:
   )
   model = nnx.merge(graphdef, params, variables)
   model.eval()
-  curves = workdirs.snapping(workdir, step=step)
-  return Exported(model=model, arguments=arguments, data=data, step=step, curves=curves)
+  return Exported(
+    model=model,
+    arguments=arguments,
+    data=data,
+    step=step,
+    snapping=workdirs.read_snapping(workdir, data.recipe, step=step) if snapped else {},
+  )

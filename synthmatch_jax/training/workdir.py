@@ -12,9 +12,11 @@ from synthmatch_jax import files
 from synthmatch_jax.config import Config
 from synthmatch_jax.data import survey
 from synthmatch_jax.data.pipeline import Dataset
+from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.statistics import TrainingData
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.spaces.snapping import Curves
+from synthmatch_jax.spaces import snapping
+from synthmatch_jax.spaces.snapping import Snapping
 from synthmatch_jax.training import parallel
 
 # A run may go on with other values of these: they change no step that was made.
@@ -56,8 +58,8 @@ def read(workdir: Path) -> tuple[dict[str, Any], TrainingData]:
   return config, TrainingData.from_dict(data)
 
 
-def snapping(workdir: Path, *, step: int) -> Curves:
-  """The curves that were fitted to the weights of a step; none, if it was not done for them.
+def read_snapping(workdir: Path, recipe: Recipe, *, step: int) -> Snapping:
+  """The snapping that was fitted to the weights of a step; none, if none was.
 
   Raises:
     UserError: the file is damaged.
@@ -65,15 +67,15 @@ def snapping(workdir: Path, *, step: int) -> Curves:
   path = workdir / _SNAPPING
   try:
     kept = json.loads(path.read_text())
-    return dict(kept["curves"]) if kept["step"] == step else {}
+    return snapping.check(kept["curves"], recipe.space) if kept["step"] == step else {}
   except FileNotFoundError:
     return {}
-  except (ValueError, KeyError, TypeError):
-    raise UserError(f"{path} is damaged; remove it, or snap again") from None
+  except (OSError, ValueError, KeyError, TypeError) as error:
+    raise UserError(f"{path} cannot be read ({error}); remove it, or snap again") from None
 
 
-def keep_snapping(workdir: Path, curves: Curves, *, step: int) -> None:
-  """Keeps the curves that were fitted to the weights of a step.
+def write_snapping(workdir: Path, curves: Snapping, *, step: int) -> None:
+  """Keeps the snapping that was fitted to the weights of a step.
 
   Raises:
     UserError: the folder cannot be written.
@@ -136,6 +138,8 @@ def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
     kept = survey.compute(dataset)
   found = TrainingData(dataset=description, recipe=dataset.recipe, statistics=kept)
   if parallel.is_first():
+    if not has_checkpoint(workdir):
+      (workdir / _SNAPPING).unlink(missing_ok=True)  # Of weights that are gone.
     files.write_text(workdir / "config.json", json.dumps(plain, indent=2) + "\n")
     files.write_text(workdir / "data.json", json.dumps(found.to_dict(), indent=2) + "\n")
   return found

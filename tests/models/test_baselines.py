@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from flax import nnx
 
 from synthmatch_jax.models.cnn import CNN
@@ -56,8 +57,10 @@ def test_mlp_agrees_with_numpy(with_random_weights):
   np.testing.assert_allclose(predict(model, mels()), expected, atol=1e-4)
 
 
-def test_cnn_agrees_with_numpy(with_random_weights):
-  model = with_random_weights(lambda: CNN(**SIZE, channels=4, conv_depth=2, rngs=nnx.Rngs(0)))
+@pytest.mark.parametrize("kernel", [3, 7], ids=["image larger than kernel", "image smaller"])
+def test_cnn_agrees_with_numpy(with_random_weights, kernel):
+  size = {**SIZE, "channels": 4, "conv_depth": 2, "kernel": kernel}
+  model = with_random_weights(lambda: CNN(**size, rngs=nnx.Rngs(0)))
   expected = []
   for mel in mels():
     x = np.float64(mel)[..., None]

@@ -16,11 +16,15 @@ def presets():
   return priors.load("presets", VITAL)
 
 
-def measured(prior, *, seed, count=3000):
-  """True controls, and estimates of them with noise, as a model's are: shrunk to their mean."""
+def draws(prior, *, seed=0, count=20_000):
   rng = np.random.default_rng(seed)
-  true = np.stack([priors.sample(prior, VITAL, rng) for _ in range(count)])
-  noisy = true + rng.normal(0.0, NOISE, true.shape)
+  return np.stack([priors.sample(prior, VITAL, rng) for _ in range(count)])
+
+
+def measured(prior, *, seed):
+  """True controls, and estimates of them with noise, as a model's are: shrunk to their mean."""
+  true = draws(prior, seed=seed, count=6000)
+  noisy = true + np.random.default_rng(seed).normal(0.0, NOISE, true.shape)
   spread, middle = true.var(axis=0), true.mean(axis=0)
   shrunk = middle + (noisy - middle) * spread / (spread + NOISE**2)
   return true, np.clip(shrunk, 0.0, 1.0).astype(np.float32)
@@ -28,22 +32,24 @@ def measured(prior, *, seed, count=3000):
 
 def test_a_control_with_peaks_gains_and_others_are_left(presets):
   true, estimates = measured(presets, seed=1)
-  curves = snapping.fit(presets, VITAL, true=true, estimates=estimates)
-  assert set(curves) == {PEAKS}
+  fitted = snapping.fit(VITAL, patches=draws(presets), true=true, estimates=estimates)
+  assert set(fitted) == {PEAKS}
 
   true, estimates = measured(presets, seed=2)  # Not those that it was fitted to.
-  snapped = snapping.apply(curves, VITAL, estimates)
+  snapped = snapping.apply({PEAKS: fitted[PEAKS].curve}, VITAL, estimates)
   i = VITAL.names.index(PEAKS)
   before, after = (np.abs(e[:, i] - true[:, i]) for e in (estimates, snapped))
   assert np.median(after) < 0.5 * np.median(before)
   assert np.square(after).mean() < 1.01 * np.square(before).mean()
+  assert fitted[PEAKS].median == pytest.approx((np.median(before), np.median(after)), rel=0.1)
+  mse = np.square(before).mean(), np.square(after).mean()
+  assert fitted[PEAKS].mse == pytest.approx(mse, rel=0.1)
   np.testing.assert_array_equal(np.delete(snapped, i, 1), np.delete(estimates, i, 1))
   assert snapped.dtype == np.float32
 
 
 def test_a_curve_is_the_expected_value(presets):
   """Bayes' rule by counting: the mean of what was true where such an estimate was made."""
-  rng = np.random.default_rng(3)
   i = VITAL.names.index(PEAKS)
   one = priors.Prior(
     name="one",
@@ -52,9 +58,10 @@ def test_a_curve_is_the_expected_value(presets):
     controls={name: {"kind": "normal", "mean": 0.5, "std": 0.0} for name in VITAL.names}
     | {PEAKS: presets.controls[PEAKS]},
   )
-  true = np.stack([priors.sample(one, VITAL, rng) for _ in range(40_000)])
-  estimates = true + rng.normal(0.0, NOISE, true.shape).astype(np.float32)
-  curve = snapping.fit(one, VITAL, true=true, estimates=estimates)[PEAKS]
+  true = draws(one, count=40_000)
+  noise = np.random.default_rng(3).normal(0.0, NOISE, true.shape)
+  estimates = true + noise.astype(np.float32)
+  curve = snapping.fit(VITAL, patches=draws(one), true=true, estimates=estimates)[PEAKS].curve
   for at in (0.02, 0.2, 0.47, 0.5, 0.55, 0.79, 0.98):
     near = np.abs(estimates[:, i] - at) < 0.002
     expected = true[near, i].mean()
@@ -65,9 +72,29 @@ def test_a_curve_is_the_expected_value(presets):
 def test_a_uniform_prior_has_no_peaks():
   uniform = priors.load("uniform", VITAL)
   true, estimates = measured(uniform, seed=4)
-  assert snapping.fit(uniform, VITAL, true=true, estimates=estimates) == {}
+  assert snapping.fit(VITAL, patches=draws(uniform), true=true, estimates=estimates) == {}
 
 
 def test_without_curves_nothing_moves():
   estimates = np.random.default_rng(5).random((4, VITAL.dim), np.float32)
   np.testing.assert_array_equal(snapping.apply({}, VITAL, estimates), estimates)
+
+
+@pytest.mark.parametrize(
+  "stored",
+  [
+    {"no_control": [0.0, 1.0]},
+    {PEAKS: [0.5]},
+    {PEAKS: [0.0, "one"]},
+    {PEAKS: [0.0, float("nan")]},
+  ],
+)
+def test_what_cannot_be_applied_is_refused(stored):
+  with pytest.raises(ValueError, match="snapping of"):
+    snapping.check(stored, VITAL)
+
+
+def test_a_digest_tells_snappings_apart():
+  one, other = {PEAKS: [0.0, 1.0]}, {PEAKS: [0.1, 1.0]}
+  assert len({snapping.digest(s) for s in ({}, one, other)}) == 3
+  assert snapping.digest({}) == ""

@@ -1,0 +1,55 @@
+"""A run's answers drawn to the peaks of its prior, where the validation split bears it out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from synthmatch_jax import exported
+from synthmatch_jax.data import pipeline
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.inference import Predictor
+from synthmatch_jax.spaces import snapping
+from synthmatch_jax.spaces.snapping import Fitted
+from synthmatch_jax.training import trained
+from synthmatch_jax.training import workdir as workdirs
+
+FEWEST = 500
+"""Validation sounds; of fewer, one control among many gains by chance."""
+
+_PATCHES = 20_000
+
+
+def fit(workdir: Path, *, data_dir: Path | None, limit: int) -> Mapping[str, Fitted]:
+  """Fits the snapping of a run's best weights and keeps it in its folder.
+
+  Args:
+    workdir: of a training run.
+    data_dir: where its data set is now, if it was moved.
+    limit: validation sounds to look at.
+
+  Returns:
+    Name of each control that gains -> what it gains.
+
+  Raises:
+    UserError: there is no trained model, its data set is not there, or too small.
+  """
+  if exported.is_exported(workdir):
+    raise UserError(f"{workdir} was exported; snap the run's own folder, and export it again")
+  predictor = Predictor(trained.load(workdir, snapped=False))
+  dataset, space = predictor.dataset(dir=data_dir), predictor.recipe.space
+  mel, true = dataset.read("validation", limit=limit)
+  if len(mel) < FEWEST:
+    raise UserError(
+      f"{len(mel)} validation sounds are too few to tell whether snapping helps; at least"
+      f" {FEWEST} are needed"
+    )
+  indices = range(min(_PATCHES, dataset.num_examples("train")))
+  (batch,) = pipeline.ordered_batches(
+    dataset, "train", batch_size=len(indices), keys=("controls",), indices=indices
+  )
+  patches = np.asarray(batch["controls"])
+  fitted = snapping.fit(space, patches=patches, true=true, estimates=predictor.predict(mel))
+  curves = {name: gain.curve for name, gain in fitted.items()}
+  workdirs.write_snapping(workdir, curves, step=predictor.step)
+  return fitted
