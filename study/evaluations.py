@@ -70,7 +70,7 @@ ALL = {
   "ten_thousand": Evaluation(
     about="10,000 sounds of another seed",
     workdir="ast",
-    others=("mlp", "cnn"),
+    others=_BASELINES,
     rows=("mean",),
     where=("--dataset=massive16/unseen", "--split=train", "--num_examples=10000", "--gallery=0"),
     folder="unseen-train",

@@ -85,7 +85,7 @@ _LOW = {"optimizer.learning_rate": 5e-4}
 RUNS = {
   "mlp": Run(config=MLP, about="the paper's MLP", fields={"train.epochs": 4}),
   "cnn": Run(
-    config=CNN, about="the paper's CNN", fields={"train.steps": 1200, "train.eval_every": 600}
+    config=CNN, about="the paper's CNN", fields={"train.steps": 1800, "train.eval_every": 600}
   ),
   "resnet": Run(config=RESNET, about="tuned ResNet", fields={"train.epochs": 2}),
   "ast": Run(config=SMALL, about="small AST", fields={"train.epochs": 4}, snapped=True),

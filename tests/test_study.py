@@ -1,6 +1,7 @@
 """The study: its runs can be started, and its page says what its logs say."""
 
 import importlib.util
+import math
 import re
 import sys
 
@@ -68,7 +69,7 @@ def test_what_was_trained_came_to_an_end():
         train = get_config(run).train
         epoch = report.trained_on(logs.name) // train.batch_size
         steps = train.steps or train.epochs * epoch
-        wanted = steps // (train.eval_every or epoch)
+        wanted = math.ceil(steps / (train.eval_every or epoch))
         assert len(report.validations(logs)) == wanted, name
 
 

@@ -84,7 +84,7 @@ class CNN(MelModel):
   def _convolve(self, conv: nnx.Conv, x: Float[Array, "b t f c"]) -> Float[Array, "b u g e"]:
     """The layer; of small images as one product of matrices, which is the same.
 
-    On a CPU, XLA takes five to ten times as long for a convolution where the image, or in the
+    On a CPU, XLA takes several times as long for a convolution where the image, or in the
     backward pass the gradient, is smaller than the kernel. Elsewhere this costs little: the images
     are small.
     """
