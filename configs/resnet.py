@@ -3,7 +3,7 @@
     python -m synthmatch_jax.train --config=configs/resnet.py --workdir=runs/resnet
     python -m synthmatch_jax.train --config=configs/resnet.py:runlocal --workdir=runs/resnet_local
 
-Time and result: not trained yet at either size.
+Time and result of the latter: docs/results.md. The full size was not trained yet.
 
 Not in the paper, whose CNN has no shortcuts, no schedule and a head of 15 million weights.
 """
