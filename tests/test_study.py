@@ -5,6 +5,7 @@ import math
 import re
 import sys
 
+import numpy as np
 import pytest
 
 from study import controls, evaluations, report, runs
@@ -40,6 +41,18 @@ def test_an_evaluation_is_of_runs(name, tmp_path):
   assert {evaluation.workdir, *evaluation.others} <= set(runs.RUNS)
   command = evaluation.command(data_dir=tmp_path, runs=tmp_path, ood=tmp_path / "sounds")
   assert not any("{" in part for part in command)
+
+
+def test_of_two_answers_the_nearer_one_counts():
+  per_sound = {
+    "one/mss": np.array([1.0, 2.0, 3.0]),
+    "two/mss": np.array([2.0, 1.0, 4.0]),
+    "one/sot": np.array([0.1, 0.2, 0.3]),
+    "two/sot": np.array([0.7, 0.8, 0.9]),
+  }
+  found = evaluations.nearer(("one", "two"), per_sound, ("mss", "sot"))
+  assert found["mss"]["mean"] == pytest.approx(5 / 3)
+  assert found["sot"]["mean"] == pytest.approx((0.1 + 0.8 + 0.3) / 3)
 
 
 @pytest.mark.parametrize("path", report.PAGES, ids=lambda path: path.stem)
