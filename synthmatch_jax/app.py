@@ -5,7 +5,6 @@ Says the page's address, and serves it to this machine alone until Ctrl-C; see d
 
 from collections.abc import Sequence
 from importlib.util import find_spec
-from pathlib import Path
 
 from absl import flags
 
@@ -24,9 +23,7 @@ _PORT = flags.DEFINE_integer(
 _HOST = flags.DEFINE_string(
   "host", "127.0.0.1", "Address to listen at; 0.0.0.0 lets in whoever can reach this machine."
 )
-_PLUGIN = flags.DEFINE_string(
-  "plugin", "", "Path of the engine's plugin, where it is not found by itself."
-)
+_PLUGIN = cli.define_plugin()
 _MAX_SECONDS = flags.DEFINE_float(
   "max_seconds", 30.0, "Longest sound.", lower_bound=0.1, upper_bound=60.0
 )
@@ -46,7 +43,7 @@ def main(arguments: Sequence[str]) -> None:
 
   cli.keep_compiled()
   limits = Limits(max_seconds=_MAX_SECONDS.value, max_bytes=_MAX_MEGABYTES.value << 20)
-  workdirs = [Path(workdir) for workdir in _WORKDIR.value]
+  workdirs = cli.paths(_WORKDIR.value)
   with Desk.open(workdirs, plugin=_PLUGIN.value, workers=_WORKERS.value) as desk:
     server.serve(
       desk,

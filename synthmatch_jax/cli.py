@@ -5,10 +5,13 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import app, flags, logging
 
 from synthmatch_jax.errors import UserError
+
+flags.disclaim_key_flags()  # --help lists a flag under the binary that has it, not under this.
 
 # "'lerning_rate'\\nDid you mean "learning_rate" instead of "lerning_rate"?", in any quotes.
 _UNKNOWN_FIELD = re.compile(r"""['"\\]*(\w+?)(?:\\n|\W)*(?:Did you mean "(\w+)" instead of .*)?""")
@@ -54,6 +57,52 @@ def _parser(name):
       sys.exit(_say(name, error, 2))
 
   return parse
+
+
+class _PathParser(flags.ArgumentParser):
+  """Of a path. A shell leaves the ~ of --out=~/x as it is."""
+
+  syntactic_help = "a path; ~ is your home"
+
+  def parse(self, argument: str | Path) -> Path:
+    if not str(argument):
+      raise ValueError("is empty; name a path")
+    try:
+      return Path(argument).expanduser()
+    except RuntimeError as error:
+      raise ValueError(f"{argument}: {error}") from None
+
+  def flag_type(self) -> str:
+    return "path"
+
+
+class _PluginParser(_PathParser):
+  """Of a path as text; empty by default."""
+
+  def parse(self, argument: str | Path) -> Any:
+    return str(super().parse(argument)) if str(argument) else ""
+
+
+def define_path(name: str, default: str | None, help: str, *, required: bool = False) -> Any:
+  """A flag (absl's FlagHolder) whose value is a `Path`, or None by default."""
+  return flags.DEFINE(_PathParser(), name, default, help, required=required)
+
+
+def define_plugin(help: str = "The engine's plugin, where it is not found by itself.") -> Any:
+  """The flag --plugin of all binaries that render: a path as text, empty by default."""
+  return flags.DEFINE(_PluginParser(), "plugin", "", help)
+
+
+def paths(texts: Sequence[str]) -> list[Path]:
+  """Paths from a flag that takes several.
+
+  Raises:
+    UserError: one is empty, or of a user who is not known.
+  """
+  try:
+    return [_PathParser().parse(text) for text in texts]
+  except ValueError as error:
+    raise UserError(f"a path {error}") from None
 
 
 def keep_compiled() -> None:

@@ -7,7 +7,6 @@ sounds.
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
@@ -15,7 +14,7 @@ from synthmatch_jax import cli, files
 from synthmatch_jax.errors import UserError
 
 _ON = flags.DEFINE_string("on", "test", "Evaluation: a split, or the name of a folder of sounds.")
-_OUT = flags.DEFINE_string("out", None, "JSON file for the numbers.")
+_OUT = cli.define_path("out", None, "JSON file for the numbers.")
 
 
 def main(runs: Sequence[str]) -> None:
@@ -29,7 +28,7 @@ def main(runs: Sequence[str]) -> None:
   print(compare.markdown(first, second, differences))
   if _OUT.value:
     found = compare.plain(first, second, differences)
-    files.write_text(Path(_OUT.value), json.dumps(found, indent=2) + "\n")
+    files.write_text(_OUT.value, json.dumps(found, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -13,17 +13,15 @@ from absl import flags
 from synthmatch_jax import cli, files
 from synthmatch_jax.errors import UserError
 
-_DATA_DIR = flags.DEFINE_string(
+_DATA_DIR = cli.define_path(
   "data_dir", None, "Where data sets are; the default is TFDS's (TFDS_DATA_DIR)."
 )
-_OUT = flags.DEFINE_string("out", "", "Folder for the page; the default is described/NAME.")
+_OUT = cli.define_path("out", None, "Folder for the page; the default is described/NAME.")
 _SAMPLE = flags.DEFINE_integer(
   "sample", 32, "Random records rendered again and compared with what is stored.", lower_bound=0
 )
 _EXAMPLES = flags.DEFINE_integer("examples", 8, "Of these, sounds on the page.", lower_bound=0)
-_PLUGIN = flags.DEFINE_string(
-  "plugin", "", "Path of the engine's plugin, where it is not found by itself."
-)
+_PLUGIN = cli.define_plugin()
 _SEED = flags.DEFINE_integer("seed", 0, "Of the random sample.", lower_bound=0)
 
 
@@ -36,8 +34,8 @@ def main(arguments: Sequence[str]) -> None:
 
   report.describe(
     arguments[0],
-    dir=Path(_DATA_DIR.value or files.data_dir()),
-    out=Path(_OUT.value) if _OUT.value else None,
+    dir=_DATA_DIR.value or Path(files.data_dir()),
+    out=_OUT.value,
     sample=_SAMPLE.value,
     examples=_EXAMPLES.value,
     plugin=_PLUGIN.value,

@@ -9,19 +9,18 @@ and the page W/eval/index.html.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
 from synthmatch_jax import cli
 from synthmatch_jax.errors import UserError
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a trained model.", required=True)
+_WORKDIR = cli.define_path("workdir", None, "Folder of a trained model.", required=True)
 _NUM_EXAMPLES = flags.DEFINE_integer(
   "num_examples", 10_000, "Sounds to measure, or as many as the split has.", lower_bound=1
 )
 _SPLIT = flags.DEFINE_enum("split", "test", ["train", "validation", "test"], "Sounds to take.")
-_SOUNDS = flags.DEFINE_string("sounds", None, "Folder of sounds to take instead of a split.")
+_SOUNDS = cli.define_path("sounds", None, "Folder of sounds to take instead of a split.")
 _DATASET = flags.DEFINE_string(
   "dataset", None, "Another data set to take the split from, e.g. massive16/uniform."
 )
@@ -30,11 +29,11 @@ _OTHERS = flags.DEFINE_list("others", [], "Workdirs of more models, for rows of 
 _GALLERY = flags.DEFINE_integer(
   "gallery", 40, "Sounds to be heard on the page; 0 for no page.", lower_bound=0
 )
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data set is, if it was moved.")
-_WORKERS = flags.DEFINE_integer("workers", 0, "Sounds rendered at once; 0 is one a core.")
-_PLUGIN = flags.DEFINE_string(
-  "plugin", "", "Path of the engine's plugin, where it is not found by itself."
+_DATA_DIR = cli.define_path("data_dir", None, "Where the data set is, if it was moved.")
+_WORKERS = flags.DEFINE_integer(
+  "workers", 0, "Sounds rendered at once; 0 is one a core.", lower_bound=0
 )
+_PLUGIN = cli.define_plugin()
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -47,15 +46,15 @@ def main(arguments: Sequence[str]) -> None:
   from synthmatch_jax.evaluation import evaluate
 
   evaluation, folder = evaluate.evaluate(
-    Path(_WORKDIR.value),
+    _WORKDIR.value,
     split=_SPLIT.value,
-    sounds=Path(_SOUNDS.value) if _SOUNDS.value else None,
+    sounds=_SOUNDS.value,
     another=_DATASET.value,
     num_examples=_NUM_EXAMPLES.value,
     names=_ROWS.value,
-    others=[Path(other) for other in _OTHERS.value],
+    others=cli.paths(_OTHERS.value),
     gallery_size=_GALLERY.value,
-    data_dir=Path(_DATA_DIR.value) if _DATA_DIR.value else None,
+    data_dir=_DATA_DIR.value,
     workers=_WORKERS.value,
     plugin=_PLUGIN.value,
   )

@@ -5,7 +5,6 @@ packages of training, and a model card with what `eval` has measured in W.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import cast
 
 from absl import flags
@@ -13,8 +12,8 @@ from absl import flags
 from synthmatch_jax import cli
 from synthmatch_jax.errors import UserError
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a trained model.", required=True)
-_OUT = flags.DEFINE_string("out", None, "Folder for the exported model.", required=True)
+_WORKDIR = cli.define_path("workdir", None, "Folder of a trained model.", required=True)
+_OUT = cli.define_path("out", None, "Folder for the exported model.", required=True)
 _DTYPE = flags.DEFINE_enum(
   "dtype", "float32", ["float32", "float16"], "Of the weights in the file; float16 halves it."
 )
@@ -28,11 +27,11 @@ def main(arguments: Sequence[str]) -> None:
   from synthmatch_jax import exported
   from synthmatch_jax.training import card, trained
 
-  workdir, out = Path(_WORKDIR.value), Path(_OUT.value)
+  workdir, out = _WORKDIR.value, _OUT.value
   found = trained.load(workdir)
   text = card.write(found, workdir, dtype=_DTYPE.value)
   exported.write(out, found, card=text, dtype=cast(exported.StoredDtype, _DTYPE.value))
-  evaluated = exported.carry_evaluation(workdir, out)
+  evaluated = exported.carry_evaluation(workdir, out, found)
   size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
   print(
     f"the model of step {found.step} is in {out}: {size / 1e6:.1f} MB"

@@ -53,6 +53,11 @@ class Exported:
   step: int
   snapping: Snapping = field(default_factory=dict)
 
+  def is_measured_by(self, results: Mapping[str, Any]) -> bool:
+    """Whether an evaluation (results.json) is of these weights, snapped as they are."""
+    now = (self.step, snapping.digest(self.snapping))
+    return (results["step"], results.get("snapping", "")) == now
+
 
 def is_exported(folder: Path) -> bool:
   """Whether a folder holds an exported model."""
@@ -69,8 +74,13 @@ def write(folder: Path, exported: Exported, *, card: str, dtype: StoredDtype = "
     dtype: of the weights in the file; float16 halves it.
 
   Raises:
-    UserError: the folder cannot be written.
+    UserError: the folder cannot be written, or holds something else than an exported model.
   """
+  if (folder / "config.json").exists():
+    raise UserError(f"{folder} is the folder of a run: take another --out")
+  if folder.is_dir() and any(folder.iterdir()) and not (folder / _WEIGHTS).exists():
+    raise UserError(f"{folder} holds something else than an exported model: take another --out")
+  (folder / _MODEL).unlink(missing_ok=True)  # It is no model until all of it is there.
   data = exported.data.to_dict()
   data["dataset"].pop("dir", None)  # Of this machine.
   described = {
@@ -89,19 +99,20 @@ def write(folder: Path, exported: Exported, *, card: str, dtype: StoredDtype = "
   files.write_text(folder / _MODEL, json.dumps(described, indent=2) + "\n")
 
 
-def carry_evaluation(workdir: Path, folder: Path) -> bool:
+def carry_evaluation(workdir: Path, folder: Path, exported: Exported) -> bool:
   """Copies what `eval` has measured on the test split, so that a match can be told from it.
 
   Of single sounds only the distances of the model's answers come along. What an earlier export has
   left of another model is removed.
 
   Returns:
-    Whether there was an evaluation.
+    Whether there was an evaluation of these weights, snapped as they are.
   """
   source, target = workdir / _EVALUATION, folder / _EVALUATION
-  if source.resolve() != target.resolve():
-    shutil.rmtree(target, ignore_errors=True)
+  shutil.rmtree(target, ignore_errors=True)
   if not all((source / name).exists() for name in ("results.json", "per_sound.npz")):
+    return False
+  if not exported.is_measured_by(json.loads((source / "results.json").read_text())):
     return False
   with np.load(source / "per_sound.npz") as found:
     kept = {name: found[name] for name in found.files if name in ("model/mss", "model/mse")}

@@ -41,6 +41,35 @@ def writing(path: Path) -> Iterator[Path]:
       partial.unlink()
 
 
+@contextlib.contextmanager
+def claimed(folder: Path, *, busy: str, advice: str) -> Iterator[None]:
+  """Makes a folder and keeps other processes out of it.
+
+  Args:
+    folder: to be written to.
+    busy: what is said where another process has it.
+    advice: what to do where it cannot be written.
+
+  Raises:
+    UserError: one of both.
+  """
+  from filelock import FileLock, Timeout  # Who only predicts need not have it.
+
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock", timeout=0)
+    lock.acquire()
+  except Timeout:
+    raise UserError(busy) from None
+  except OSError as error:
+    reason = (error.strerror or str(error)).lower()
+    raise UserError(f"{folder} cannot be written ({reason}): {advice}") from None
+  try:
+    yield
+  finally:
+    lock.release()
+
+
 def write_text(path: Path, text: str) -> None:
   """Writes a text file (UTF-8) at once (see `writing`).
 

@@ -6,22 +6,21 @@ are rendered, as sounds and pictures in TensorBoard. Training itself needs no sy
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
 from synthmatch_jax import cli
 from synthmatch_jax.errors import UserError
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+_WORKDIR = cli.define_path("workdir", None, "Folder of the run.", required=True)
 _COUNT = flags.DEFINE_integer("count", 4, "Sounds to render.", lower_bound=1)
 _ONCE = flags.DEFINE_bool("once", False, "End after the best model that there is now.")
 _SECONDS = flags.DEFINE_float("seconds", 15.0, "From look to look.", lower_bound=0.1)
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data set is, if it is elsewhere here.")
-_PLUGIN = flags.DEFINE_string(
-  "plugin", "", "Path of the engine's plugin, where it is not found by itself."
+_DATA_DIR = cli.define_path("data_dir", None, "Where the data set is, if it is elsewhere here.")
+_PLUGIN = cli.define_plugin()
+_WORKERS = flags.DEFINE_integer(
+  "workers", 1, "Sounds rendered at once; 0 is one a core.", lower_bound=0
 )
-_WORKERS = flags.DEFINE_integer("workers", 1, "Sounds rendered at once; 0 is one a core.")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -34,12 +33,12 @@ def main(arguments: Sequence[str]) -> None:
   from synthmatch_jax.evaluation import following
 
   following.follow(
-    Path(_WORKDIR.value),
+    _WORKDIR.value,
     count=_COUNT.value,
     once=_ONCE.value,
     seconds=_SECONDS.value,
     workers=_WORKERS.value or os.cpu_count() or 1,
-    data_dir=Path(_DATA_DIR.value) if _DATA_DIR.value else None,
+    data_dir=_DATA_DIR.value,
     plugin=_PLUGIN.value,
   )
 

@@ -10,7 +10,6 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from absl import flags
@@ -24,7 +23,7 @@ _WORKDIR = flags.DEFINE_list(
   "Folders of trained models, of which the nearest answer is taken; by default it is the model"
   " that comes along, of Vital.",
 )
-_OUT = flags.DEFINE_string("out", "matches", "Folder for the answers.")
+_OUT = cli.define_path("out", "matches", "Folder for the answers.")
 _TOP = flags.DEFINE_integer("top", 1, "Distinct answers, the nearest first.", lower_bound=1)
 _LISTEN = flags.DEFINE_enum(
   "listen",
@@ -40,9 +39,7 @@ _JSON = flags.DEFINE_bool("json", False, "Print one JSON object and nothing else
 _WORKERS = flags.DEFINE_integer(
   "workers", 0, "Sounds matched at once; 0 is one a core.", lower_bound=0
 )
-_PLUGIN = flags.DEFINE_string(
-  "plugin", "", "Path of the engine's plugin, where it is not found by itself."
-)
+_PLUGIN = cli.define_plugin()
 
 
 def main(sounds: Sequence[str]) -> int:
@@ -71,8 +68,8 @@ def main(sounds: Sequence[str]) -> int:
   listen: Any = _LISTEN.value  # One of the names above, which absl has checked.
   outcomes, page = batch.match_all(
     sounds,
-    workdirs=[Path(workdir) for workdir in _WORKDIR.value],
-    out=Path(_OUT.value),
+    workdirs=cli.paths(_WORKDIR.value),
+    out=_OUT.value,
     wish=batch.Wish(assume=assume, top=_TOP.value, listen=listen),
     plugin=_PLUGIN.value,
     workers=_WORKERS.value or os.cpu_count() or 1,

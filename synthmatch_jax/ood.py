@@ -7,18 +7,17 @@ A sound that does not come out as the list says, to the last bit, is told, and t
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
 from synthmatch_jax import cli, files
 from synthmatch_jax.errors import UserError
 
-_OUT = flags.DEFINE_string("out", "ood", "Folder for the sounds.")
+_OUT = cli.define_path("out", "ood", "Folder for the sounds.")
 _ALLOW = flags.DEFINE_bool(
   "allow_differences", False, "Take other versions of the sources: results are then your own."
 )
-_RECORD = flags.DEFINE_string("record", None, "JSON file for the list as it was made here.")
+_RECORD = cli.define_path("record", None, "JSON file for the list as it was made here.")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -28,12 +27,12 @@ def main(arguments: Sequence[str]) -> int:
   from synthmatch_jax.data.ood import build
 
   differences: list[str] = []
-  manifest = build.build(Path(_OUT.value), report=differences.append)
+  manifest = build.build(_OUT.value, report=differences.append)
   print("\n".join([*differences, f"{len(manifest['sounds'])} sounds are in {_OUT.value}"]))
   if _RECORD.value:
     listed = [{k: v for k, v in e.items() if k != "file"} for e in manifest["sounds"]]
     found = {"versions": manifest["versions"], "sounds": listed}
-    files.write_text(Path(_RECORD.value), json.dumps(found, indent=1) + "\n")
+    files.write_text(_RECORD.value, json.dumps(found, indent=1) + "\n")
   return 1 if differences and not _ALLOW.value else 0
 
 

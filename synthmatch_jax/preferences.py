@@ -6,14 +6,11 @@ every pair of rows how often one was found nearer to the target than the other, 
 """
 
 from collections.abc import Sequence
-from pathlib import Path
-
-from absl import flags
 
 from synthmatch_jax import cli
 from synthmatch_jax.errors import UserError
 
-_KEY = flags.DEFINE_string(
+_KEY = cli.define_path(
   "key", None, "listening_test_key.json of the test that was taken.", required=True
 )
 
@@ -25,7 +22,7 @@ def main(arguments: Sequence[str]) -> None:
   # Here, so that a mistyped flag is answered at once.
   from synthmatch_jax.evaluation import preferences
 
-  found, sessions = preferences.analyse([Path(a) for a in arguments], key=Path(_KEY.value))
+  found, sessions = preferences.analyse(cli.paths(arguments), key=_KEY.value)
   print(preferences.markdown(found))
   heard = sum(p.wins + p.losses + p.ties for p in found)
   print(

@@ -6,25 +6,24 @@ sets, evaluation and matches work from.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
 from synthmatch_jax import cli
 from synthmatch_jax.errors import UserError
 
-_OUT = flags.DEFINE_string("out", "", "File for the description; the report goes beside it.")
+_OUT = cli.define_path("out", None, "File for the description; the report goes beside it.")
 _NAME = flags.DEFINE_string("name", "", "Name of the engine; the default is the plugin's.")
-_BASE_PRESET = flags.DEFINE_string(
-  "base_preset", "", "Preset file with all that the controls leave fixed."
+_BASE_PRESET = cli.define_path(
+  "base_preset", None, "Preset file with all that the controls leave fixed."
 )
 _EDIT = flags.DEFINE_bool(
   "edit", False, "Open the plugin's editor; the base preset is what it has when that is closed."
 )
 _CONTROLS = flags.DEFINE_list("controls", [], "Names of the parameters that become controls.")
-_PRESETS = flags.DEFINE_string("presets", "", "Folder of presets that the prior is taken from.")
-_PLUGIN = flags.DEFINE_string(
-  "plugin", "", "Path of the plugin, where PLUGIN is a description and it is not found by itself."
+_PRESETS = cli.define_path("presets", None, "Folder of presets that the prior is taken from.")
+_PLUGIN = cli.define_plugin(
+  "The plugin, where PLUGIN is a description and it is not found by itself."
 )
 _INSIDE = flags.DEFINE_string("inside", "", "Which plugin, where the file holds several.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of the random patches.", lower_bound=0)
@@ -54,11 +53,11 @@ def main(arguments: Sequence[str]) -> None:
   probe.probe(
     found,
     report=Report(),
-    preset=Path(_BASE_PRESET.value) if _BASE_PRESET.value else None,
+    preset=_BASE_PRESET.value,
     edit=_EDIT.value,
     controls=[name.strip() for name in _CONTROLS.value],
-    presets=Path(_PRESETS.value) if _PRESETS.value else None,
-    out=Path(_OUT.value) if _OUT.value else None,
+    presets=_PRESETS.value,
+    out=_OUT.value,
     seed=_SEED.value,
     effort=_EFFORT.value,
   )

@@ -7,18 +7,17 @@ removed. To be done again after more training, and before `eval` and `export`.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
 from synthmatch_jax import cli
 from synthmatch_jax.errors import UserError
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a trained model.", required=True)
+_WORKDIR = cli.define_path("workdir", None, "Folder of a trained model.", required=True)
 _NUM_EXAMPLES = flags.DEFINE_integer(
   "num_examples", 10_000, "Validation sounds to look at, or as many as there are.", lower_bound=1
 )
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data set is, if it was moved.")
+_DATA_DIR = cli.define_path("data_dir", None, "Where the data set is, if it was moved.")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -28,8 +27,7 @@ def main(arguments: Sequence[str]) -> None:
   # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
   from synthmatch_jax.evaluation import fit_snapping
 
-  data_dir = Path(_DATA_DIR.value) if _DATA_DIR.value else None
-  fitted = fit_snapping.fit(Path(_WORKDIR.value), data_dir=data_dir, limit=_NUM_EXAMPLES.value)
+  fitted = fit_snapping.fit(_WORKDIR.value, data_dir=_DATA_DIR.value, limit=_NUM_EXAMPLES.value)
   for name, gain in fitted.items():
     print(
       f"{name}: median error {gain.median[0]:.4f} -> {gain.median[1]:.4f},"

@@ -6,7 +6,6 @@ seed, in W/seed0, W/seed1, W/seed2, and W/sweep.md sums them up.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 from ml_collections import config_flags
@@ -17,7 +16,7 @@ from synthmatch_jax.errors import UserError
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "Recipe, e.g. configs/ast.py:runlocal; --config.FIELD=... changes a field."
 )
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.")
+_WORKDIR = cli.define_path("workdir", None, "Folder of the run.")
 _SEEDS = flags.DEFINE_list("seeds", [], "Seeds of a sweep: one run each, in folders of their own.")
 _DISTRIBUTED = flags.DEFINE_string(
   "distributed",
@@ -54,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
   cli.keep_compiled()
   if _DISTRIBUTED.value:
     parallel.join(_DISTRIBUTED.value, num_processes=_PROCESSES.value, process=_PROCESS.value)
-  workdir = Path(_WORKDIR.value)
+  workdir = _WORKDIR.value
   if _SEEDS.value:
     finished = sweep.over_seeds(_CONFIG.value, workdir, [int(seed) for seed in _SEEDS.value])
   else:

@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
 
+from synthmatch_jax import files
 from synthmatch_jax.evaluation.rows import MEANINGS
 from synthmatch_jax.metrics import parameters
 from synthmatch_jax.metrics.suite import SOUND_METRICS
@@ -104,12 +106,22 @@ def test_fewer_examples_can_be_asked_for(tiny_run):
     (["--workdir={run}", "--dataset=massive16/none"], "no data set massive16/none in"),
     (["--workdir={run}", "--dataset=a/b", "--sounds=x"], "exclude each other"),
     (["--workdir={run}", "--others={run}2"], "no trained model in"),
+    (["--workdir={run}", "--others={run},"], "a path is empty"),
+    (["--workdir=~/nowhere"], f"no trained model in {Path.home()}/nowhere"),
+    (["--workdir=x", "--workers=-1"], "workers"),
   ],
 )
 def test_a_mistake_gets_one_sentence(arguments, says, tiny_run):
   done = evaluate(*[argument.format(run=tiny_run) for argument in arguments])
   assert done.returncode in (1, 2)
   assert says in done.stderr
+  assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_two_evaluations_of_a_model_do_not_write_at_once(tiny_run):
+  with files.claimed(tiny_run / "eval", busy="", advice=""):
+    done = evaluate(f"--workdir={tiny_run}", "--num_examples=2")
+  assert "another evaluation is writing to" in done.stderr
   assert len(done.stderr.splitlines()) == 1, done.stderr
 
 

@@ -122,6 +122,28 @@ def test_an_evaluation_comes_along(tiny_run, tmp_path):
     assert kept.files == ["model/mss"]
 
 
+def test_an_evaluation_of_other_weights_stays_behind(tiny_run, tmp_path):
+  workdir, out = tmp_path / "run", tmp_path / "out"
+  shutil.copytree(tiny_run, workdir)
+  (workdir / "eval" / "test").mkdir(parents=True, exist_ok=True)
+  (workdir / "eval" / "test" / "results.json").write_text(json.dumps({"step": -1, "rows": {}}))
+  np.savez(workdir / "eval" / "test" / "per_sound.npz", **{"model/mss": np.arange(30.0)})
+  done = export(f"--workdir={workdir}", f"--out={out}")
+  assert "evaluate it first" in done.stdout
+  assert not (out / "eval").exists()
+
+
+def test_a_folder_of_other_things_is_left_alone(tiny_run, tmp_path):
+  (tmp_path / "README.md").write_text("mine")
+  done = export(f"--workdir={tiny_run}", f"--out={tmp_path}")
+  assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+  assert "holds something else than an exported model" in done.stderr
+  assert (tmp_path / "README.md").read_text() == "mine"
+  done = export(f"--workdir={tiny_run}", f"--out={tiny_run}")
+  assert "is the folder of a run" in done.stderr
+  assert not (tiny_run / "model.json").exists()
+
+
 def damaged(folder, tmp_path, name, text):
   shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
   (tmp_path / name).write_bytes(text)

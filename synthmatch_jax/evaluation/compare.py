@@ -1,9 +1,11 @@
 """Two answers to the same sounds, compared pair by pair."""
 
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import scipy.stats
@@ -66,15 +68,17 @@ def load(name: str, *, on: str) -> Contestant:
   folder = Path(workdir) / "eval" / on
   try:
     results = json.loads((folder / "results.json").read_text())
-    with np.load(folder / "per_sound.npz") as arrays:
+    # Opened here: NumPy does not close what it cannot read.
+    with (folder / "per_sound.npz").open("rb") as file, np.load(file) as arrays:
       scores = {m: arrays[f"{row}/{m}"] for m in results["metrics"] if f"{row}/{m}" in arrays}
-  except (OSError, ValueError, KeyError) as error:
+      rows = dict.fromkeys(name.partition("/")[0] for name in arrays.files if "/" in name)
+  except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile, zlib.error) as error:
     raise UserError(
       f"there is no evaluation in {folder} ({error}); run `python -m synthmatch_jax.eval"
       f" --workdir={workdir}` first"
     ) from None
   if not scores:
-    known = ", ".join(results["rows"])
+    known = ", ".join(rows)
     raise UserError(f"the evaluation in {folder} has no row {row!r}; it has {known}")
   return Contestant(
     name=f"{workdir}:{row}", targets=results["targets"], metrics=results["metrics"], scores=scores

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax import files
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import gallery, material, rerender, results, rows, targets
 from synthmatch_jax.evaluation.evaluation import Evaluation
@@ -19,6 +20,8 @@ from synthmatch_jax.inference import Predictor
 from synthmatch_jax.metrics import parameters
 from synthmatch_jax.metrics.suite import sound_metrics
 from synthmatch_jax.spaces import snapping
+from synthmatch_jax.synths.play import engine
+from synthmatch_jax.training import log
 
 
 def evaluate(
@@ -50,7 +53,8 @@ def evaluate(
     workers: sounds rendered at once; 0 is one a core.
     plugin: path of the engine's plugin, where it is not found by itself.
 
-  What is finished is kept: after an interruption the same call goes on from there.
+  What was rendered and measured is kept: after an interruption the same call predicts again and
+  goes on from there.
 
   Returns:
     What was measured, and the folder it was written to (see `results.write`); the page is
@@ -62,6 +66,7 @@ def evaluate(
   started = time.monotonic()
   workers = workers or os.cpu_count() or 1
   predictor = Predictor.load(workdir)
+  engine(predictor.recipe, path=plugin)  # Speaks up before the hours that follow.
   more = rows.load_others(others, predictor)
   meanings = rows.choose(
     names, others=more, in_domain=sounds is None, snaps=bool(predictor.snapping)
@@ -80,42 +85,45 @@ def evaluate(
   else:
     assert dataset is not None
     measured_on = material.of_split(dataset, split, limit=num_examples)
-  estimates = rows.estimates(
-    tuple(meanings), predictor=predictor, others=more, material=measured_on, dataset=dataset
-  )
-  folder = workdir / "eval" / measured_on.name
-  parts = Parts(folder=folder / ".parts", digest=_digest(measured_on, estimates, predictor))
-  resumed = parts.count()
-  wanted = measured_on.targets
-  scored = rerender.score(
-    wanted, estimates, predictor.recipe, workers=workers, plugin=plugin, parts=parts
-  )
-  failures = {wanted[i].name: why for i, why in scored.failures.items()}
-  evaluation = Evaluation(
-    name=measured_on.name,
-    title=measured_on.title,
-    predictor=predictor,
-    meanings=meanings,
-    targets=wanted,
-    estimates=estimates,
-    scores=_with_parameters(scored.scores, estimates, measured_on, predictor),
-    failures={**measured_on.failures, **failures},
-    facts={
-      "model": workdir.resolve().name,
-      "targets": targets.digest(wanted),
-      "step": predictor.step,
-      "snapping": snapping.digest(predictor.snapping),
-      "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-      "workers": workers,
-      "seconds": time.monotonic() - started,
-      "sounds_taken_from_an_interrupted_run": min(resumed * rerender.CHUNK, len(wanted)),
-    },
-  )
-  results.write(evaluation, folder, workdir=workdir)
-  if gallery_size:
-    gallery.write(evaluation, folder, count=gallery_size, workers=workers, plugin=plugin)
-  gallery.assemble(workdir / "eval")
-  parts.clear()
+  root = workdir / "eval"
+  busy = f"another evaluation is writing to {root}; wait for it"
+  with files.claimed(root, busy=busy, advice="copy the model to another place"):
+    estimates = rows.estimates(
+      tuple(meanings), predictor=predictor, others=more, material=measured_on, dataset=dataset
+    )
+    folder = root / measured_on.name
+    parts = Parts(folder=folder / ".parts", digest=_digest(measured_on, estimates, predictor))
+    resumed = parts.count()
+    wanted = measured_on.targets
+    scored = rerender.score(
+      wanted, estimates, predictor.recipe, workers=workers, plugin=plugin, parts=parts
+    )
+    failures = {wanted[i].name: why for i, why in scored.failures.items()}
+    evaluation = Evaluation(
+      name=measured_on.name,
+      title=measured_on.title,
+      predictor=predictor,
+      meanings=meanings,
+      targets=wanted,
+      estimates=estimates,
+      scores=_with_parameters(scored.scores, estimates, measured_on, predictor),
+      failures={**measured_on.failures, **failures},
+      facts={
+        "model": workdir.resolve().name,
+        "targets": targets.digest(wanted),
+        "step": predictor.step,
+        "snapping": snapping.digest(predictor.snapping),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "workers": workers,
+        "seconds": time.monotonic() - started,
+        "sounds_taken_from_an_interrupted_run": min(resumed * rerender.CHUNK, len(wanted)),
+      },
+    )
+    results.write(evaluation, folder, curve=log.read(workdir) if own else ())
+    if gallery_size:
+      gallery.write(evaluation, folder, count=gallery_size, workers=workers, plugin=plugin)
+    gallery.assemble(root)
+    parts.clear()
   return evaluation, folder
 
 

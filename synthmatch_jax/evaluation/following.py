@@ -52,10 +52,8 @@ def follow(
     step = checkpoints.best_step(workdir.checkpoints(folder))
     if step is None and once:
       raise UserError(f"there is no trained model in {folder} yet; train first, or wait for it")
-    predictor = None if step in (None, shown) else _load(folder)
-    if predictor is None and once:
-      continue  # A better one has come meanwhile.
-    if predictor is not None:
+    if step not in (None, shown):
+      predictor = Predictor.load(folder)
       validation = material.of_split(predictor.dataset(dir=data_dir), "validation", limit=count)
       _show(predictor, validation, folder, workers=workers, plugin=plugin)
       shown = predictor.step
@@ -63,17 +61,6 @@ def follow(
     if once:
       return
     time.sleep(seconds)
-
-
-def _load(folder: Path) -> Predictor | None:
-  """The best model; None where a better one has just taken its place on the disk."""
-  step = checkpoints.best_step(workdir.checkpoints(folder))
-  try:
-    return Predictor.load(folder)
-  except (OSError, ValueError):
-    if checkpoints.best_step(workdir.checkpoints(folder)) == step:
-      raise
-    return None
 
 
 def _show(

@@ -109,7 +109,7 @@ def assemble(root: Path) -> Path | None:
     return None
   sections = [_section(folder, results) for folder, results in found]
   contest = _contest([results for _, results in found])
-  if len(contest) > 1:
+  if len(contest) > 1 and any(section.sounds for section in sections):
     blind.write_listening_test(
       root,
       title="Which is nearer?",

@@ -143,7 +143,8 @@ def _read_answers(path: Path, *, test: str, num_trials: int, key: Path) -> dict[
     raise UserError(f"{path} holds no answers to a listening test: name files that its page saved")
   if content["test"] != test:
     raise UserError(
-      f"{path} answers test {content['test']}, {key} is of test {test}: name its own key"
+      f"{path} answers test {content['test']}, {key} is of test {test}: name its own key, which"
+      f" is listening_test_key-{content['test']}.json if another test has taken its place"
     )
   if any(not 1 <= given["trial"] <= num_trials for given in content["answers"]):
     raise UserError(f"{path} answers trials that the test does not have: save it again")

@@ -73,7 +73,9 @@ def score(
     return start, _score_chunk(host, targets[chunk], cut, shared, recipe, tick)
 
   starts = range(0, len(targets), CHUNK)
-  done = {start: part for start in starts if (part := parts.load(start)) is not None}
+  kept = {start: part for start in starts if (part := parts.load(start)) is not None}
+  # What failed is tried again: its cause may have been mended.
+  done = {start: part for start, part in kept.items() if not part["failures"]}
   missing = [start for start in starts if start not in done]
   jobs = farm.run(
     work,
@@ -150,16 +152,22 @@ def _score_chunk(
   metrics = sound_metrics(recipe.mel.sample_rate)
   scores = {row: {m: np.full(len(targets), np.nan) for m in metrics} for row in (*shared, *single)}
   failures: dict[int, str] = {}
-  trouble, fixed = "", {}
-  try:
-    sounds = list(host.steadily(lambda name: host.call(play, recipe, shared[name]), shared))
-    fixed = {name: suite.analyse(s, metrics) for name, s in zip(shared, sounds, strict=True)}
-  except RenderError as error:
-    trouble = str(error)
+
+  def once(name: str) -> Float[np.ndarray, " n"] | None:
+    try:
+      return host.call(play, recipe, shared[name])
+    except RenderError as error:
+      print(f"the row {name} has no score: {recipe.engine} failed: {error}")
+      return None
+
+  sounds = list(host.steadily(once, shared))
+  fixed = {
+    name: suite.analyse(sound, metrics)
+    for name, sound in zip(shared, sounds, strict=True)
+    if sound is not None
+  }
 
   def do(i: int) -> dict[str, dict[str, float]] | str:
-    if trouble:
-      return trouble
     try:
       return host.call(
         _measure, recipe, targets[i], {row: c[i] for row, c in single.items()}, fixed

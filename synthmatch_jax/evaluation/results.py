@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,21 @@ from synthmatch_jax.evaluation.summary import Summary, summarise
 from synthmatch_jax.metrics import parameters
 from synthmatch_jax.metrics.suite import sound_metrics
 from synthmatch_jax.reports import figures
-from synthmatch_jax.training import log
 
 Summaries = dict[str, dict[str, Summary]]
 """Row -> metric -> its summary."""
 
 
-def write(evaluation: Evaluation, folder: Path, *, workdir: Path) -> None:
-  """Writes results.json, table.md, per_sound.npz and, in domain, pictures."""
-  (folder / "gallery.json").unlink(missing_ok=True)  # Of what was measured before.
+def write(evaluation: Evaluation, folder: Path, *, curve: Sequence[Mapping[str, Any]]) -> None:
+  """Writes results.json, table.md, per_sound.npz and, in domain, pictures.
+
+  Args:
+    evaluation: what was measured.
+    folder: is made.
+    curve: lines of the training's log, of the data set that was measured on; or none.
+  """
+  for earlier in ("gallery.json", "learning_curve.png"):  # Of what was measured before.
+    (folder / earlier).unlink(missing_ok=True)
   shutil.rmtree(folder / "sounds", ignore_errors=True)
   results = describe(evaluation)
   arrays = {
@@ -36,7 +43,7 @@ def write(evaluation: Evaluation, folder: Path, *, workdir: Path) -> None:
     np.savez_compressed(file, allow_pickle=False, name=names, **arrays)
   files.write_text(folder / "table.md", table.markdown(results) + "\n")
   if evaluation.in_domain:
-    _draw(results, folder, workdir=workdir)
+    _draw(results, folder, curve)
   files.write_text(folder / "results.json", json.dumps(results, indent=2) + "\n")
 
 
@@ -79,7 +86,7 @@ def _summaries(evaluation: Evaluation, chosen: np.ndarray) -> Summaries:
   }
 
 
-def _draw(results: dict[str, Any], folder: Path, *, workdir: Path) -> None:
+def _draw(results: dict[str, Any], folder: Path, curve: Sequence[Mapping[str, Any]]) -> None:
   """Error per control, and the learning curve."""
   errors = {
     row: {m.removeprefix("mse/"): s["mean"] for m, s in metrics.items() if m.startswith("mse/")}
@@ -88,6 +95,6 @@ def _draw(results: dict[str, Any], folder: Path, *, workdir: Path) -> None:
   }
   if errors:
     figures.error_per_control(errors, folder / "error_per_control.png")
-  if "mean" in results["rows"]:
+  if curve and "mean" in results["rows"]:
     floor = results["rows"]["mean"]["mse"]["mean"]
-    figures.learning_curve(log.read(workdir), folder / "learning_curve.png", floor=floor)
+    figures.learning_curve(curve, folder / "learning_curve.png", floor=floor)

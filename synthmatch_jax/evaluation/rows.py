@@ -14,6 +14,7 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import baselines
 from synthmatch_jax.evaluation.material import Material
 from synthmatch_jax.inference import Predictor
+from synthmatch_jax.reports.listening import TARGET
 from synthmatch_jax.spaces import prior
 
 MEANINGS = {
@@ -31,6 +32,7 @@ MEANINGS = {
 Kind = Literal["model", "floor", "ceiling"]
 _MODELS = ("model", "unsnapped")  # Of the model itself.
 _CEILINGS = ("oracle", "repeat")  # Which know the true patch.
+_SEARCHES = ("nearest_mel", "nearest_mfcc")  # In the training split.
 
 _BATCH_SIZE = 512
 _STREAM = 2  # Keeps these random numbers apart from the data set's.
@@ -77,7 +79,7 @@ def load_others(workdirs: Sequence[Path], predictor: Predictor) -> dict[str, Pre
     other, name = Predictor.load(workdir), workdir.resolve().name
     if other.recipe.digest() != predictor.recipe.digest():
       raise UserError(f"the model in {workdir} was trained on sounds of another recipe")
-    if name in MEANINGS or name in others:
+    if name in MEANINGS or name in others or name == TARGET:
       raise UserError(f"two rows would be called {name!r}: rename the folder {workdir}")
     others[name] = other
   return others
@@ -135,4 +137,4 @@ def estimates(
 
 def searches(names: Sequence[str]) -> bool:
   """Whether any of the rows searches the training split."""
-  return any(name.startswith("nearest") for name in names)
+  return any(name in _SEARCHES for name in names)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from tqdm import tqdm
 
+from synthmatch_jax import files
 from synthmatch_jax.audio.hearing import NOTHING, Assume
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching import jobs, models, output
@@ -181,19 +181,7 @@ def _line(outcome: Outcome) -> str:
 @contextlib.contextmanager
 def _claimed(out: Path) -> Iterator[None]:
   """Makes the folder, keeps others from it, and removes what a kill has left."""
-  try:
-    out.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(out / ".lock", timeout=0)
-    lock.acquire()
-  except Timeout:
-    raise UserError(
-      f"another match is writing to {out}; wait for it, or take another --out"
-    ) from None
-  except OSError as error:
-    reason = (error.strerror or str(error)).lower()
-    raise UserError(f"{out} cannot be written ({reason}): choose another --out") from None
-  try:
+  busy = f"another match is writing to {out}; wait for it, or take another --out"
+  with files.claimed(out, busy=busy, advice="choose another --out"):
     output.clean(out)
     yield
-  finally:
-    lock.release()

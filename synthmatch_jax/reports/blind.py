@@ -46,7 +46,8 @@ def write_listening_test(
   all listeners hear the same trials in the same order.
 
   Args:
-    folder: that holds all sounds; an older test in it is replaced.
+    folder: that holds all sounds; an older test in it is replaced, its key kept as
+      listening_test_key-ID.json.
     title: of the page.
     sections: whose sounds are taken; their titles stand in the key.
     rows: names of two rows or more, compared with each other.
@@ -80,10 +81,21 @@ def write_listening_test(
   }
   # Answers to one test are never read with the key of another.
   test = hashlib.sha256(json.dumps([key, asked]).encode()).hexdigest()[:16]
+  _keep_earlier_key(folder, test)
   files.write_text(folder / KEY, json.dumps({"test": test} | key, indent=2) + "\n")
   data = {"test": test, "seed": seed, "trials": asked}
   pages.write(PAGE, folder / PAGE, title=title, data=data)
   return folder / PAGE
+
+
+def _keep_earlier_key(folder: Path, test: str) -> None:
+  """Puts the key of another test aside: listeners may still be at it."""
+  try:
+    earlier = json.loads((folder / KEY).read_text())["test"]
+  except (OSError, ValueError, KeyError, TypeError):
+    return
+  if earlier != test:
+    (folder / KEY).replace(folder / f"listening_test_key-{earlier}.json")
 
 
 def _draw(

@@ -99,13 +99,23 @@ def _read(path: Path, space: ParameterSpace) -> Prior:
 
 
 def _checked(data: Any, space: ParameterSpace, *, origin: str) -> Prior:
-  """The prior that JSON holds, once one draw from it was seen to work."""
+  """The prior that JSON holds, once a draw from every part of it was seen to work."""
+  rng = np.random.default_rng(0)
   try:
     prior = Prior(**data)
-    sample(prior, space, np.random.default_rng(0))
+    sample(prior, space, rng)
+    for distribution in prior.controls.values():
+      _try(distribution, rng)
   except (TypeError, AttributeError, KeyError, ValueError) as error:
     raise UserError(f"{origin} prior cannot be drawn from: {error}") from None
   return prior
+
+
+def _try(distribution: Distribution, rng: np.random.Generator) -> None:
+  """Draws from each part of a distribution, those included that a draw seldom comes to."""
+  _draw(distribution, rng)
+  for part in distribution.get("components", ()):
+    _try(part, rng)
 
 
 def _draw(distribution: Distribution, rng: np.random.Generator) -> float:

@@ -8,7 +8,6 @@ from typing import Any
 
 from synthmatch_jax import models
 from synthmatch_jax.exported import Exported
-from synthmatch_jax.spaces import snapping
 from synthmatch_jax.training import workdir as workdirs
 
 _METRICS = {
@@ -62,8 +61,7 @@ def _snapped(found: Exported) -> str:
 def _measured(workdir: Path, exported: Exported) -> str:
   """A table of each evaluation of these weights, snapped as they are, that is in the workdir."""
   found = [json.loads(path.read_text()) for path in sorted(workdir.glob("eval/*/results.json"))]
-  now = (exported.step, snapping.digest(exported.snapping))
-  tables = [_table(r) for r in found if (r["step"], r.get("snapping", "")) == now]
+  tables = [_table(results) for results in found if exported.is_measured_by(results)]
   return "\n".join(tables) or "Not evaluated yet.\n"
 
 

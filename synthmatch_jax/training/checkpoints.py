@@ -178,19 +178,27 @@ def restore_best(folder: Path, *, params: Any, variables: Any) -> tuple[int, Any
   Raises:
     UserError: there is no finished checkpoint.
   """
-  step = best_step(folder)
-  if step is None:
-    raise UserError(_NONE.format(folder))
+  while (step := best_step(folder)) is not None:
+    try:
+      restored = _restore(folder, step, {"params": params, "variables": variables})
+    except (OSError, ValueError):
+      if best_step(folder) == step:
+        raise
+      continue  # A training has put a better one in its place.
+    return step, restored["params"], restored["variables"]
+  raise UserError(_NONE.format(folder))
+
+
+def _restore(folder: Path, step: int, wanted: dict[str, Any]) -> dict[str, Any]:
+  """The model's part of a checkpoint, on one device of this process."""
   with ocp.CheckpointManager(folder.absolute(), options=_reading()) as manager:
     # Wherever the run's devices were, of which there may have been others or more.
     here = SingleDeviceSharding(jax.local_devices()[0])
-    wanted = jax.tree.map(
-      lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here),
-      {"params": params, "variables": variables},
+    placed = jax.tree.map(
+      lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), wanted
     )
-    args = ocp.args.Composite(model=ocp.args.StandardRestore(wanted))
-    restored = manager.restore(step, args=args)["model"]
-  return step, restored["params"], restored["variables"]
+    args = ocp.args.Composite(model=ocp.args.StandardRestore(placed))
+    return manager.restore(step, args=args)["model"]
 
 
 def _reading() -> ocp.CheckpointManagerOptions:

@@ -49,7 +49,7 @@ class Progress:
     self._losses = list(losses)
     self._compiled = False
     self._restart()
-    self._shown = time.monotonic()
+    self._shown = time.perf_counter()
     # Without a terminal the bar is silent; lines appear now and then instead.
     self._bar = tqdm(
       total=total,
@@ -68,9 +68,9 @@ class Progress:
   def watch(self, batches: Iterator[Any]) -> Iterator[Any]:
     """The same batches, while the time is counted that each is waited for."""
     while True:
-      asked = time.monotonic()
+      asked = time.perf_counter()
       batch = next(batches)
-      self._waited += time.monotonic() - asked
+      self._waited += time.perf_counter() - asked
       yield batch
 
   def add(self, loss: jax.Array) -> None:
@@ -111,7 +111,7 @@ class Progress:
     self.settle()
     metrics = {"train/loss": float(np.mean(self._losses))}
     if self._timed:
-      rate, seconds = self._rate(), time.monotonic() - self._started
+      rate, seconds = self._rate(), time.perf_counter() - self._started
       metrics["speed/examples_per_second"] = rate
       metrics["speed/step_seconds"] = seconds / self._timed
       metrics["speed/input_wait"] = min(1.0, self._waited / seconds)
@@ -129,10 +129,10 @@ class Progress:
     self._restart()
 
   def _restart(self) -> None:
-    self._timed, self._started, self._waited = 0, time.monotonic(), 0.0
+    self._timed, self._started, self._waited = 0, time.perf_counter(), 0.0
 
   def _rate(self) -> float:
-    return self._timed * self._batch_size / (time.monotonic() - self._started)
+    return self._timed * self._batch_size / (time.perf_counter() - self._started)
 
   def _take(self) -> None:
     self._losses.append(float(self._pending.popleft()))
@@ -148,7 +148,7 @@ class Progress:
     self._bar.set_postfix_str(status, refresh=False)
     if self._silent or not self._bar.disable:
       return
-    if time.monotonic() - self._shown > _LINE_SECONDS:
-      self._shown = time.monotonic()
+    if time.perf_counter() - self._shown > _LINE_SECONDS:
+      self._shown = time.perf_counter()
       left = tqdm.format_interval((self._total - self._step) * self._batch_size / rate)
       print(f"step {self._step}/{self._total}: {status}, {left} left", file=sys.stderr)

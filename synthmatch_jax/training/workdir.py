@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from synthmatch_jax import files
 from synthmatch_jax.config import Config
 from synthmatch_jax.data import survey
@@ -93,20 +91,9 @@ def claim(workdir: Path) -> Iterator[None]:
   if not parallel.is_first():
     yield
     return
-  try:
-    workdir.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(workdir / ".lock", timeout=0)
-    lock.acquire()
-  except Timeout:
-    raise UserError(f"another training is at work in {workdir}; wait for it or end it") from None
-  except OSError as error:
-    raise UserError(
-      f"cannot write to {workdir}: {error.strerror or error}; take another --workdir"
-    ) from None
-  try:
+  busy = f"another training is at work in {workdir}; wait for it or end it"
+  with files.claimed(workdir, busy=busy, advice="take another --workdir"):
     yield
-  finally:
-    lock.release()
 
 
 def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import compare
 
 
@@ -79,13 +80,21 @@ def test_a_mistake_gets_one_sentence(tmp_path):
   for arguments, says in (
     ([a], "name two runs, not 1"),
     ([a, tmp_path / "c"], "there is no evaluation in"),
-    ([a, f"{a}:mena"], "has no row 'mena'; it has model, mean"),
+    ([a, f"{a}:mena"], "has no row 'mena'; it has model"),
     ([a, b], "were measured on different sounds"),
   ):
     done = run(*arguments)
     assert done.returncode == 1
     assert says in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_file_that_was_copied_by_half_gets_a_sentence(tmp_path):
+  a = evaluation(tmp_path / "a", targets="same", values={"model": np.ones(3)})
+  file = a / "eval" / "test" / "per_sound.npz"
+  file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+  with pytest.raises(UserError, match=r"no evaluation in .*run `python -m"):
+    compare.load(str(a), on="test")
 
 
 def test_a_metric_without_values_is_left_out(tmp_path):

@@ -115,15 +115,7 @@ def score_for_ever(recipe, targets, controls, parts):
 
 def test_what_the_engine_fails_on_is_told_and_the_rest_is_measured(testbed, monkeypatch, capsys):
   monkeypatch.setenv("TESTBED", "crash>noise_amp=0.8")
-  described = instrument(care=Care(tries=2, canary_every=4, canary=CANARY))
-  recipe = Recipe(
-    engine="testbed",
-    fingerprint=fingerprint(Engine(name="testbed", plugin=described, path=str(testbed))),
-    space=described.space,
-    prior=prior.load("uniform", described.space),
-    seconds=1.0,
-    plugin=described.essentials(),
-  )
+  recipe = recipe_of(testbed)
   controls = np.full((5, 16), 0.5, np.float32)
   controls[3, recipe.space.names.index("noise_amp")] = 0.9
   targets = of_dataset(controls, recipe, split="test")
@@ -133,6 +125,47 @@ def test_what_the_engine_fails_on_is_told_and_the_rest_is_measured(testbed, monk
   assert "test 3 has no score" in capsys.readouterr().out
   missing = np.isnan(scored.scores["oracle"]["mss"])
   np.testing.assert_array_equal(missing, [False, False, False, True, False])
+
+
+def test_a_row_that_the_engine_fails_on_costs_no_other_row(testbed, monkeypatch, capsys):
+  monkeypatch.setenv("TESTBED", "crash>noise_amp=0.8")
+  recipe = recipe_of(testbed)
+  noise = recipe.space.names.index("noise_amp")
+  controls = np.full((3, 16), 0.5, np.float32)
+  loud = controls[:1].copy()
+  loud[:, noise] = 0.9
+  targets = of_dataset(controls, recipe, split="test")
+  rows = {"oracle": controls, "mean": loud}
+  scored = rerender.score(targets, rows, recipe, workers=1, plugin=str(testbed))
+  assert scored.failures == {}
+  assert np.isfinite(scored.scores["oracle"]["mss"]).all()
+  assert np.isnan(scored.scores["mean"]["mss"]).all()
+  assert "the row mean has no score" in capsys.readouterr().out
+
+
+def test_what_failed_is_tried_again(recipe, targets, controls, tmp_path):
+  rows = {"same": controls}
+  parts = Parts(folder=tmp_path / "parts", digest="one")
+  undisturbed = rerender.score(targets, rows, recipe, workers=1, parts=parts)
+  first = parts.folder / "one" / "000000.json"
+  kept = json.loads(first.read_text())
+  kept["scores"]["same"]["mss"][1] = float("nan")
+  first.write_text(json.dumps(kept | {"failures": {"1": "crashed"}}))  # The cause was mended since.
+  again = rerender.score(targets, rows, recipe, workers=1, parts=parts)
+  assert again.failures == {}
+  np.testing.assert_array_equal(again.scores["same"]["mss"], undisturbed.scores["same"]["mss"])
+
+
+def recipe_of(testbed):
+  described = instrument(care=Care(tries=2, canary_every=4, canary=CANARY))
+  return Recipe(
+    engine="testbed",
+    fingerprint=fingerprint(Engine(name="testbed", plugin=described, path=str(testbed))),
+    space=described.space,
+    prior=prior.load("uniform", described.space),
+    seconds=1.0,
+    plugin=described.essentials(),
+  )
 
 
 def test_one_wrong_control_is_detected_by_every_metric_on_every_sound(recipe, controls):

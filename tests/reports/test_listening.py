@@ -170,6 +170,8 @@ def test_the_same_seed_writes_the_same_test(folder, sections, copy):
   again = [(copy / name).read_text() for name in names]
   assert again == [(folder / name).read_text() for name in names]
   write_test(copy, sections, seed=4)
+  test = json.loads(again[1])["test"]
+  assert (copy / f"listening_test_key-{test}.json").read_text() == again[1]  # Kept for answers.
   assert all((copy / n).read_text() != old for n, old in zip(names, again, strict=True))
   kept = {p.name for p in (copy / "listening_test").iterdir()}
   assert kept == {p.name for p in played(copy)}  # Nothing of the older test is left.

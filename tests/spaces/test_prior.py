@@ -64,6 +64,17 @@ def test_a_prior_for_other_controls_or_of_unknown_kind_is_refused():
     prior.sample(odd, small, np.random.default_rng(0))
 
 
+def test_a_mistake_in_a_part_that_is_seldom_drawn_is_found_at_once():
+  space = ParameterSpace("small", VITAL.parameters[:1])
+  usual = {"kind": "uniform", "weight": 1.0}
+  for part in ({"kind": "normal", "mean": 0.5}, {"kind": "nomral"}):
+    mixture = {"kind": "mixture", "components": [usual, {**part, "weight": 1e-9}]}
+    controls = {"osc1_position": mixture}
+    data = {"name": "n", "space": "small", "source": "s", "controls": controls}
+    with pytest.raises(UserError, match=r"cannot be drawn from|known kinds"):
+      prior.load(data, space)
+
+
 def ks_distance(values, drawn):
   """Largest distance of two distribution functions, on both sides of every step."""
   steps = np.unique(np.concatenate([values, drawn]))

@@ -117,7 +117,7 @@ def test_two_trainings_in_one_folder(tmp_path):
 
 def test_a_folder_that_cannot_be_written(tmp_path):
   (tmp_path / "file").write_text("")
-  with pytest.raises(UserError, match="cannot write to"), workdir.claim(tmp_path / "file"):
+  with pytest.raises(UserError, match="cannot be written"), workdir.claim(tmp_path / "file"):
     pass
 
 
