@@ -3,7 +3,7 @@
     python -m synthmatch_jax.train --config=configs/cnn.py --workdir=runs/cnn
 
 Result: parameter MSE 0.094 in the paper (Table 2, on Massive), which saw it converge after about
-5 of 50 epochs. Here a core trains about 20 sounds a second: docs/results.md has its first 115,200.
+5 of 50 epochs. Here a core trains about 20 sounds a second: docs/results.md has its first 192,000.
 
     python -m synthmatch_jax.train --config=configs/cnn.py:runlocal --workdir=runs/cnn_local
 

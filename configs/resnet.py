@@ -1,11 +1,11 @@
-"""A tuned convolutional baseline: not the paper's, but one given a fair chance.
+"""A convolutional baseline that is given a fair chance: a small ResNet under the recipe of the AST.
 
     python -m synthmatch_jax.train --config=configs/resnet.py --workdir=runs/resnet
     python -m synthmatch_jax.train --config=configs/resnet.py:runlocal --workdir=runs/resnet_local
 
 Time and result of the latter: docs/results.md. The full size was not trained yet.
 
-Not in the paper, whose CNN has no shortcuts, no schedule and a head of 15 million weights.
+Not in the paper, whose CNN has no shortcuts, no schedule and a head of 18 million weights.
 """
 
 from ml_collections.config_dict import placeholder

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from study.runs import LOGS, ROOT
+from synthmatch_jax.evaluation import compare
 from synthmatch_jax.evaluation.summary import summarise
 
 EVALUATIONS = LOGS / "evaluations"
@@ -36,6 +37,7 @@ class Evaluation:
     where: flags that say on which sounds; the test split by default.
     folder: below eval/ in the workdir, where it is written.
     chosen: rows, of whose answers to each sound the nearest by MSS is taken for one row more.
+    against: rows that the model is compared with sound by sound.
   """
 
   about: str
@@ -45,6 +47,7 @@ class Evaluation:
   where: tuple[str, ...] = ()
   folder: str = "test"
   chosen: tuple[str, ...] = ()
+  against: tuple[str, ...] = ()
 
   def command(self, *, data_dir: Path, runs: Path, ood: Path) -> list[str]:
     """Its command line."""
@@ -66,6 +69,7 @@ ALL = {
     others=_BASELINES,
     where=("--num_examples=1000",),
     chosen=("model", "nearest_mel"),
+    against=("unsnapped", "resnet", "mlp", "nearest_mel"),
   ),
   "ten_thousand": Evaluation(
     about="10,000 sounds of another seed",
@@ -81,11 +85,12 @@ ALL = {
     others=_BASELINES,
     where=("--sounds={ood}",),
     folder="{ood}",
+    against=("unsnapped", "resnet", "mlp", "nearest_mel"),
   ),
   "scaling": Evaluation(
     about="runs on fewer training sounds, beside those of the table",
     workdir="ast-10k",
-    others=("ast-2k", "resnet-2k"),
+    others=("ast-2k", "resnet-2k", "resnet-10k"),
     rows=(),
     where=("--num_examples=1000", "--gallery=0"),
   ),
@@ -105,14 +110,20 @@ def evaluate(name: str, *, data_dir: Path, runs: Path, ood: Path) -> None:
   print(" ".join(command[1:]), flush=True)
   if status := subprocess.run(command, cwd=ROOT, check=False).returncode:
     sys.exit(status)
-  measured = runs / evaluation.workdir / "eval"
-  written = measured / evaluation.folder.format(ood=ood.resolve().name) / "results.json"
-  EVALUATIONS.mkdir(parents=True, exist_ok=True)
-  results = json.loads(written.read_text())
+  workdir, folder = runs / evaluation.workdir, evaluation.folder.format(ood=ood.resolve().name)
+  results = json.loads((workdir / "eval" / folder / "results.json").read_text())
   if evaluation.chosen:
-    with np.load(written.with_name("per_sound.npz")) as per_sound:
+    with np.load(workdir / "eval" / folder / "per_sound.npz") as per_sound:
       row = nearer(evaluation.chosen, per_sound, tuple(results["metrics"]))
     results["rows"]["nearer of both"] = row
+  if evaluation.against:
+    model = compare.load(str(workdir), on=folder)
+    others = {row: compare.load(f"{workdir}:{row}", on=folder) for row in evaluation.against}
+    results["against"] = {
+      row: {metric: vars(d) for metric, d in compare.compare(model, other).items()}
+      for row, other in others.items()
+    }
+  EVALUATIONS.mkdir(parents=True, exist_ok=True)
   (EVALUATIONS / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
 
 

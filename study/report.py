@@ -38,9 +38,10 @@ _METRICS = {
 _LONG = ("nearest_mfcc", "random", "repeat", "nearer of both")
 _GROWN, _SIZES = ("ast", "resnet"), ("", "2k", "10k")
 _SHORT = ("mse", "spectral_convergence", "mss", "wmfcc", "f0_cents")
+_MEDIAN = "f0_cents"  # Where a few answers are far off, the mean says little of the others.
 NAMES = {"model": "**AST, small**", "unsnapped": "the same, not snapped"}
 NAMES |= {"mlp": "MLP (paper)", "cnn": "CNN (paper)"}
-NAMES |= {"resnet": "ResNet (tuned)", "nearest_mel": "nearest by mel"}
+NAMES |= {"resnet": "ResNet", "nearest_mel": "nearest by mel"}
 NAMES |= {"nearest_mfcc": "nearest by MFCC"}
 
 
@@ -52,15 +53,28 @@ def results(name: str) -> dict[str, Any]:
 def measured(
   name: str, *, among: Collection[str] = tuple(_METRICS), without: Collection[str] = ()
 ) -> str:
-  """Rows and metrics of an evaluation, with intervals."""
+  """Rows and metrics of an evaluation, with intervals; of pitch the median, too."""
   found = results(name)
   metrics = [m for m in _METRICS if m in found["metrics"] and m in among]
-  lines = [["", *[_METRICS[m] for m in metrics]], ["---", *["---:"] * len(metrics)]]
+  lines = [["", *[_METRICS[m] for m in metrics], "f0, median"]]
+  lines.append(["---", *["---:"] * (len(metrics) + 1)])
   for row, values in found["rows"].items():
     if row in without:
       continue
-    cells = [_interval(values[m]) for m in metrics]
+    cells = [*[_interval(values[m]) for m in metrics], number(values[_MEDIAN]["median"])]
     lines.append([NAMES.get(row) or row, *cells])
+  return join(lines)
+
+
+def against(name: str) -> str:
+  """How the model differs from other rows sound by sound, and on how many it is the better one."""
+  found = results(name)
+  rows = found["against"]
+  lines = [["AST less …", *[(NAMES.get(row) or row).strip("*") for row in rows]]]
+  lines.append(["---", *["---:"] * len(rows)])
+  for metric in (m for m in _METRICS if m in found["metrics"]):
+    cells = [_difference(differences[metric]) for differences in rows.values()]
+    lines.append([_METRICS[metric], *cells])
   return join(lines)
 
 
@@ -75,24 +89,33 @@ def core_hours(logs: Path) -> str:
   return f"{seconds / 3600:.2f}" if seconds else "-"
 
 
+def batch_size(logs: Path) -> int:
+  """Sounds in a step of a run."""
+  return json.loads((logs / "config.json").read_text())["train"]["batch_size"]
+
+
 def validations(logs: Path) -> list[tuple[int, float]]:
   """(sounds seen, loss) at every validation of a run; a sound counts as often as it is seen."""
-  batch_size = json.loads((logs / "config.json").read_text())["train"]["batch_size"]
-  return [(line["step"] * batch_size, line[LOSS]) for line in log.read(logs) if LOSS in line]
+  size = batch_size(logs)
+  return [(line["step"] * size, line[LOSS]) for line in log.read(logs) if LOSS in line]
 
 
 def runs() -> str:
   """Every run that has logs, but the short ones: its lowest validation loss, and what it cost."""
-  lines = [["run", "what", "training sounds", "sounds seen", "validation MSE", "core hours"]]
-  lines.append(["---", "---", "---:", "---:", "---:", "---:"])
+  lines = [["run", "what", "training sounds", "sounds seen", "steps"]]
+  lines[0] += ["validation MSE", "reached after", "core hours"]
+  lines.append(["---", "---", *["---:"] * 6])
   for name, run in RUNS.items():
     for seed in run.seeds:
       logs = LOGS / folder(name, seed)
       if not logs.exists() or _is_short(name):
         continue
-      seen, losses = zip(*validations(logs), strict=True)
+      found = validations(logs)
+      best, loss = min(found, key=lambda one: one[1])
+      seen = found[-1][0]
       said = [f"`{folder(name, seed)}`", run.about, f"{trained_on(logs.name):,}"]
-      lines.append([*said, f"{seen[-1]:,}", f"{min(losses):.4f}", core_hours(logs)])
+      said += [f"{seen:,}", f"{seen // batch_size(logs):,}"]
+      lines.append([*said, f"{loss:.4f}", f"{best:,}", core_hours(logs)])
   return join(lines)
 
 
@@ -160,6 +183,8 @@ def speed() -> str:
 TABLES: dict[str, Callable[[], str]] = {
   "models": lambda: measured("table"),
   "short": lambda: measured("table", among=_SHORT, without=_LONG),
+  "against": lambda: against("table"),
+  "ood_against": lambda: against("ood"),
   "speed": speed,
   "ten_thousand": lambda: measured("ten_thousand"),
   "ood": lambda: measured("ood"),
@@ -184,6 +209,12 @@ def _interval(summary: dict[str, Any]) -> str:
     return "-"
   mean, low, high = (number(summary[key]) for key in ("mean", "low", "high"))
   return mean if low == high else f"{mean} ({low} to {high})"
+
+
+def _difference(d: dict[str, Any]) -> str:
+  mean, low, high = (number(d[key]) for key in ("mean", "low", "high"))
+  told = "**" if d["low"] > 0 or d["high"] < 0 else ""
+  return f"{told}{mean}{told} ({low} to {high}), {100 * d['first_better']:.0f} %"
 
 
 def page(text: str) -> str:

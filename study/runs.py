@@ -67,8 +67,9 @@ _GROWN = {
     about=about,
     fields={"data.train_examples": count, "train.epochs": epochs},
     data="vital",
+    seeds=(0, 1) if (model, size) == ("ast", "10k") else (0,),
   )
-  for model, config, about in (("ast", SMALL, "small AST"), ("resnet", RESNET, "tuned ResNet"))
+  for model, config, about in (("ast", SMALL, "small AST"), ("resnet", RESNET, "ResNet"))
   for size, (count, epochs) in _SIZES.items()
 }
 
@@ -85,16 +86,15 @@ _LOW = {"optimizer.learning_rate": 5e-4}
 RUNS = {
   "mlp": Run(config=MLP, about="the paper's MLP", fields={"train.epochs": 4}),
   "cnn": Run(
-    config=CNN, about="the paper's CNN", fields={"train.steps": 1800, "train.eval_every": 600}
+    config=CNN, about="the paper's CNN", fields={"train.steps": 3000, "train.eval_every": 600}
   ),
-  "resnet": Run(config=RESNET, about="tuned ResNet", fields={"train.epochs": 2}),
+  "resnet": Run(config=RESNET, about="ResNet", fields={"train.epochs": 2}),
   "ast": Run(config=SMALL, about="small AST", fields={"train.epochs": 4}, snapped=True),
   "mlp-30k": Run(
     config=MLP,
     about="the paper's MLP",
     fields={"train.epochs": 5},
     data="vital",
-    seeds=(0, 1, 2),
   ),
   "ast-30k-masks": Run(
     config=SMALL,
@@ -127,7 +127,7 @@ RUNS = {
   "uniform": Run(
     config=SMALL, about="uniform prior", fields={"train.epochs": 8}, data="vital_uniform"
   ),
-  "short-resnet": Run(config=RESNET, about="tuned ResNet", fields=_SHORT, data="vital"),
+  "short-resnet": Run(config=RESNET, about="ResNet", fields=_SHORT, data="vital"),
   "short-mlp": Run(
     config=MLP, about="the paper's MLP", fields=_SHORT, data="vital", seeds=(0, 1, 2)
   ),
