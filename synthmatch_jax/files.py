@@ -3,10 +3,15 @@
 import contextlib
 import os
 import sys
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from synthmatch_jax.errors import UserError
+
+UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
+"""What is raised where a JSON or NumPy file is missing, damaged or not what it must be."""
 
 
 def replace(partial: Path, path: Path) -> None:

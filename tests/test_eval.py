@@ -1,6 +1,7 @@
 """The eval binary on a real run."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import soundfile as sf
 
 from synthmatch_jax import files
+from synthmatch_jax.evaluation import gallery
 from synthmatch_jax.evaluation.rows import MEANINGS
 from synthmatch_jax.metrics import parameters
 from synthmatch_jax.metrics.suite import SOUND_METRICS
@@ -197,3 +199,14 @@ def test_what_is_heard_on_the_page_is_what_was_measured(outside, tiny_run):
   for stem in entry["sounds"].values():
     assert f"mine/sounds/{stem}.mp3" in page
     assert (folder / "sounds" / f"{stem}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_damaged_evaluation_is_left_out_of_the_page(evaluated, outside, tmp_path, capsys):
+  _, folder = outside
+  root = shutil.copytree(folder.parent, tmp_path / "eval")
+  file = root / folder.name / "per_sound.npz"
+  file.write_bytes(file.read_bytes()[:100])
+  page = gallery.assemble(root).read_text()
+  assert f"the evaluation in {root / folder.name} is damaged" in capsys.readouterr().out
+  assert "test/sounds/" in page
+  assert f"{folder.name}/sounds/" not in page

@@ -1,16 +1,15 @@
 """Two answers to the same sounds, compared pair by pair."""
 
 import json
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import scipy.stats
 from jaxtyping import Float
 
+from synthmatch_jax import files
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation.summary import interval_of_mean
 from synthmatch_jax.evaluation.table import ARROWS, join, number
@@ -72,7 +71,7 @@ def load(name: str, *, on: str) -> Contestant:
     with (folder / "per_sound.npz").open("rb") as file, np.load(file) as arrays:
       scores = {m: arrays[f"{row}/{m}"] for m in results["metrics"] if f"{row}/{m}" in arrays}
       rows = dict.fromkeys(name.partition("/")[0] for name in arrays.files if "/" in name)
-  except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile, zlib.error) as error:
+  except files.UNREADABLE as error:
     raise UserError(
       f"there is no evaluation in {folder} ({error}); run `python -m synthmatch_jax.eval"
       f" --workdir={workdir}` first"

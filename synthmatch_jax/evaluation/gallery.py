@@ -99,16 +99,14 @@ def assemble(root: Path) -> Path | None:
     The page; None where nothing can be heard.
   """
   galleries = sorted(root.glob("*/gallery.json"))
-  found = [
-    (path.parent, json.loads((path.parent / "results.json").read_text())) for path in galleries
-  ]
-  found = sorted(found, key=lambda pair: (not pair[1]["in_domain"], pair[1]["name"]))
+  found = [one for path in galleries if (one := _read(path.parent)) is not None]
+  found = sorted(found, key=lambda pair: (not pair[0]["in_domain"], pair[0]["name"]))
   if not found:
     for name in ("index.html", blind.PAGE, blind.KEY):
       (root / name).unlink(missing_ok=True)
     return None
-  sections = [_section(folder, results) for folder, results in found]
-  contest = _contest([results for _, results in found])
+  sections = [section for _, section in found]
+  contest = _contest([results for results, _ in found])
   if len(contest) > 1 and any(section.sounds for section in sections):
     blind.write_listening_test(
       root,
@@ -118,9 +116,19 @@ def assemble(root: Path) -> Path | None:
       seed=_SEED,
       num_trials=_TRIALS,
     )
-  _, first = found[0]
+  first, _ = found[0]
   facts = {"model": first["model"], "engine": first["engine"]}
   return listening.write_page(root, title="What the model answers", facts=facts, sections=sections)
+
+
+def _read(folder: Path) -> tuple[Mapping[str, Any], listening.Section] | None:
+  """Results of an evaluation and its part of the page; None where they are damaged."""
+  try:
+    results = json.loads((folder / "results.json").read_text())
+    return results, _section(folder, results)
+  except files.UNREADABLE:
+    print(f"the evaluation in {folder} is damaged and not on the page; measure it again")
+    return None
 
 
 def _contest(evaluations: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -141,7 +149,8 @@ def _section(folder: Path, results: Mapping[str, Any]) -> listening.Section:
   gallery = json.loads((folder / "gallery.json").read_text())
   names = [m for m in _LEAD if m in results["metrics"]]
   names += [m for m in results["metrics"] if m not in names]
-  with np.load(folder / "per_sound.npz") as arrays:
+  # Opened here: NumPy does not close what it cannot read.
+  with (folder / "per_sound.npz").open("rb") as file, np.load(file) as arrays:
     scores = {r: {m: arrays[f"{r}/{m}"] for m in names} for r in results["rows"]}
     targets = arrays["name"].tolist()
   captions = {

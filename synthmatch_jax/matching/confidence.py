@@ -3,14 +3,13 @@
 import hashlib
 import json
 import math
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax import files
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching.match import Confidence
 from synthmatch_jax.spaces import snapping
@@ -100,7 +99,7 @@ def reference(workdir: Path, predictor: Predictor) -> Reference:
       found = per_sound[f"model/{RANKED_BY}"].astype(np.float64)
   except (FileNotFoundError, NotADirectoryError):
     return unknown("this model has not been evaluated on the synth's own sounds")
-  except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error):
+  except files.UNREADABLE:
     return unknown("the evaluation of this model is damaged or has no row of it")
   if step != predictor.step:
     return unknown("this model was trained on since it was evaluated")
