@@ -61,13 +61,14 @@ SMALL, RESNET = "configs/ast.py:small", "configs/resnet.py:runlocal"
 
 # What two cores can pay for: a first few thousand are seen more often, all of them less.
 _SIZES = {"2k": (2_560, 30), "10k": (10_240, 16)}
+_SEEDS = {"ast-10k": (0, 1)}
 _GROWN = {
   f"{model}-{size}": Run(
     config=config,
     about=about,
     fields={"data.train_examples": count, "train.epochs": epochs},
     data="vital",
-    seeds=(0, 1) if (model, size) == ("ast", "10k") else (0,),
+    seeds=_SEEDS.get(f"{model}-{size}", (0,)),
   )
   for model, config, about in (("ast", SMALL, "small AST"), ("resnet", RESNET, "ResNet"))
   for size, (count, epochs) in _SIZES.items()

@@ -80,7 +80,6 @@ def write(folder: Path, exported: Exported, *, card: str, dtype: StoredDtype = "
     raise UserError(f"{folder} is the folder of a run: take another --out")
   if folder.is_dir() and any(folder.iterdir()) and not (folder / _WEIGHTS).exists():
     raise UserError(f"{folder} holds something else than an exported model: take another --out")
-  (folder / _MODEL).unlink(missing_ok=True)  # It is no model until all of it is there.
   data = exported.data.to_dict()
   data["dataset"].pop("dir", None)  # Of this machine.
   described = {
@@ -95,6 +94,7 @@ def write(folder: Path, exported: Exported, *, card: str, dtype: StoredDtype = "
   }
   with files.writing(folder / _WEIGHTS) as partial:
     partial.write_bytes(safetensors.save(arrays))
+    (folder / _MODEL).unlink(missing_ok=True)  # Until all of the new one is there, it is no model.
   files.write_text(folder / _CARD, card)
   files.write_text(folder / _MODEL, json.dumps(described, indent=2) + "\n")
 
@@ -106,19 +106,22 @@ def carry_evaluation(workdir: Path, folder: Path, exported: Exported) -> bool:
   left of another model is removed.
 
   Returns:
-    Whether there was an evaluation of these weights, snapped as they are.
+    Whether there was a whole evaluation of these weights, snapped as they are.
   """
   source, target = workdir / _EVALUATION, folder / _EVALUATION
   shutil.rmtree(target, ignore_errors=True)
-  if not all((source / name).exists() for name in ("results.json", "per_sound.npz")):
+  try:
+    results = (source / "results.json").read_text()
+    if not exported.is_measured_by(json.loads(results)):
+      return False
+    # Opened here: NumPy does not close what it cannot read.
+    with (source / "per_sound.npz").open("rb") as file, np.load(file) as found:
+      kept = {name: found[name] for name in found.files if name in ("model/mss", "model/mse")}
+  except files.UNREADABLE:
     return False
-  if not exported.is_measured_by(json.loads((source / "results.json").read_text())):
-    return False
-  with np.load(source / "per_sound.npz") as found:
-    kept = {name: found[name] for name in found.files if name in ("model/mss", "model/mse")}
   with files.writing(target / "per_sound.npz") as partial, partial.open("wb") as file:
     np.savez_compressed(file, allow_pickle=False, **kept)
-  files.write_text(target / "results.json", (source / "results.json").read_text())
+  files.write_text(target / "results.json", results)
   return True
 
 

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and where data sets are."""
+"""Files that are whole or not there, folders for one process, and where data sets are."""
 
 import contextlib
 import os

@@ -1,5 +1,6 @@
 """A model leaves its workdir, and gives the same answers without what training needs."""
 
+import errno
 import json
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synthmatch_jax import files
+from synthmatch_jax import exported, files
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching import confidence
@@ -126,11 +127,13 @@ def test_an_evaluation_of_other_weights_stays_behind(tiny_run, tmp_path):
   workdir, out = tmp_path / "run", tmp_path / "out"
   shutil.copytree(tiny_run, workdir)
   (workdir / "eval" / "test").mkdir(parents=True, exist_ok=True)
-  (workdir / "eval" / "test" / "results.json").write_text(json.dumps({"step": -1, "rows": {}}))
   np.savez(workdir / "eval" / "test" / "per_sound.npz", **{"model/mss": np.arange(30.0)})
-  done = export(f"--workdir={workdir}", f"--out={out}")
-  assert "evaluate it first" in done.stdout
-  assert not (out / "eval").exists()
+  for content in (json.dumps({"step": -1, "rows": {}}), '{"step'):  # Of earlier ones, damaged.
+    (workdir / "eval" / "test" / "results.json").write_text(content)
+    done = export(f"--workdir={workdir}", f"--out={out}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "evaluate it first" in done.stdout
+    assert not (out / "eval" / "test").exists()
 
 
 def test_a_folder_of_other_things_is_left_alone(tiny_run, tmp_path):
@@ -142,6 +145,20 @@ def test_a_folder_of_other_things_is_left_alone(tiny_run, tmp_path):
   done = export(f"--workdir={tiny_run}", f"--out={tiny_run}")
   assert "is the folder of a run" in done.stderr
   assert not (tiny_run / "model.json").exists()
+
+
+def test_a_disk_that_is_full_costs_nothing_that_was_there(folder, mel, tmp_path, monkeypatch):
+  shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+
+  def full(arrays):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+  monkeypatch.setattr(exported.safetensors, "save", full)
+  with pytest.raises(UserError, match="no space left"):
+    exported.write(tmp_path, exported.read(folder), card="new")
+  np.testing.assert_array_equal(
+    Predictor.load(tmp_path).predict(mel), Predictor.load(folder).predict(mel)
+  )
 
 
 def damaged(folder, tmp_path, name, text):

@@ -32,10 +32,12 @@ class Scored:
   Attributes:
     scores: of every row.
     failures: number of a target -> why nothing of it was measured.
+    silent: row that answers all targets with one sound -> why that is missing, and its scores.
   """
 
   scores: Scores
   failures: Mapping[int, str]
+  silent: Mapping[str, str]
 
 
 def score(
@@ -75,7 +77,7 @@ def score(
   starts = range(0, len(targets), CHUNK)
   kept = {start: part for start in starts if (part := parts.load(start)) is not None}
   # What failed is tried again: its cause may have been mended.
-  done = {start: part for start, part in kept.items() if not part["failures"]}
+  done = {s: part for s, part in kept.items() if part["failures"] == part.get("silent") == {}}
   missing = [start for start in starts if start not in done]
   jobs = farm.run(
     work,
@@ -86,8 +88,11 @@ def score(
     label="eval",
   )
   for start, part in jobs:
-    parts.save(start, {"scores": _plain(part.scores), "failures": dict(part.failures)})
-    done[start] = {"scores": part.scores, "failures": part.failures}
+    done[start] = vars(part)
+    parts.save(start, {**done[start], "scores": _plain(part.scores)})
+  silent = {row: why for s in starts for row, why in done[s]["silent"].items()}
+  for row, why in silent.items():
+    print(f"the row {row} lacks scores: {why}")
   names = sound_metrics(recipe.mel.sample_rate)
   return Scored(
     scores={
@@ -95,6 +100,7 @@ def score(
       for row in rows
     },
     failures={s + int(i): why for s in starts for i, why in done[s]["failures"].items()},
+    silent=silent,
   )
 
 
@@ -152,12 +158,13 @@ def _score_chunk(
   metrics = sound_metrics(recipe.mel.sample_rate)
   scores = {row: {m: np.full(len(targets), np.nan) for m in metrics} for row in (*shared, *single)}
   failures: dict[int, str] = {}
+  silent: dict[str, str] = {}
 
   def once(name: str) -> Float[np.ndarray, " n"] | None:
     try:
       return host.call(play, recipe, shared[name])
     except RenderError as error:
-      print(f"the row {name} has no score: {recipe.engine} failed: {error}")
+      silent[name] = f"{recipe.engine} failed: {error}"
       return None
 
   sounds = list(host.steadily(once, shared))
@@ -184,7 +191,7 @@ def _score_chunk(
         for metric, value in values.items():
           scores[row][metric][i] = value
     tick()
-  return Scored(scores=scores, failures=failures)
+  return Scored(scores=scores, failures=failures, silent=silent)
 
 
 def _measure(

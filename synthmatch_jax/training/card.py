@@ -1,12 +1,13 @@
 """The model card: what a trained model is, for who finds it."""
 
+import contextlib
 import json
 import subprocess
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from synthmatch_jax import models
+from synthmatch_jax import files, models
 from synthmatch_jax.exported import Exported
 from synthmatch_jax.training import workdir as workdirs
 
@@ -60,8 +61,11 @@ def _snapped(found: Exported) -> str:
 
 def _measured(workdir: Path, exported: Exported) -> str:
   """A table of each evaluation of these weights, snapped as they are, that is in the workdir."""
-  found = [json.loads(path.read_text()) for path in sorted(workdir.glob("eval/*/results.json"))]
-  tables = [_table(results) for results in found if exported.is_measured_by(results)]
+  tables = []
+  for path in sorted(workdir.glob("eval/*/results.json")):
+    with contextlib.suppress(*files.UNREADABLE):  # A damaged one is none.
+      results = json.loads(path.read_text())
+      tables += [_table(results)] if exported.is_measured_by(results) else []
   return "\n".join(tables) or "Not evaluated yet.\n"
 
 
