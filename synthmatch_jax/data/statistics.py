@@ -1,6 +1,7 @@
 """What a model has to know about its training data: it travels with the weights."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.errors import UserError
+
+# In dB: silence alone has no deviation, and no level is so far from full scale.
+_LEAST_DEVIATION, _LARGEST_DB = 1e-6, 1e4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,9 +48,19 @@ class Statistics:
 
   @classmethod
   def from_dict(cls, data: Mapping[str, Any]) -> "Statistics":
-    """Inverse of `to_dict`."""
+    """Inverse of `to_dict`.
+
+    Raises:
+      ValueError, TypeError, KeyError: the data is no statistics, or not every number is finite.
+    """
     mean = np.asarray(data["controls_mean"], np.float32)
-    return cls(**{**data, "controls_mean": mean})
+    made = cls(**{**data, "controls_mean": mean})
+    numbers = (made.mel_mean, made.mel_std, made.level_db)
+    if mean.ndim != 1 or not (np.isfinite(mean).all() and all(map(math.isfinite, numbers))):
+      raise ValueError("its statistics hold what is no number")
+    if not made.mel_std >= _LEAST_DEVIATION or max(map(abs, numbers)) > _LARGEST_DB:
+      raise ValueError("its statistics are those of no sounds: levels or deviations are impossible")
+    return made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +87,20 @@ class TrainingData:
 
   @classmethod
   def from_dict(cls, data: Mapping[str, Any]) -> "TrainingData":
-    """Inverse of `to_dict`."""
-    return cls(
-      dataset=data["dataset"],
-      recipe=Recipe.from_dict(data["recipe"]),
-      statistics=Statistics.from_dict(data["statistics"]),
-    )
+    """Inverse of `to_dict`.
+
+    Raises:
+      UserError: the data is none; the sentence names what is wrong.
+    """
+    try:
+      recipe = Recipe.from_dict(data["recipe"])
+      statistics = Statistics.from_dict(data["statistics"])
+      if statistics.controls_mean.size != recipe.space.dim:
+        raise ValueError(f"it has no mean for each of the {recipe.space.dim} controls")
+      if not isinstance(data["dataset"], Mapping):
+        raise ValueError("its data set has no name")
+    except KeyError as error:
+      raise UserError(f"what is kept of the training data is damaged: it has no {error}") from None
+    except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
+      raise UserError(f"what is kept of the training data is damaged: {error}") from None
+    return cls(dataset=data["dataset"], recipe=recipe, statistics=statistics)

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from synthmatch_jax import files
+from synthmatch_jax import files, untrusted
 from synthmatch_jax.audio import io
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.errors import UserError
@@ -131,7 +131,7 @@ def read(folder: Path) -> Description | None:
 def _said(folder: Path) -> Description:
   """What patch.json says, true or not; empty if that is nothing."""
   try:
-    found = json.loads((folder / PATCH).read_text(encoding="utf-8"))
+    found = untrusted.read_json(folder / PATCH)
   except (OSError, ValueError):
     return {}
   return found if isinstance(found, dict) else {}

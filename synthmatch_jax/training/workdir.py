@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from synthmatch_jax import files
+from synthmatch_jax import files, untrusted
 from synthmatch_jax.config import Config
 from synthmatch_jax.data import survey
 from synthmatch_jax.data.pipeline import Dataset
@@ -45,14 +45,18 @@ def read(workdir: Path) -> tuple[dict[str, Any], TrainingData]:
     UserError: there is no run in the folder.
   """
   try:
-    config = json.loads((workdir / "config.json").read_text())
-    data = json.loads((workdir / "data.json").read_text())
+    config = untrusted.read_json(workdir / "config.json")
+    data = untrusted.read_json(workdir / "data.json")
   except (FileNotFoundError, NotADirectoryError) as error:
     raise UserError(
       f"there is no trained model in {workdir} ({Path(error.filename).name} is missing); train"
       " one by `python -m synthmatch_jax.train --config=configs/ast.py:runlocal"
       f" --workdir={workdir}`"
     ) from None
+  except (OSError, ValueError) as error:
+    raise UserError(f"the run in {workdir} cannot be read ({error}); train it again") from None
+  if not isinstance(config, dict):
+    raise UserError(f"the run in {workdir} cannot be read (its config is none); train it again")
   return config, TrainingData.from_dict(data)
 
 
@@ -64,7 +68,7 @@ def read_snapping(workdir: Path, recipe: Recipe, *, step: int) -> Snapping:
   """
   path = workdir / _SNAPPING
   try:
-    kept = json.loads(path.read_text())
+    kept = untrusted.read_json(path)
     return snapping.check(kept["curves"], recipe.space) if kept["step"] == step else {}
   except FileNotFoundError:
     return {}
