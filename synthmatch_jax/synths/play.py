@@ -11,7 +11,7 @@ from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.recipe import RENDER_REVISION, Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces.space import ParameterSpace
-from synthmatch_jax.synths import hosts, registry
+from synthmatch_jax.synths import hosts, locate, registry
 from synthmatch_jax.synths.base import Synth, sound
 from synthmatch_jax.synths.description import Description
 from synthmatch_jax.synths.registry import Engine
@@ -64,6 +64,7 @@ def engine(recipe: Recipe, *, path: str = "") -> Engine:
   _require_same(recipe.space, found.space)
   here = found.expected(recipe.fingerprint)
   if here == recipe.fingerprint and found.plugin is not None:
+    locate.locate(found.plugin.files, option=path)  # It is missed here, before a process starts.
     here = fingerprint(found)  # Now the plugin is loaded.
   if here != recipe.fingerprint:
     raise UserError(
