@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 
 from synthmatch_jax import files, untrusted
 from synthmatch_jax.data.statistics import TrainingData
-from synthmatch_jax.errors import UserError
+from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.models import stored
 from synthmatch_jax.models.base import MelModel
 from synthmatch_jax.models.stored import StoredDtype
@@ -180,7 +180,7 @@ def read(folder: Path) -> Exported:
   except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
     raise _unreadable(folder, error) from None
   except UserError as error:
-    raise UserError(f"the model in {folder} cannot be used: {error}") from None
+    raise UserError(f"the model in {folder} cannot be used: {brief(error)}") from None
   return Exported(model=model, arguments=arguments, data=data, step=step, snapping=snaps, sums=sums)
 
 
@@ -225,5 +225,7 @@ def _digest(described: Mapping[str, Any]) -> str:
 
 
 def _unreadable(folder: Path, error: Exception) -> UserError:
-  reason = " ".join(f"{type(error).__name__}: {error}".split())[:400]
-  return UserError(f"the model in {folder} cannot be read ({reason}); export it again")
+  kind = type(error).__name__
+  return UserError(
+    f"the model in {folder} cannot be read ({kind}: {brief(error)}); export it again"
+  )

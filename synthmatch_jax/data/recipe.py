@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 
 from synthmatch_jax.audio.mel import MelSettings
 from synthmatch_jax.audio.note import Note
-from synthmatch_jax.errors import UserError
+from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.spaces.parameters import Continuous, require_text
 from synthmatch_jax.spaces.prior import Prior
@@ -174,7 +174,7 @@ class Recipe:
     except KeyError as error:
       raise UserError(f"the recipe is damaged: it has no {error}") from None
     except (UserError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
-      raise UserError(f"the recipe is damaged: {error}") from None
+      raise UserError(f"the recipe is damaged: {brief(error)}") from None
 
   def essentials(self) -> dict[str, Any]:
     """What shapes a record: `to_dict` without what is there for people or for the farm only.

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from synthmatch_jax.data.recipe import Recipe
-from synthmatch_jax.errors import UserError
+from synthmatch_jax.errors import UserError, brief
 
 # In dB: silence alone has no deviation, and no level is so far from full scale.
 _LEAST_DEVIATION, _LARGEST_DB = 1e-6, 1e4
@@ -102,5 +102,6 @@ class TrainingData:
     except KeyError as error:
       raise UserError(f"what is kept of the training data is damaged: it has no {error}") from None
     except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
-      raise UserError(f"what is kept of the training data is damaged: {error}") from None
+      reason = brief(error)
+      raise UserError(f"what is kept of the training data is damaged: {reason}") from None
     return cls(dataset=data["dataset"], recipe=recipe, statistics=statistics)

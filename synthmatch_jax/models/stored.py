@@ -18,7 +18,7 @@ from flax import nnx
 from safetensors import numpy as safetensors
 
 from synthmatch_jax import models, untrusted
-from synthmatch_jax.errors import UserError
+from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.models import flops
 from synthmatch_jax.models.base import MelModel
 
@@ -117,8 +117,7 @@ def _abstract(arguments: Mapping[str, Any], sizes: Mapping[str, int], *, arrays:
     model = nnx.eval_shape(lambda: models.create(**arguments, **sizes, seed=0))
     cost = flops.forward_cost(model)
   except (ArithmeticError, TypeError, ValueError) as error:
-    reason = " ".join(str(error).split())[:200]
-    raise UserError(f"the model {arguments['name']} cannot be built: {reason}") from None
+    raise UserError(f"the model {arguments['name']} cannot be built: {brief(error)}") from None
   if cost.flops > _MOST_FLOPS or cost.largest > _MOST_VALUES:
     raise UserError(
       f"the model takes {cost.flops:.2g} operations and arrays of {cost.largest:.2g} values for"

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax import untrusted
-from synthmatch_jax.errors import UserError
+from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces.parameters import require_text
 from synthmatch_jax.spaces.space import ParameterSpace
 
@@ -122,7 +122,7 @@ def checked(data: Any, space: ParameterSpace, *, origin: str) -> Prior:
     for distribution in prior.controls.values():
       _try(distribution, rng)
   except (TypeError, AttributeError, KeyError, ValueError, ArithmeticError) as error:
-    raise UserError(f"{origin} prior cannot be drawn from: {error}") from None
+    raise UserError(f"{origin} prior cannot be drawn from: {brief(error)}") from None
   return prior
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from synthmatch_jax import files, untrusted
-from synthmatch_jax.errors import UserError
+from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces.parameters import Continuous, require_text
 from synthmatch_jax.spaces.space import ParameterSpace
 from synthmatch_jax.synths import locate
@@ -162,7 +162,7 @@ class Description:
         if not made.values:
           raise ValueError("`values` is empty: nothing could prove that `state` was taken")
     except (TypeError, AttributeError, KeyError, UserError, zlib.error) as error:
-      raise ValueError(str(error)) from None
+      raise ValueError(brief(error)) from None
     for control in made.controls:
       if not 0 <= control.low < control.high <= 1:
         raise ValueError(f"{control.name} must stay in [0, 1], the raw values of a host")
@@ -222,7 +222,8 @@ def read(path: Path) -> Description:
     raise UserError(f"cannot read the plugin description {path}: {error.strerror}") from None
   except ValueError as error:
     raise UserError(
-      f"{path} is no plugin description: {error}; `python -m synthmatch_jax.probe` writes one"
+      f"{path} is no plugin description: {brief(error)};"
+      " `python -m synthmatch_jax.probe` writes one"
     ) from None
 
 

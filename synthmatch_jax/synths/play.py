@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.recipe import RENDER_REVISION, Recipe
-from synthmatch_jax.errors import UserError
+from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces.space import ParameterSpace
 from synthmatch_jax.synths import hosts, locate, registry
 from synthmatch_jax.synths.base import Synth, sound
@@ -97,7 +97,7 @@ def _named(recipe: Recipe, path: str) -> Engine:
   try:
     plugin = Description.from_dict(recipe.plugin)
   except ValueError as error:
-    raise UserError(f"the recipe's plugin {recipe.engine} is damaged: {error}") from None
+    raise UserError(f"the recipe's plugin {recipe.engine} is damaged: {brief(error)}") from None
   if plugin.name != recipe.engine:
     raise UserError(f"the recipe names the engine {recipe.engine} and describes {plugin.name}")
   return Engine(name=recipe.engine, plugin=plugin, path=path)

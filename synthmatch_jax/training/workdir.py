@@ -12,7 +12,7 @@ from synthmatch_jax.data import survey
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.statistics import TrainingData
-from synthmatch_jax.errors import UserError
+from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.spaces.snapping import Snapping
 from synthmatch_jax.training import parallel
@@ -54,7 +54,9 @@ def read(workdir: Path) -> tuple[dict[str, Any], TrainingData]:
       f" --workdir={workdir}`"
     ) from None
   except (OSError, ValueError) as error:
-    raise UserError(f"the run in {workdir} cannot be read ({error}); train it again") from None
+    raise UserError(
+      f"the run in {workdir} cannot be read ({brief(error)}); train it again"
+    ) from None
   if not isinstance(config, dict):
     raise UserError(f"the run in {workdir} cannot be read (its config is none); train it again")
   return config, TrainingData.from_dict(data)

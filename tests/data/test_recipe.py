@@ -105,7 +105,7 @@ def test_words_do_not_count_wherever_they_stand():
     parameters = [dataclasses.replace(p, meaning=word, unit=word) for p in base.space.parameters]
     space = ParameterSpace(base.space.name, tuple(parameters))
     nested = {"kind": "mixture", "why": word, "components": [p | {"why": word} for p in parts]}
-    controls = {n: nested for n in space.names}
+    controls = dict.fromkeys(space.names, nested)
     chosen = Prior(name="p", space=space.name, source=word, controls=controls)
     plugin = dict(base.plugin) | {"files": [f"{word}.vst3"], "care": {"tries": len(word)}}
     plugin["controls"] = [dataclasses.asdict(p) for p in parameters]

@@ -122,8 +122,9 @@ def test_a_level_that_is_no_number_is_rejected(recipe, monkeypatch):
 
 
 def test_the_released_model_outlives_a_revision_of_records(recipe, monkeypatch):
+  later = recipes.REVISION + 1
   for module in (recipes, record):
-    monkeypatch.setattr(module, "REVISION", recipes.REVISION + 1)
+    monkeypatch.setattr(module, "REVISION", later)
   predictor = Predictor.load(RELEASED)
   assert play.engine(predictor.recipe).name == "vital"
   with pytest.raises(UserError, match="by revision 2 of the record code, here is revision 3"):
