@@ -215,7 +215,7 @@ def _require_intact(described: Mapping[str, Any]) -> None:
 
 def _write_model(folder: Path, described: Mapping[str, Any]) -> None:
   complete = {**described, "digest": _digest(described)}
-  files.write_text(folder / _MODEL, json.dumps(complete, indent=2, allow_nan=False) + "\n")
+  files.write_json(folder / _MODEL, complete)
 
 
 def _digest(described: Mapping[str, Any]) -> str:

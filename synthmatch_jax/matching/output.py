@@ -1,7 +1,6 @@
 """The folder of a match: the patch for programs, presets, sounds, spectrograms and a page."""
 
 import contextlib
-import json
 import math
 import os
 import shutil
@@ -75,7 +74,7 @@ def write(
       "format": _FORMAT,
     }
     pages.write("match.html", partial / _PAGE, match=description, recipe=match.recipe)
-    files.write_text(partial / PATCH, json.dumps(description, indent=2) + "\n")
+    files.write_json(partial / PATCH, description)
   return description
 
 
@@ -108,7 +107,7 @@ def describe_answer(answer: Answer, match: Match) -> Description:
     "hearing": answer.hearing,
     "patch": {n: {"value": v, "unit": units[n]} for n, v in answer.patch.items()},
     "controls": dict(zip(space.names, answer.controls.tolist(), strict=True)),
-    "distances": {n: None if math.isnan(v) else v for n, v in answer.distances.items()},
+    "distances": {n: v if math.isfinite(v) else None for n, v in answer.distances.items()},
     "confidence": asdict(answer.confidence),
   }
 

@@ -84,7 +84,7 @@ def write_snapping(workdir: Path, curves: Snapping, *, step: int) -> None:
   Raises:
     UserError: the folder cannot be written.
   """
-  files.write_text(workdir / _SNAPPING, json.dumps({"step": step, "curves": curves}) + "\n")
+  files.write_json(workdir / _SNAPPING, {"step": step, "curves": curves}, indent=None)
 
 
 @contextlib.contextmanager
@@ -133,8 +133,8 @@ def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
   if parallel.is_first():
     if not has_checkpoint(workdir):
       (workdir / _SNAPPING).unlink(missing_ok=True)  # Of weights that are gone.
-    files.write_text(workdir / "config.json", json.dumps(plain, indent=2) + "\n")
-    files.write_text(workdir / "data.json", json.dumps(found.to_dict(), indent=2) + "\n")
+    files.write_json(workdir / "config.json", plain)
+    files.write_json(workdir / "data.json", found.to_dict())
   return found
 
 
