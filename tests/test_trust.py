@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from synthmatch_jax import exported
+from synthmatch_jax.data import pipeline
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching.matcher import Matcher
@@ -179,3 +180,19 @@ def test_modules_in_the_working_directory_are_not_imported(tmp_path):
   assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
   assert "none.wav" in done.stderr
   assert not (tmp_path / "model" / "imported").exists()
+
+
+@pytest.mark.parametrize("key", ["pythonClassName", "python_class_name"])
+def test_a_data_set_imports_no_module(tiny_dataset, tmp_path, monkeypatch, key):
+  """TFDS imports whatever module a data set names for its features."""
+  data_set = tmp_path / tiny_dataset.name / "2.0.0"
+  shutil.copytree(tiny_dataset.dir / tiny_dataset.name / "2.0.0", data_set)
+  (tmp_path / "hostile_features.py").write_text("raise SystemExit('imported')\n")
+  monkeypatch.syspath_prepend(tmp_path)
+  assert pipeline.open_dataset(tiny_dataset.name, dir=tmp_path).num_examples("train") == 48
+  said = (data_set / "features.json").read_text()
+  old = '"pythonClassName": "tensorflow_datasets.core.features.scalar.Scalar"'
+  (data_set / "features.json").write_text(said.replace(old, f'"{key}": "hostile_features.Scalar"'))
+  with pytest.raises(UserError, match=r"asks for the class hostile_features\.Scalar"):
+    pipeline.open_dataset(tiny_dataset.name, dir=tmp_path)
+  assert "hostile_features" not in sys.modules
