@@ -202,7 +202,8 @@ def _said(folder: Path) -> dict[str, Any]:
     raise ValueError(f"{_MODEL} has the unknown entry {unknown[0]:.50}")
   if ("digest" in described) != ("files" in described):
     raise ValueError(f"{_MODEL} is damaged: one of its checksums is missing")
-  if "files" in described and _WEIGHTS not in dict(described["files"]):
+  sums = described.get("files", {_WEIGHTS: ""})
+  if not isinstance(sums, dict) or _WEIGHTS not in sums:
     raise ValueError(f"{_MODEL} has no checksum of the weights")
   return described
 

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from jaxtyping import Array, Float
 
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError, brief
+from synthmatch_jax.spaces.parameters import require_text
 
 # In dB: silence alone has no deviation, and no level is so far from full scale.
 _LEAST_DEVIATION, _LARGEST_DB = 1e-6, 1e4
@@ -97,11 +99,21 @@ class TrainingData:
       statistics = Statistics.from_dict(data["statistics"])
       if statistics.controls_mean.size != recipe.space.dim:
         raise ValueError(f"it has no mean for each of the {recipe.space.dim} controls")
-      if not isinstance(data["dataset"], Mapping):
-        raise ValueError("its data set has no name")
+      _require_named(data["dataset"])
     except KeyError as error:
       raise UserError(f"what is kept of the training data is damaged: it has no {error}") from None
     except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
       reason = brief(error)
       raise UserError(f"what is kept of the training data is damaged: {reason}") from None
     return cls(dataset=data["dataset"], recipe=recipe, statistics=statistics)
+
+
+def _require_named(dataset: Any) -> None:
+  """Raises an error unless a data set has a name that leads nowhere else, a version and counts."""
+  for key in ("name", "version"):
+    require_text(f"the {key} of its data set", dataset[key])
+    if Path(dataset[key]).is_absolute() or ".." in Path(dataset[key]).parts:
+      raise ValueError(f"the {key} of its data set is a path: {dataset[key]!r}")
+  counts = dataset["num_examples"]
+  if not all(isinstance(n, int) and n >= 0 for n in [counts["train"], *counts.values()]):
+    raise ValueError("its data set has no number of examples")

@@ -48,7 +48,7 @@ def dumps(model: MelModel, *, dtype: StoredDtype) -> bytes:
 
 
 def read(
-  path: Path, arguments: Mapping[str, Any], sizes: Mapping[str, int], *, sha256: str = ""
+  path: Path, arguments: Mapping[str, Any], sizes: Mapping[str, Any], *, sha256: str = ""
 ) -> MelModel:
   """The model that a file holds the weights of; none is drawn at random on the way.
 
@@ -110,7 +110,7 @@ def _shapes(header: str, name: str) -> tuple[dict[str, tuple[int, ...]], int]:
   return shapes, held
 
 
-def _abstract(arguments: Mapping[str, Any], sizes: Mapping[str, int], *, arrays: int) -> MelModel:
+def _abstract(arguments: Mapping[str, Any], sizes: Mapping[str, Any], *, arrays: int) -> MelModel:
   """The model without weights, if it is one that a file with so many arrays can hold."""
   _check(arguments, arrays)
   try:

@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from synthmatch_jax.errors import UserError
 
@@ -51,7 +52,7 @@ def locate(names: Sequence[str], *, option: str = "") -> Path:
   return found
 
 
-def require_bare(name: object) -> None:
+def require_bare(name: Any) -> None:
   """Raises a UserError unless a name is a plugin's file name alone, without any path.
 
   It must end in .vst3 or .component, and is joined to folders as it is: nothing is expanded.

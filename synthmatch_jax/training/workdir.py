@@ -10,7 +10,7 @@ from synthmatch_jax import files, untrusted
 from synthmatch_jax.config import Config
 from synthmatch_jax.data import survey
 from synthmatch_jax.data.pipeline import Dataset
-from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.data.recipe import Recipe, Sizes
 from synthmatch_jax.data.statistics import TrainingData
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces import snapping
@@ -57,7 +57,8 @@ def read(workdir: Path) -> tuple[dict[str, Any], TrainingData]:
     raise UserError(
       f"the run in {workdir} cannot be read ({brief(error)}); train it again"
     ) from None
-  if not isinstance(config, dict):
+  model = config.get("model") if isinstance(config, dict) else None
+  if not isinstance(model, dict) or {"seed", "rngs", *Sizes.__annotations__} & set(model):
     raise UserError(f"the run in {workdir} cannot be read (its config is none); train it again")
   return config, TrainingData.from_dict(data)
 
