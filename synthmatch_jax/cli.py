@@ -140,7 +140,9 @@ def _last_cause(text: str) -> str:
 
 
 def _say(name: str, text: object, status: int) -> int:
-  print(f"{name}: error: {' '.join(str(text).split())}", file=sys.stderr)
+  # What comes out of files of strangers must not steer the terminal.
+  plain = "".join(c if c.isprintable() else "?" for c in " ".join(str(text).split()))
+  print(f"{name}: error: {plain}", file=sys.stderr)
   return status
 
 

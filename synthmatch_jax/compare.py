@@ -5,7 +5,6 @@ for another row of its table, e.g. runs/ast:nearest_mel. Both must have been mea
 sounds.
 """
 
-import json
 from collections.abc import Sequence
 
 from absl import flags
@@ -28,7 +27,7 @@ def main(runs: Sequence[str]) -> None:
   print(compare.markdown(first, second, differences))
   if _OUT.value:
     found = compare.plain(first, second, differences)
-    files.write_text(_OUT.value, json.dumps(found, indent=2) + "\n")
+    files.write_json(_OUT.value, found)
 
 
 if __name__ == "__main__":

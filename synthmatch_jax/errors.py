@@ -7,3 +7,12 @@ class UserError(Exception):
   Binaries print it as `NAME: error: SENTENCE` and exit with status 1, without a traceback
   (see cli.py). Everything else that is raised is a bug and keeps its traceback.
   """
+
+
+def brief(error: Exception) -> str:
+  """What an exception says, in one line of at most 300 characters; what it is if it says nothing.
+
+  Exceptions about files of strangers quote what these hold, which may be long.
+  """
+  text = " ".join(str(error).split()) or type(error).__name__
+  return text if len(text) <= 300 else f"{text[:297]}..."

@@ -1,38 +1,42 @@
 """A trained model as a folder that needs nothing of training: no Orbax, grain, TFDS or TensorBoard.
 
-model.json           the model's name and arguments, the recipe of its sounds, statistics
+model.json           the model's name and arguments, the recipe of its sounds, statistics, and
+                     checksums of itself and of the files beside it
 weights.safetensors  its weights
+eval/test/           what `eval` has measured of it, if it has
 README.md            the model card
+
+Such a folder may come from a stranger: docs/trust.md says what it can and cannot do.
 """
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from safetensors import SafetensorError
-from safetensors import numpy as safetensors
 
-from synthmatch_jax import files, models
+from synthmatch_jax import files, untrusted
 from synthmatch_jax.data.statistics import TrainingData
-from synthmatch_jax.errors import UserError
+from synthmatch_jax.errors import UserError, brief
+from synthmatch_jax.models import stored
 from synthmatch_jax.models.base import MelModel
+from synthmatch_jax.models.stored import StoredDtype
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.spaces.snapping import Snapping
 
-_EVALUATION = Path("eval", "test")
+RESULTS, PER_SOUND = "eval/test/results.json", "eval/test/per_sound.npz"
+"""What `eval` has measured on the test split, in the folder of a run or of an exported model."""
+
 _MODEL, _WEIGHTS, _CARD = "model.json", "weights.safetensors", "README.md"
+_KEYS = {"format", "step", "model", "data", "snapping", "files", "digest"}
 
 # Raised where a folder cannot be read by earlier versions any more.
 _FORMAT = 2  # 1 does not know of snapping.
-
-StoredDtype = Literal["float32", "float16"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +49,8 @@ class Exported:
     data: that it was trained on.
     step: of training, at which its weights had the lowest validation loss.
     snapping: of its answers; none by default.
+    sums: SHA-256 of the files beside it, as they were stored; none of a run's folder, nor of a
+      folder that was exported before there were any.
   """
 
   model: MelModel
@@ -52,6 +58,7 @@ class Exported:
   data: TrainingData
   step: int
   snapping: Snapping = field(default_factory=dict)
+  sums: Mapping[str, str] = field(default_factory=dict)
 
   def is_measured_by(self, results: Mapping[str, Any]) -> bool:
     """Whether an evaluation (results.json) is of these weights, snapped as they are."""
@@ -82,21 +89,20 @@ def write(folder: Path, exported: Exported, *, card: str, dtype: StoredDtype = "
     raise UserError(f"{folder} holds something else than an exported model: take another --out")
   data = exported.data.to_dict()
   data["dataset"].pop("dir", None)  # Of this machine.
+  weights = stored.dumps(exported.model, dtype=dtype)
   described = {
     "format": _FORMAT if exported.snapping else 1,
     "step": exported.step,
     "model": dict(exported.arguments),
     "data": data,
     "snapping": dict(exported.snapping),
-  }
-  arrays = {
-    name: np.asarray(array).astype(dtype) for name, array in arrays_of(exported.model).items()
+    "files": {_WEIGHTS: hashlib.sha256(weights).hexdigest()},
   }
   with files.writing(folder / _WEIGHTS) as partial:
-    partial.write_bytes(safetensors.save(arrays))
+    partial.write_bytes(weights)
     (folder / _MODEL).unlink(missing_ok=True)  # Until all of the new one is there, it is no model.
   files.write_text(folder / _CARD, card)
-  files.write_text(folder / _MODEL, json.dumps(described, indent=2) + "\n")
+  _write_model(folder, described)
 
 
 def carry_evaluation(workdir: Path, folder: Path, exported: Exported) -> bool:
@@ -108,85 +114,119 @@ def carry_evaluation(workdir: Path, folder: Path, exported: Exported) -> bool:
   Returns:
     Whether there was a whole evaluation of these weights, snapped as they are.
   """
-  source, target = workdir / _EVALUATION, folder / _EVALUATION
-  shutil.rmtree(target, ignore_errors=True)
+  shutil.rmtree((folder / RESULTS).parent, ignore_errors=True)
   try:
-    results = (source / "results.json").read_text()
+    results = (workdir / RESULTS).read_text()
     if not exported.is_measured_by(json.loads(results)):
       return False
     # Opened here: NumPy does not close what it cannot read.
-    with (source / "per_sound.npz").open("rb") as file, np.load(file) as found:
+    with (workdir / PER_SOUND).open("rb") as file, np.load(file) as found:
       kept = {name: found[name] for name in found.files if name in ("model/mss", "model/mse")}
   except files.UNREADABLE:
     return False
-  with files.writing(target / "per_sound.npz") as partial, partial.open("wb") as file:
+  with files.writing(folder / PER_SOUND) as partial, partial.open("wb") as file:
     np.savez_compressed(file, allow_pickle=False, **kept)
-  files.write_text(target / "results.json", results)
+  files.write_text(folder / RESULTS, results)
+  seal(folder)
   return True
 
 
+def seal(folder: Path) -> None:
+  """Stores the checksums of the evaluation that was written to an exported model's folder.
+
+  Nothing is stored for a folder that has no checksums yet.
+
+  Raises:
+    UserError: the folder's model.json is damaged, or cannot be written.
+  """
+  try:
+    described = _said(folder)
+    if "digest" not in described:
+      return
+    _require_intact(described)
+    for name in (RESULTS, PER_SOUND):
+      described["files"].pop(name, None)
+      if (folder / name).exists():
+        data = untrusted.read_bytes(folder / name, most=untrusted.MOST_ARRAY_BYTES)
+        described["files"][name] = hashlib.sha256(data).hexdigest()
+  except (OSError, ValueError) as error:
+    raise _unreadable(folder, error) from None
+  _write_model(folder, described)
+
+
 def read(folder: Path) -> Exported:
-  """Reads what `write` has written.
+  """Reads what `write` has written; everything is checked before it is used.
 
   Raises:
     UserError: there is no model, or it is damaged or of a newer version.
   """
   try:
-    described = json.loads((folder / _MODEL).read_text(encoding="utf-8"))
-    if described["format"] > _FORMAT:
-      raise UserError(f"the model in {folder} is of a newer version; update synthmatch_jax")
-    arrays = safetensors.load_file(folder / _WEIGHTS)
-    described["data"]["dataset"]["dir"] = files.data_dir()
+    described = _said(folder)
     data = TrainingData.from_dict(described["data"])
-    arguments, step = dict(described["model"]), int(described["step"])
+    data = TrainingData(
+      dataset={**data.dataset, "dir": files.data_dir()},
+      recipe=data.recipe,
+      statistics=data.statistics,
+    )
+    arguments, step = dict(described["model"]), described["step"]
+    if not isinstance(step, int) or step < 0:
+      raise ValueError(f"its step is {step!r:.50}")
     snaps = snapping.check(described.get("snapping", {}), data.recipe.space)
+    sums = described.get("files", {})
+    model = stored.read(
+      folder / _WEIGHTS, arguments, data.recipe.sizes, sha256=sums.get(_WEIGHTS, "")
+    )
+    _require_intact(described)  # Last, for all else says more about what is wrong.
   except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-    raise UserError(
-      f"the model in {folder} cannot be read ({type(error).__name__}: {error}); export it again"
-    ) from None
-  return Exported(
-    model=_build(arguments, data, arrays, folder),
-    arguments=arguments,
-    data=data,
-    step=step,
-    snapping=snaps,
+    raise _unreadable(folder, error) from None
+  except UserError as error:
+    raise UserError(f"the model in {folder} cannot be used: {brief(error)}") from None
+  return Exported(model=model, arguments=arguments, data=data, step=step, snapping=snaps, sums=sums)
+
+
+def _said(folder: Path) -> dict[str, Any]:
+  """What model.json says, if it says what was written.
+
+  A key that is not known may be one that damage has made of a known one.
+
+  Raises:
+    OSError, ValueError: it cannot be read, or is damaged.
+    UserError: it is of a newer version.
+  """
+  described = untrusted.read_json(folder / _MODEL)
+  if not isinstance(described, dict) or not isinstance(described.get("format"), int):
+    raise ValueError(f"{_MODEL} does not describe a model")
+  if described["format"] > _FORMAT:
+    raise UserError(f"the model in {folder} is of a newer version; update synthmatch_jax")
+  if unknown := sorted(set(described) - _KEYS):
+    raise ValueError(f"{_MODEL} has the unknown entry {unknown[0]:.50}")
+  if ("digest" in described) != ("files" in described):
+    raise ValueError(f"{_MODEL} is damaged: one of its checksums is missing")
+  sums = described.get("files", {_WEIGHTS: ""})
+  if not isinstance(sums, dict) or _WEIGHTS not in sums:
+    raise ValueError(f"{_MODEL} has no checksum of the weights")
+  return described
+
+
+def _require_intact(described: Mapping[str, Any]) -> None:
+  """Raises a ValueError if model.json does not say what was written."""
+  if "digest" in described:
+    untrusted.require_sum(_MODEL, _digest(described), described["digest"])
+
+
+def _write_model(folder: Path, described: Mapping[str, Any]) -> None:
+  complete = {**described, "digest": _digest(described)}
+  files.write_json(folder / _MODEL, complete)
+
+
+def _digest(described: Mapping[str, Any]) -> str:
+  """SHA-256 of all that model.json says but this."""
+  said = {key: value for key, value in described.items() if key != "digest"}
+  return hashlib.sha256(json.dumps(said, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def _unreadable(folder: Path, error: Exception) -> UserError:
+  kind = type(error).__name__
+  return UserError(
+    f"the model in {folder} cannot be read ({kind}: {brief(error)}); export it again"
   )
-
-
-def _build(
-  arguments: Mapping[str, Any], data: TrainingData, arrays: Mapping[str, np.ndarray], folder: Path
-) -> MelModel:
-  """The model with its weights; none is drawn at random on the way, which takes a second."""
-  abstract = nnx.eval_shape(lambda: models.create(**arguments, **data.recipe.sizes, seed=0))
-  wanted = arrays_of(abstract)
-  shapes = {name: array.shape for name, array in wanted.items()}
-  if shapes != {name: array.shape for name, array in arrays.items()}:
-    raise UserError(f"the weights in {folder} are not those of its model; export it again")
-  graphdef, state = nnx.split(abstract)
-  flat = [
-    (path, variable.replace(_value(path, variable, arrays)))
-    for path, variable in nnx.to_flat_state(state)
-  ]
-  model = nnx.merge(graphdef, nnx.from_flat_state(flat))
-  model.eval()
-  return model
-
-
-def _value(path: tuple[Any, ...], variable: Any, arrays: Mapping[str, np.ndarray]) -> Any:
-  name = _name(path)
-  if name in arrays:
-    return jnp.asarray(arrays[name], jnp.float32)
-  leaf = variable.get_raw_value()  # Of dropout, which does not act here.
-  if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-    return jax.random.key(0)
-  return jnp.zeros(leaf.shape, leaf.dtype)
-
-
-def arrays_of(model: MelModel) -> dict[str, Any]:
-  """Name -> array of all that inference computes with."""
-  state = nnx.state(model, nnx.Any(nnx.Param, nnx.BatchStat))
-  return {_name(path): variable.get_raw_value() for path, variable in nnx.to_flat_state(state)}
-
-
-def _name(path: tuple[Any, ...]) -> str:
-  return "/".join(map(str, path))

@@ -1,12 +1,14 @@
 """Files that are whole or not there, folders for one process, and where data sets are."""
 
 import contextlib
+import json
 import os
 import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from synthmatch_jax.errors import UserError
 
@@ -83,6 +85,16 @@ def write_text(path: Path, text: str) -> None:
   """
   with writing(path) as partial:
     partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any, *, indent: int | None = 2) -> None:
+  """Writes JSON at once (see `writing`): strictly, so that every other program can read it.
+
+  Raises:
+    UserError: the file cannot be written.
+    ValueError: a number is NaN or infinite, for which JSON has no word.
+  """
+  write_text(path, json.dumps(content, indent=indent, allow_nan=False) + "\n")
 
 
 def _sync(path: Path) -> None:

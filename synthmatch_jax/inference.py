@@ -1,5 +1,6 @@
 """A trained model at work: log-mels in, controls out."""
 
+import contextlib
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.statistics import Statistics, TrainingData
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.exported import Exported
+from synthmatch_jax.models import stored
 from synthmatch_jax.models.base import MelModel
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.spaces.snapping import Snapping
@@ -38,6 +40,7 @@ class Predictor:
     data: that it was trained on.
     step: at which its weights had the lowest validation loss.
     snapping: of its answers.
+    sums: SHA-256 of the files beside an exported model; see `Exported`.
   """
 
   def __init__(self, found: Exported):
@@ -46,6 +49,7 @@ class Predictor:
     self.data: TrainingData = found.data
     self.step: int = found.step
     self.snapping: Snapping = found.snapping
+    self.sums: Mapping[str, str] = found.sums
     graphdef, self._state = nnx.split(self.model)
 
     def predict(state, mel):
@@ -80,20 +84,35 @@ class Predictor:
 
   def arrays(self) -> dict[str, Any]:
     """Name -> array of all that it computes with."""
-    return exported.arrays_of(self.model)
+    return stored.arrays_of(self.model)
 
   def predict(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
     """Controls in [0, 1], float32, of log-mels in dB as `audio.mel.log_mel` gives them.
 
     The model is compiled at most three times: for one sound, and for batches of 8 and of 32.
+
+    Raises:
+      UserError: an answer is no number.
     """
     return snapping.apply(self.snapping, self.recipe.space, self.predict_unsnapped(mel))
 
   def predict_unsnapped(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
-    """What the model itself says: its answers before they are drawn to the peaks of the prior."""
+    """What the model itself says: its answers before they are drawn to the peaks of the prior.
+
+    Whatever comes out of a network is looked at here, once.
+
+    Raises:
+      UserError: an answer is no number.
+    """
     for preparing in self._preparing:
       preparing.join()
-    return self._estimate(mel)
+    answers = self._estimate(mel)
+    if not np.isfinite(answers).all():
+      raise UserError(
+        "the model answers with what is no number (NaN or infinite): its weights are of no use for"
+        " such a sound, or damaged; take another model, or train or export this one again"
+      )
+    return answers
 
   def prepare(self, count: int) -> None:
     """Begins to compile for so many sounds, while the caller does other things; returns at once.
@@ -101,7 +120,12 @@ class Predictor:
     `predict` waits for it. To be called before the first prediction.
     """
     mel = np.zeros((count, self.recipe.num_frames, self.recipe.mel.n_mels), np.float32)
-    preparing = threading.Thread(target=self._estimate, args=(mel,))
+
+    def compile() -> None:
+      with contextlib.suppress(Exception):  # Whoever predicts meets it again, and can tell of it.
+        self._estimate(mel)
+
+    preparing = threading.Thread(target=compile)
     preparing.start()
     self._preparing.append(preparing)
 

@@ -78,7 +78,7 @@ def main(sounds: Sequence[str]) -> int:
   if page:
     say(f"open {page}")
   if _JSON.value:
-    print(json.dumps(batch.describe(outcomes, page)))
+    print(json.dumps(batch.describe(outcomes, page), allow_nan=False))
   return 0 if all(outcome.match for outcome in outcomes) else 1
 
 

@@ -5,7 +5,6 @@
 A sound that does not come out as the list says, to the last bit, is told, and the exit status is 1.
 """
 
-import json
 from collections.abc import Sequence
 
 from absl import flags
@@ -32,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
   if _RECORD.value:
     listed = [{k: v for k, v in e.items() if k != "file"} for e in manifest["sounds"]]
     found = {"versions": manifest["versions"], "sounds": listed}
-    files.write_text(_RECORD.value, json.dumps(found, indent=1) + "\n")
+    files.write_json(_RECORD.value, found, indent=1)
   return 1 if differences and not _ALLOW.value else 0
 
 

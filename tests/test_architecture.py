@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "synthmatch_jax"
 
 FLOORS = {
-  1: {"errors", "files", "cli", "config", "audio", "spaces"},
+  1: {"errors", "files", "untrusted", "cli", "config", "audio", "spaces"},
   2: {"data", "models", "metrics", "synths", "reports"},
   3: {
     "training",
@@ -39,6 +39,7 @@ FLOORS = {
 # Within a floor; nobody imports a binary, and training never reaches a synth.
 SIDEWAYS = {
   ("spaces", "errors"),
+  ("spaces", "untrusted"),
   ("audio", "errors"),
   ("audio", "files"),
   ("cli", "errors"),
@@ -53,6 +54,7 @@ SIDEWAYS = {
   ("evaluation", "exported"),
   ("evaluation", "training"),  # Reads the log of a run.
   ("matching", "inference"),
+  ("matching", "exported"),
   ("web", "matching"),
   ("inspection", "generation"),  # Makes records again, and reads their ledgers.
 }

@@ -1,19 +1,23 @@
 """A model leaves its workdir, and gives the same answers without what training needs."""
 
 import errno
+import hashlib
 import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import numpy as safetensors
 
 from synthmatch_jax import exported, files
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching import confidence
+from synthmatch_jax.models import stored
 from synthmatch_jax.training import loop
 
 ROOT = Path(__file__).parents[1]
@@ -150,10 +154,10 @@ def test_a_folder_of_other_things_is_left_alone(tiny_run, tmp_path):
 def test_a_disk_that_is_full_costs_nothing_that_was_there(folder, mel, tmp_path, monkeypatch):
   shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
 
-  def full(arrays):
+  def full(path, data):
     raise OSError(errno.ENOSPC, "No space left on device")
 
-  monkeypatch.setattr(exported.safetensors, "save", full)
+  monkeypatch.setattr(Path, "write_bytes", full)
   with pytest.raises(UserError, match="no space left"):
     exported.write(tmp_path, exported.read(folder), card="new")
   np.testing.assert_array_equal(
@@ -199,3 +203,117 @@ def test_nothing_to_export(tmp_path):
   (line,) = done.stderr.splitlines()
   assert f"no trained model in {tmp_path}" in line
   assert not (tmp_path / "out").exists()
+
+
+def described(folder):
+  return json.loads((folder / "model.json").read_text())
+
+
+def test_a_model_without_checksums_gives_the_same_answers(folder, mel, tmp_path):
+  """As all were before there were any."""
+  shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+  plain = {k: v for k, v in described(folder).items() if k not in ("files", "digest")}
+  (tmp_path / "model.json").write_text(json.dumps(plain))
+  expected = Predictor.load(folder).predict(mel)
+  np.testing.assert_array_equal(Predictor.load(tmp_path).predict(mel), expected)
+  exported.seal(tmp_path)
+  assert described(tmp_path) == plain
+
+
+def test_one_changed_byte_of_the_weights_is_found(folder, tmp_path):
+  whole = (folder / "weights.safetensors").read_bytes()
+  assert described(folder)["files"] == {"weights.safetensors": hashlib.sha256(whole).hexdigest()}
+  changed = whole[:-100] + bytes([whole[-100] ^ 1]) + whole[-99:]
+  with pytest.raises(UserError, match=r"weights\.safetensors is damaged: its checksum.*export it"):
+    Predictor.load(damaged(folder, tmp_path, "weights.safetensors", changed))
+
+
+def test_checksums_that_are_missing_in_part_are_damage(folder, tmp_path):
+  for key in ("files", "digest"):
+    part = {k: v for k, v in described(folder).items() if k != key}
+    with pytest.raises(UserError, match="checksum"):
+      Predictor.load(damaged(folder, tmp_path, "model.json", json.dumps(part).encode()))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused(folder, tmp_path, value):
+  arrays = {n: np.array(a) for n, a in stored.arrays_of(exported.read(folder).model).items()}
+  next(iter(arrays.values())).flat[0] = value
+  plain = {k: v for k, v in described(folder).items() if k not in ("files", "digest")}
+  target = damaged(folder, tmp_path, "model.json", json.dumps(plain).encode())
+  (target / "weights.safetensors").write_bytes(safetensors.save(arrays))
+  with pytest.raises(UserError, match=r"hold what is no number \(NaN or infinite\)"):
+    Predictor.load(target)
+
+
+def test_weights_beyond_half_precision_are_not_exported_as_such(folder, tmp_path):
+  found = exported.read(folder)
+  bias = found.model.head.output.bias
+  bias[...] = bias[...].at[0].set(1e6)
+  with pytest.raises(UserError, match="store it as float32 and not float16"):
+    exported.write(tmp_path / "half", found, card="", dtype="float16")
+  assert not (tmp_path / "half").exists()
+  exported.write(tmp_path / "whole", found, card="")
+  assert exported.read(tmp_path / "whole").model.head.output.bias[...][0] == 1e6
+
+
+def test_answers_that_are_no_numbers_are_refused(folder, mel):
+  predictor = Predictor.load(folder)
+  assert np.isfinite(predictor.predict(mel)).all()
+  odd = mel.copy()
+  odd[3, 0, 0] = np.nan
+  for ask in (predictor.predict, predictor.predict_unsnapped):
+    with pytest.raises(UserError, match=r"answers with what is no number \(NaN or infinite\)"):
+      ask(odd)
+
+
+def test_what_is_measured_in_place_is_sealed(folder, tmp_path):
+  shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+  predictor = Predictor.load(tmp_path)
+  (tmp_path / "eval" / "test").mkdir(parents=True)
+  (tmp_path / exported.RESULTS).write_text(json.dumps({"step": predictor.step}))
+  np.savez(tmp_path / exported.PER_SOUND, **{"model/mss": np.arange(30.0)})
+  assert "damaged" in confidence.reference(tmp_path, predictor).unknown
+  exported.seal(tmp_path)
+  found = confidence.reference(tmp_path, Predictor.load(tmp_path))
+  np.testing.assert_array_equal(found.distances, np.arange(30.0))
+  np.savez(tmp_path / exported.PER_SOUND, **{"model/mss": np.arange(31.0)})
+  assert "damaged" in confidence.reference(tmp_path, Predictor.load(tmp_path)).unknown
+
+
+@pytest.mark.parametrize(
+  ("change", "says"),
+  [
+    ({"depth": 10**9}, "depth is 1000000000; a file with its weights has at most"),
+    ({"width": 10**9}, "width is 1000000000; a file with its weights has at most 65536"),
+    ({"heads": 0}, "heads must be at least 1"),
+    ({"heads": 2.5}, "heads is of another kind than 12"),
+    ({"width": [64]}, "width is of another kind"),
+    ({"dropout": "much"}, "dropout is of another kind"),
+    ({"dtype": "float8"}, "dtype must be one of float32, bfloat16"),
+    ({"seed": 1}, "has no argument 'seed'; known are patch_size"),
+    ({"num_bins": 7}, "has no argument 'num_bins'"),
+    ({"rngs": None}, "has no argument 'rngs'"),
+    ({"name": "ast_huge"}, "no model 'ast_huge'; known are ast_base"),
+    ({"name": ["ast_tiny"]}, "no model "),
+    ({"width": 65_536, "heads": 1}, "are not those of its model|operations and arrays"),
+  ],
+)
+def test_a_model_that_the_file_cannot_hold_is_refused_before_it_is_built(
+  folder, tmp_path, change, says
+):
+  other = described(folder)
+  other["model"] |= change
+  started = time.monotonic()
+  with pytest.raises(UserError, match=says):
+    Predictor.load(damaged(folder, tmp_path, "model.json", json.dumps(other).encode()))
+  assert time.monotonic() - started < 10  # On a busy machine.
+
+
+def test_a_spectrogram_that_costs_too_much_is_refused(folder, tmp_path):
+  """Every number is within its bounds; together they ask for attention of 10,000 tokens."""
+  other = described(folder)
+  other["data"]["recipe"]["mel"] |= {"hop_length": 64, "n_fft": 512}
+  other["model"] |= {"patch_size": 2, "stride": 1}
+  with pytest.raises(UserError, match=r"operations and arrays of .* values for one sound"):
+    Predictor.load(damaged(folder, tmp_path, "model.json", json.dumps(other).encode()))

@@ -17,15 +17,19 @@ import tensorflow_datasets as tfds
 from jaxtyping import Float, Int
 from tensorflow_datasets.proto import tf_example_pb2
 
+from synthmatch_jax import untrusted
 from synthmatch_jax.data.batch import Batch
 from synthmatch_jax.data.recipe import Recipe
-from synthmatch_jax.errors import UserError
+from synthmatch_jax.errors import UserError, brief
 
 # What training reads; decoding only these reads twice as fast as decoding whole records.
 EXAMPLE = ("mel", "controls")
 
 # One thread: more are slower, since decoding holds Python's lock (measured with grain 0.2.18).
 _READING = grain.ReadOptions(num_threads=1, prefetch_buffer_size=8)
+
+# By which a data set names the Python classes of its features, in all forms that TFDS reads.
+_CLASS_KEYS = ("pythonClassName", "python_class_name", "type", "proto_cls")
 
 # Four million records in shards of 256.
 _OPEN_FILES = 16_384
@@ -112,6 +116,7 @@ def open_dataset(name: str, *, dir: str | Path) -> Dataset:
   """
   root = Path(dir).expanduser()
   path = _find(name, root)
+  _require_plain_features(path)
   builder: Any = tfds.builder_from_directory(path)  # Its decorators hide its arguments.
   info = builder.info
   metadata = info.metadata or {}
@@ -247,6 +252,26 @@ def _allow_many_files() -> None:
   wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
   if soft < wanted:
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _require_plain_features(path: Path) -> None:
+  """Raises a UserError if a data set names classes that are not TFDS's: it would import them."""
+  try:
+    left = [untrusted.read_json(path / "features.json")]
+  except (OSError, ValueError) as error:
+    raise UserError(f"the data set in {path} is damaged: {brief(error)}; build it again") from None
+  while left:
+    found = left.pop()
+    if isinstance(found, dict):
+      named = [found[key] for key in _CLASS_KEYS if isinstance(found.get(key), str)]
+      if odd := [name for name in named if not name.startswith("tensorflow_datasets.core.")]:
+        raise UserError(
+          f"the data set in {path} asks for the class {odd[0]:.80}, which is not one of TFDS's; it"
+          " was not built by synthmatch_jax"
+        )
+      left += found.values()
+    elif isinstance(found, list):
+      left += found
 
 
 def _versions(folder: Path) -> list[Path]:

@@ -3,21 +3,48 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+import operator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from synthmatch_jax.audio.mel import MelSettings
 from synthmatch_jax.audio.note import Note
+from synthmatch_jax.errors import UserError, brief
+from synthmatch_jax.spaces import prior
+from synthmatch_jax.spaces.parameters import Continuous, require_text
 from synthmatch_jax.spaces.prior import Prior
 from synthmatch_jax.spaces.space import ParameterSpace
 
-# Keys that shape no sound: text for people in spaces and priors, and what evaluations look at;
-# how a plugin is found and looked after.
-_IDLE = {"meaning", "unit", "source", "why", "heard_with", "files", "care"}
-
-# Raised when records come out differently from the same settings.
+# Raised when the same settings give other records: a build depends on it.
 REVISION = 2
+
+# Raised when the same controls give another sound, or a sound another mel, by what is not the
+# engine's own: a match depends on it. Recipes that name one revision were made when both were one.
+RENDER_REVISION = 2
+
+# Least and most of every number of a recipe. They bound what a stranger's recipe can cost; a
+# sound file of over a minute is refused, too.
+_BOUNDS: dict[str, tuple[type, float, float]] = {
+  "seed": (int, 0, 2**63 - 1),
+  "seconds": (float, 0.001, 60.0),
+  "threshold_db": (float, -1000.0, 1000.0),
+  "shard_size": (int, 1, 10**7),
+  "revision": (int, 0, 10**6),
+  "render_revision": (int, 0, 10**6),
+  "note.pitch": (int, 0, 127),
+  "note.velocity": (int, 1, 127),
+  "note.seconds": (float, 1e-6, 60.0),
+  "mel.sample_rate": (int, 1_000, 768_000),
+  "mel.n_fft": (int, 2, 1 << 17),
+  "mel.hop_length": (int, 1, 1 << 17),
+  "mel.n_mels": (int, 1, 1 << 12),
+  "mel.f_min": (float, 0.0, 384_000.0),
+  "mel.f_max": (float, 1.0, 384_000.0),
+  "mel.floor_db": (float, -1000.0, 1000.0),
+}
+# Values of a spectrogram before and after the mel filters; the paper's has 178,000 and 5,568.
+_MOST_VALUES, _MOST_MELS = 1 << 26, 1 << 20
 
 
 class Sizes(TypedDict):
@@ -48,7 +75,11 @@ class Recipe:
     shard_size: records that one engine renders in a row, from new to discarded. It belongs to
       the recipe since an engine's last bits depend on what it played before.
     revision: of the code that makes records.
+    render_revision: of the code between controls, sound and mel.
     plugin: the description of the plugin (`synths.description`), where the engine is one.
+
+  Raises:
+    UserError: a number is out of its bounds, or the spectrograms would be too large.
   """
 
   engine: str
@@ -62,7 +93,26 @@ class Recipe:
   threshold_db: float = -60.0
   shard_size: int = 256
   revision: int = REVISION
+  render_revision: int = RENDER_REVISION
   plugin: Mapping[str, Any] | None = None
+
+  def __post_init__(self):
+    for name, (kind, least, most) in _BOUNDS.items():
+      value: Any = operator.attrgetter(name)(self)
+      number = isinstance(value, int if kind is int else int | float)
+      if not number or isinstance(value, bool) or not least <= value <= most:
+        whole = "a whole number" if kind is int else "a number"
+        raise UserError(
+          f"a recipe's {name} is {whole} from {least:g} to {most:g}, not {value!r:.50}"
+        )
+    if not self.mel.f_min < self.mel.f_max:
+      raise UserError(f"a recipe's mel.f_max is above its mel.f_min, {self.mel.f_min:g} Hz")
+    values = self.num_frames * (self.mel.n_fft // 2 + 1)
+    if values > _MOST_VALUES or self.num_frames * self.mel.n_mels > _MOST_MELS:
+      raise UserError(
+        f"spectrograms of {self.num_frames:,} frames, {self.mel.n_fft:,} samples each, and"
+        f" {self.mel.n_mels} mel bins are too large: take fewer seconds or a longer mel.hop_length"
+      )
 
   @property
   def num_samples(self) -> int:
@@ -90,6 +140,8 @@ class Recipe:
       for field in dataclasses.fields(self)
       if field.name not in ("space", "prior", "note", "mel")
     }
+    if self.render_revision == self.revision:
+      del plain["render_revision"]  # As before there were two: earlier versions can read it.
     return plain | {
       "space": self.space.to_dict(),
       "prior": self.prior.to_dict(),
@@ -98,32 +150,68 @@ class Recipe:
     }
 
   @classmethod
-  def from_dict(cls, data: Mapping[str, Any]) -> "Recipe":
-    """Inverse of `to_dict`."""
-    return cls(
-      **dict(data)
-      | {
-        "space": ParameterSpace.from_dict(data["space"]),
-        "prior": Prior(**data["prior"]),
+  def from_dict(cls, data: Any) -> "Recipe":
+    """Inverse of `to_dict`.
+
+    Raises:
+      UserError: the data is no recipe; the sentence names what is wrong.
+    """
+    try:
+      plain = dict(data)
+      plain.setdefault("render_revision", plain.get("revision", RENDER_REVISION))
+      for name in ("engine", "fingerprint"):
+        require_text(name, plain[name])
+      if plain.get("plugin") is not None:  # Its description is read where it is used.
+        tuple(Continuous(**c) for c in plain["plugin"]["controls"])
+      space = ParameterSpace.from_dict(data["space"])
+      made = {
+        "space": space,
+        "prior": prior.checked(data["prior"], space, origin="its"),
         "note": Note(**data["note"]),
         "mel": MelSettings(**data["mel"]),
       }
-    )
+      return cls(**plain | made)
+    except KeyError as error:
+      raise UserError(f"the recipe is damaged: it has no {error}") from None
+    except (UserError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+      raise UserError(f"the recipe is damaged: {brief(error)}") from None
 
   def essentials(self) -> dict[str, Any]:
-    """What shapes a record: `to_dict` without what is there for people or for the farm only."""
-    essentials = _without_idle(self.to_dict())
-    if self.plugin is None:
-      del essentials["plugin"]
-    return essentials
+    """What shapes a record: `to_dict` without what is there for people or for the farm only.
+
+    Left out, each in its place: the words of parameters, what they are heard with and which can
+    change places; the words of the prior and of its distributions; how the plugin is found and
+    looked after.
+    """
+    kept = self.to_dict()
+    kept["space"] = _without(kept["space"], "swaps") | {
+      "parameters": _bare_parameters(kept["space"]["parameters"])
+    }
+    kept["prior"] = _without(kept["prior"], "source") | {
+      "controls": {n: _bare_distribution(d) for n, d in kept["prior"]["controls"].items()}
+    }
+    plugin = kept.pop("plugin")
+    if plugin is not None:
+      plugin = _without(plugin, "files", "care")
+      kept["plugin"] = plugin | {"controls": _bare_parameters(plugin["controls"])}
+    return kept
 
   def digest(self) -> str:
     """16 hexadecimal digits of the essentials: a better wording renders nothing anew."""
-    text = json.dumps(self.essentials(), sort_keys=True)
+    text = json.dumps(self.essentials(), sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _without_idle(tree: Any) -> Any:
-  if isinstance(tree, Mapping):
-    return {key: _without_idle(value) for key, value in tree.items() if key not in _IDLE}
-  return [_without_idle(value) for value in tree] if isinstance(tree, list | tuple) else tree
+def _without(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+  return {key: value for key, value in data.items() if key not in keys}
+
+
+def _bare_parameters(parameters: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+  return [_without(parameter, "meaning", "unit", "heard_with") for parameter in parameters]
+
+
+def _bare_distribution(distribution: Mapping[str, Any]) -> dict[str, Any]:
+  kept = _without(distribution, "why")
+  if "components" in kept:
+    kept["components"] = [_bare_distribution(part) for part in kept["components"]]
+  return kept

@@ -1,14 +1,21 @@
 """What a model has to know about its training data: it travels with the weights."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Array, Float
 
 from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.errors import UserError, brief
+from synthmatch_jax.spaces.parameters import require_text
+
+# In dB: silence alone has no deviation, and no level is so far from full scale.
+_LEAST_DEVIATION, _LARGEST_DB = 1e-6, 1e4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,9 +50,19 @@ class Statistics:
 
   @classmethod
   def from_dict(cls, data: Mapping[str, Any]) -> "Statistics":
-    """Inverse of `to_dict`."""
+    """Inverse of `to_dict`.
+
+    Raises:
+      ValueError, TypeError, KeyError: the data is no statistics, or not every number is finite.
+    """
     mean = np.asarray(data["controls_mean"], np.float32)
-    return cls(**{**data, "controls_mean": mean})
+    made = cls(**{**data, "controls_mean": mean})
+    numbers = (made.mel_mean, made.mel_std, made.level_db)
+    if mean.ndim != 1 or not (np.isfinite(mean).all() and all(map(math.isfinite, numbers))):
+      raise ValueError("its statistics hold what is no number")
+    if not made.mel_std >= _LEAST_DEVIATION or max(map(abs, numbers)) > _LARGEST_DB:
+      raise ValueError("its statistics are those of no sounds: levels or deviations are impossible")
+    return made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +89,31 @@ class TrainingData:
 
   @classmethod
   def from_dict(cls, data: Mapping[str, Any]) -> "TrainingData":
-    """Inverse of `to_dict`."""
-    return cls(
-      dataset=data["dataset"],
-      recipe=Recipe.from_dict(data["recipe"]),
-      statistics=Statistics.from_dict(data["statistics"]),
-    )
+    """Inverse of `to_dict`.
+
+    Raises:
+      UserError: the data is none; the sentence names what is wrong.
+    """
+    try:
+      recipe = Recipe.from_dict(data["recipe"])
+      statistics = Statistics.from_dict(data["statistics"])
+      if statistics.controls_mean.size != recipe.space.dim:
+        raise ValueError(f"it has no mean for each of the {recipe.space.dim} controls")
+      _require_named(data["dataset"])
+    except KeyError as error:
+      raise UserError(f"what is kept of the training data is damaged: it has no {error}") from None
+    except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
+      reason = brief(error)
+      raise UserError(f"what is kept of the training data is damaged: {reason}") from None
+    return cls(dataset=data["dataset"], recipe=recipe, statistics=statistics)
+
+
+def _require_named(dataset: Any) -> None:
+  """Raises an error unless a data set has a name that leads nowhere else, a version and counts."""
+  for key in ("name", "version"):
+    require_text(f"the {key} of its data set", dataset[key])
+    if Path(dataset[key]).is_absolute() or ".." in Path(dataset[key]).parts:
+      raise ValueError(f"the {key} of its data set is a path: {dataset[key]!r}")
+  counts = dataset["num_examples"]
+  if not all(isinstance(n, int) and n >= 0 for n in [counts["train"], *counts.values()]):
+    raise ValueError("its data set has no number of examples")

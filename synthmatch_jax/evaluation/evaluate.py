@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from synthmatch_jax import files
+from synthmatch_jax import exported, files
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import gallery, material, rerender, results, rows, targets
 from synthmatch_jax.evaluation.evaluation import Evaluation
@@ -124,6 +124,8 @@ def evaluate(
       gallery.write(evaluation, folder, count=gallery_size, workers=workers, plugin=plugin)
     gallery.assemble(root)
     parts.clear()
+    if exported.is_exported(workdir):
+      exported.seal(workdir)
   return evaluation, folder
 
 

@@ -71,7 +71,7 @@ def write(evaluation: Evaluation, folder: Path, *, count: int, workers: int, plu
     plugin=plugin,
   )
   ordered = [entries[i] for i in sorted(entries)]
-  files.write_text(folder / "gallery.json", json.dumps(ordered, indent=1) + "\n")
+  files.write_json(folder / "gallery.json", ordered, indent=1)
 
 
 def choose(evaluation: Evaluation, count: int) -> dict[int, list[str]]:

@@ -1,6 +1,5 @@
 """What listeners preferred in the blind test of `reports.blind`."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 import scipy.stats
 
+from synthmatch_jax import untrusted
 from synthmatch_jax.errors import UserError
 
 _ANSWERS = ("a", "b", "none")
@@ -177,7 +177,7 @@ def _holds(content: Any, form: Callable[[Any], bool]) -> bool:
 
 def _read(path: Path) -> Any:
   try:
-    return json.loads(path.read_text(encoding="utf-8"))
+    return untrusted.read_json(path)
   except OSError as error:
     reason = (error.strerror or str(error)).lower()
     raise UserError(f"{path} cannot be read ({reason}): check the path") from error

@@ -1,6 +1,5 @@
 """What an evaluation leaves: numbers for programs, a table and pictures for people."""
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -44,7 +43,7 @@ def write(evaluation: Evaluation, folder: Path, *, curve: Sequence[Mapping[str, 
   files.write_text(folder / "table.md", table.markdown(results) + "\n")
   if evaluation.in_domain:
     _draw(results, folder, curve)
-  files.write_text(folder / "results.json", json.dumps(results, indent=2) + "\n")
+  files.write_json(folder / "results.json", results)
 
 
 def describe(evaluation: Evaluation) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def summarise(values: Float[np.ndarray, " i"]) -> Summary:
   Args:
     values: one per sound; NaN where the metric has no meaning (a silent target).
   """
-  finite = values[~np.isnan(values)].astype(np.float64)
+  finite = values[np.isfinite(values)].astype(np.float64)
   if not finite.size:
     return {"mean": None, "median": None, "low": None, "high": None, "count": 0}
   low, high = interval_of_mean(finite)

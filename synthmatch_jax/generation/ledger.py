@@ -38,7 +38,7 @@ class Ledger:
 
   def to_json(self) -> str:
     """One line."""
-    return json.dumps(asdict(self))
+    return json.dumps(asdict(self), allow_nan=False)
 
   @classmethod
   def from_json(cls, text: str) -> "Ledger":

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from synthmatch_jax.audio.loudness import loudness_db
 from synthmatch_jax.audio.mel import log_mel
-from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.data.recipe import REVISION, Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths.base import RenderError, Synth
@@ -46,6 +46,15 @@ def draw(recipe: Recipe, index: int, attempt: int) -> Float[np.ndarray, " d"]:
   key = (_PATCH_STREAM, index, attempt)
   rng = np.random.default_rng(np.random.SeedSequence(recipe.seed, spawn_key=key))
   return prior.sample(recipe.prior, recipe.space, rng)
+
+
+def require_revision(recipe: Recipe) -> None:
+  """Raises a UserError if records of the recipe do not come out here as they did when stored."""
+  if recipe.revision != REVISION:
+    raise UserError(
+      f"the data set was made by revision {recipe.revision} of the record code, here is revision"
+      f" {REVISION}; build the data set again"
+    )
 
 
 def make_record(
@@ -93,7 +102,7 @@ def _render(
   controls = draw(recipe, index, attempt)
   audio = play(synth, recipe, controls)
   level_db = loudness_db(audio, recipe.mel.sample_rate)
-  if level_db < recipe.threshold_db:
+  if not level_db >= recipe.threshold_db:  # Also NaN, which is no loudness.
     return level_db, None
   return level_db, {
     "mel": log_mel(audio, recipe.mel),

@@ -12,6 +12,7 @@ from synthmatch_jax.audio.loudness import match_loudness
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.generation.record import require_revision
 from synthmatch_jax.inspection.inspect import Inspection, inspect
 from synthmatch_jax.inspection.making import TOO_QUIET
 from synthmatch_jax.inspection.replay import Replay, spoken
@@ -132,6 +133,7 @@ def write(found: Inspection, folder: Path) -> Path:
 
 def _engine(recipe: Recipe, plugin: str) -> Engine:
   try:
+    require_revision(recipe)
     return play.engine(recipe, path=plugin)
   except UserError as error:
     raise UserError(f"{error}; --sample=0 --examples=0 describes it without a sound") from None

@@ -1,7 +1,6 @@
 """What a distance means: where it lies among the model's answers to the synth's own sounds."""
 
 import hashlib
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from synthmatch_jax import files
+from synthmatch_jax import files, untrusted
+from synthmatch_jax.exported import PER_SOUND, RESULTS
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching.match import Confidence
 from synthmatch_jax.spaces import snapping
@@ -90,13 +90,17 @@ def reference(workdir: Path, predictor: Predictor) -> Reference:
   def unknown(why: str) -> Reference:
     return Reference(distances=np.zeros(0), unknown=why, advice=advice)
 
-  folder = workdir / "eval" / "test"
   try:
-    results = json.loads((folder / "results.json").read_text())
+    sums, row = predictor.sums, f"model/{RANKED_BY}"
+    if sums and (workdir / RESULTS).exists() and not {RESULTS, PER_SOUND} <= set(sums):
+      raise ValueError("what was measured is not what came with the model")
+    results = untrusted.read_json(workdir / RESULTS, sha256=sums.get(RESULTS, ""))
     step, snapped = results["step"], results.get("snapping", "")
-    # Opened here: NumPy does not close what it cannot read.
-    with (folder / "per_sound.npz").open("rb") as file, np.load(file) as per_sound:
-      found = per_sound[f"model/{RANKED_BY}"].astype(np.float64)
+    found = (
+      untrusted.read_arrays(workdir / PER_SOUND, [row], sha256=sums.get(PER_SOUND, ""))[row]
+      .astype(np.float64)
+      .ravel()
+    )
   except (FileNotFoundError, NotADirectoryError):
     return unknown("this model has not been evaluated on the synth's own sounds")
   except files.UNREADABLE:

@@ -1,7 +1,6 @@
 """The folder of a match: the patch for programs, presets, sounds, spectrograms and a page."""
 
 import contextlib
-import json
 import math
 import os
 import shutil
@@ -10,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from synthmatch_jax import files
+from synthmatch_jax import files, untrusted
 from synthmatch_jax.audio import io
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.errors import UserError
@@ -75,7 +74,7 @@ def write(
       "format": _FORMAT,
     }
     pages.write("match.html", partial / _PAGE, match=description, recipe=match.recipe)
-    files.write_text(partial / PATCH, json.dumps(description, indent=2) + "\n")
+    files.write_json(partial / PATCH, description)
   return description
 
 
@@ -108,7 +107,7 @@ def describe_answer(answer: Answer, match: Match) -> Description:
     "hearing": answer.hearing,
     "patch": {n: {"value": v, "unit": units[n]} for n, v in answer.patch.items()},
     "controls": dict(zip(space.names, answer.controls.tolist(), strict=True)),
-    "distances": {n: None if math.isnan(v) else v for n, v in answer.distances.items()},
+    "distances": {n: v if math.isfinite(v) else None for n, v in answer.distances.items()},
     "confidence": asdict(answer.confidence),
   }
 
@@ -131,7 +130,7 @@ def read(folder: Path) -> Description | None:
 def _said(folder: Path) -> Description:
   """What patch.json says, true or not; empty if that is nothing."""
   try:
-    found = json.loads((folder / PATCH).read_text(encoding="utf-8"))
+    found = untrusted.read_json(folder / PATCH)
   except (OSError, ValueError):
     return {}
   return found if isinstance(found, dict) else {}

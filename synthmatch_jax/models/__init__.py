@@ -52,9 +52,7 @@ def create(
   """
   if name not in MODELS:
     raise UserError(f"no model {name!r}; known are {', '.join(MODELS)}")
-  own = ("self", "num_frames", "num_bins", "num_controls", "rngs")
-  arguments = inspect.signature(MODELS[name].func.__init__).parameters
-  known = [argument for argument in arguments if argument not in own]
+  known = arguments(name)
   unknown = [k for k in overrides if k not in known]
   if unknown:
     raise UserError(
@@ -71,6 +69,12 @@ def create(
     )
   except (TypeError, ValueError) as error:
     raise UserError(f"the model {name} cannot be built: {error}") from error
+
+
+def arguments(name: str) -> list[str]:
+  """Names of the arguments that a model's constructor takes beside its sizes and its seed."""
+  own = ("self", "num_frames", "num_bins", "num_controls", "rngs")
+  return [n for n in inspect.signature(MODELS[name].func.__init__).parameters if n not in own]
 
 
 def num_params(model: Any) -> int:

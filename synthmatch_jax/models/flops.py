@@ -8,6 +8,7 @@ padding cannot flatter a utilisation.
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -20,11 +21,31 @@ TRAINING = 3
 """A training step per forward pass: gradients of weights and of inputs cost one more each."""
 
 
-def forward_flops(model: MelModel) -> int:
-  """FLOPs of one forward pass over one sound, from the model's traced program.
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+  """What one forward pass over one sound takes.
 
-  Nothing is compiled or computed; an abstract model (`nnx.eval_shape`) will do. A training step
-  over a batch of b takes `TRAINING * b` times as many, the optimizer left aside.
+  Attributes:
+    flops: floating-point operations.
+    largest: values of the largest array on the way.
+  """
+
+  flops: int
+  largest: int
+
+
+def forward_flops(model: MelModel) -> int:
+  """FLOPs of one forward pass over one sound (see `forward_cost`).
+
+  A training step over a batch of b takes `TRAINING * b` times as many, the optimizer left aside.
+  """
+  return forward_cost(model).flops
+
+
+def forward_cost(model: MelModel) -> Cost:
+  """The cost of one forward pass over one sound, from the model's traced program.
+
+  Nothing is compiled or computed; an abstract model (`nnx.eval_shape`) will do.
   """
   graphdef, state = nnx.split(model)
 
@@ -35,7 +56,12 @@ def forward_flops(model: MelModel) -> int:
 
   mel = jax.ShapeDtypeStruct((1, model.num_frames, model.num_bins), jnp.float32)
   program = jax.make_jaxpr(run)(jax.eval_shape(lambda: state), mel)
-  return sum(_flops(operation) for operation in _operations(program.jaxpr))
+  operations = list(_operations(program.jaxpr))
+  outputs = [out for operation in operations for out in operation.outvars]
+  return Cost(
+    flops=sum(map(_flops, operations)),
+    largest=max(math.prod(getattr(out.aval, "shape", ())) for out in outputs),
+  )
 
 
 def _operations(program: Any) -> Iterator[Any]:

@@ -126,10 +126,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _digest(path: Path) -> str:
-  try:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-  except OSError as error:
-    raise UserError(f"cannot read the preset {path.name}: {error.strerror}") from None
+  return hashlib.sha256(states.read(path)).hexdigest()
 
 
 def _first(failed: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ from jaxtyping import Float
 
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.spaces.space import Patch
-from synthmatch_jax.synths.base import Synth
+from synthmatch_jax.synths.base import Synth, sound
 
 SAMPLE_RATE = 44_100
 SECONDS = 4.0
@@ -16,8 +16,8 @@ def play(
   synth: Synth, patch: Patch, seconds: float = SECONDS
 ) -> tuple[Float[np.ndarray, " n"], Patch]:
   """The sound of a C4 with the patch, and the values that the plugin has after it."""
-  sound = synth.render(patch, note=Note(), seconds=seconds, sample_rate=SAMPLE_RATE)
-  return sound, synth.read_back()
+  audio = sound(synth, patch, note=Note(), seconds=seconds, sample_rate=SAMPLE_RATE)
+  return audio, synth.read_back()
 
 
 def nothing(synth: Synth) -> None:

@@ -82,7 +82,7 @@ def write_listening_test(
   # Answers to one test are never read with the key of another.
   test = hashlib.sha256(json.dumps([key, asked]).encode()).hexdigest()[:16]
   _keep_earlier_key(folder, test)
-  files.write_text(folder / KEY, json.dumps({"test": test} | key, indent=2) + "\n")
+  files.write_json(folder / KEY, {"test": test} | key)
   data = {"test": test, "seed": seed, "trials": asked}
   pages.write(PAGE, folder / PAGE, title=title, data=data)
   return folder / PAGE

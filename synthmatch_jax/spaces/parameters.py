@@ -6,6 +6,9 @@ from typing import Literal
 
 Curve = Literal["linear", "quadratic", "cubic", "quartic"]
 
+# Text and ranges of parameters are shown to people and come with models of strangers.
+_MOST_CHARACTERS, _LARGEST = 300, 1e9
+
 _EXPONENTS: dict[Curve, int] = {"linear": 1, "quadratic": 2, "cubic": 3, "quartic": 4}
 
 
@@ -36,10 +39,18 @@ class Continuous:
   heard_with: str = ""
 
   def __post_init__(self):
-    if self.curve not in _EXPONENTS:
+    if not self.name:
+      raise ValueError("a parameter has no name")
+    for field in ("name", "meaning", "unit", "heard_with"):
+      require_text(field, getattr(self, field))
+    if self.curve not in tuple(_EXPONENTS):
       known = ", ".join(_EXPONENTS)
       raise ValueError(f"{self.name}: unknown curve {self.curve!r}; known are {known}")
-    if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+    if not (math.isfinite(self.low) and math.isfinite(self.high)):
+      raise ValueError(f"{self.name}: the range {self.low} to {self.high} has no ends")
+    if max(abs(self.low), abs(self.high)) > _LARGEST:
+      raise ValueError(f"{self.name}: no end of a range is beyond {_LARGEST:g}")
+    if not self.low < self.high:
       raise ValueError(f"{self.name}: the range {self.low} to {self.high} is empty")
     if self.curve != "linear" and self.low < 0:
       raise ValueError(f"{self.name}: a {self.curve} curve cannot start below zero")
@@ -62,6 +73,25 @@ class Continuous:
     bottom, top = self._roots()
     return (float(value) ** (1 / _EXPONENTS[self.curve]) - bottom) / (top - bottom)
 
+  @property
+  def effective(self) -> tuple[str, float, float, str]:
+    """What a patch depends on: name, range and curve, without what is there for people."""
+    return self.name, self.low, self.high, self.curve
+
   def _roots(self) -> tuple[float, float]:
     power = 1 / _EXPONENTS[self.curve]
     return self.low**power, self.high**power
+
+
+def require_text(what: str, text: object, *, most: int = _MOST_CHARACTERS) -> None:
+  """Raises a ValueError unless it is text of at most `most` characters.
+
+  Args:
+    what: names it in the error.
+    text: to be looked at.
+    most: characters.
+  """
+  if not isinstance(text, str):
+    raise ValueError(f"{what} must be text, not {type(text).__name__}")
+  if len(text) > most:
+    raise ValueError(f"{what} must be text of at most {most} characters, not of {len(text)}")

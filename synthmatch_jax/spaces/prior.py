@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from synthmatch_jax.errors import UserError
+from synthmatch_jax import untrusted
+from synthmatch_jax.errors import UserError, brief
+from synthmatch_jax.spaces.parameters import require_text
 from synthmatch_jax.spaces.space import ParameterSpace
 
 Distribution = Mapping[str, Any]
@@ -32,6 +34,15 @@ class Prior:
   space: str
   source: str
   controls: Mapping[str, Distribution]
+
+  def __post_init__(self):
+    require_text("the name of a prior", self.name)
+    require_text("the space of a prior", self.space)
+    require_text("the source of a prior", self.source, most=2000)
+    if not isinstance(self.controls, Mapping):
+      raise ValueError(f"the controls of the prior {self.name} have no names")
+    if odd := [n for n, d in self.controls.items() if not isinstance(d, Mapping)]:
+      raise ValueError(f"the prior {self.name} has no distribution for {odd[0]}")
 
   def to_dict(self) -> dict[str, Any]:
     """The prior as JSON-ready data."""
@@ -72,7 +83,7 @@ def load(name: str | Mapping[str, Any], space: ParameterSpace) -> Prior:
       controls of the space.
   """
   if not isinstance(name, str):
-    return _checked(name, space, origin="the engine's own")
+    return checked(name, space, origin="the engine's own")
   if name == "uniform":
     controls = {control: {"kind": "uniform"} for control in space.names}
     source = "uniform over every control's range"
@@ -90,24 +101,28 @@ def load(name: str | Mapping[str, Any], space: ParameterSpace) -> Prior:
 
 def _read(path: Path, space: ParameterSpace) -> Prior:
   try:
-    data = json.loads(path.read_text())
+    data = untrusted.read_json(path)
   except OSError as error:
     raise UserError(f"cannot read the prior {path}: {error.strerror}") from None
   except ValueError as error:
     raise UserError(f"{path} is no prior: {error}") from None
-  return _checked(data, space, origin=str(path))
+  return checked(data, space, origin=str(path))
 
 
-def _checked(data: Any, space: ParameterSpace, *, origin: str) -> Prior:
-  """The prior that JSON holds, once a draw from every part of it was seen to work."""
+def checked(data: Any, space: ParameterSpace, *, origin: str) -> Prior:
+  """The prior that JSON holds, once a draw from every part of it was seen to work.
+
+  Raises:
+    UserError: it does not work; the sentence begins with `origin`.
+  """
   rng = np.random.default_rng(0)
   try:
     prior = Prior(**data)
     sample(prior, space, rng)
     for distribution in prior.controls.values():
       _try(distribution, rng)
-  except (TypeError, AttributeError, KeyError, ValueError) as error:
-    raise UserError(f"{origin} prior cannot be drawn from: {error}") from None
+  except (TypeError, AttributeError, KeyError, ValueError, ArithmeticError) as error:
+    raise UserError(f"{origin} prior cannot be drawn from: {brief(error)}") from None
   return prior
 
 
@@ -124,7 +139,8 @@ def _draw(distribution: Distribution, rng: np.random.Generator) -> float:
     kind = _KINDS[distribution["kind"]]
   except KeyError:
     known = ", ".join(_KINDS)
-    raise UserError(f"a prior has a distribution {distribution}; known kinds: {known}") from None
+    shown = f"{distribution!s:.200}"
+    raise UserError(f"a prior has a distribution {shown}; known kinds: {known}") from None
   return kind(rng, **arguments)
 
 

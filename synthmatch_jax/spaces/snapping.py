@@ -9,7 +9,6 @@ twice; what it does to controls without narrow peaks is no gain, and `fit` leave
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,7 @@ Snapping = Mapping[str, Sequence[float]]
 """Name of a control -> what becomes of estimates that lie evenly in [0, 1]; others are left."""
 
 _POINTS = 501
+_MOST_POINTS = 10_000
 # The median of a normal distribution's absolute deviations, as a share of its standard deviation.
 _MEDIAN_DEVIATION = 0.6745
 # A gain is a median error of at most this share of what it was, for at most this share of the mean
@@ -94,11 +94,15 @@ def check(stored: Any, space: ParameterSpace) -> Snapping:
   Raises:
     ValueError: it cannot.
   """
-  for name, curve in dict(stored).items():
+  if not isinstance(stored, Mapping):
+    raise ValueError("snapping has no names of controls")
+  for name, curve in stored.items():
     if name not in space.names:
       raise ValueError(f"snapping of {name!r}, which is no control")
-    if len(curve) < 2 or not all(isinstance(v, float | int) and math.isfinite(v) for v in curve):
+    if not isinstance(curve, list) or not 2 <= len(curve) <= _MOST_POINTS:
       raise ValueError(f"snapping of {name!r} is no curve")
+    if not all(isinstance(v, float | int) and 0 <= v <= 1 for v in curve):
+      raise ValueError(f"snapping of {name!r} has values that are no controls (0 to 1)")
   return stored
 
 

@@ -10,7 +10,9 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.spaces.parameters import Continuous
+from synthmatch_jax.spaces.parameters import Continuous, require_text
+
+_MOST_PARAMETERS = 4096
 
 Patch = dict[str, float]
 """Settings in the synth's own terms: parameter name -> value in the parameter's unit."""
@@ -51,8 +53,11 @@ class ParameterSpace:
   swaps: tuple[Swap, ...] = ()
 
   def __post_init__(self):
+    require_text("the name of a space", self.name)
     if not self.parameters:
       raise ValueError(f"space {self.name} has no parameters")
+    if len(self.parameters) > _MOST_PARAMETERS:
+      raise ValueError(f"space {self.name} has more than {_MOST_PARAMETERS} parameters")
     if len(set(self.names)) != len(self.names):
       raise ValueError(f"space {self.name} has two parameters of one name")
 
@@ -99,6 +104,17 @@ class ParameterSpace:
       )
     return np.array([p.encode(patch[p.name]) for p in self.parameters], np.float32)
 
+  def difference(self, other: "ParameterSpace") -> str:
+    """Where the controls of two spaces mean different things, in words; empty if nowhere."""
+    if self.names != other.names:
+      apart = sorted(set(self.names) ^ set(other.names))
+      return f"the parameters {', '.join(apart[:5])}" if apart else "the order of the parameters"
+    for one, two in zip(self.parameters, other.parameters, strict=True):
+      if one.effective != two.effective:
+        (_, *mine), (name, *theirs) = one.effective, two.effective
+        return "{}, {:g} to {:g} ({}) and {:g} to {:g} ({})".format(name, *mine, *theirs)
+    return ""
+
   def to_dict(self) -> dict[str, Any]:
     """The space as JSON-ready data."""
     parameters = [dataclasses.asdict(p) for p in self.parameters]
@@ -107,7 +123,11 @@ class ParameterSpace:
 
   @classmethod
   def from_dict(cls, data: Mapping[str, Any]) -> "ParameterSpace":
-    """Inverse of `to_dict`."""
+    """Inverse of `to_dict`.
+
+    Raises:
+      ValueError, TypeError, KeyError: the data is no space.
+    """
     swaps = (
       Swap(**swap | {"pairs": tuple(tuple(pair) for pair in swap["pairs"])})
       for swap in data.get("swaps", ())

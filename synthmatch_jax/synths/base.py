@@ -37,8 +37,10 @@ class Synth(Protocol):
 
     The note starts at the first sample. Full scale is 1 and may be exceeded.
 
+    Whether the samples are finite is looked at by `sound`, which is how sounds are asked for.
+
     Raises:
-      RenderError: the settings were not applied, or the sound is not finite.
+      RenderError: the settings were not applied.
     """
     ...
 
@@ -53,3 +55,26 @@ class Synth(Protocol):
   def fingerprint(self) -> str:
     """Engine, version and hash of the base preset: what the sound depends on."""
     ...
+
+
+def sound(
+  synth: Synth, patch: Patch, *, note: Note, seconds: float, sample_rate: int
+) -> Float[np.ndarray, " n"]:
+  """The sound that an engine gives, if it is one: the one place where all of them are checked.
+
+  Args:
+    synth: the engine.
+    patch: to be played.
+    note: to be played.
+    seconds: length of the sound.
+    sample_rate: in Hz.
+
+  Raises:
+    RenderError: the settings were not applied, or samples are NaN, infinite or missing.
+  """
+  audio = synth.render(patch, note=note, seconds=seconds, sample_rate=sample_rate)
+  if audio.shape != (round(seconds * sample_rate),):
+    raise RenderError(f"{audio.shape} samples instead of {round(seconds * sample_rate)}")
+  if not np.isfinite(audio).all():
+    raise RenderError("NaN or infinite samples")
+  return audio

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from synthmatch_jax import files
-from synthmatch_jax.errors import UserError
-from synthmatch_jax.spaces.parameters import Continuous
+from synthmatch_jax import files, untrusted
+from synthmatch_jax.errors import UserError, brief
+from synthmatch_jax.spaces.parameters import Continuous, require_text
 from synthmatch_jax.spaces.space import ParameterSpace
+from synthmatch_jax.synths import locate
 
 Reset = Literal["clear", "flush", "instance", "process"]
 """How the sounds before are forgotten, from cheap to dear (measured by `synthmatch_jax.probe`).
@@ -25,6 +26,26 @@ instance: pedalboard makes a new instance, the state and the values are put back
 process: every sound gets a process of its own.
 """
 RESETS: tuple[Reset, ...] = get_args(Reset)
+
+MOST_STATE_BYTES = 64 << 20
+"""The largest base preset; those of samplers with all their settings have a few megabytes."""
+
+_MOST_FILES = 16
+
+# Least and most of every number of a description; whole numbers where the bounds are. They bound
+# what a stranger's description can cost: the most that is waited for is a day.
+_BOUNDS = {
+  "repeatable_db": (-1000.0, 1000.0),
+  "flush_db": (-1000.0, 0.0),
+  "flush_seconds": (0.0, 600.0),
+  "tolerance": (0.0, 1.0),
+  "load_seconds": (0.1, 86_400.0),
+  "render_seconds": (0.1, 86_400.0),
+  "tries": (1, 100),
+  "canary_every": (1, 1_000_000),
+  "renders": (1, 1_000_000_000),
+  "megabytes": (0.0, 1e6),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,17 +155,41 @@ class Description:
       plain["care"] = Care(**plain.get("care", {}))
       made = cls(**plain)
       names = made.space.names  # Which also refuses no controls, or two of one name.
+      made._check()
       made = dataclasses.replace(made, values={n: v for n, v in made.values.items() if n in names})
       if made.state:
         unpack(made.state)
         if not made.values:
           raise ValueError("`values` is empty: nothing could prove that `state` was taken")
-    except (TypeError, zlib.error) as error:
-      raise ValueError(str(error)) from None
+    except (TypeError, AttributeError, KeyError, UserError, zlib.error) as error:
+      raise ValueError(brief(error)) from None
     for control in made.controls:
       if not 0 <= control.low < control.high <= 1:
         raise ValueError(f"{control.name} must stay in [0, 1], the raw values of a host")
     return made
+
+  def _check(self) -> None:
+    """Raises a ValueError or a UserError where an entry of a file is not what it must be."""
+    for field in ("name", "inside"):
+      require_text(field, getattr(self, field))
+    if not self.name or not 1 <= len(self.files) <= _MOST_FILES:
+      raise ValueError(f"it needs a name and 1 to {_MOST_FILES} file names")
+    for name in self.files:
+      locate.require_bare(name)
+    if not isinstance(self.prior, str | Mapping):
+      raise ValueError("its prior is neither a name nor distributions")
+    numbers = {f: getattr(self, f) for f in _BOUNDS if hasattr(self, f)}
+    numbers |= {f: getattr(self.care, f) for f in _BOUNDS if hasattr(self.care, f)}
+    if self.repeatable_db is None:
+      del numbers["repeatable_db"]
+    for field, value in numbers.items():
+      least, most = _BOUNDS[field]
+      kind = int if isinstance(least, int) else int | float
+      if not isinstance(value, kind) or isinstance(value, bool) or not least <= value <= most:
+        raise ValueError(f"{field} is {value!r:.40}; it may be {least} to {most}")
+    for field, values in (("values", self.values), ("care.canary", self.care.canary)):
+      if not all(isinstance(v, int | float) and -0.01 <= v <= 1.01 for v in values.values()):
+        raise ValueError(f"{field} has a value outside of [0, 1], the raw values of a host")
 
 
 def pack(state: bytes) -> str:
@@ -153,8 +198,16 @@ def pack(state: bytes) -> str:
 
 
 def unpack(text: str) -> bytes:
-  """Inverse of `pack`."""
-  return zlib.decompress(base64.b64decode(text))
+  """Inverse of `pack`.
+
+  Raises:
+    ValueError, zlib.error: the text is nothing that `pack` gives, or more than 64 MiB of state.
+  """
+  inflated = zlib.decompressobj()
+  state = inflated.decompress(base64.b64decode(text, validate=True), MOST_STATE_BYTES)
+  if not inflated.eof or inflated.unused_data:
+    raise ValueError(f"its state is cut off, or larger than {MOST_STATE_BYTES >> 20} MiB")
+  return state
 
 
 def read(path: Path) -> Description:
@@ -164,18 +217,19 @@ def read(path: Path) -> Description:
     UserError: it is missing or is not a description.
   """
   try:
-    return Description.from_dict(json.loads(path.read_text()))
+    return Description.from_dict(untrusted.read_json(path))
   except OSError as error:
     raise UserError(f"cannot read the plugin description {path}: {error.strerror}") from None
-  except (ValueError, AttributeError) as error:
+  except ValueError as error:
     raise UserError(
-      f"{path} is no plugin description: {error}; `python -m synthmatch_jax.probe` writes one"
+      f"{path} is no plugin description: {brief(error)};"
+      " `python -m synthmatch_jax.probe` writes one"
     ) from None
 
 
 def write(description: Description, path: Path) -> Path:
   """Writes a description file; returns its path."""
-  text = json.dumps(description.to_dict(), indent=2)
+  text = json.dumps(description.to_dict(), indent=2, allow_nan=False)
   # A list of numbers on one line, so that the rest can be found and edited.
   text = re.sub(r"\[[-+\d.eE,\s]+\]", lambda numbers: " ".join(numbers[0].split()), text)
   files.write_text(path, text + "\n")

@@ -1,10 +1,16 @@
-"""Finds a plugin on this machine."""
+"""Finds a plugin on this machine: where plugins are installed, or where the user says.
+
+A plugin is native code that runs as the user. Its file name may come from a stranger, with a model
+or a description; the folder never does.
+"""
 
 import glob
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from synthmatch_jax.errors import UserError
 
@@ -12,6 +18,9 @@ VARIABLE = "SYNTHMATCH_PLUGIN"
 """Environment variable: plugin files, or folders with plugins, parted as in PATH."""
 
 SUFFIXES = (".vst3", ".component")
+
+# What leads out of a folder, to another drive or stream, or to what a shell would put in its place.
+_LEADS_ELSEWHERE = re.compile(r"[/\\:$\x00-\x1f\x7f]|^[~.]|%\w+%")
 
 
 def locate(names: Sequence[str], *, option: str = "") -> Path:
@@ -22,13 +31,16 @@ def locate(names: Sequence[str], *, option: str = "") -> Path:
     option: a plugin file, or a folder to look into; it alone is looked at where it is given.
 
   Raises:
-    UserError: there is none; the sentence lists where it was looked for.
+    UserError: there is none, and the sentence lists where it was looked for; or a name is none.
   """
+  for name in names:
+    require_bare(name)
   if option:
     found = _in_places(names, [Path(option)])
     looked = option
   else:
-    places = [*_from_variable(), *usual_folders()]
+    # A home that is no whole path would be the working directory.
+    places = [*_from_variable(), *(place for place in usual_folders() if place.is_absolute())]
     found = _in_places(names, places)
     looked = ", ".join(str(place) for place in places)
   if found is None:
@@ -40,8 +52,21 @@ def locate(names: Sequence[str], *, option: str = "") -> Path:
   return found
 
 
+def require_bare(name: Any) -> None:
+  """Raises a UserError unless a name is a plugin's file name alone, without any path.
+
+  It must end in .vst3 or .component, and is joined to folders as it is: nothing is expanded.
+  """
+  bare = isinstance(name, str) and len(name) <= 200 and not _LEADS_ELSEWHERE.search(name)
+  if not (bare and name.endswith(SUFFIXES)):
+    raise UserError(
+      f"{name!r:.80} is no file name of a plugin: a description names a .vst3 or .component"
+      " without its folder; --plugin says where it is"
+    )
+
+
 def find(names: Sequence[str], *, option: str = "") -> Path | None:
-  """As `locate`, but None where there is no such plugin."""
+  """The path that `locate` finds, or None where there is no such plugin."""
   try:
     return locate(names, option=option)
   except UserError:

@@ -19,6 +19,7 @@ from jaxtyping import Float
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces.space import Patch
+from synthmatch_jax.synths import states
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.description import Description, unpack
 
@@ -33,6 +34,10 @@ _BLOCK_SECONDS = 0.5  # Of silence, between two looks at the level of a tail.
 # pedalboard plays notes on a new instance until it sounds; its own limit of 10 s would be spent on
 # every silent patch under the policy "instance".
 _TRIAL_SECONDS = 2.0
+
+_NO_PEDALBOARD = (
+  "plugins need the package pedalboard; install it with `pip install pedalboard` (GPL-3)"
+)
 
 
 class Plugin:
@@ -75,7 +80,7 @@ class Plugin:
     """See `Synth`.
 
     Raises:
-      RenderError: a value did not stick, or the sound has NaN or infinite samples.
+      RenderError: a value did not stick.
     """
     wanted = self._apply(patch)
     if self._description.reset == "flush":
@@ -84,10 +89,7 @@ class Plugin:
     _seed_c()
     audio = self._process([(on, 0.0), (off, note.seconds)], seconds, sample_rate)
     self._verify(wanted)
-    mono = audio.mean(0, dtype=np.float32)
-    if not np.isfinite(mono).all():
-      raise RenderError("NaN or infinite samples")
-    return mono
+    return audio.mean(0, dtype=np.float32)
 
   def read_back(self) -> Patch:
     """See `Synth`."""
@@ -114,10 +116,8 @@ class Plugin:
 
   def fingerprint(self) -> str:
     """See `Synth`."""
-    host = f"pedalboard/{metadata.version('pedalboard')}"
-    plugin = f"{self.plugin.name}/{self.plugin.version}".replace(" ", "-")
-    state = self._description.state_digest
-    return f"{self.name}/{REVISION} {plugin} {host} base/{state} reset/{self._description.reset}"
+    before, after = fingerprint_frame(self._description)
+    return before + f"{self.plugin.name}/{self.plugin.version}".replace(" ", "-") + after
 
   def _apply(self, patch: Patch) -> Patch:
     patch = self.space.decode(self.space.encode(patch))  # Clamps, and names what is missing.
@@ -137,8 +137,11 @@ class Plugin:
     for name, value in away.items():
       self._parameters[name].raw_value = value
     self.settle()  # Else the values that are on their way would go over the state.
+    state = unpack(self._description.state)
     try:
-      self.plugin.raw_state = unpack(self._description.state)
+      if not states.is_raw_state(self.plugin, state):
+        raise RuntimeError("it is no state that pedalboard wrote")
+      self.plugin.raw_state = state
     except RuntimeError as error:
       raise UserError(f"{self.name} refuses its base preset: {error}; probe it again") from None
     now, wanted = self.settle(), self._description.values
@@ -168,6 +171,20 @@ class Plugin:
       )
     except (ValueError, RuntimeError) as error:
       raise RenderError(str(error)) from None
+
+
+def fingerprint_frame(description: Description) -> tuple[str, str]:
+  """What of a fingerprint is known without the plugin: what comes before and after its own part.
+
+  Raises:
+    UserError: pedalboard is not installed.
+  """
+  try:
+    host = f"pedalboard/{metadata.version('pedalboard')}"
+  except metadata.PackageNotFoundError:
+    raise UserError(_NO_PEDALBOARD) from None
+  end = f" {host} base/{description.state_digest} reset/{description.reset}"
+  return f"{description.name}/{REVISION} ", end
 
 
 def load(path: Path, *, inside: str = "") -> Any:
@@ -217,7 +234,5 @@ def _pedalboard() -> Any:
   try:
     import pedalboard
   except ImportError:
-    raise UserError(
-      "plugins need the package pedalboard; install it with `pip install pedalboard` (GPL-3)"
-    ) from None
+    raise UserError(_NO_PEDALBOARD) from None
   return pedalboard

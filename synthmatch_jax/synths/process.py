@@ -9,7 +9,7 @@ import numpy as np
 
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.synths.base import RenderError, Synth
+from synthmatch_jax.synths.base import RenderError, Synth, sound
 from synthmatch_jax.synths.hosts import Closed
 from synthmatch_jax.synths.life import Life, Lost
 from synthmatch_jax.synths.registry import Engine
@@ -232,7 +232,7 @@ class ProcessHost:
 def _canary(synth: Synth, patch: dict[str, float]) -> np.ndarray:
   """Half a second of a patch; the middle of every control where it is left out."""
   middle = synth.space.decode([0.5] * synth.space.dim)
-  return synth.render(middle | patch, note=Note(seconds=0.3), seconds=0.5, sample_rate=44_100)
+  return sound(synth, middle | patch, note=Note(seconds=0.3), seconds=0.5, sample_rate=44_100)
 
 
 def _same(target: np.ndarray, estimate: np.ndarray, *, within_db: float | None) -> bool:

@@ -44,6 +44,23 @@ class Engine:
 
     return Plugin(self.plugin, locate.locate(self.plugin.files, option=self.path))
 
+  def expected(self, stored: str) -> str:
+    """The fingerprint, as far as it is known before a plugin is loaded.
+
+    Args:
+      stored: fingerprint that is hoped for; a plugin's own name and version are taken from it.
+
+    Raises:
+      UserError: the library of the engine is not installed.
+    """
+    if self.plugin is None:
+      return _class(self.name).fingerprint()
+    from synthmatch_jax.synths import plugin
+
+    before, after = plugin.fingerprint_frame(self.plugin)
+    own = stored.removeprefix(before).removesuffix(after)
+    return before + ("(a plugin)" if " " in own else own) + after
+
   @property
   def space(self) -> ParameterSpace:
     """The parameters that its patches set."""
@@ -99,6 +116,21 @@ def engine(name: str, *, path: str = "") -> Engine:
     f"unknown engine {name!r}; known are {known}, and any FILE.json that"
     " `python -m synthmatch_jax.probe` has written"
   )
+
+
+def built_in(name: str) -> Engine:
+  """The engine of a name that needs no description.
+
+  Raises:
+    UserError: there is none of that name.
+  """
+  if name not in _ENGINES:
+    known = ", ".join(sorted(_ENGINES))
+    raise UserError(
+      f"the engine {name!r} is not known here, nor is it described as a plugin; known are {known}:"
+      " take the version of synthmatch_jax that the model or the data set was made with"
+    )
+  return Engine(name=name)
 
 
 def described() -> dict[str, Description]:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from synthmatch_jax import untrusted
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.synths.description import MOST_STATE_BYTES
 
 SUFFIXES = (".vstpreset", ".nksf", ".state", ".aupreset")
 """Of preset files that `apply` can be expected to load; any other is taken as a raw state."""
@@ -24,7 +26,10 @@ _SETTLE_SECONDS = 0.5
 # The VST3 preset format: header (id, version, class id as text, offset of the list), data, list
 # (id, count), entries (id, offset, size). Steinberg, VST 3 developer portal, "Preset Format".
 _HEADER, _LIST, _ENTRY = struct.Struct("<4si32sq"), struct.Struct("<4si"), struct.Struct("<4sqq")
-_RAW_VST3 = b"VC2!"  # JUCE's mark of XML in binary, as pedalboard gives it for every VST3.
+# JUCE's mark of XML in binary, as pedalboard gives it for every VST3, and the XML's length.
+_RAW_VST3, _RAW_HEADER = b"VC2!", struct.Struct("<4sI")
+# A .vstpreset of a DAW has five chunks at most, an .nksf four.
+_MOST_CHUNKS = 256
 
 
 def apply(plugin: Any, path: Path) -> None:
@@ -72,6 +77,20 @@ def apply(plugin: Any, path: Path) -> None:
     )
 
 
+def read(path: Path) -> bytes:
+  """All of a preset file.
+
+  Raises:
+    UserError: it is missing, cannot be read, is no regular file, or is larger than any state.
+  """
+  try:
+    return untrusted.read_bytes(path, most=MOST_STATE_BYTES)
+  except OSError as error:
+    raise UserError(f"cannot read the preset {path}: {error.strerror}") from None
+  except ValueError as error:
+    raise UserError(f"cannot read the preset {path}: {error}") from None
+
+
 def capture(plugin: Any) -> bytes:
   """The plugin's state, once its processor has all values: they travel with the audio."""
   _settled(plugin)
@@ -103,10 +122,7 @@ def _loader(plugin: Any, path: Path) -> Callable[[], None]:
       f"{path.name} is in Massive's own format, which Massive's browser alone can read: load it"
       " there and save it as .vstpreset from a DAW (docs/massive.md has the ways)"
     )
-  try:
-    data = path.read_bytes()
-  except OSError as error:
-    raise UserError(f"cannot read the preset {path}: {error.strerror}") from None
+  data = read(path)
   if kind in (".vstpreset", ".nksf"):
     if _is_audio_unit(plugin):
       raise UserError(f"{path.name} is for VST3 plugins, and {plugin.name} is an Audio Unit")
@@ -114,7 +130,7 @@ def _loader(plugin: Any, path: Path) -> Callable[[], None]:
     preset = _with_component(here, _nksf_state(data, path)) if kind == ".nksf" else data
     _check_vstpreset(preset, here, path)
     return lambda: _set(plugin, "preset_data", preset, path)
-  if not data or not (_is_audio_unit(plugin) or data.startswith(_RAW_VST3)):
+  if not is_raw_state(plugin, data):
     raise UserError(
       f"{path.name} is no preset that can be loaded: it is no state that pedalboard wrote, nor a"
       " .vstpreset or .nksf"
@@ -143,7 +159,7 @@ def _check_vstpreset(data: bytes, class_id: bytes, path: Path) -> None:
   if not _HEADER.size <= offset <= len(data) - _LIST.size:
     raise malformed("its chunk list is missing")
   mark, count = _LIST.unpack_from(data, offset)
-  room = (len(data) - offset - _LIST.size) // _ENTRY.size
+  room = min(_MOST_CHUNKS, (len(data) - offset - _LIST.size) // _ENTRY.size)
   if mark != b"List" or not 0 < count <= room:
     raise malformed("its chunk list is broken")
   start = offset + _LIST.size
@@ -176,7 +192,9 @@ def _nksf_state(data: bytes, path: Path) -> bytes:
   if len(data) < 12 or data[:4] != b"RIFF" or data[8:12] != b"NIKS":
     raise UserError(f"{path.name} is no NKS preset: it has no RIFF header of the form NIKS")
   at = 12
-  while at + 8 <= len(data):
+  for _ in range(_MOST_CHUNKS):
+    if at + 8 > len(data):
+      break
     name, size = struct.unpack_from("<4sI", data, at)
     body = data[at + 8 : at + 8 + size]
     if len(body) < size:
@@ -185,6 +203,18 @@ def _nksf_state(data: bytes, path: Path) -> bytes:
       return body[4:]
     at += 8 + size + size % 2  # Chunks start at even places.
   raise UserError(f"{path.name} holds no plugin state (no PCHK chunk): it cannot be loaded")
+
+
+def is_raw_state(plugin: Any, data: bytes) -> bool:
+  """Whether data can be the `raw_state` of a plugin, as far as it is known what that looks like.
+
+  Of a VST3 it is XML in JUCE's frame: whole, and without entities, which can grow without end.
+  """
+  if _is_audio_unit(plugin) or len(data) < _RAW_HEADER.size:
+    return _is_audio_unit(plugin) and bool(data)
+  mark, length = _RAW_HEADER.unpack_from(data)
+  inside = data[_RAW_HEADER.size :]
+  return mark == _RAW_VST3 and length <= len(inside) and b"<!" not in inside
 
 
 def _is_audio_unit(plugin: Any) -> bool:

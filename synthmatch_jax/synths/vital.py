@@ -15,6 +15,7 @@ from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces import massive16
 from synthmatch_jax.spaces.space import Patch
+from synthmatch_jax.synths.base import RenderError
 
 # Raised when the same patch sounds different from before, for a reason other than vita's version
 # or the base preset.
@@ -45,6 +46,13 @@ _TIMES = {
 _TRANSPOSE, _TUNE = "osc_2_transpose", "osc_2_tune"
 
 
+# Of a control's range: the difference allowed between a value set and the value read back. Vital
+# holds float32; a hundredth of a cent of two octaves is 4e-6.
+_TOLERANCE = 1e-5
+
+_NO_VITA = "the Vital engine needs the package vita; install it with `pip install vita` (GPL-3)"
+
+
 class Vital:
   """The Vital engine with the paper's 16 controls (see `Synth` for the methods).
 
@@ -72,12 +80,17 @@ class Vital:
   def render(
     self, patch: Patch, *, note: Note, seconds: float, sample_rate: int
   ) -> Float[np.ndarray, " n"]:
-    """See `Synth`."""
+    """See `Synth`.
+
+    Raises:
+      RenderError: a value did not stick.
+    """
     self._synth.set_sample_rate(sample_rate)
-    self._apply(patch)
+    wanted = self._apply(patch)
     # The warm-up: lets every smoothed value arrive, and the last reverb die away.
     self._synth.render(note.pitch, 0.0, 0.175, 0.35)
     stereo = self._synth.render(note.pitch, note.velocity / 127, note.seconds, seconds)
+    self._verify(wanted)
     return np.asarray(stereo, np.float32).mean(0)
 
   def read_back(self) -> Patch:
@@ -90,20 +103,25 @@ class Vital:
 
   def save_preset(self, patch: Patch, path: Path) -> Path:
     """See `Synth`."""
-    self._apply(patch)
+    self._verify(self._apply(patch))
     preset = json.loads(self._synth.to_json())
     base = json.loads(_base_preset())
     preset |= {key: base[key] for key in ("synth_version", "author")}
     preset |= {"preset_name": path.stem, "comments": "Matched by synthmatch_jax."}
-    files.write_text(path, json.dumps(preset))
+    files.write_text(path, json.dumps(preset, allow_nan=False))
     return path
 
-  def fingerprint(self) -> str:
-    """See `Synth`."""
+  @classmethod
+  def fingerprint(cls) -> str:
+    """What the engine is (see `Synth`), without making one."""
     digest = hashlib.sha256(_base_preset().encode()).hexdigest()[:16]
-    return f"vital/{REVISION} vita/{metadata.version('vita')} base/{digest}"
+    try:
+      return f"vital/{REVISION} vita/{metadata.version('vita')} base/{digest}"
+    except metadata.PackageNotFoundError:
+      raise UserError(_NO_VITA) from None
 
-  def _apply(self, patch: Patch) -> None:
+  def _apply(self, patch: Patch) -> Patch:
+    """Sets the patch and returns it with its values clamped to the space."""
     patch = self.space.decode(self.space.encode(patch))  # Clamps, and names what is missing.
     for name, control in _LINEAR.items():
       self._set(control, patch[name])
@@ -112,6 +130,16 @@ class Vital:
     semitones = float(round(patch["osc2_pitch"]))
     self._set(_TRANSPOSE, semitones)
     self._set(_TUNE, patch["osc2_pitch"] - semitones)
+    return patch
+
+  def _verify(self, wanted: Patch) -> None:
+    """Raises a RenderError that names the first value that Vital does not have as it was set."""
+    read = self.read_back()
+    for parameter in self.space.parameters:
+      name, room = parameter.name, _TOLERANCE * (parameter.high - parameter.low)
+      asked, got = wanted[name], read[name]
+      if not abs(got - asked) <= room:
+        raise RenderError(f"{name} was set to {asked:.5g} and reads back as {got:.5g}")
 
   def _set(self, control: str, value: float) -> None:
     """Sets a control within its range: vita 0.1.0 crashes on values far outside."""
@@ -128,9 +156,7 @@ def load_vita() -> Any:
   try:
     import vita
   except ImportError:
-    raise UserError(
-      "the Vital engine needs the package vita; install it with `pip install vita` (GPL-3)"
-    ) from None
+    raise UserError(_NO_VITA) from None
   return vita
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -40,7 +41,10 @@ class MetricLog:
 
   def write(self, step: int, metrics: Mapping[str, float]) -> None:
     """Adds what is known of a step; once a step."""
-    self._file.write(json.dumps({"step": step, **metrics}).encode() + b"\n")
+    # JSON has no word for what is no number; a loss that is none has ended the training by now.
+    plain = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+    line = json.dumps({"step": step, **plain}, allow_nan=False)
+    self._file.write(line.encode() + b"\n")
     self._file.flush()
     for name, value in metrics.items():
       self._board.add_scalar(name, value, step)

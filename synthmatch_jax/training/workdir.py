@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from synthmatch_jax import files
+from synthmatch_jax import files, untrusted
 from synthmatch_jax.config import Config
 from synthmatch_jax.data import survey
 from synthmatch_jax.data.pipeline import Dataset
-from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.data.recipe import Recipe, Sizes
 from synthmatch_jax.data.statistics import TrainingData
-from synthmatch_jax.errors import UserError
+from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.spaces.snapping import Snapping
 from synthmatch_jax.training import parallel
@@ -45,14 +45,21 @@ def read(workdir: Path) -> tuple[dict[str, Any], TrainingData]:
     UserError: there is no run in the folder.
   """
   try:
-    config = json.loads((workdir / "config.json").read_text())
-    data = json.loads((workdir / "data.json").read_text())
+    config = untrusted.read_json(workdir / "config.json")
+    data = untrusted.read_json(workdir / "data.json")
   except (FileNotFoundError, NotADirectoryError) as error:
     raise UserError(
       f"there is no trained model in {workdir} ({Path(error.filename).name} is missing); train"
       " one by `python -m synthmatch_jax.train --config=configs/ast.py:runlocal"
       f" --workdir={workdir}`"
     ) from None
+  except (OSError, ValueError) as error:
+    raise UserError(
+      f"the run in {workdir} cannot be read ({brief(error)}); train it again"
+    ) from None
+  model = config.get("model") if isinstance(config, dict) else None
+  if not isinstance(model, dict) or {"seed", "rngs", *Sizes.__annotations__} & set(model):
+    raise UserError(f"the run in {workdir} cannot be read (its config is none); train it again")
   return config, TrainingData.from_dict(data)
 
 
@@ -64,7 +71,7 @@ def read_snapping(workdir: Path, recipe: Recipe, *, step: int) -> Snapping:
   """
   path = workdir / _SNAPPING
   try:
-    kept = json.loads(path.read_text())
+    kept = untrusted.read_json(path)
     return snapping.check(kept["curves"], recipe.space) if kept["step"] == step else {}
   except FileNotFoundError:
     return {}
@@ -78,7 +85,7 @@ def write_snapping(workdir: Path, curves: Snapping, *, step: int) -> None:
   Raises:
     UserError: the folder cannot be written.
   """
-  files.write_text(workdir / _SNAPPING, json.dumps({"step": step, "curves": curves}) + "\n")
+  files.write_json(workdir / _SNAPPING, {"step": step, "curves": curves}, indent=None)
 
 
 @contextlib.contextmanager
@@ -127,8 +134,8 @@ def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
   if parallel.is_first():
     if not has_checkpoint(workdir):
       (workdir / _SNAPPING).unlink(missing_ok=True)  # Of weights that are gone.
-    files.write_text(workdir / "config.json", json.dumps(plain, indent=2) + "\n")
-    files.write_text(workdir / "data.json", json.dumps(found.to_dict(), indent=2) + "\n")
+    files.write_json(workdir / "config.json", plain)
+    files.write_json(workdir / "data.json", found.to_dict())
   return found
 
 

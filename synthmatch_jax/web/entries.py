@@ -1,6 +1,5 @@
 """An answer of a visit, with its files."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +60,7 @@ def write(match: Match, folder: Path, *, key: int, edited: bool, preset: Path) -
   pair = log_mel(match.target, mel), log_mel(best.estimate, mel)
   figures.spectrogram_pair(*pair, mel, picture)
   patch = folder / output.PATCH
-  files.write_text(patch, json.dumps(output.describe(match), indent=2) + "\n")
+  files.write_json(patch, output.describe(match))
   return Entry(
     key=key,
     label=f"{key}. {match.source}, {best.hearing}, MSS {best.distances['mss']:.1f} dB",

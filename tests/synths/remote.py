@@ -6,6 +6,7 @@ from synthmatch_jax.audio.note import Note
 from synthmatch_jax.spaces.massive16 import TABLE_1
 from synthmatch_jax.spaces.parameters import Continuous
 from synthmatch_jax.synths import hosts
+from synthmatch_jax.synths.base import sound
 from synthmatch_jax.synths.description import Care, Description
 
 
@@ -70,4 +71,5 @@ def play_preset(synth, path, note: Note, seconds, sample_rate):
 def play_scripted(synth, value, seconds=0.5):
   """A sound of one number: oscillator 1 at the wavetable position `value`."""
   patch = synth.space.decode([0.5] * synth.space.dim) | CANARY | {"osc1_position": value}
-  return synth.render(patch, note=Note(seconds=seconds / 2), seconds=seconds, sample_rate=44_100)
+  note = Note(seconds=seconds / 2)
+  return sound(synth, patch, note=note, seconds=seconds, sample_rate=44_100)

@@ -63,7 +63,7 @@ def build(
     "licences": {family: SOURCES[family].licence for family in families},
     "sounds": made,
   }
-  files.write_text(folder / sounds.MANIFEST, json.dumps(manifest, indent=1) + "\n")
+  files.write_json(folder / sounds.MANIFEST, manifest, indent=1)
   return manifest
 
 

@@ -1,7 +1,6 @@
 """A folder of sounds from outside."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 import soundfile as sf
 
+from synthmatch_jax import untrusted
 from synthmatch_jax.errors import UserError
 
 MANIFEST = "sounds.json"
@@ -66,7 +66,7 @@ def digest(path: Path) -> str:
 
 def _of_manifest(folder: Path) -> list[Sound]:
   try:
-    manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+    manifest: dict[str, Any] = untrusted.read_json(folder / MANIFEST)
     entries = [(e["name"], e["family"], e["file"], e["sha256"]) for e in manifest["sounds"]]
   except (ValueError, KeyError, TypeError) as error:
     raise UserError(
