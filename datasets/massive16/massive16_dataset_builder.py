@@ -18,7 +18,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import writer as writer_lib
 
-from synthmatch_jax import cli
+from synthmatch_jax import cli, cores
 from synthmatch_jax.audio.mel import MelSettings
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.recipe import Recipe
@@ -206,7 +206,7 @@ class Builder(tfds.core.ShardBasedBuilder):
     """Renders what is missing; TFDS gets iterators of keys, from which it counts."""
     del dl_manager
     config = self._config
-    workers = config.workers or os.cpu_count() or 1
+    workers = config.workers or cores.available()
     if self._beam_options is None:
       shards.render(self._shards, self._store, engine=config.synth, workers=workers)
     else:
