@@ -29,6 +29,14 @@ class Statistics:
   level_db: float
   num_examples: int
 
+  def __post_init__(self):
+    numbers = (self.mel_mean, self.mel_std, self.level_db, *self.controls_mean)
+    if not (np.isfinite(numbers).all() and self.mel_std > 0):
+      raise ValueError(
+        "the statistics of the training data must be finite, and mel_std above 0, not"
+        f" mel_mean {self.mel_mean}, mel_std {self.mel_std}, level_db {self.level_db}"
+      )
+
   def normalise(self, mel: Float[Array, "b t f"]) -> Float[Array, "b t f"]:
     """Log-mels with zero mean and unit variance over the training split.
 
@@ -43,7 +51,11 @@ class Statistics:
 
   @classmethod
   def from_dict(cls, data: Mapping[str, Any]) -> "Statistics":
-    """Inverse of `to_dict`."""
+    """Inverse of `to_dict`.
+
+    Raises:
+      ValueError: a number is not finite, or no deviation.
+    """
     mean = np.asarray(data["controls_mean"], np.float32)
     return cls(**{**data, "controls_mean": mean})
 

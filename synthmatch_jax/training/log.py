@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 from tensorboardX import SummaryWriter
 
 from synthmatch_jax import files
+from synthmatch_jax.errors import UserError
 
 
 class MetricLog:
@@ -21,8 +22,9 @@ class MetricLog:
     Those steps were made after the checkpoint that the run goes on from, and are made again.
     """
     self._workdir = workdir
-    self._file = (workdir / "metrics.jsonl").open("a+b")
-    self._file.truncate(_length_until(self._file, step))
+    path = workdir / "metrics.jsonl"
+    self._file = path.open("a+b")
+    self._file.truncate(_length_until(self._file, path, step))
     folder = workdir / "tensorboard"
     self._board = SummaryWriter(str(folder), purge_step=step + 1)
 
@@ -73,19 +75,38 @@ class NoLog:
 
 
 def read(workdir: Path) -> list[dict[str, Any]]:
-  """What a run has logged, a dictionary for each of its steps; empty before the first."""
+  """What a run has logged, a dictionary for each of its steps; empty before the first.
+
+  Raises:
+    UserError: the file is damaged, or cannot be read.
+  """
   path = workdir / "metrics.jsonl"
-  if not path.exists():
+  try:
+    with path.open("rb") as file:
+      return list(_lines(file, path))
+  except FileNotFoundError:
     return []
-  with path.open("rb") as file:
-    return [json.loads(line) for line in _whole_lines(file)]
+  except OSError as error:
+    raise UserError(f"{path} cannot be read ({error.strerror or error})") from None
 
 
-def _length_until(file: BinaryIO, step: int) -> int:
+def _length_until(file: BinaryIO, path: Path, step: int) -> int:
   """Bytes of the lines of steps up to `step`."""
   file.seek(0)
-  early = itertools.takewhile(lambda line: json.loads(line)["step"] <= step, _whole_lines(file))
-  return sum(map(len, early))
+  count = len(list(itertools.takewhile(lambda line: line["step"] <= step, _lines(file, path))))
+  file.seek(0)
+  return sum(map(len, itertools.islice(_whole_lines(file), count)))
+
+
+def _lines(file: BinaryIO, path: Path) -> Iterator[dict[str, Any]]:
+  for number, line in enumerate(_whole_lines(file), start=1):
+    try:
+      found = json.loads(line)
+      if not isinstance(found["step"], int):
+        raise TypeError
+    except (ValueError, KeyError, TypeError, RecursionError):
+      raise UserError(f"{path} is damaged; remove line {number} of it") from None
+    yield found
 
 
 def _whole_lines(file: BinaryIO) -> Iterator[bytes]:

@@ -1,13 +1,14 @@
 """The folder of a run: its config, what it knows of its data, its checkpoints, its metrics."""
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from synthmatch_jax import files
-from synthmatch_jax.config import Config
+from synthmatch_jax.config import Config, base_config
 from synthmatch_jax.data import survey
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.recipe import Recipe
@@ -16,6 +17,7 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.spaces.snapping import Snapping
 from synthmatch_jax.training import parallel
+from synthmatch_jax.training.checkpoints import steps
 
 # A run may go on with other values of these: they change no step that was made.
 _FREE = (
@@ -26,6 +28,7 @@ _FREE = (
 _LENGTH = ("train.epochs", "train.steps")
 
 _SNAPPING = "snapping.json"
+_CHECKSUM = "statistics_sha256"
 
 
 def checkpoints(workdir: Path) -> Path:
@@ -34,26 +37,53 @@ def checkpoints(workdir: Path) -> Path:
 
 
 def has_checkpoint(workdir: Path) -> bool:
-  """Whether a checkpoint was finished (unfinished ones have longer names)."""
-  return any(path.name.isdigit() for path in checkpoints(workdir).glob("*"))
+  """Whether a checkpoint was finished."""
+  return bool(steps(checkpoints(workdir)))
 
 
 def read(workdir: Path) -> tuple[dict[str, Any], TrainingData]:
   """Config and training data of a run.
 
   Raises:
-    UserError: there is no run in the folder.
+    UserError: there is no run in the folder, or one of the two files is damaged.
   """
+  config, data = _read(workdir, "config.json"), _read(workdir, "data.json")
   try:
-    config = json.loads((workdir / "config.json").read_text())
-    data = json.loads((workdir / "data.json").read_text())
-  except (FileNotFoundError, NotADirectoryError) as error:
+    if not isinstance(config["model"], dict):
+      raise ValueError("no model in config.json")
+    # Runs of earlier versions have no checksum.
+    if data.pop(_CHECKSUM, None) not in (None, _checksum(data)):
+      raise ValueError(f"the statistics are not those of their checksum ({_CHECKSUM})")
+    return config, TrainingData.from_dict(data)
+  except (ValueError, KeyError, TypeError, AttributeError) as error:
     raise UserError(
-      f"there is no trained model in {workdir} ({Path(error.filename).name} is missing); train"
+      f"data.json or config.json in {workdir} is damaged ({type(error).__name__}: {error}); put"
+      " back a copy, or train anew in another --workdir"
+    ) from None
+
+
+def _read(workdir: Path, name: str) -> dict[str, Any]:
+  try:
+    found = json.loads((workdir / name).read_text(encoding="utf-8"))
+  except (FileNotFoundError, NotADirectoryError):
+    raise UserError(
+      f"there is no trained model in {workdir} ({name} is missing); train"
       " one by `python -m synthmatch_jax.train --config=configs/ast.py:runlocal"
       f" --workdir={workdir}`"
     ) from None
-  return config, TrainingData.from_dict(data)
+  except OSError as error:
+    raise UserError(f"{workdir / name} cannot be read ({error.strerror or error})") from None
+  except (ValueError, RecursionError):
+    found = None
+  if not isinstance(found, dict):
+    raise UserError(f"{workdir / name} is damaged; put back a copy, or train anew elsewhere")
+  return found
+
+
+def _checksum(data: Mapping[str, Any]) -> str:
+  """Of the statistics of data.json: another number among them changes every answer in silence."""
+  text = json.dumps(data["statistics"], sort_keys=True)
+  return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_snapping(workdir: Path, recipe: Recipe, *, step: int) -> Snapping:
@@ -113,7 +143,9 @@ def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
   if has_checkpoint(workdir):
     earlier, data = read(workdir)
     free = _FREE if config.optimizer.schedule == "cosine" else _FREE + _LENGTH
-    _require_same(earlier, plain, what="config", workdir=workdir, free=free)
+    # A field that is newer than the run was at its default: it did not change what was done.
+    defaults = json.loads(json.dumps(base_config().to_dict()))
+    _require_same(earlier, plain, what="config", workdir=workdir, free=free, defaults=defaults)
     _require_same(
       {"recipe": data.recipe.essentials(), "num_examples": data.dataset["num_examples"]},
       {"recipe": dataset.recipe.essentials(), "num_examples": description["num_examples"]},
@@ -128,7 +160,9 @@ def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
     if not has_checkpoint(workdir):
       (workdir / _SNAPPING).unlink(missing_ok=True)  # Of weights that are gone.
     files.write_text(workdir / "config.json", json.dumps(plain, indent=2) + "\n")
-    files.write_text(workdir / "data.json", json.dumps(found.to_dict(), indent=2) + "\n")
+    told = found.to_dict()
+    told[_CHECKSUM] = _checksum(told)
+    files.write_text(workdir / "data.json", json.dumps(told, indent=2) + "\n")
   return found
 
 
@@ -139,8 +173,9 @@ def _require_same(
   what: str,
   workdir: Path,
   free: tuple[str, ...] = (),
+  defaults: Mapping[str, Any] | None = None,
 ) -> None:
-  old, new = dict(_flat(earlier)), dict(_flat(now))
+  old, new = dict(_flat(defaults or {})) | dict(_flat(earlier)), dict(_flat(now))
   keys = [key for key in sorted(old | new) if key not in free and old.get(key) != new.get(key)]
   if keys:
     named = "; ".join(f"{k} was {old.get(k)!r} and is {new.get(k)!r}" for k in keys[:3])
