@@ -1,12 +1,15 @@
 """Files that are whole or not there, folders for one process, and where data sets are."""
 
 import contextlib
+import errno
+import hashlib
 import os
 import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from synthmatch_jax.errors import UserError
 
@@ -83,6 +86,44 @@ def write_text(path: Path, text: str) -> None:
   """
   with writing(path) as partial:
     partial.write_text(text, encoding="utf-8")
+
+
+def sha256(path: Any) -> str:
+  """The SHA-256 checksum of a file, hexadecimal.
+
+  Args:
+    path: a `Path`, or another object with its method `open`, as fsspec's of a bucket.
+
+  Raises:
+    OSError: the file cannot be read.
+  """
+  with path.open("rb") as file:
+    return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def disk_errors() -> Iterator[None]:
+  """Raises an error of the disk as the `OSError` that it is.
+
+  Libraries in C++ (array_record, TensorStore, JAX's profiler) raise errors of their own kinds,
+  with the system's words in their text; others raise them on the way out of the first one.
+  """
+  try:
+    yield
+  except Exception as error:
+    if number := _disk_error(error):
+      raise OSError(number, os.strerror(number)) from error
+    raise
+
+
+def _disk_error(error: BaseException | None) -> int | None:
+  """The error number of a full, broken or read-only disk, if an error, or its cause, says so."""
+  while error is not None:
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO):
+      if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
+        return number
+    error = error.__cause__ or error.__context__
+  return None
 
 
 def _sync(path: Path) -> None:
