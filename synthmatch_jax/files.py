@@ -16,6 +16,11 @@ from synthmatch_jax.errors import UserError
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
 """What is raised where a JSON or NumPy file is missing, damaged or not what it must be."""
 
+# A full disk, a used up quota.
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+# A full, broken or read-only disk, or a limit on the length of a file.
+_DISK = (*_FULL, errno.EROFS, errno.EIO, errno.EFBIG)
+
 
 def replace(partial: Path, path: Path) -> None:
   """Puts a written file in place at once, and on the disk: a loss of power leaves all or nothing.
@@ -43,7 +48,8 @@ def writing(path: Path) -> Iterator[Path]:
     replace(partial, path)
   except OSError as error:
     reason = (error.strerror or str(error)).lower()
-    raise UserError(f"{path} cannot be written ({reason}): choose another place") from error
+    advice = "make room, and try again" if error.errno in _FULL else "choose another place"
+    raise UserError(f"{path} cannot be written ({reason}): {advice}") from error
   finally:
     if partial.exists():
       partial.unlink()
@@ -106,24 +112,25 @@ def disk_errors() -> Iterator[None]:
   """Raises an error of the disk as the `OSError` that it is.
 
   Libraries in C++ (array_record, TensorStore, JAX's profiler) raise errors of their own kinds,
-  with the system's words in their text; others raise them on the way out of the first one.
+  with the system's words in their text; others raise anew on their way out of the first one.
   """
   try:
     yield
+  except UserError:
+    raise
   except Exception as error:
-    if number := _disk_error(error):
-      raise OSError(number, os.strerror(number)) from error
+    cause: BaseException | None = error
+    while cause is not None:
+      for number in _DISK:
+        if getattr(cause, "errno", None) == number or os.strerror(number) in str(cause):
+          raise OSError(number, os.strerror(number)) from error
+      cause = cause.__cause__ or cause.__context__
     raise
 
 
-def _disk_error(error: BaseException | None) -> int | None:
-  """The error number of a full, broken or read-only disk, if an error, or its cause, says so."""
-  while error is not None:
-    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO):
-      if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
-        return number
-    error = error.__cause__ or error.__context__
-  return None
+def is_disk_error(error: OSError) -> bool:
+  """Whether an error is of the kind that `disk_errors` raises."""
+  return error.errno in _DISK
 
 
 def _sync(path: Path) -> None:

@@ -78,8 +78,13 @@ class Checkpoints:
     error: BaseException | None,
     trace: TracebackType | None,
   ) -> None:
-    if "_manager" in vars(self):
+    if "_manager" not in vars(self):
+      return
+    try:
       self._manager.close()  # Waits for the one that is being written.
+    except Exception:
+      if error is None:  # Else it is of the error that has led here.
+        raise
 
   def wait(self) -> None:
     """Waits until what was saved is on disk."""

@@ -2,15 +2,20 @@
 
 import itertools
 import json
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from tensorboardX import SummaryWriter
+from tensorboardX import summary as summaries
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from synthmatch_jax import files
 from synthmatch_jax.errors import UserError
+
+_FLUSH_SECONDS = 30
 
 
 class MetricLog:
@@ -25,8 +30,11 @@ class MetricLog:
     path = workdir / "metrics.jsonl"
     self._file = path.open("a+b")
     self._file.truncate(_length_until(self._file, path, step))
-    folder = workdir / "tensorboard"
-    self._board = SummaryWriter(str(folder), purge_step=step + 1)
+    try:
+      self._board = _Board(workdir / "tensorboard", purge_step=step + 1)
+    except OSError:
+      self._file.close()
+      raise
 
   def __enter__(self) -> "MetricLog":
     return self
@@ -37,20 +45,60 @@ class MetricLog:
     error: BaseException | None,
     trace: TracebackType | None,
   ) -> None:
-    self._file.close()
-    self._board.close()
+    try:
+      self._file.close()
+    finally:
+      self._board.close()
 
   def write(self, step: int, metrics: Mapping[str, float]) -> None:
     """Adds what is known of a step; once a step."""
     self._file.write(json.dumps({"step": step, **metrics}).encode() + b"\n")
     self._file.flush()
-    for name, value in metrics.items():
-      self._board.add_scalar(name, value, step)
+    self._board.add(step, *(summaries.scalar(name, value) for name, value in metrics.items()))
 
   def table(self, step: int, markdown: str) -> None:
     """Shows a table in TensorBoard, and as validation.md."""
-    self._board.add_text("validation/table", markdown, step)
+    self._board.add(step, summaries.text("validation/table", markdown))
+    self._board.flush()
     files.write_text(self._workdir / "validation.md", f"Step {step}\n\n{markdown}\n")
+
+
+class _Board:
+  """An event file of TensorBoard, written by whoever calls.
+
+  tensorboardX's own `SummaryWriter` writes in a thread, where a full disk is noticed by nobody: the
+  thread ends, and the run waits for it for ever.
+  """
+
+  def __init__(self, folder: Path, *, purge_step: int):
+    """Begins a file in a folder; events of earlier files from `purge_step` on do not count."""
+    folder.mkdir(parents=True, exist_ok=True)
+    self._writer = EventsWriter(str(folder / "events"))
+    self._flushed = time.monotonic()
+    self._write(Event(step=purge_step, session_log=SessionLog(status=SessionLog.START)))
+
+  def add(self, step: int, *found: Any) -> None:
+    """Adds summaries of a step; they can be seen half a minute later, or after a `flush`."""
+    for one in found:
+      self._write(Event(step=step, summary=one))
+    if time.monotonic() - self._flushed > _FLUSH_SECONDS:
+      self.flush()
+
+  def flush(self) -> None:
+    """Puts what was added on the disk."""
+    self._writer.flush()
+    self._flushed = time.monotonic()
+
+  def close(self) -> None:
+    """Ends the file."""
+    try:
+      self.flush()
+    finally:
+      self._writer._py_recordio_writer.close()  # The writer's own `close` flushes, and gives up.
+
+  def _write(self, event: Event) -> None:
+    event.wall_time = time.time()
+    self._writer.write_event(event)
 
 
 def open_log(workdir: Path, *, step: int, keep: bool) -> "MetricLog | NoLog":

@@ -116,14 +116,22 @@ def claim(workdir: Path) -> Iterator[None]:
   """Makes the folder and keeps others from training in it; the first process does so for all.
 
   Raises:
-    UserError: it cannot be written, or another run is at work in it.
+    UserError: it cannot be written, now or later, or another run is at work in it.
   """
-  if not parallel.is_first():
-    yield
-    return
   busy = f"another training is at work in {workdir}; wait for it or end it"
-  with files.claimed(workdir, busy=busy, advice="take another --workdir"):
-    yield
+  with contextlib.ExitStack() as stack:
+    if parallel.is_first():
+      stack.enter_context(files.claimed(workdir, busy=busy, advice="take another --workdir"))
+    try:
+      with files.disk_errors():
+        yield
+    except OSError as error:
+      if not files.is_disk_error(error):
+        raise
+      raise UserError(
+        f"{workdir} cannot be written any more ({(error.strerror or str(error)).lower()}): what was"
+        " saved before is whole; make room, and the same command goes on from there"
+      ) from error
 
 
 def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
