@@ -158,7 +158,8 @@ def _digest(
   """Stands for all that the sound metrics depend on."""
   recipe = predictor.recipe
   metrics = sound_metrics(recipe.mel.sample_rate)
-  key = (targets.digest(measured_on.targets), recipe.digest(), metrics)
+  how = {"revision": rerender.REVISION, "chunk": rerender.CHUNK}
+  key = (targets.digest(measured_on.targets), recipe.digest(), metrics, how)
   state = hashlib.sha256(repr(key).encode())
   for name, controls in estimates.items():
     state.update(name.encode() + np.ascontiguousarray(controls).tobytes())
