@@ -5,6 +5,7 @@ set, array_record gives random access to the records, grain shuffles and batches
 """
 
 import itertools
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -57,6 +58,7 @@ def open_dataset(name: str, *, dir: str | Path) -> Dataset:
 
 def _read(path: Path) -> dict[str, Any]:
   """Recipe, records, features and files of a data set, by the names of `Dataset`."""
+  _refuse_code(json.loads((path / "features.json").read_bytes()), path)
   builder: Any = tfds.builder_from_directory(path)  # Its decorators hide its arguments.
   info = builder.info
   metadata = info.metadata or {}
@@ -81,6 +83,24 @@ def _read(path: Path) -> dict[str, Any]:
     ) from None
   recipe = Recipe.from_dict(metadata["recipe"])
   return {"recipe": recipe, "sources": sources, "features": info.features, "files": files}
+
+
+def _refuse_code(features: Any, path: Path) -> None:
+  """Raises a UserError where a feature is of a module that is not TFDS's own.
+
+  TFDS imports whatever module a data set's features.json names: with the data set in the working
+  directory, that could be a file of the data set.
+  """
+  parts = features.values() if isinstance(features, dict) else features
+  if isinstance(features, dict):
+    name = features.get("pythonClassName", "tensorflow_datasets.")
+    if not str(name).startswith("tensorflow_datasets."):
+      raise UserError(
+        f"the data set in {path} asks for code that is not of TFDS ({name} in features.json): it is"
+        " not read"
+      )
+  for part in parts if isinstance(features, dict | list) else ():
+    _refuse_code(part, path)
 
 
 def training_batches(
