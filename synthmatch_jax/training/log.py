@@ -10,10 +10,14 @@ from typing import Any, BinaryIO
 
 from tensorboardX import summary as summaries
 from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.proto import event_pb2
 
 from synthmatch_jax import files
 from synthmatch_jax.errors import UserError
+
+# Made when their module is imported: type checkers do not see them.
+_Event = event_pb2.Event  # pyright: ignore[reportAttributeAccessIssue]
+_SessionLog = event_pb2.SessionLog  # pyright: ignore[reportAttributeAccessIssue]
 
 _FLUSH_SECONDS = 30
 
@@ -75,12 +79,12 @@ class _Board:
     folder.mkdir(parents=True, exist_ok=True)
     self._writer = EventsWriter(str(folder / "events"))
     self._flushed = time.monotonic()
-    self._write(Event(step=purge_step, session_log=SessionLog(status=SessionLog.START)))
+    self._write(_Event(step=purge_step, session_log=_SessionLog(status=_SessionLog.START)))
 
   def add(self, step: int, *found: Any) -> None:
     """Adds summaries of a step; they can be seen half a minute later, or after a `flush`."""
     for one in found:
-      self._write(Event(step=step, summary=one))
+      self._write(_Event(step=step, summary=one))
     if time.monotonic() - self._flushed > _FLUSH_SECONDS:
       self.flush()
 
@@ -96,7 +100,7 @@ class _Board:
     finally:
       self._writer._py_recordio_writer.close()  # The writer's own `close` flushes, and gives up.
 
-  def _write(self, event: Event) -> None:
+  def _write(self, event: Any) -> None:
     event.wall_time = time.time()
     self._writer.write_event(event)
 
