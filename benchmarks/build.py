@@ -22,6 +22,7 @@ from pathlib import Path
 
 from tensorflow_datasets.core.file_adapters import FileFormat
 
+from synthmatch_jax import cores
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.generation import shards
 from synthmatch_jax.generation.plan import Plan, Shard
@@ -114,13 +115,15 @@ def main() -> None:
   parser.add_argument("descriptions", nargs="*", help="FILE.json that the probe wrote")
   parser.add_argument("--plugin", default="", help="path of the plugin, if it is not found")
   parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
-  parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+  parser.add_argument("--workers", type=int, default=cores.available())
   options = parser.parse_args()
   rows = {}
   for label, (engine, told) in engines(options.descriptions, options.plugin).items():
     os.environ["TESTBED"] = told
     rows[label] = rates(engine, workers=options.workers, seconds=options.seconds)
-  print(f"\nsounds of 4 s, {options.workers} workers; {platform.machine()}, {os.cpu_count()} cores")
+  print(
+    f"\nsounds of 4 s, {options.workers} workers; {platform.machine()}, {cores.available()} cores"
+  )
   print("| engine | bare, sounds/s | build, sounds/s | share |")
   print("|---|---:|---:|---:|")
   for label, (raw, build) in rows.items():

@@ -14,7 +14,6 @@ Each is done several times; the median is shown, and the slowest.
 """
 
 import argparse
-import os
 import platform
 import statistics
 import subprocess
@@ -25,6 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from synthmatch_jax import cores
 from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.matching.models import RELEASED
 from synthmatch_jax.synths.play import play
@@ -98,7 +98,7 @@ def main() -> None:
   options = parser.parse_args()
   rows = cold(options) | warm(options)
   raw = statistics.median(rows["raw rendering, used engine"])
-  print(f"\n{options.workdir}; {platform.machine()}, {os.cpu_count()} cores")
+  print(f"\n{options.workdir}; {platform.machine()}, {cores.available()} cores")
   print("| | median, s | slowest, s | x raw rendering |")
   print("|---|---:|---:|---:|")
   for label, taken in rows.items():

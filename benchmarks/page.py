@@ -9,7 +9,6 @@ then all at the same moment, each with a session of its own.
 import argparse
 import concurrent.futures
 import contextlib
-import os
 import platform
 import statistics
 import subprocess
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.client import Client
+from synthmatch_jax import cores
 from synthmatch_jax.matching.models import RELEASED
 
 
@@ -87,7 +87,7 @@ def main() -> None:
     ask(one, sound)
     alone = [ask(one, sound) for _ in range(5)]
     together = at_once(address, sound, options.requests)
-  print(f"\n{options.workdir}; {platform.machine()}, {os.cpu_count()} cores")
+  print(f"\n{options.workdir}; {platform.machine()}, {cores.available()} cores")
   print("| | requests | median, s | slowest, s |")
   print("|---|---:|---:|---:|")
   print(_line("one visitor, answered", alone))

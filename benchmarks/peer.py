@@ -39,7 +39,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.torch_ast import TorchAST
-from synthmatch_jax import models
+from synthmatch_jax import cores, models
 from synthmatch_jax.data.statistics import Statistics
 from synthmatch_jax.models import flops
 from synthmatch_jax.training import optimizer as optimizers
@@ -202,13 +202,13 @@ def main() -> None:
   length = {"rounds": options.rounds, "seconds": options.seconds}
   if options.quick:
     length = {"rounds": 1, "seconds": 0.0}
-  torch.set_num_threads(os.cpu_count() or 1)
+  torch.set_num_threads(cores.available())
 
   others = OtherWork()
   in_jax, in_torch = peaks(**length)
   top = max(in_jax, in_torch)
   products = f"matrix products: JAX {in_jax / 1e9:.0f}, PyTorch {in_torch / 1e9:.0f} GFLOP/s"
-  table = Table(title=f"{platform.machine()}, {os.cpu_count()} cores; {products}")
+  table = Table(title=f"{platform.machine()}, {cores.available()} cores; {products}")
   columns = ("model", "", "ours", "PyTorch", "ours is faster", "of peak: ours", "PyTorch")
   for column in columns:
     table.add_column(column, justify="left" if column in ("model", "") else "right")

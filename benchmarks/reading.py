@@ -13,7 +13,6 @@ Each is warmed up first, then measured alone.
 
 import argparse
 import itertools
-import os
 import platform
 import tempfile
 import time
@@ -25,7 +24,7 @@ import jax
 
 from configs import ast
 from synthmatch_jax import config as configs
-from synthmatch_jax import models
+from synthmatch_jax import cores, models
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.survey import compute
@@ -99,7 +98,7 @@ def main() -> None:
     rates["tf.data on tfrecord"] = rate(peer, BATCH_SIZE, options.seconds)
   rates["training of the small AST"] = rate(training(dataset, small), small, options.seconds)
   least = rates["training of the small AST"]
-  print(f"\n{dataset.name}; {platform.machine()}, {os.cpu_count()} cores")
+  print(f"\n{dataset.name}; {platform.machine()}, {cores.available()} cores")
   print("| | records/s | x training |")
   print("|---|---:|---:|")
   for label, value in rates.items():

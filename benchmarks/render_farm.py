@@ -19,7 +19,6 @@ reset policy of the description.
 import argparse
 import itertools
 import multiprocessing
-import os
 import platform
 import tempfile
 import time
@@ -29,6 +28,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from synthmatch_jax import cores
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths import farm, locate, registry
@@ -155,7 +155,7 @@ def main() -> None:
   parser.add_argument("description", nargs="?", help="FILE.json that the probe wrote")
   parser.add_argument("--plugin", default="", help="path of the plugin, if it is not found")
   parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
-  parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+  parser.add_argument("--workers", type=int, default=cores.available())
   options = parser.parse_args()
   if options.description:
     engine = registry.engine(options.description, path=options.plugin)
@@ -182,7 +182,9 @@ def main() -> None:
       engine, patches, workers=workers, seconds=options.seconds
     )
   bare, flush = (rate for rate, _ in list(rows.values())[:2])
-  print(f"\n{engine.name}, sounds of {SECONDS:g} s; {platform.machine()}, {os.cpu_count()} cores")
+  print(
+    f"\n{engine.name}, sounds of {SECONDS:g} s; {platform.machine()}, {cores.available()} cores"
+  )
   print("| way | sounds/s | x bare loop | x reload and flush | against a new process |")
   print("|---|---:|---:|---:|---|")
   for label, (rate, first) in rows.items():

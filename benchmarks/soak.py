@@ -29,6 +29,8 @@ from typing import Any
 import numpy as np
 import psutil
 
+from synthmatch_jax import cores
+
 ROOT = Path(__file__).parents[1]
 _PROGRESS = re.compile(rb"(\d+)/(\d+) \[")
 
@@ -154,10 +156,10 @@ def main() -> None:
   calm, stormy = options.dir / "undisturbed", options.dir / "killed"
   seconds, megabytes = undisturbed(calm, options)
   print(f"undisturbed: {seconds:.0f} s", flush=True)
-  cores = os.cpu_count() or 1
-  lost = killed(stormy, options, shard_seconds=256 * cores * seconds / options.records)
+  number = cores.available()
+  lost = killed(stormy, options, shard_seconds=256 * number * seconds / options.records)
   assert contents(calm) == contents(stormy), "the data sets differ"
-  print(f"\n{options.records} records; {platform.machine()}, {os.cpu_count()} cores")
+  print(f"\n{options.records} records; {platform.machine()}, {number} cores")
   print("| build | s | records/s |")
   print("|---|---:|---:|")
   for label, taken in (("undisturbed", seconds), (f"killed {options.kills} times", lost)):

@@ -18,8 +18,6 @@ made it worse over the few epochs that a CPU can make. Time, result and what was
 docs/results.md.
 """
 
-from ml_collections.config_dict import placeholder
-
 from synthmatch_jax.config import Config, base_config, unknown_variant
 
 
@@ -27,9 +25,6 @@ def get_config(variant: str = "") -> Config:
   """The paper's recipe; with variant "runlocal" one for a laptop, with "small" a better one."""
   config = base_config()
   config.model.name = "ast_base"
-  config.model.stride = placeholder(int)  # None: the model's own; the paper's is 6.
-  config.model.dropout = placeholder(float)  # The paper names none for the AST.
-  config.model.head_depth = placeholder(int)  # Layers before the output; the paper's are 3.
   config.optimizer.learning_rate = 5e-5  # Paper, section 3.2.1.
   if variant in ("runlocal", "small"):
     config.model.name = "ast_small"  # 192 wide, 6 deep.

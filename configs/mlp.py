@@ -11,8 +11,6 @@ Time: 20 seconds on two x86-64 cores for the 1,600 training sounds of `make demo
 Result: validation loss 0.055 on 200 sounds; a constant at the mean has 0.056 on its test sounds.
 """
 
-from ml_collections.config_dict import placeholder
-
 from synthmatch_jax.config import Config, base_config, unknown_variant
 
 
@@ -20,8 +18,6 @@ def get_config(variant: str = "") -> Config:
   """The paper's recipe, or with variant "runlocal" one for a laptop."""
   config = base_config()
   config.model.name = "mlp"
-  config.model.width = placeholder(int)  # None: the model's own, the paper's 2048.
-  config.model.dropout = placeholder(float)  # The paper's is 0.3.
   config.optimizer.learning_rate = 3e-4  # Paper, section 3.2.1.
   if variant == "runlocal":
     config.model.width = 512

@@ -8,8 +8,6 @@ Time and result of the latter: docs/results.md. The full size was not trained ye
 Not in the paper, whose CNN has no shortcuts, no schedule and a head of 18 million weights.
 """
 
-from ml_collections.config_dict import placeholder
-
 from synthmatch_jax.config import Config, base_config, unknown_variant
 
 
@@ -17,8 +15,6 @@ def get_config(variant: str = "") -> Config:
   """A small ResNet with the recipe that suits it, or with variant "runlocal" on a laptop."""
   config = base_config()
   config.model.name = "resnet"
-  config.model.width = placeholder(int)  # None: the model's own.
-  config.model.dropout = placeholder(float)
   config.optimizer.learning_rate = 1e-3
   config.optimizer.schedule = "cosine"
   config.optimizer.warmup_steps = 300

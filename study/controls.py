@@ -9,7 +9,6 @@ Written to study/logs/evaluations/controls.json; tables and pictures are those o
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from study.evaluations import EVALUATIONS
+from synthmatch_jax import cores
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import material, rerender
 from synthmatch_jax.evaluation.summary import summarise
@@ -58,7 +58,7 @@ def main() -> None:
   estimate = predictor.predict_unsnapped(measured_on.mel)
   names = predictor.recipe.space.names
   rows = {ANSWER: estimate} | corrected(estimate, true, names)
-  workers = os.cpu_count() or 1
+  workers = cores.available()
   scores = rerender.score(measured_on.targets, rows, predictor.recipe, workers=workers).scores
   found = {
     "run": options.run,

@@ -1,5 +1,6 @@
 """How every binary starts: absl flags in, one clear sentence out when something is wrong."""
 
+import json
 import os
 import re
 import sys
@@ -153,6 +154,12 @@ def speak_plainly(program: str) -> None:
   def hook(kind, error, trace):
     if isinstance(error, UserError):
       _say(program, error, 1)
+    elif isinstance(error, json.JSONDecodeError) and any(error.doc in arg for arg in sys.argv[1:]):
+      at = f"{error.msg} at character {error.pos + 1} of {error.doc}"
+      _say(program, f"an option is no JSON ({at}); mind the quotes of your shell", 1)
+    elif isinstance(error, ValueError) and str(error).startswith("BuilderConfig "):
+      known = """--config takes options as JSON, e.g. '{"name": "mine", "num_examples": 10000}'"""
+      _say(program, f"{known}, not {str(error).split(' ')[1]!r}", 1)
     else:
       usual(kind, error, trace)
 

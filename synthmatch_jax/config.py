@@ -6,7 +6,7 @@ from typing import Any
 import ml_collections
 from ml_collections.config_dict import placeholder
 
-from synthmatch_jax import files
+from synthmatch_jax import files, models
 from synthmatch_jax.errors import UserError
 
 Config = Any
@@ -17,8 +17,9 @@ def base_config() -> Config:
   """What every recipe shares.
 
   Sections hold arguments under the names of the functions that take them, so they are written
-  down once: `model` those of `models.create` and the model's constructor, `optimizer` those of
-  `training.optimizer.create` and of the optimizer. A field of None keeps the function's default.
+  down once: `model` those of `models.create` and of every model's constructor, `optimizer` those
+  of `training.optimizer.create` and of the optimizer. A field of None keeps the function's
+  default; a field that the chosen model does not take is refused when the model is made.
   """
   config: Config = ml_collections.ConfigDict()
   config.seed = 0  # Of weights, dropout and the order of the records.
@@ -31,6 +32,9 @@ def base_config() -> Config:
 
   config.model = ml_collections.ConfigDict()
   config.model.name = placeholder(str)
+  for name in models.MODELS:
+    for argument, kind in models.arguments(name).items():
+      config.model[argument] = placeholder(kind)
 
   config.optimizer = ml_collections.ConfigDict()
   config.optimizer.name = "adam"  # Paper, section 3.2.1.
@@ -39,6 +43,9 @@ def base_config() -> Config:
   config.optimizer.warmup_steps = 0  # Over which the rate rises from 0.
   config.optimizer.weight_decay = placeholder(float)  # Of adamw.
   config.optimizer.clip_norm = placeholder(float)  # Longer gradients are cut to it.
+  config.optimizer.b1 = placeholder(float)  # Of adam and adamw, as are the next two.
+  config.optimizer.b2 = placeholder(float)
+  config.optimizer.eps = placeholder(float)
 
   # Of mels, while training (SpecAugment); the paper has none.
   config.masking = ml_collections.ConfigDict()

@@ -1,6 +1,8 @@
 """Files that are whole or not there, folders for one process, and where data sets are."""
 
 import contextlib
+import errno
+import hashlib
 import json
 import os
 import sys
@@ -14,6 +16,11 @@ from synthmatch_jax.errors import UserError
 
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
 """What is raised where a JSON or NumPy file is missing, damaged or not what it must be."""
+
+# A full disk, a used up quota.
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+# A full, broken or read-only disk, or a limit on the length of a file.
+_DISK = (*_FULL, errno.EROFS, errno.EIO, errno.EFBIG)
 
 
 def replace(partial: Path, path: Path) -> None:
@@ -42,7 +49,8 @@ def writing(path: Path) -> Iterator[Path]:
     replace(partial, path)
   except OSError as error:
     reason = (error.strerror or str(error)).lower()
-    raise UserError(f"{path} cannot be written ({reason}): choose another place") from error
+    advice = "make room, and try again" if error.errno in _FULL else "choose another place"
+    raise UserError(f"{path} cannot be written ({reason}): {advice}") from error
   finally:
     if partial.exists():
       partial.unlink()
@@ -95,6 +103,45 @@ def write_json(path: Path, content: Any, *, indent: int | None = 2) -> None:
     ValueError: a number is NaN or infinite, for which JSON has no word.
   """
   write_text(path, json.dumps(content, indent=indent, allow_nan=False) + "\n")
+
+
+def sha256(path: Any) -> str:
+  """The SHA-256 checksum of a file, hexadecimal.
+
+  Args:
+    path: a `Path`, or another object with its method `open`, as fsspec's of a bucket.
+
+  Raises:
+    OSError: the file cannot be read.
+  """
+  with path.open("rb") as file:
+    return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def disk_errors() -> Iterator[None]:
+  """Raises an error of the disk as the `OSError` that it is.
+
+  Libraries in C++ (array_record, TensorStore, JAX's profiler) raise errors of their own kinds,
+  with the system's words in their text; others raise anew on their way out of the first one.
+  """
+  try:
+    yield
+  except UserError:
+    raise
+  except Exception as error:
+    cause: BaseException | None = error
+    while cause is not None:
+      for number in _DISK:
+        if getattr(cause, "errno", None) == number or os.strerror(number) in str(cause):
+          raise OSError(number, os.strerror(number)) from error
+      cause = cause.__cause__ or cause.__context__
+    raise
+
+
+def is_disk_error(error: OSError) -> bool:
+  """Whether an error is of the kind that `disk_errors` raises."""
+  return error.errno in _DISK
 
 
 def _sync(path: Path) -> None:

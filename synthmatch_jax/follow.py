@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from synthmatch_jax import cli
+from synthmatch_jax import cli, cores
 from synthmatch_jax.errors import UserError
 
 _WORKDIR = cli.define_path("workdir", None, "Folder of the run.", required=True)
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> None:
     count=_COUNT.value,
     once=_ONCE.value,
     seconds=_SECONDS.value,
-    workers=_WORKERS.value or os.cpu_count() or 1,
+    workers=_WORKERS.value or cores.available(),
     data_dir=_DATA_DIR.value,
     plugin=_PLUGIN.value,
   )

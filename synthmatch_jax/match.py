@@ -7,14 +7,13 @@ the exit status is 1. A match that is there already is kept: an interrupted run 
 """
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
 
-from synthmatch_jax import cli
+from synthmatch_jax import cli, cores
 from synthmatch_jax.errors import UserError
 
 _WORKDIR = flags.DEFINE_list(
@@ -72,7 +71,7 @@ def main(sounds: Sequence[str]) -> int:
     out=_OUT.value,
     wish=batch.Wish(assume=assume, top=_TOP.value, listen=listen),
     plugin=_PLUGIN.value,
-    workers=_WORKERS.value or os.cpu_count() or 1,
+    workers=_WORKERS.value or cores.available(),
     say=say,
   )
   if page:

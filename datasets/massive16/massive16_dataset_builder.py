@@ -8,7 +8,9 @@ loads this file.
 import dataclasses
 import functools
 import json
+import math
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,13 +20,13 @@ from typing import Any
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import writer as writer_lib
 
-from synthmatch_jax import cli
+from synthmatch_jax import checksums, cli, cores
 from synthmatch_jax.audio.mel import MelSettings
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.records import features
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.generation import ledger, shards
+from synthmatch_jax.generation import finished, ledger, shards
 from synthmatch_jax.generation.plan import Plan, Shard
 from synthmatch_jax.generation.store import Store
 from synthmatch_jax.spaces import prior
@@ -50,6 +52,15 @@ _LEAST = {
   "seconds": 0.1,
   "n_mels": 1,
 }
+
+
+_TEXTS = ("name", "engine", "plugin", "prior", "shards", "description")
+
+
+def _is_number(value: Any, *, whole: bool) -> bool:
+  """Whether a value of JSON is a finite number: Python's reads NaN and Infinity, too."""
+  kinds = int if whole else (int, float)
+  return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -98,6 +109,15 @@ class Massive16Config(tfds.core.BuilderConfig):
       raise UserError(f"unknown option {', '.join(unknown)} in --config; known: {', '.join(known)}")
     if "name" not in options:
       raise UserError('--config needs a "name": it becomes the folder of the data set')
+    for field in dataclasses.fields(cls):
+      value = options.get(field.name, "")
+      if field.name in _TEXTS and not isinstance(value, str):
+        raise UserError(f"{field.name} must be a text; --config has {value!r}")
+    if not re.fullmatch(r"[\w.+-]*\w[\w.+-]*", options["name"]):
+      raise UserError(
+        f"name must be letters, digits and any of ._+-, as a folder's; --config has"
+        f" {options['name']!r}"
+      )
     return super().__new__(cls)
 
   @functools.cached_property
@@ -110,10 +130,11 @@ class Massive16Config(tfds.core.BuilderConfig):
     """What the options say about the records."""
     for option, least in _LEAST.items():
       value, whole = getattr(self, option), isinstance(least, int)
-      number = isinstance(value, int) or (isinstance(value, float) and not whole)
-      if not number or value < least:
+      if not _is_number(value, whole=whole) or value < least:
         kind = "a whole number" if whole else "a number"
         raise UserError(f"{option} must be {kind} of at least {least}; --config has {value!r}")
+    if not _is_number(self.threshold_db, whole=False):
+      raise UserError(f"threshold_db must be a number; --config has {self.threshold_db!r}")
     synth = self.synth
     try:
       seconds = float(self.note_seconds)
@@ -149,7 +170,19 @@ class Builder(tfds.core.ShardBasedBuilder):
   ]
 
   def __init__(self, *, file_format: str | None = None, **kwargs: Any):
-    super().__init__(file_format=file_format or _FILE_FORMAT, **kwargs)
+    file_format = file_format or _FILE_FORMAT
+    try:
+      super().__init__(file_format=file_format, **kwargs)
+    except (UserError, OSError):
+      raise
+    except Exception as error:  # TFDS and protobuf raise of every kind.
+      info = Path(os.fspath(getattr(self, "_data_dir", ""))) / finished.DESCRIPTIONS[0]
+      if not info.exists():
+        raise
+      # TFDS reads what describes a data set before it can be asked to write it anew.
+      print(f"what describes the data set in {info.parent} is damaged: {error}")
+      info.replace(info.with_name(f".{info.name}.damaged"))
+      super().__init__(file_format=file_format, **kwargs)
 
   def download_and_prepare(  # pyright: ignore[reportIncompatibleVariableOverride] - TFDS wraps its own.
     self, *, download_config: tfds.download.DownloadConfig | None = None, **kwargs: Any
@@ -169,17 +202,26 @@ class Builder(tfds.core.ShardBasedBuilder):
     with self._store.building():
       for remains in self._folder.parent.glob("incomplete.*"):  # Of a build that was killed.
         shutil.rmtree(remains)
+      aside = finished.put_aside_if_damaged(self._folder, self._names, self._store)
       super().download_and_prepare(download_config=download_config, **kwargs)
       known = [found for shard in self._shards if (found := self._store.ledger(shard))]
-      if len(known) == len(self._shards):
+      if not (self._folder / ledger.FILE).exists() and len(known) == len(self._shards):
         ledger.write_all(known, self._folder)
+      if not checksums.exist(self._folder):
+        checksums.write(self._folder)
+      if aside is not None:
+        finished.drop(aside, self._folder)
 
   def _refuse_other_options(self) -> None:
     built = self._folder / "metadata.json"
     if not built.exists():
       return
-    metadata = json.loads(built.read_text())
     config = self._config
+    try:
+      metadata = json.loads(built.read_text())
+      Recipe.from_dict(metadata["recipe"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+      return  # It is damaged, which is found out next.
     if Recipe.from_dict(metadata["recipe"]).digest() != config.recipe.digest():
       raise UserError(
         f"{self._folder} was built with other options; take another name, or replace it with"
@@ -206,7 +248,7 @@ class Builder(tfds.core.ShardBasedBuilder):
     """Renders what is missing; TFDS gets iterators of keys, from which it counts."""
     del dl_manager
     config = self._config
-    workers = config.workers or os.cpu_count() or 1
+    workers = config.workers or cores.available()
     if self._beam_options is None:
       shards.render(self._shards, self._store, engine=config.synth, workers=workers)
     else:
@@ -221,14 +263,19 @@ class Builder(tfds.core.ShardBasedBuilder):
     return keys
 
   def _example_writer(self) -> writer_lib.ExampleWriter:
-    files = {}
+    return _LinkWriter(self._store, self._names)
+
+  @functools.cached_property
+  def _names(self) -> dict[str, Shard]:
+    """File -> shard, of the whole data set."""
+    names = {}
     for shard in self._shards:
       template = self._get_filename_template(split_name=shard.split)
       target = template.sharded_filepath(
         shard_index=shard.number, num_shards=self._plan.num_shards(shard.split)
       )
-      files[target.name] = shard
-    return _LinkWriter(self._store, files)
+      names[target.name] = shard
+    return names
 
   @functools.cached_property
   def _plan(self) -> Plan:

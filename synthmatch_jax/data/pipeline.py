@@ -4,26 +4,22 @@ Neither TensorFlow nor the builder's code is needed: TFDS reads its own descript
 set, array_record gives random access to the records, grain shuffles and batches them.
 """
 
-import dataclasses
+import itertools
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import grain
 import numpy as np
 import tensorflow_datasets as tfds
-from jaxtyping import Float, Int
-from tensorflow_datasets.proto import tf_example_pb2
+from jaxtyping import Int
 
 from synthmatch_jax import untrusted
 from synthmatch_jax.data.batch import Batch
+from synthmatch_jax.data.dataset import EXAMPLE, REBUILD, Dataset, first_line
 from synthmatch_jax.data.recipe import Recipe
-from synthmatch_jax.errors import UserError, brief
-
-# What training reads; decoding only these reads twice as fast as decoding whole records.
-EXAMPLE = ("mel", "controls")
+from synthmatch_jax.errors import UserError
 
 # One thread: more are slower, since decoding holds Python's lock (measured with grain 0.2.18).
 _READING = grain.ReadOptions(num_threads=1, prefetch_buffer_size=8)
@@ -34,75 +30,6 @@ _CLASS_KEYS = ("pythonClassName", "python_class_name", "type", "proto_cls")
 # Four million records in shards of 256.
 _OPEN_FILES = 16_384
 
-# Made when its module is imported: type checkers do not see it.
-_Example = tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dataset:
-  """A data set on disk, open for reading.
-
-  Attributes:
-    name: e.g. "massive16/standard".
-    version: e.g. "2.0.0".
-    path: its folder.
-    recipe: everything that shaped its records.
-    sources: split -> its records, serialised, in the order of their indices.
-    features: of a record, a tfds.features.FeaturesDict (see records.py).
-  """
-
-  name: str
-  version: str
-  path: Path
-  recipe: Recipe
-  sources: Mapping[str, Sequence[bytes]]
-  features: Any
-
-  def num_examples(self, split: str) -> int:
-    """Records in a split."""
-    return len(self.sources[split])
-
-  def with_first(self, train_examples: int) -> "Dataset":
-    """The same with only the first records of its training split: what a smaller one would hold.
-
-    Raises:
-      UserError: it has fewer.
-    """
-    there = self.num_examples("train")
-    if train_examples > there:
-      raise UserError(
-        f"{self.name} has {there} training sounds, not {train_examples}; lower"
-        " data.train_examples or build a larger data set"
-      )
-    first = _First(self.sources["train"], train_examples)
-    return dataclasses.replace(self, sources={**self.sources, "train": first})
-
-  def decode(self, record: bytes, keys: Sequence[str]) -> dict[str, np.ndarray]:
-    """The named features of a serialised record; names are those of `records.features`."""
-    stored = _Example.FromString(record).features.feature
-    return {key: _decode(stored[key], self.features[key]) for key in keys}
-
-  def read(
-    self, split: str, *, limit: int | None = None
-  ) -> tuple[Float[np.ndarray, "i t f"], Float[np.ndarray, "i d"]]:
-    """Mels and controls of a split in its order, or of its first `limit` records."""
-    size = min(len(self.sources[split]), limit or sys.maxsize)
-    (batch,) = ordered_batches(self, split, batch_size=size, indices=range(size))
-    return batch["mel"], batch["controls"]
-
-
-class _First(Sequence[bytes]):
-  """The first records of a source, none of which is read for it."""
-
-  def __init__(self, source: Sequence[bytes], count: int):
-    self._source, self._count = source, count
-
-  def __len__(self) -> int:
-    return self._count
-
-  def __getitem__(self, index: Any) -> Any:
-    return self._source[range(self._count)[index]]
-
 
 def open_dataset(name: str, *, dir: str | Path) -> Dataset:
   """Opens a data set that `tfds build` has made.
@@ -112,17 +39,41 @@ def open_dataset(name: str, *, dir: str | Path) -> Dataset:
     dir: TFDS's `data_dir`; "~" is the home folder.
 
   Raises:
-    UserError: there is no such data set, or it is none of synthmatch_jax.
+    UserError: there is no such data set, it is none of synthmatch_jax, or what describes it is
+      damaged.
   """
   root = Path(dir).expanduser()
   path = _find(name, root)
-  _require_plain_features(path)
+  _allow_many_files()
+  try:
+    contents = _read(path)
+  except (UserError, MemoryError):
+    raise
+  except Exception as error:  # TFDS and protobuf raise of every kind.
+    raise UserError(
+      f"what describes the data set in {path} is damaged or cannot be read"
+      f" ({first_line(error)}); {REBUILD}"
+    ) from None
+  return Dataset(
+    name=path.parent.relative_to(root).as_posix(), version=path.name, path=path, **contents
+  )
+
+
+def _read(path: Path) -> dict[str, Any]:
+  """Recipe, records, features and files of a data set, by the names of `Dataset`."""
+  _refuse_code(untrusted.read_json(path / "features.json"), path)
   builder: Any = tfds.builder_from_directory(path)  # Its decorators hide its arguments.
   info = builder.info
   metadata = info.metadata or {}
   if "recipe" not in metadata:
     raise UserError(f"the data set in {path} has no recipe; it was not built by synthmatch_jax")
-  _allow_many_files()
+  files = {
+    name: list(zip(sorted(split.filenames), split.shard_lengths, strict=True))
+    for name, split in info.splits.items()
+  }
+  for file, _ in itertools.chain(*files.values()):
+    if not (path / file).exists():
+      raise UserError(f"{path / file} is missing; {REBUILD}")
   raw = tfds.decode.DeserializeMethod.RAW_BYTES
   try:
     sources = {
@@ -133,14 +84,29 @@ def open_dataset(name: str, *, dir: str | Path) -> Dataset:
       f"{path} is in a format that is not read at random; convert it: `tfds convert_format"
       f" --dataset_version_dir={path} --out_file_format=array_record`"
     ) from None
-  return Dataset(
-    name=path.parent.relative_to(root).as_posix(),
-    version=path.name,
-    path=path,
-    recipe=Recipe.from_dict(metadata["recipe"]),
-    sources=sources,
-    features=info.features,
-  )
+  recipe = Recipe.from_dict(metadata["recipe"])
+  return {"recipe": recipe, "sources": sources, "features": info.features, "files": files}
+
+
+def _refuse_code(features: Any, path: Path) -> None:
+  """Raises a UserError where a data set names classes that are not TFDS's own.
+
+  TFDS imports whatever module a data set's features.json names: with the data set in the working
+  directory, that could be a file of the data set.
+  """
+  left = [features]
+  while left:
+    found = left.pop()
+    if isinstance(found, dict):
+      named = [found[key] for key in _CLASS_KEYS if isinstance(found.get(key), str)]
+      if odd := [name for name in named if not name.startswith("tensorflow_datasets.core.")]:
+        raise UserError(
+          f"the data set in {path} asks for the class {odd[0]:.80} in features.json, which is not"
+          " one of TFDS's: it was not built by synthmatch_jax and is not read"
+        )
+      left += found.values()
+    elif isinstance(found, list):
+      left += found
 
 
 def training_batches(
@@ -170,14 +136,14 @@ def training_batches(
   """
   which, count = part
   size = batch_size // count
-  records = dataset.sources["train"]
+  total = dataset.num_examples("train")
 
   def read(indices: Int[np.ndarray, " b"]) -> Batch:
     own = indices[which * size : (which + 1) * size]
-    examples = [dataset.decode(records[int(index)], EXAMPLE) for index in own]
+    examples = [dataset.example("train", int(index), EXAMPLE) for index in own]
     return {key: np.stack([example[key] for example in examples]) for key in EXAMPLE}
 
-  indices = grain.MapDataset.source(range(len(records))).seed(seed).shuffle().repeat()
+  indices = grain.MapDataset.source(range(total)).seed(seed).shuffle().repeat()
   batches = indices.batch(batch_size, drop_remainder=True)
   ready = batches[start:].map(read).to_iter_dataset(_READING)
   return iter(ready.mp_prefetch(grain.MultiprocessingOptions(workers)) if workers else ready)
@@ -200,23 +166,13 @@ def ordered_batches(
     keys: features to read.
     indices: positions within the split, to read only those; all by default.
   """
-  records = dataset.sources[split]
-  chosen = range(len(records)) if indices is None else indices
+  chosen = range(dataset.num_examples(split)) if indices is None else indices
   return iter(
     grain.MapDataset.source(chosen)
-    .map(lambda index: dataset.decode(records[int(index)], keys))
+    .map(lambda index: dataset.example(split, int(index), keys))
     .batch(batch_size, drop_remainder=False)
     .to_iter_dataset(_READING)
   )
-
-
-def _decode(stored: Any, feature: Any) -> np.ndarray:
-  """Value of a protocol buffer `Feature` that holds a TFDS feature."""
-  kind = stored.WhichOneof("kind")
-  (value,) = getattr(stored, kind).value
-  if kind == "bytes_list":  # A tensor; see records.py.
-    return np.frombuffer(value, feature.np_dtype).reshape(feature.shape)
-  return np.asarray(value, feature.np_dtype)
 
 
 def _find(name: str, root: Path) -> Path:
@@ -252,26 +208,6 @@ def _allow_many_files() -> None:
   wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
   if soft < wanted:
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _require_plain_features(path: Path) -> None:
-  """Raises a UserError if a data set names classes that are not TFDS's: it would import them."""
-  try:
-    left = [untrusted.read_json(path / "features.json")]
-  except (OSError, ValueError) as error:
-    raise UserError(f"the data set in {path} is damaged: {brief(error)}; build it again") from None
-  while left:
-    found = left.pop()
-    if isinstance(found, dict):
-      named = [found[key] for key in _CLASS_KEYS if isinstance(found.get(key), str)]
-      if odd := [name for name in named if not name.startswith("tensorflow_datasets.core.")]:
-        raise UserError(
-          f"the data set in {path} asks for the class {odd[0]:.80}, which is not one of TFDS's; it"
-          " was not built by synthmatch_jax"
-        )
-      left += found.values()
-    elif isinstance(found, list):
-      left += found
 
 
 def _versions(folder: Path) -> list[Path]:

@@ -1,7 +1,6 @@
 """What a model has to know about its training data: it travels with the weights."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +35,14 @@ class Statistics:
   level_db: float
   num_examples: int
 
+  def __post_init__(self):
+    numbers = (self.mel_mean, self.mel_std, self.level_db, *self.controls_mean)
+    if not (np.isfinite(numbers).all() and self.mel_std > 0):
+      raise ValueError(
+        "the statistics of the training data must be finite, and mel_std above 0, not"
+        f" mel_mean {self.mel_mean}, mel_std {self.mel_std}, level_db {self.level_db}"
+      )
+
   def normalise(self, mel: Float[Array, "b t f"]) -> Float[Array, "b t f"]:
     """Log-mels with zero mean and unit variance over the training split.
 
@@ -58,8 +65,8 @@ class Statistics:
     mean = np.asarray(data["controls_mean"], np.float32)
     made = cls(**{**data, "controls_mean": mean})
     numbers = (made.mel_mean, made.mel_std, made.level_db)
-    if mean.ndim != 1 or not (np.isfinite(mean).all() and all(map(math.isfinite, numbers))):
-      raise ValueError("its statistics hold what is no number")
+    if mean.ndim != 1:
+      raise ValueError("its statistics have no mean for each control")
     if not made.mel_std >= _LEAST_DEVIATION or max(map(abs, numbers)) > _LARGEST_DB:
       raise ValueError("its statistics are those of no sounds: levels or deviations are impossible")
     return made

@@ -1,10 +1,13 @@
 """A look over a training split, for the statistics that a model needs."""
 
+import math
+
 import numpy as np
 
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.statistics import Statistics
+from synthmatch_jax.errors import UserError
 
 # Enough for two digits more than a normalisation needs: means of independent records.
 MAX_EXAMPLES = 20_000
@@ -17,6 +20,9 @@ def compute(dataset: Dataset, *, max_examples: int = MAX_EXAMPLES, seed: int = 0
     dataset: to measure.
     max_examples: a larger split is represented by a random sample of this many records.
     seed: of the sample.
+
+  Raises:
+    UserError: a record is damaged, or all spectrograms are one value.
   """
   total = dataset.num_examples("train")
   indices = np.arange(total)
@@ -38,10 +44,14 @@ def compute(dataset: Dataset, *, max_examples: int = MAX_EXAMPLES, seed: int = 0
     levels.append(batch["level_db"])
   count = len(indices) * dataset.recipe.num_frames * dataset.recipe.mel.n_mels
   mean = np.sum(sums) / count
-  return Statistics(
-    mel_mean=float(mean),
-    mel_std=float(np.sqrt(np.sum(squares) / count - mean**2)),
-    controls_mean=(np.sum(controls, axis=0) / len(indices)).astype(np.float32),
-    level_db=float(np.median(np.concatenate(levels))),
-    num_examples=len(indices),
-  )
+  variance = float(np.sum(squares) / count - mean**2)
+  try:
+    return Statistics(
+      mel_mean=float(mean),
+      mel_std=math.sqrt(max(0.0, variance)),
+      controls_mean=(np.sum(controls, axis=0) / len(indices)).astype(np.float32),
+      level_db=float(np.median(np.concatenate(levels))),
+      num_examples=len(indices),
+    )
+  except ValueError as error:  # All spectrograms are one and the same value.
+    raise UserError(f"nothing can be learnt from the data set {dataset.path}: {error}") from None

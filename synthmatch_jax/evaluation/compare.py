@@ -1,6 +1,7 @@
 """Two answers to the same sounds, compared pair by pair."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,18 @@ class Difference:
   count: int
 
 
+def split(name: str) -> tuple[str, str]:
+  """Workdir and row of "WORKDIR" or "WORKDIR:ROW".
+
+  A workdir may have colons itself, e.g. C:\\runs\\ast or runs/2026-11-28T09:30: what is a folder as
+  a whole is one, and a row has no slash.
+  """
+  workdir, colon, row = name.rpartition(":")
+  if not colon or Path(name).is_dir() or re.search(r"[/\\]", row):
+    return name, "model"
+  return workdir, row
+
+
 def load(name: str, *, on: str) -> Contestant:
   """Reads a row of an evaluation.
 
@@ -63,7 +76,7 @@ def load(name: str, *, on: str) -> Contestant:
   Raises:
     UserError: there is no such evaluation or row.
   """
-  workdir, _, row = name.rpartition(":") if ":" in name else (name, "", "model")
+  workdir, row = split(name)
   folder = Path(workdir) / "eval" / on
   try:
     results = json.loads((folder / "results.json").read_text())

@@ -1,7 +1,6 @@
 """A trained model measured: on a split of its data set, or on sounds from outside."""
 
 import hashlib
-import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from synthmatch_jax import exported, files
+from synthmatch_jax import cores, exported, files
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import gallery, material, rerender, results, rows, targets
 from synthmatch_jax.evaluation.evaluation import Evaluation
@@ -64,7 +63,7 @@ def evaluate(
     UserError: the model, the data or the sounds are not there, or not what they must be.
   """
   started = time.monotonic()
-  workers = workers or os.cpu_count() or 1
+  workers = workers or cores.available()
   predictor = Predictor.load(workdir)
   engine(predictor.recipe, path=plugin)  # Speaks up before the hours that follow.
   more = rows.load_others(others, predictor)
@@ -113,7 +112,7 @@ def evaluate(
         "targets": targets.digest(wanted),
         "step": predictor.step,
         "snapping": snapping.digest(predictor.snapping),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "machine": f"{platform.machine()}, {cores.available()} cores",
         "workers": workers,
         "seconds": time.monotonic() - started,
         "sounds_taken_from_an_interrupted_run": min(resumed * rerender.CHUNK, len(wanted)),
@@ -161,7 +160,8 @@ def _digest(
   """Stands for all that the sound metrics depend on."""
   recipe = predictor.recipe
   metrics = sound_metrics(recipe.mel.sample_rate)
-  key = (targets.digest(measured_on.targets), recipe.digest(), metrics)
+  how = {"revision": rerender.REVISION, "chunk": rerender.CHUNK}
+  key = (targets.digest(measured_on.targets), recipe.digest(), metrics, how)
   state = hashlib.sha256(repr(key).encode())
   for name, controls in estimates.items():
     state.update(name.encode() + np.ascontiguousarray(controls).tobytes())

@@ -17,7 +17,7 @@ from synthmatch_jax.evaluation.evaluation import Evaluation
 from synthmatch_jax.reports import blind, figures, listening
 
 _PICKS = 3  # Best ones, and as many median and worst ones.
-_PICKED_BY = "mss"  # Deaf to level and near to the ear, of all metrics.
+_PICKED_BY = "mss"  # Nearly deaf to level and near to the ear, of all metrics.
 _SEED = 0  # Of the choice of the other sounds.
 # Loudness of the players: the softest sounds of a random synth are 50 dB below the loudest.
 _LISTENING_DB = -23.0

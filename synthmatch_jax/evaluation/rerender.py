@@ -21,6 +21,9 @@ from synthmatch_jax.synths.play import engine, play
 # number of workers.
 CHUNK = 16
 
+# Raised when equal targets and estimates are measured, or kept as parts, in another way.
+REVISION = 1
+
 Scores = dict[str, dict[str, Float[np.ndarray, " i"]]]
 """Row -> metric -> one value per sound; NaN where there is none."""
 

@@ -1,22 +1,20 @@
 """Shards rendered on this machine, by all its cores, into a store that survives a kill."""
 
 import collections
-import contextlib
-import errno
 import functools
-import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from tensorflow_datasets.core import example_serializer, file_adapters
 
+from synthmatch_jax import files
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.records import features
 from synthmatch_jax.generation.ledger import Ledger
 from synthmatch_jax.generation.plan import Shard
 from synthmatch_jax.generation.record import Rejection, make_record
-from synthmatch_jax.generation.store import Store, sha256
+from synthmatch_jax.generation.store import Store
 from synthmatch_jax.synths import farm
 from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.registry import Engine
@@ -54,13 +52,13 @@ def render_shard(store: Store, shard: Shard, host: Host, tick: farm.Tick) -> Non
   started = time.monotonic()
   with store.writing(store.path(shard)) as partial:
     adapter = file_adapters.ADAPTER_FOR_FORMAT[store.file_format]
-    with _disk_errors():
+    with files.disk_errors():
       adapter.write_examples(partial, _serialized(shard, store.recipe, host, tick, rejected))
     ledger = Ledger(
       split=shard.split,
       number=shard.number,
       records=len(shard.indices),
-      sha256=sha256(partial),
+      sha256=files.sha256(partial),
       seconds=round(time.monotonic() - started, 3),
       rejections=tuple(rejected),
     )
@@ -89,18 +87,6 @@ def _serialized(
     yield record["index"], serializer.get_tf_example(example).SerializeToString(deterministic=True)
     rejected += why
     tick()
-
-
-@contextlib.contextmanager
-def _disk_errors() -> Iterator[None]:
-  """Makes errors of the disk what they are: array_record and TensorFlow raise their own."""
-  try:
-    yield
-  except Exception as error:
-    for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
-      if os.strerror(number) in str(error):
-        raise OSError(number, os.strerror(number)) from error
-    raise
 
 
 def _tell(troubles: collections.Counter[str], rejected: Iterable[Rejection], store: Store) -> None:

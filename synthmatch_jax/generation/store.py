@@ -6,7 +6,6 @@ there and the file's checksum is the one in it.
 """
 
 import contextlib
-import hashlib
 import shutil
 import tempfile
 import uuid
@@ -119,7 +118,7 @@ class Store:
   def is_finished(self, shard: Shard) -> bool:
     """Whether the shard is there, and undamaged: reads all of it."""
     ledger = self.ledger(shard)
-    return ledger is not None and sha256(self.path(shard)) == ledger.sha256
+    return ledger is not None and files.sha256(self.path(shard)) == ledger.sha256
 
   def missing(self, shards: Sequence[Shard]) -> list[Shard]:
     """Those that are not finished; says which were damaged.
@@ -161,12 +160,6 @@ class Store:
         f"cannot write shards to {self.folder}: {error.strerror or error}; finished shards are"
         " kept, the same command goes on from them"
       ) from error
-
-
-def sha256(path: UPath | Path) -> str:
-  """Checksum of a file, hexadecimal."""
-  with path.open("rb") as file:
-    return hashlib.file_digest(file, "sha256").hexdigest()  # pyright: ignore[reportArgumentType] - Its protocol has more than the function needs.
 
 
 def _local(path: UPath) -> Path:

@@ -1,6 +1,5 @@
 """Everything that is found out about a data set, in order."""
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -9,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+from synthmatch_jax import cores
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.generation.plan import Plan, Shard
@@ -112,7 +112,7 @@ def _replay(
 ) -> list[Replay]:
   if engine is None:
     return []
-  workers = os.cpu_count() or 1
+  workers = cores.available()
   return replay.replay(dataset, places, keep=keep, engine=engine, workers=workers)
 
 

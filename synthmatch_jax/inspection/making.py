@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.files import sha256
 from synthmatch_jax.generation import ledger
 from synthmatch_jax.generation.ledger import Ledger
 from synthmatch_jax.generation.plan import Shard
-from synthmatch_jax.generation.store import sha256
 from synthmatch_jax.inspection.check import Check, title
 
 TOO_QUIET = "too quiet"

@@ -17,8 +17,8 @@ from synthmatch_jax.spaces import snapping
 RANKED_BY = "mss"
 """The metric that ranks answers and that confidence is about.
 
-Deaf to level, which an answer is brought to anyway; defined for every pair; over the whole range
-of hearing, at three resolutions. `evaluation` picks the sounds of its pages by it, too.
+Nearly deaf to level, which an answer is brought to anyway; defined for every pair; over the whole
+range of hearing, at three resolutions. `evaluation` picks the sounds of its pages by it, too.
 """
 
 OUT_OF_REACH = 95.0

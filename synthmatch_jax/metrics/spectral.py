@@ -112,8 +112,11 @@ class MultiScaleSpectral(SoundMetric):
 
   Hayes, Saitis and Fazekas, "Audio synthesizer inversion in symmetric parameter spaces with
   approximately equivariant flow matching", ISMIR 2025, and its evaluation code. Decibels are
-  relative to each sound's own maximum, so level does not count. Silence is 0 dB everywhere, as
-  there: far from most sounds, but near to steady noise.
+  relative to each sound's own maximum, so level counts for little. It does not count for nothing,
+  since power below 1e-10 is 1e-10, as there: of a soft sound less than the 80 dB under its maximum
+  is left. The notes in examples/, with a peak of 0.5, are 0 to 0.6 dB from themselves made 20 dB
+  softer, 1.6 to 7.6 dB at 40 dB, and 8 to 21 dB at 60 dB. Silence is 0 dB everywhere, as there: far
+  from most sounds, but near to steady noise.
 
   Attributes:
     scales: the resolutions; lengths are cut to whole samples.

@@ -3,7 +3,7 @@
 import inspect
 import math
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import jax
 from flax import nnx
@@ -32,6 +32,25 @@ MODELS: dict[str, partial[MelModel]] = {
 }
 """Name -> constructor with its arguments; what they leave open keeps the class's default."""
 
+# What a recipe's sizes and the seed say.
+_OWN = ("self", "num_frames", "num_bins", "num_controls", "rngs")
+
+
+def arguments(name: str) -> dict[str, type]:
+  """Name -> type of the arguments that `create` takes for a model, from its constructor.
+
+  Raises:
+    UserError: there is no such model.
+  """
+  if name not in MODELS:
+    raise UserError(f"no model {name!r}; known are {', '.join(MODELS)}")
+  signature = inspect.signature(MODELS[name].func.__init__, eval_str=True)
+  return {
+    key: type(get_args(found.annotation)[0]) if get_args(found.annotation) else found.annotation
+    for key, found in signature.parameters.items()
+    if key not in _OWN
+  }
+
 
 def create(
   name: str, *, num_frames: int, num_bins: int, num_controls: int, seed: int, **overrides: Any
@@ -50,8 +69,6 @@ def create(
     UserError: there is no such model or argument (the sentence lists those there are), or the
       arguments do not fit together.
   """
-  if name not in MODELS:
-    raise UserError(f"no model {name!r}; known are {', '.join(MODELS)}")
   known = arguments(name)
   unknown = [k for k in overrides if k not in known]
   if unknown:
@@ -69,12 +86,6 @@ def create(
     )
   except (TypeError, ValueError) as error:
     raise UserError(f"the model {name} cannot be built: {error}") from error
-
-
-def arguments(name: str) -> list[str]:
-  """Names of the arguments that a model's constructor takes beside its sizes and its seed."""
-  own = ("self", "num_frames", "num_bins", "num_controls", "rngs")
-  return [n for n in inspect.signature(MODELS[name].func.__init__).parameters if n not in own]
 
 
 def num_params(model: Any) -> int:

@@ -78,6 +78,10 @@ class BatchNormMLP(nnx.Module):
   is that of this code; so are the bias before the normalisation and the momentum, PyTorch's
   defaults.
 
+  Where a run keeps an average of its weights, that is used with the running statistics of the
+  weights that were averaged, here and in the ResNet; to compute them anew gained nothing that
+  could be relied on.
+
   Attributes:
     in_features: length of the input vectors.
     out_features: number of controls.

@@ -1,6 +1,7 @@
 """Checkpoints by Orbax: the last two to go on from, and the best to use."""
 
-import sys
+import functools
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,13 @@ from jax.sharding import SingleDeviceSharding
 from orbax.checkpoint import checkpoint_managers
 
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.training import integrity
+from synthmatch_jax.training.integrity import DamageError
 from synthmatch_jax.training.state import TrainState
 
 _LOSS = "validation/loss"
+# Within which a training, at work beside a reader, has removed a checkpoint.
+_DELETING_SECONDS = 0.5
 _NONE = "there is no finished checkpoint in {} yet; the first is written after a first validation"
 
 
@@ -39,20 +44,30 @@ class Checkpoints:
   which is all that inference reads; `optimizer` (its state, the step, and the weights where those
   to use are an average of them); `log` (losses that are not logged yet). The records need no
   position: those of a step are a function of seed and step. A kill while a checkpoint is written
-  leaves the earlier ones whole.
+  leaves the earlier ones whole. Checksums of all its files are a part of it (see `integrity`).
   """
 
   def __init__(self, folder: Path):
-    """Opens a folder of checkpoints, and removes what a kill left unfinished."""
+    """Takes a folder for checkpoints; it need not be there."""
+    self._folder = folder
+
+  @functools.cached_property
+  def _manager(self) -> ocp.CheckpointManager:
+    """Orbax's, which removes what a kill left unfinished, and reads what is there.
+
+    It is made late: damaged metrics keep it from starting.
+    """
     policy = checkpoint_managers.AnyPreservationPolicy(
       # Two, so that a damaged one costs little.
       [checkpoint_managers.LatestN(2), _best(1)]
     )
     options = ocp.CheckpointManagerOptions(
-      preservation_policy=policy, cleanup_tmp_directories=True, **_BEST
+      preservation_policy=policy,
+      cleanup_tmp_directories=True,
+      temporary_path_class=integrity.Sealed,
+      **_BEST,
     )
-    self._folder = folder
-    self._manager = ocp.CheckpointManager(folder.absolute(), options=options)
+    return ocp.CheckpointManager(self._folder.absolute(), options=options)
 
   def __enter__(self) -> "Checkpoints":
     return self
@@ -63,7 +78,13 @@ class Checkpoints:
     error: BaseException | None,
     trace: TracebackType | None,
   ) -> None:
-    self._manager.close()  # Waits for the one that is being written.
+    if "_manager" not in vars(self):
+      return
+    try:
+      self._manager.close()  # Waits for the one that is being written.
+    except Exception:
+      if error is None:  # Else it is of the error that has led here.
+        raise
 
   def wait(self) -> None:
     """Waits until what was saved is on disk."""
@@ -89,7 +110,16 @@ class Checkpoints:
       metrics: of the state, with the "validation/loss" that ranks it; one without is there to
         go on from only.
       losses: see `Restored`.
+
+    Raises:
+      UserError: a number of the state is not finite; nothing is saved.
     """
+    if not integrity.is_finite(state):
+      raise UserError(
+        f"the weights or the optimizer's state are no finite numbers any more after step"
+        f" {int(state.step)}, which is not saved; try a lower --config.optimizer.learning_rate in"
+        " another --workdir"
+      )
     self._manager.save(
       int(state.step),
       args=ocp.args.Composite(
@@ -107,41 +137,48 @@ class Checkpoints:
       wanted: shapes and shardings (`jax.ShapeDtypeStruct`), which need not be those that the
         checkpoint was saved with.
 
-    A damaged checkpoint is named on standard error and removed.
+    A damaged checkpoint is named on standard error, and kept under the name damaged-STEP.
 
     Raises:
-      UserError: there are checkpoints, and all of them are damaged.
+      UserError: all of the checkpoints are damaged, or one cannot be read for a reason that may
+        pass; nothing was changed.
     """
-    steps = sorted(self._manager.all_steps(), reverse=True)
-    for step in steps:
+    there = sorted(steps(self._folder), reverse=True)
+    damaged = {step: what for step in there if (what := integrity.damage(self._folder / str(step)))}
+    whole = [step for step in there if step not in damaged]
+    if whole:
+      integrity.set_aside(self._folder, damaged)
+    unread: dict[int, str] = {}
+    for step in whole:
       try:
         restored = self._read(step, wanted)
-        for damaged in [s for s in steps if s > step]:
-          self._manager.delete(damaged)
-        return restored
-      except Exception as error:  # Orbax and tensorstore raise of every kind.
-        reason = str(error).strip().splitlines()[0][:200] if str(error) else type(error).__name__
-        print(
-          f"warning: the checkpoint of step {step} in {self._folder} is damaged and left out"
-          f" ({reason})",
-          file=sys.stderr,
-        )
-    if steps:
+      except DamageError as error:
+        unread[step] = str(error)
+        continue
+      integrity.warn_if_unsealed(self._folder / str(step))
+      integrity.set_aside(self._folder, unread)
+      self._manager.reload()
+      return restored
+    if there:
       raise UserError(
-        f"every checkpoint in {self._folder} is damaged; remove the folder to begin anew, or take"
-        " another --workdir"
+        f"every checkpoint in {self._folder} is damaged (the newest:"
+        f" {(damaged | unread)[there[0]]});"
+        " remove the folder to begin anew, or take another --workdir"
       )
     return None
 
   def _read(self, step: int, wanted: TrainState) -> Restored:
-    restored = self._manager.restore(
-      step,
-      args=ocp.args.Composite(
-        model=ocp.args.StandardRestore(_model_part(wanted)),
-        optimizer=ocp.args.StandardRestore(_optimizer_part(wanted)),
-        log=ocp.args.JsonRestore(),
-      ),
-    )
+    try:
+      restored = self._manager.restore(
+        step,
+        args=ocp.args.Composite(
+          model=ocp.args.StandardRestore(_model_part(wanted)),
+          optimizer=ocp.args.StandardRestore(_optimizer_part(wanted)),
+          log=ocp.args.JsonRestore(),
+        ),
+      )
+    except Exception as error:  # Orbax and TensorStore raise of every kind.
+      raise integrity.verdict(error, self._folder / str(step)) from error
     model, optimizer = restored["model"], restored["optimizer"]
     averaged = wanted.average is not None
     state = TrainState(
@@ -151,17 +188,27 @@ class Checkpoints:
       optimizer=optimizer["optimizer"],
       average=model["params"] if averaged else None,
     )
-    jax.block_until_ready(state)
+    if not integrity.is_finite(state):
+      raise DamageError("a number in it is not finite")
     return Restored(state=state, losses=restored["log"]["losses"])
 
 
 def best_step(folder: Path) -> int | None:
-  """Step with the lowest validation loss; None before the first."""
+  """Step with the lowest validation loss; None before the first.
+
+  Raises:
+    UserError: what tells which one that is is damaged, or cannot be read.
+  """
   if not folder.is_dir():
     return None
-  with ocp.CheckpointManager(folder.absolute(), options=_reading()) as manager:
-    step = manager.best_step()
-    return None if step is None or manager.metrics(step) is None else step
+  for step in sorted(steps(folder)):
+    integrity.require_sound(folder / str(step), only_metrics=True)
+  try:
+    with ocp.CheckpointManager(folder.absolute(), options=_reading()) as manager:
+      step = manager.best_step()
+      return None if step is None or manager.metrics(step) is None else step
+  except Exception as error:  # Orbax raises of every kind.
+    raise integrity.unreadable(folder, error) from error
 
 
 def restore_best(folder: Path, *, params: Any, variables: Any) -> tuple[int, Any, Any]:
@@ -176,29 +223,55 @@ def restore_best(folder: Path, *, params: Any, variables: Any) -> tuple[int, Any
     Step, params and variables.
 
   Raises:
-    UserError: there is no finished checkpoint.
+    UserError: there is no finished checkpoint, or the best one is damaged or cannot be read.
   """
-  while (step := best_step(folder)) is not None:
+  while True:
+    there = steps(folder)
     try:
+      step = best_step(folder)
+      if step is None:
+        raise UserError(_NONE.format(folder))
+      integrity.require_sound(folder / str(step))
       restored = _restore(folder, step, {"params": params, "variables": variables})
-    except (OSError, ValueError):
-      if best_step(folder) == step:
+      integrity.warn_if_unsealed(folder / str(step))
+      return step, restored["params"], restored["variables"]
+    except UserError:
+      time.sleep(_DELETING_SECONDS)  # A training puts a better one in its place, perhaps.
+      if steps(folder) == there:
         raise
-      continue  # A training has put a better one in its place.
-    return step, restored["params"], restored["variables"]
-  raise UserError(_NONE.format(folder))
 
 
 def _restore(folder: Path, step: int, wanted: dict[str, Any]) -> dict[str, Any]:
   """The model's part of a checkpoint, on one device of this process."""
-  with ocp.CheckpointManager(folder.absolute(), options=_reading()) as manager:
-    # Wherever the run's devices were, of which there may have been others or more.
-    here = SingleDeviceSharding(jax.local_devices()[0])
-    placed = jax.tree.map(
-      lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), wanted
-    )
-    args = ocp.args.Composite(model=ocp.args.StandardRestore(placed))
-    return manager.restore(step, args=args)["model"]
+  # Wherever the run's devices were, of which there may have been others or more.
+  here = SingleDeviceSharding(jax.local_devices()[0])
+  placed = jax.tree.map(
+    lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), wanted
+  )
+  args = ocp.args.Composite(model=ocp.args.StandardRestore(placed))
+  try:
+    with ocp.CheckpointManager(folder.absolute(), options=_reading()) as manager:
+      restored = manager.restore(step, args=args)["model"]
+    if not integrity.is_finite(restored):
+      raise DamageError("a number in it is not finite")
+  except Exception as error:  # Orbax and TensorStore raise of every kind.
+    raise integrity.refusal(error, folder / str(step)) from error
+  return restored
+
+
+def steps(folder: Path) -> set[int]:
+  """Steps of the finished checkpoints in a folder, which need not be there.
+
+  Raises:
+    UserError: the folder cannot be read now: to take it for empty would be to begin anew.
+  """
+  try:
+    # Unfinished and damaged ones have longer names.
+    return {int(path.name) for path in folder.iterdir() if path.name.isdigit()}
+  except FileNotFoundError:
+    return set()
+  except OSError as error:
+    raise integrity.unreadable(folder, error) from None
 
 
 def _reading() -> ocp.CheckpointManagerOptions:

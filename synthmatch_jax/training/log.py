@@ -3,14 +3,24 @@
 import itertools
 import json
 import math
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from tensorboardX import SummaryWriter
+from tensorboardX import summary as summaries
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto import event_pb2
 
 from synthmatch_jax import files
+from synthmatch_jax.errors import UserError
+
+# Made when their module is imported: type checkers do not see them.
+_Event = event_pb2.Event  # pyright: ignore[reportAttributeAccessIssue]
+_SessionLog = event_pb2.SessionLog  # pyright: ignore[reportAttributeAccessIssue]
+
+_FLUSH_SECONDS = 30
 
 
 class MetricLog:
@@ -22,10 +32,14 @@ class MetricLog:
     Those steps were made after the checkpoint that the run goes on from, and are made again.
     """
     self._workdir = workdir
-    self._file = (workdir / "metrics.jsonl").open("a+b")
-    self._file.truncate(_length_until(self._file, step))
-    folder = workdir / "tensorboard"
-    self._board = SummaryWriter(str(folder), purge_step=step + 1)
+    path = workdir / "metrics.jsonl"
+    self._file = path.open("a+b")
+    self._file.truncate(_length_until(self._file, path, step))
+    try:
+      self._board = _Board(workdir / "tensorboard", purge_step=step + 1)
+    except OSError:
+      self._file.close()
+      raise
 
   def __enter__(self) -> "MetricLog":
     return self
@@ -36,8 +50,10 @@ class MetricLog:
     error: BaseException | None,
     trace: TracebackType | None,
   ) -> None:
-    self._file.close()
-    self._board.close()
+    try:
+      self._file.close()
+    finally:
+      self._board.close()
 
   def write(self, step: int, metrics: Mapping[str, float]) -> None:
     """Adds what is known of a step; once a step."""
@@ -46,13 +62,51 @@ class MetricLog:
     line = json.dumps({"step": step, **plain}, allow_nan=False)
     self._file.write(line.encode() + b"\n")
     self._file.flush()
-    for name, value in metrics.items():
-      self._board.add_scalar(name, value, step)
+    self._board.add(step, *(summaries.scalar(name, value) for name, value in metrics.items()))
 
   def table(self, step: int, markdown: str) -> None:
     """Shows a table in TensorBoard, and as validation.md."""
-    self._board.add_text("validation/table", markdown, step)
+    self._board.add(step, summaries.text("validation/table", markdown))
+    self._board.flush()
     files.write_text(self._workdir / "validation.md", f"Step {step}\n\n{markdown}\n")
+
+
+class _Board:
+  """An event file of TensorBoard, written by whoever calls.
+
+  tensorboardX's own `SummaryWriter` writes in a thread, where a full disk is noticed by nobody: the
+  thread ends, and the run waits for it for ever.
+  """
+
+  def __init__(self, folder: Path, *, purge_step: int):
+    """Begins a file in a folder; events of earlier files from `purge_step` on do not count."""
+    folder.mkdir(parents=True, exist_ok=True)
+    self._writer = EventsWriter(str(folder / "events"))
+    self._flushed = time.monotonic()
+    self._write(_Event(step=purge_step, session_log=_SessionLog(status=_SessionLog.START)))
+
+  def add(self, step: int, *found: Any) -> None:
+    """Adds summaries of a step; they can be seen half a minute later, or after a `flush`."""
+    for one in found:
+      self._write(_Event(step=step, summary=one))
+    if time.monotonic() - self._flushed > _FLUSH_SECONDS:
+      self.flush()
+
+  def flush(self) -> None:
+    """Puts what was added on the disk."""
+    self._writer.flush()
+    self._flushed = time.monotonic()
+
+  def close(self) -> None:
+    """Ends the file."""
+    try:
+      self.flush()
+    finally:
+      self._writer._py_recordio_writer.close()  # The writer's own `close` flushes, and gives up.
+
+  def _write(self, event: Any) -> None:
+    event.wall_time = time.time()
+    self._writer.write_event(event)
 
 
 def open_log(workdir: Path, *, step: int, keep: bool) -> "MetricLog | NoLog":
@@ -77,19 +131,38 @@ class NoLog:
 
 
 def read(workdir: Path) -> list[dict[str, Any]]:
-  """What a run has logged, a dictionary for each of its steps; empty before the first."""
+  """What a run has logged, a dictionary for each of its steps; empty before the first.
+
+  Raises:
+    UserError: the file is damaged, or cannot be read.
+  """
   path = workdir / "metrics.jsonl"
-  if not path.exists():
+  try:
+    with path.open("rb") as file:
+      return list(_lines(file, path))
+  except FileNotFoundError:
     return []
-  with path.open("rb") as file:
-    return [json.loads(line) for line in _whole_lines(file)]
+  except OSError as error:
+    raise UserError(f"{path} cannot be read ({error.strerror or error})") from None
 
 
-def _length_until(file: BinaryIO, step: int) -> int:
+def _length_until(file: BinaryIO, path: Path, step: int) -> int:
   """Bytes of the lines of steps up to `step`."""
   file.seek(0)
-  early = itertools.takewhile(lambda line: json.loads(line)["step"] <= step, _whole_lines(file))
-  return sum(map(len, early))
+  count = len(list(itertools.takewhile(lambda line: line["step"] <= step, _lines(file, path))))
+  file.seek(0)
+  return sum(map(len, itertools.islice(_whole_lines(file), count)))
+
+
+def _lines(file: BinaryIO, path: Path) -> Iterator[dict[str, Any]]:
+  for number, line in enumerate(_whole_lines(file), start=1):
+    try:
+      found = json.loads(line)
+      if not isinstance(found["step"], int):
+        raise TypeError
+    except (ValueError, KeyError, TypeError, RecursionError):
+      raise UserError(f"{path} is damaged; remove line {number} of it") from None
+    yield found
 
 
 def _whole_lines(file: BinaryIO) -> Iterator[bytes]:

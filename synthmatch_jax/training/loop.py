@@ -9,6 +9,7 @@ from synthmatch_jax.training import workdir as workdirs
 from synthmatch_jax.training.checkpoints import Checkpoints
 from synthmatch_jax.training.preemption import Preemption
 from synthmatch_jax.training.progress import Progress
+from synthmatch_jax.training.quiet import quiet
 from synthmatch_jax.training.run import Run
 from synthmatch_jax.training.trace import Trace
 
@@ -34,7 +35,11 @@ def train_and_evaluate(config: Config, workdir: Path) -> bool:
   """
   run = Run.open(config)
   train, total = config.train, run.total
-  with workdirs.claim(workdir), Checkpoints(workdirs.checkpoints(workdir)) as checkpoints:
+  with (
+    workdirs.claim(workdir),
+    quiet(),
+    Checkpoints(workdirs.checkpoints(workdir)) as checkpoints,
+  ):
     statistics = workdirs.prepare(workdir, config, run.dataset).statistics
     restored = checkpoints.restore(run.wanted())
     state = restored.state if restored else run.begin()

@@ -8,6 +8,7 @@ from typing import Any, Literal, cast, get_args
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -106,6 +107,12 @@ def layout(*, devices: int | None, params: str, batch_size: int, accumulate: int
 def is_first() -> bool:
   """Whether this process is the one that writes files and speaks."""
   return jax.process_index() == 0
+
+
+def meet(where: str) -> None:
+  """Waits until every process of the run is there."""
+  if jax.process_count() > 1:
+    multihost_utils.sync_global_devices(where)
 
 
 def say(what: str) -> None:

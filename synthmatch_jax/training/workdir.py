@@ -1,13 +1,14 @@
 """The folder of a run: its config, what it knows of its data, its checkpoints, its metrics."""
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from synthmatch_jax import files, untrusted
-from synthmatch_jax.config import Config
+from synthmatch_jax.config import Config, base_config
 from synthmatch_jax.data import survey
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.recipe import Recipe, Sizes
@@ -16,6 +17,7 @@ from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.spaces.snapping import Snapping
 from synthmatch_jax.training import parallel
+from synthmatch_jax.training.checkpoints import steps
 
 # A run may go on with other values of these: they change no step that was made.
 _FREE = (
@@ -26,6 +28,7 @@ _FREE = (
 _LENGTH = ("train.epochs", "train.steps")
 
 _SNAPPING = "snapping.json"
+_CHECKSUM = "statistics_sha256"
 
 
 def checkpoints(workdir: Path) -> Path:
@@ -34,33 +37,54 @@ def checkpoints(workdir: Path) -> Path:
 
 
 def has_checkpoint(workdir: Path) -> bool:
-  """Whether a checkpoint was finished (unfinished ones have longer names)."""
-  return any(path.name.isdigit() for path in checkpoints(workdir).glob("*"))
+  """Whether a checkpoint was finished."""
+  return bool(steps(checkpoints(workdir)))
 
 
 def read(workdir: Path) -> tuple[dict[str, Any], TrainingData]:
   """Config and training data of a run.
 
   Raises:
-    UserError: there is no run in the folder.
+    UserError: there is no run in the folder, or one of the two files is damaged.
   """
+  config, data = _read(workdir, "config.json"), _read(workdir, "data.json")
   try:
-    config = untrusted.read_json(workdir / "config.json")
-    data = untrusted.read_json(workdir / "data.json")
-  except (FileNotFoundError, NotADirectoryError) as error:
+    model = config["model"]
+    if not isinstance(model, dict) or {"seed", "rngs", *Sizes.__annotations__} & set(model):
+      raise ValueError("config.json has no model that can be built")
+    # Runs of earlier versions have no checksum.
+    if data.pop(_CHECKSUM, None) not in (None, _checksum(data)):
+      raise ValueError(f"the statistics are not those of their checksum ({_CHECKSUM})")
+    return config, TrainingData.from_dict(data)
+  except (ValueError, KeyError, TypeError, AttributeError, UserError) as error:
     raise UserError(
-      f"there is no trained model in {workdir} ({Path(error.filename).name} is missing); train"
+      f"data.json or config.json in {workdir} is damaged ({brief(error)}); put"
+      " back a copy, or train anew in another --workdir"
+    ) from None
+
+
+def _read(workdir: Path, name: str) -> dict[str, Any]:
+  try:
+    found = untrusted.read_json(workdir / name)
+  except (FileNotFoundError, NotADirectoryError):
+    raise UserError(
+      f"there is no trained model in {workdir} ({name} is missing); train"
       " one by `python -m synthmatch_jax.train --config=configs/ast.py:runlocal"
       f" --workdir={workdir}`"
     ) from None
-  except (OSError, ValueError) as error:
-    raise UserError(
-      f"the run in {workdir} cannot be read ({brief(error)}); train it again"
-    ) from None
-  model = config.get("model") if isinstance(config, dict) else None
-  if not isinstance(model, dict) or {"seed", "rngs", *Sizes.__annotations__} & set(model):
-    raise UserError(f"the run in {workdir} cannot be read (its config is none); train it again")
-  return config, TrainingData.from_dict(data)
+  except OSError as error:
+    raise UserError(f"{workdir / name} cannot be read ({error.strerror or error})") from None
+  except ValueError:
+    found = None
+  if not isinstance(found, dict):
+    raise UserError(f"{workdir / name} is damaged; put back a copy, or train anew elsewhere")
+  return found
+
+
+def _checksum(data: Mapping[str, Any]) -> str:
+  """Of the statistics of data.json: another number among them changes every answer in silence."""
+  text = json.dumps(data["statistics"], sort_keys=True)
+  return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_snapping(workdir: Path, recipe: Recipe, *, step: int) -> Snapping:
@@ -93,14 +117,22 @@ def claim(workdir: Path) -> Iterator[None]:
   """Makes the folder and keeps others from training in it; the first process does so for all.
 
   Raises:
-    UserError: it cannot be written, or another run is at work in it.
+    UserError: it cannot be written, now or later, or another run is at work in it.
   """
-  if not parallel.is_first():
-    yield
-    return
   busy = f"another training is at work in {workdir}; wait for it or end it"
-  with files.claimed(workdir, busy=busy, advice="take another --workdir"):
-    yield
+  with contextlib.ExitStack() as stack:
+    if parallel.is_first():
+      stack.enter_context(files.claimed(workdir, busy=busy, advice="take another --workdir"))
+    try:
+      with files.disk_errors():
+        yield
+    except OSError as error:
+      if not files.is_disk_error(error):
+        raise
+      raise UserError(
+        f"{workdir} cannot be written any more ({(error.strerror or str(error)).lower()}): what was"
+        " saved before is whole; make room, and the same command goes on from there"
+      ) from error
 
 
 def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
@@ -120,7 +152,9 @@ def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
   if has_checkpoint(workdir):
     earlier, data = read(workdir)
     free = _FREE if config.optimizer.schedule == "cosine" else _FREE + _LENGTH
-    _require_same(earlier, plain, what="config", workdir=workdir, free=free)
+    # A field that is newer than the run was at its default: it did not change what was done.
+    defaults = json.loads(json.dumps(base_config().to_dict()))
+    _require_same(earlier, plain, what="config", workdir=workdir, free=free, defaults=defaults)
     _require_same(
       {"recipe": data.recipe.essentials(), "num_examples": data.dataset["num_examples"]},
       {"recipe": dataset.recipe.essentials(), "num_examples": description["num_examples"]},
@@ -135,7 +169,8 @@ def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
     if not has_checkpoint(workdir):
       (workdir / _SNAPPING).unlink(missing_ok=True)  # Of weights that are gone.
     files.write_json(workdir / "config.json", plain)
-    files.write_json(workdir / "data.json", found.to_dict())
+    told = found.to_dict()
+    files.write_json(workdir / "data.json", told | {_CHECKSUM: _checksum(told)})
   return found
 
 
@@ -146,8 +181,9 @@ def _require_same(
   what: str,
   workdir: Path,
   free: tuple[str, ...] = (),
+  defaults: Mapping[str, Any] | None = None,
 ) -> None:
-  old, new = dict(_flat(earlier)), dict(_flat(now))
+  old, new = dict(_flat(defaults or {})) | dict(_flat(earlier)), dict(_flat(now))
   keys = [key for key in sorted(old | new) if key not in free and old.get(key) != new.get(key)]
   if keys:
     named = "; ".join(f"{k} was {old.get(k)!r} and is {new.get(k)!r}" for k in keys[:3])

@@ -206,3 +206,19 @@ def test_a_data_set_of_others_is_refused(tiny_dataset, tmp_path):
   (folder / "metadata.json").unlink()
   with pytest.raises(UserError, match="no recipe"):
     pipeline.open_dataset("massive16/tiny", dir=tmp_path)
+
+
+def test_no_code_of_a_data_set_runs(tiny_dataset, tmp_path, monkeypatch):
+  """TFDS would import it: the folder is where a program begins to look for modules."""
+  folder = tmp_path / "massive16" / "tiny" / "2.0.0"
+  shutil.copytree(tiny_dataset.dir / "massive16" / "tiny" / "2.0.0", folder)
+  (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+  path = folder / "features.json"
+  path.write_text(
+    path.read_text().replace("tensorflow_datasets.core.features.tensor_feature.Tensor", "evil.X", 1)
+  )
+  assert "evil.X" in path.read_text()
+  monkeypatch.syspath_prepend(tmp_path)
+  with pytest.raises(UserError, match=r"asks for code that is not of TFDS \(evil\.X"):
+    pipeline.open_dataset("massive16/tiny", dir=tmp_path)
+  assert not (tmp_path / "ran").exists()

@@ -107,3 +107,26 @@ def test_a_metric_without_values_is_left_out(tmp_path):
   assert done.returncode == 0
   assert "mse" in done.stdout
   assert "f0_cents" not in done.stdout
+
+
+@pytest.mark.parametrize("name", ["2026-11-28T09:30", "a:b:c", "C:", r"C:\runs\ast"])
+def test_a_workdir_may_have_colons(tmp_path, name):
+  values = {"model": np.array([1.0]), "mean": np.array([2.0])}
+  workdir = evaluation(tmp_path / name, targets="same", values=values)
+  assert compare.load(str(workdir), on="test").scores["mse"] == [1.0]
+  assert compare.load(f"{workdir}:mean", on="test").scores["mse"] == [2.0]
+  with pytest.raises(UserError, match="no row 'median'"):
+    compare.load(f"{workdir}:median", on="test")
+
+
+@pytest.mark.parametrize(
+  ("name", "workdir", "row"),
+  [
+    (r"C:\runs\ast", r"C:\runs\ast", "model"),
+    ("C:/runs/ast:nearest_mel", "C:/runs/ast", "nearest_mel"),
+    ("runs/ast:mean", "runs/ast", "mean"),
+    ("host:/runs/ast", "host:/runs/ast", "model"),
+  ],
+)
+def test_a_drive_is_no_row(name, workdir, row):
+  assert compare.split(name) == (workdir, row)

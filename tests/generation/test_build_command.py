@@ -78,6 +78,13 @@ def test_progress_shows_rate_and_remaining_time(built):
     ({"num_examples": "1000"}, "num_examples must be a whole number"),
     ({"seed": -1}, "seed must be a whole number of at least 0"),
     ({"seconds": 0}, "seconds must be a number of at least 0.1"),
+    ({"seconds": float("nan")}, "seconds must be a number of at least 0.1"),
+    ({"note_seconds": float("inf")}, "note_seconds must be a number of at least 0.01"),
+    ({"seed": True}, "seed must be a whole number of at least 0"),
+    ({"threshold_db": "loud"}, "threshold_db must be a number"),
+    ({"engine": 3}, "engine must be a text"),
+    ({"name": "a/b"}, "name must be letters, digits"),
+    ({"name": ""}, "name must be letters, digits"),
   ],
 )
 def test_a_mistake_gets_one_sentence(options, says, tmp_path):
@@ -157,4 +164,23 @@ def test_the_command_says_it_without_a_traceback(tmp_path):
   done = build(tmp_path, name="x", num_exampels=20)
   assert done.returncode == 1
   assert "tfds build: error: unknown option num_exampels" in done.stderr
+  assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+  ("text", "says"),
+  [
+    ('{"name": "a", ', "an option is no JSON (Expecting property name"),
+    ('{"name": "a"} x', "an option is no JSON (Extra data at character 15"),
+    ("mine", "--config takes options as JSON, e.g. '{"),
+  ],
+)
+def test_options_that_are_no_json_get_one_sentence(tmp_path, text, says):
+  done = subprocess.run(
+    [TFDS, "build", DATASET, f"--data_dir={tmp_path}", f"--config={text}"],
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 1
+  assert f"tfds build: error: {says}" in done.stderr
   assert "Traceback" not in done.stderr

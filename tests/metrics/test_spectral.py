@@ -106,6 +106,13 @@ def test_mss_does_not_hear_level():
   assert MultiScaleSpectral()(NOISE, np.float32(0.1) * NOISE) == pytest.approx(0, abs=1e-4)
 
 
+def test_mss_hears_level_where_a_sound_comes_near_its_floor():
+  """As its docstring says: power is cut off at 1e-10."""
+  metric, sound = MultiScaleSpectral(sample_rate=RATE), 0.5 * TONE
+  assert metric(sound, 0.1 * sound) < 2
+  assert metric(sound, 0.001 * sound) > 5
+
+
 @pytest.mark.parametrize(("target", "estimate"), PAIRS)
 def test_transport_agrees_with_scipy(target, estimate):
   """Scipy's distance of two histograms on bins of width 1 / number of bins, every 7th frame."""

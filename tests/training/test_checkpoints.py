@@ -49,7 +49,7 @@ def save(checkpoints, current, losses):
 
 
 def kept(folder):
-  return {int(path.name) for path in folder.iterdir()}
+  return {int(path.name) for path in folder.iterdir() if path.name.isdigit()}
 
 
 def test_the_best_and_the_last_two_are_kept_over_restarts(run, tmp_path):

@@ -1,10 +1,13 @@
 """The recipes in configs/ load, and say what the paper says."""
 
 import importlib.util
+import warnings
 from pathlib import Path
 
 import pytest
+from absl import flags
 from flax import nnx
+from ml_collections import config_flags
 
 from synthmatch_jax import config as configs
 from synthmatch_jax import models
@@ -79,3 +82,71 @@ def test_an_unknown_variant_is_answered_with_those_there_are():
   for name in ("ast", "cnn", "mlp"):
     with pytest.raises(UserError, match=rf"configs/{name}\.py has no variant 'x'.*:runlocal"):
       load(name).get_config("x")
+
+
+def flags_of(name, **values):
+  """The config that `train --config=configs/NAME.py --config.model.KEY=VALUE ...` sees."""
+  overrides = [f"--config.model.{key}={value}" for key, value in values.items()]
+  argv = ["train", f"--config={FOLDER / name}.py", *overrides]
+  parsed = flags.FlagValues()
+  config_flags.DEFINE_config_file("config", flag_values=parsed, sys_argv=argv)
+  with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", message="the load_module")  # Of ml_collections.
+    parsed(argv)
+  return parsed.config
+
+
+# For every argument of a constructor something else than its default.
+OTHERS = {
+  "patch_size": 8,
+  "stride": 4,
+  "width": 96,
+  "depth": 1,
+  "heads": 3,
+  "head_width": 32,
+  "head_depth": 1,
+  "class_tokens": 2,
+  "dropout": 0.25,
+  "activation": "gelu_exact",
+  "dtype": "bfloat16",
+  "channels": 8,
+  "conv_depth": 2,
+  "kernel": 3,
+  "stages": 2,
+}
+
+
+@pytest.mark.parametrize("name", ["ast", "cnn", "mlp", "resnet"])
+def test_every_argument_of_a_model_is_a_field_of_its_config(name):
+  plain = flags_of(name, depth=2)
+  known = models.arguments(plain.model.name)
+  for key, kind in known.items():
+    config = flags_of(name, **{"depth": 2, key: OTHERS[key]})
+    assert type(config.model[key]) is kind
+    changed = configs.arguments(config.model)
+    assert changed == configs.arguments(plain.model) | {key: OTHERS[key]}
+    assert nnx.graphdef(abstract_model(config)) != nnx.graphdef(abstract_model(plain)), key
+
+
+def test_a_model_is_refused_the_argument_of_another():
+  with pytest.raises(UserError, match="cnn has no argument 'heads'; known are channels"):
+    abstract_model(flags_of("cnn", heads=3))
+
+
+@pytest.mark.parametrize(
+  ("key", "value", "said"),
+  [
+    ("dtype", "float8", "(?s)dtype.*float8"),
+    ("class_tokens", "3", "(?s)class_tokens.*3"),
+    ("heads", "5", "heads"),
+    ("dropout", "1.5", "dropout must be at least 0 and below 1"),
+  ],
+)
+def test_a_value_that_a_model_cannot_take_gets_a_sentence(key, value, said):
+  with pytest.raises(UserError, match=said):
+    abstract_model(flags_of("ast", **{key: value}))
+
+
+def test_a_value_of_another_type_is_refused_with_the_flag_that_has_it():
+  with pytest.raises(flags.IllegalFlagValueError, match=r"config\.model\.width=wide"):
+    flags_of("ast", width="wide")

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from synthmatch_jax import config as configs
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
-from synthmatch_jax.training import checkpoints, optimizer, workdir
+from synthmatch_jax.training import checkpoints, loop, optimizer, workdir
 from synthmatch_jax.training.log import MetricLog
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +83,73 @@ def test_the_command_trains_refuses_another_config_and_goes_on(tiny_dataset, tmp
   again = train(*flags, "--config.train.steps=2", "--config.train.log_every=1")
   assert (again.returncode, again.stderr) == (0, "")
   assert "training is finished" in again.stdout
+
+
+def test_the_full_size_command_takes_its_first_step(tiny_dataset, tmp_path):
+  """As docs/accelerators.md has it, but for the width and depth of the model."""
+  said = train(
+    "--config=configs/ast.py",
+    f"--workdir={tmp_path}",
+    "--config.model.dtype=bfloat16",
+    *("--config.model.width=48", "--config.model.heads=3", "--config.model.depth=1"),
+    *("--config.model.head_width=16", "--config.train.batch_size=8", "--config.train.steps=1"),
+    f"--config.data.dir={tiny_dataset.dir}",
+    f"--config.data.name={tiny_dataset.name}",
+  )
+  assert said.returncode == 0, said.stderr
+  assert "trained 1 steps" in said.stdout
+  predictor = Predictor.load(tmp_path)
+  assert predictor.arguments == {
+    "name": "ast_base",
+    "dtype": "bfloat16",
+    "width": 48,
+    "heads": 3,
+    "depth": 1,
+    "head_width": 16,
+  }
+  mel, _ = tiny_dataset.open().read("test")
+  assert predictor.predict(mel).shape == (6, 16)
+
+
+def test_a_run_of_a_time_with_fewer_fields_goes_on(tiny_dataset, make_config, tmp_path, capsys):
+  """What is new is at its default, which is what the run was made with."""
+  config = make_config("mlp_tiny", steps=2)
+  loop.train_and_evaluate(config, tmp_path)
+  path = tmp_path / "config.json"
+  older = json.loads(path.read_text())
+  for section, key in (("model", "dtype"), ("masking", "bin_width"), ("train", "accumulate")):
+    del older[section][key]
+  path.write_text(json.dumps(older))
+  capsys.readouterr()
+  loop.train_and_evaluate(config, tmp_path)
+  assert "training is finished" in capsys.readouterr().out
+  path.write_text(json.dumps(older))
+  with pytest.raises(UserError, match=r"train\.accumulate was 1 and is 2"):
+    loop.train_and_evaluate(make_config("mlp_tiny", steps=2, accumulate=2), tmp_path)
+
+
+@pytest.mark.parametrize(
+  ("name", "harm", "said"),
+  [
+    ("config.json", lambda text: text[:-9], "config.json is damaged"),
+    ("data.json", lambda text: "", "data.json is damaged"),
+    ("data.json", lambda text: text.replace('"level_db": -', '"level_db": '), "not those of"),
+    ("data.json", lambda text: text.replace('"mel_std": ', '"mel_std": 1'), "not those of"),
+    ("data.json", lambda text: text.replace('"statistics": {', '"st": {'), "is damaged"),
+    ("metrics.jsonl", lambda text: text.replace(":", ";", 1), "metrics.jsonl is damaged"),
+  ],
+)
+def test_a_damaged_file_of_a_run_gets_a_sentence(make_config, tiny_run, tmp_path, name, harm, said):
+  run = shutil.copytree(tiny_run, tmp_path / "run")
+  text = (run / name).read_text()
+  assert harm(text) != text
+  (run / name).write_text(harm(text))
+  config = make_config("ast_tiny", steps=12)
+  with pytest.raises(UserError, match=said):
+    loop.train_and_evaluate(config, run)
+  if name != "metrics.jsonl":
+    with pytest.raises(UserError, match=said):
+      Predictor.load(run)
 
 
 def test_a_data_set_that_was_built_anew_is_refused(tiny_dataset, make_config, tmp_path):

@@ -1,0 +1,64 @@
+"""How many cores this process may use, which in a container is fewer than the machine has."""
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+_ROOT = Path("/sys/fs/cgroup")
+_OWN = Path("/proc/self/cgroup")
+
+
+def available() -> int:
+  """Cores that this process may use: at least 1.
+
+  The least of the cores that the machine has, those that the process may run on (`taskset`, a
+  container's cpuset), and the time on them that its control groups allow (`docker --cpus`, limits
+  of Kubernetes), rounded up.
+  """
+  counts = [os.cpu_count() or 1]
+  if hasattr(os, "sched_getaffinity"):  # Linux.
+    counts.append(len(os.sched_getaffinity(0)))
+  quotas = [math.ceil(quota) for quota in _quotas(_ROOT, _OWN)]
+  return max(1, min(counts + quotas))
+
+
+def _quotas(root: Path, own: Path) -> Iterator[float]:
+  """Cores' worth of time that control groups allow a process: its own and those around it.
+
+  Args:
+    root: where the file system of the control groups is mounted.
+    own: the file that names the groups of the process.
+  """
+  try:
+    lines = own.read_text().splitlines()
+  except OSError:  # No Linux.
+    return
+  for line in lines:
+    _, controllers, path = line.split(":", 2)
+    if not controllers:  # Version 2: one hierarchy for all.
+      mounted, read = root, _quota_of_version_2
+    elif "cpu" in controllers.split(","):
+      mounted, read = root / "cpu", _quota_of_version_1
+    else:
+      continue
+    inner = PurePosixPath(path.lstrip("/"))
+    # A container sees its own group as the root, under whatever name the host has for it.
+    for group in (inner, *inner.parents):
+      try:
+        quota = read(mounted / group)
+      except (OSError, ValueError, IndexError, ZeroDivisionError):
+        continue
+      if quota is not None:
+        yield quota
+
+
+def _quota_of_version_2(group: Path) -> float | None:
+  """From e.g. "150000 100000": microseconds in a period, or "max"."""
+  quota, period = (group / "cpu.max").read_text().split()
+  return None if quota == "max" else int(quota) / int(period)
+
+
+def _quota_of_version_1(group: Path) -> float | None:
+  quota = int((group / "cpu.cfs_quota_us").read_text())
+  return quota / int((group / "cpu.cfs_period_us").read_text()) if quota > 0 else None

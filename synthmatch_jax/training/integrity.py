@@ -1,0 +1,182 @@
+"""Whether a checkpoint is what was saved: its files by checksums, its numbers by being finite."""
+
+import errno
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import orbax.checkpoint as ocp
+from jaxtyping import Array, Bool, Inexact
+
+from synthmatch_jax import checksums
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.training import parallel
+
+# What Orbax and TensorStore say, in errors of any kind, of what the next attempt may read.
+_PASSING = (
+  *("RESOURCE_EXHAUSTED", "PERMISSION_DENIED", "UNAVAILABLE", "DEADLINE_EXCEEDED"),
+  *(
+    os.strerror(number)
+    for number in (errno.EACCES, errno.EAGAIN, errno.EINTR, errno.EIO, errno.EMFILE)
+  ),
+  *(os.strerror(number) for number in (errno.ENFILE, errno.ENOMEM, errno.EPERM, errno.ETIMEDOUT)),
+  *([os.strerror(errno.ESTALE)] if hasattr(errno, "ESTALE") else []),
+)
+
+
+class DamageError(Exception):
+  """A checkpoint is not what was saved; the text is a clause that says what is wrong."""
+
+
+class Sealed(ocp.path.atomicity.AtomicRenameTemporaryPath):
+  """How Orbax puts a finished checkpoint in place: here together with its checksums.
+
+  Orbax writes into a folder with a temporary name, and renames it in the end. The checksums have
+  to be of what it writes last and inside of what it renames, so there is a second temporary name
+  between the two. A kill at any moment leaves a checkpoint with its checksums, or none.
+  """
+
+  async def finalize(self) -> None:
+    """See Orbax's class; runs in the thread that saves, in the first process only."""
+    final, temporary = self._final_path, self.get()
+    if not final.name.isdigit():  # A part of a checkpoint, not a whole one.
+      await super().finalize()
+      return
+    self._final_path = temporary.with_name(f"{temporary.name}-unsealed")
+    try:
+      await super().finalize()
+      checksums.write(Path(self._final_path))
+      self._final_path.rename(final)
+    finally:
+      self._final_path = final
+
+
+def damage(folder: Path, *, only_metrics: bool = False) -> str | None:
+  """What is wrong with the files of a checkpoint, by its checksums; None where nothing is.
+
+  Earlier versions have written no checksums; then only the metrics are looked at.
+
+  Args:
+    folder: the checkpoint's.
+    only_metrics: looks only at what tells which checkpoint is the best.
+
+  Raises:
+    UserError: the files cannot be read now.
+  """
+  try:
+    if not checksums.exist(folder):
+      return _damaged_metrics(folder)
+    found = checksums.damages(folder, within="metrics/" if only_metrics else "")
+  except OSError as error:
+    raise unreadable(folder, error) from None
+  return next((f"{name} {what}" for name, what in found.items()), None)
+
+
+def warn_if_unsealed(folder: Path) -> None:
+  """Says that a checkpoint, about to be used, has no checksums to tell its damage by."""
+  if not checksums.exist(folder) and parallel.is_first():
+    print(
+      f"warning: the checkpoint in {folder} is of a version without checksums: damage of it may go"
+      " unnoticed",
+      file=sys.stderr,
+    )
+
+
+def require_sound(folder: Path, *, only_metrics: bool = False) -> None:
+  """Raises a UserError where a checkpoint is damaged, or cannot be read now; see `damage`."""
+  if what := damage(folder, only_metrics=only_metrics):
+    raise refusal(DamageError(what), folder)
+
+
+def refusal(error: Exception, folder: Path) -> UserError:
+  """What is said to whoever only reads a checkpoint, where that has raised an error."""
+  found = verdict(error, folder)
+  if isinstance(found, UserError):
+    return found
+  return UserError(
+    f"the checkpoint in {folder} is damaged ({found}); the command that trained it, given again,"
+    " puts it aside and goes on from the others"
+  )
+
+
+def _damaged_metrics(folder: Path) -> str | None:
+  """What is wrong with the metrics of a checkpoint: Orbax does not start where they are no JSON."""
+  path = folder / "metrics" / "metrics"
+  try:
+    sound = not path.exists() or isinstance(json.loads(path.read_bytes()), dict)
+  except ValueError:
+    sound = False
+  return None if sound else "metrics/metrics is no object of JSON"
+
+
+def verdict(error: Exception, folder: Path) -> DamageError | UserError:
+  """What an error says about a checkpoint, that Orbax has raised while it read it.
+
+  A checkpoint whose checksums are right is not damaged, whatever was raised.
+  """
+  if isinstance(error, DamageError | UserError):
+    return error
+  if checksums.exist(folder) or _may_pass(error):
+    return unreadable(folder, error)
+  return DamageError(_first_line(error))
+
+
+def unreadable(folder: Path, error: Exception) -> UserError:
+  """What is said where a checkpoint, or the folder of all, cannot be read for a passing reason."""
+  return UserError(
+    f"the checkpoint in {folder} cannot be read now ({_first_line(error)}); it is not known to be"
+    " damaged and nothing was removed: the same command tries again"
+  )
+
+
+def _first_line(error: Exception) -> str:
+  return f"{type(error).__name__}: {error}".strip().splitlines()[0][:200]
+
+
+def _may_pass(error: BaseException | None) -> bool:
+  while error is not None:
+    gone = isinstance(error, FileNotFoundError | NotADirectoryError)
+    if isinstance(error, OSError | MemoryError) and not gone:
+      return True
+    if any(words in str(error) for words in _PASSING):
+      return True
+    error = error.__cause__ or error.__context__
+  return False
+
+
+def set_aside(folder: Path, damaged: Mapping[int, str]) -> None:
+  """Renames damaged checkpoints, so that nothing takes them for whole ones, and says so.
+
+  Args:
+    folder: of all checkpoints.
+    damaged: step -> what is wrong with its checkpoint.
+  """
+  parallel.meet("checked")  # Every process has read what the first one renames.
+  for step, reason in damaged.items() if parallel.is_first() else ():
+    kept, number = folder / f"damaged-{step}", 1
+    while kept.exists():
+      number += 1
+      kept = folder / f"damaged-{step}-{number}"
+    (folder / str(step)).rename(kept)
+    print(
+      f"warning: the checkpoint of step {step} in {folder} is damaged and left out ({reason}); it"
+      f" is kept as {kept.name}",
+      file=sys.stderr,
+    )
+  parallel.meet("renamed")
+
+
+def is_finite(tree: Any) -> bool:
+  """Whether all floating-point numbers of a pytree of arrays are finite."""
+  leaves = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+  return bool(_all_finite(leaves))
+
+
+@jax.jit
+def _all_finite(leaves: list[Inexact[Array, "..."]]) -> Bool[Array, ""]:
+  return jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]).all()
