@@ -9,6 +9,7 @@ from typing import Any
 
 from absl import app, flags, logging
 
+from synthmatch_jax import files
 from synthmatch_jax.errors import UserError
 
 flags.disclaim_key_flags()  # --help lists a flag under the binary that has it, not under this.
@@ -28,6 +29,7 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
   status 2, Ctrl-C status 130.
   """
   name = Path(sys.argv[0]).stem
+  files.settle_caches()
   app.run(_guard(lambda argv: main(argv[1:]), name), flags_parser=_parser(name))
 
 
@@ -108,14 +110,15 @@ def paths(texts: Sequence[str]) -> list[Path]:
 def keep_compiled() -> None:
   """Lets JAX keep what it compiles from run to run, in the user's cache folder.
 
-  Nothing changes where JAX_COMPILATION_CACHE_DIR says another place.
+  Nothing changes where JAX_COMPILATION_CACHE_DIR says another place, or where that folder cannot
+  be written: a run compiles anew then, which takes seconds.
   """
-  if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+  cache = files.user_cache()
+  if os.environ.get("JAX_COMPILATION_CACHE_DIR") or cache is None:
     return
   import jax
 
-  home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-  jax.config.update("jax_compilation_cache_dir", str(home / "synthmatch_jax" / "jax"))
+  jax.config.update("jax_compilation_cache_dir", str(cache / "synthmatch_jax" / "jax"))
   jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 

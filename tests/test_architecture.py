@@ -42,6 +42,7 @@ SIDEWAYS = {
   ("audio", "errors"),
   ("audio", "files"),
   ("cli", "errors"),
+  ("cli", "files"),
   ("files", "errors"),
   ("config", "errors"),
   ("config", "files"),
