@@ -109,7 +109,7 @@ def test_a_silent_answer_comes_last_and_says_so(matcher):
 
 
 def test_samples_without_a_rate_are_a_mistake_of_the_caller(matcher, sound):
-  with pytest.raises(ValueError, match="sample_rate"):
+  with pytest.raises(UserError, match="sample_rate"):
     matcher.match(sound)
   with pytest.raises(ValueError, match="at least one answer"):
     matcher.match(sound, sample_rate=44_100, top=0)
