@@ -82,6 +82,7 @@ class _Ffmpeg:
 
   def _open(self) -> tuple[Any, Any]:
     import av
+    from av.error import FFmpegError
 
     self._file.seek(0)
     try:
@@ -91,7 +92,7 @@ class _Ffmpeg:
         options={"protocol_whitelist": "none", "codec_whitelist": self._codecs},
         metadata_errors="replace",
       )
-    except (av.FFmpegError, ValueError) as error:
+    except (FFmpegError, ValueError) as error:
       raise self._damaged() from error
     streams = container.streams.audio
     if not streams or streams[0].codec_context is None:
@@ -102,6 +103,7 @@ class _Ffmpeg:
   def blocks(self) -> Iterator[np.ndarray]:
     """See `decoders.Decoder`."""
     import av
+    from av.error import FFmpegError
 
     container, stream = self._open()
     done = 0
@@ -115,7 +117,7 @@ class _Ffmpeg:
         for block in resampler.resample(None):
           done += block.samples
           yield block.to_ndarray().T
-      except (av.FFmpegError, ValueError) as error:
+      except (FFmpegError, ValueError) as error:
         raise self._damaged() from error
     if self.frames is not None and done < self.frames - _SLACK_SECONDS * self.rate:
       raise UserError(

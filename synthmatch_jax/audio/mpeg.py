@@ -101,16 +101,21 @@ class Stream:
 
 
 def find(file: BinaryIO, start: int, end: int) -> int | None:
-  """Where the first frame is, behind zeros and the rest of a frame; None where none is near."""
-  file.seek(start)
-  while start < end and not (block := file.read(1 << 16)).strip(b"\0"):
-    if not block:
-      return None
-    start += len(block)
-  if start >= end:
-    return None
-  start += len(block) - len(block.lstrip(b"\0"))
-  return next(_candidates(file, start, end, None), None)
+  """Where the first frame is, behind zeros, tags and a piece of a frame; None if none is near."""
+  tags = 0
+  while start < end:
+    file.seek(start)
+    block = file.read(1 << 16)
+    zeros = len(block) - len(block.lstrip(b"\0"))
+    start += zeros
+    if zeros < len(block):
+      size = tag_size(file, start)
+      if not size or tags == _MOST_GAPS:
+        return next(_candidates(file, start, end, None), None)
+      start, tags = start + size, tags + 1
+    elif not block:
+      break
+  return None
 
 
 def scan(file: BinaryIO, start: int, end: int) -> Stream | None:

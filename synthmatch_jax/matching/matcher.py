@@ -99,7 +99,7 @@ class Matcher:
     self,
     sound: Sound,
     *,
-    sample_rate: int | None = None,
+    sample_rate: Any = None,
     source: str = "",
     assume: Assume = NOTHING,
     top: int = 1,
@@ -131,7 +131,7 @@ class Matcher:
     self,
     sound: Sound,
     *,
-    sample_rate: int | None = None,
+    sample_rate: Any = None,
     source: str = "",
     assume: Assume = NOTHING,
   ) -> Recording:

@@ -70,6 +70,7 @@ def test_without_a_length_header(tmp_path, mode, rate):
     (tag(2_000) + bytes(70_000), b""),  # A tag that is padded beyond its size.
     (bytes(500), BEHIND),
     (bytes(200_000), b""),
+    (bytes(500) + tag(3_000) + bytes(700) + tag(200), b""),
     (b"\0\x13rubbish\xff\xe0" * 30, b""),
   ],
 )
