@@ -25,8 +25,8 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
     main: gets the positional arguments without the program's name; returns an exit status
       (None is 0).
 
-  A `UserError` becomes one line on standard error and status 1, a mistaken flag one line and
-  status 2, Ctrl-C status 130.
+  A `UserError`, or a lack of memory, becomes one line on standard error and status 1, a mistaken
+  flag one line and status 2, Ctrl-C status 130.
   """
   name = Path(sys.argv[0]).stem
   files.settle_caches()
@@ -41,6 +41,8 @@ def _guard(main, name):
       return main(argv)
     except UserError as error:
       return _say(name, error, 1)
+    except MemoryError:
+      return _say(name, "there is too little memory: allow more, or take less at once", 1)
     except KeyboardInterrupt:
       return _say(name, "interrupted", 130)
 

@@ -67,3 +67,10 @@ def test_a_match_is_made_and_nothing_is_left_behind(tmp_path, options):
   assert (done.returncode, done.stderr) == (0, "")
   assert json.loads((out / "guitar" / "patch.json").read_text())["answers"]
   assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_too_little_memory_is_one_sentence(tmp_path):
+  code = "from synthmatch_jax import cli; cli.run(lambda _: bytearray(1 << 50))"
+  done = run(tmp_path, "-c", code)
+  assert done.returncode == 1
+  assert done.stderr == "-c: error: there is too little memory: allow more, or take less at once\n"
