@@ -10,6 +10,7 @@ from typing import Any
 
 from absl import app, flags, logging
 
+from synthmatch_jax import files
 from synthmatch_jax.errors import UserError
 
 flags.disclaim_key_flags()  # --help lists a flag under the binary that has it, not under this.
@@ -25,10 +26,11 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
     main: gets the positional arguments without the program's name; returns an exit status
       (None is 0).
 
-  A `UserError` becomes one line on standard error and status 1, a mistaken flag one line and
-  status 2, Ctrl-C status 130.
+  A `UserError`, or a lack of memory, becomes one line on standard error and status 1, a mistaken
+  flag one line and status 2, Ctrl-C status 130.
   """
   name = Path(sys.argv[0]).stem
+  files.settle_caches()
   app.run(_guard(lambda argv: main(argv[1:]), name), flags_parser=_parser(name))
 
 
@@ -40,6 +42,8 @@ def _guard(main, name):
       return main(argv)
     except UserError as error:
       return _say(name, error, 1)
+    except MemoryError:
+      return _say(name, "there is too little memory: allow more, or take less at once", 1)
     except KeyboardInterrupt:
       return _say(name, "interrupted", 130)
 
@@ -109,14 +113,15 @@ def paths(texts: Sequence[str]) -> list[Path]:
 def keep_compiled() -> None:
   """Lets JAX keep what it compiles from run to run, in the user's cache folder.
 
-  Nothing changes where JAX_COMPILATION_CACHE_DIR says another place.
+  Nothing changes where JAX_COMPILATION_CACHE_DIR says another place, or where that folder cannot
+  be written: a run compiles anew then, which takes seconds.
   """
-  if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+  cache = files.user_cache()
+  if os.environ.get("JAX_COMPILATION_CACHE_DIR") or cache is None:
     return
   import jax
 
-  home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-  jax.config.update("jax_compilation_cache_dir", str(home / "synthmatch_jax" / "jax"))
+  jax.config.update("jax_compilation_cache_dir", str(cache / "synthmatch_jax" / "jax"))
   jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 

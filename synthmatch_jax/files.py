@@ -1,11 +1,15 @@
-"""Files that are whole or not there, folders for one process, and where data sets are."""
+"""Files that are whole or not there, folders for one process; where data sets and caches are."""
 
+import atexit
 import contextlib
 import errno
+import functools
 import hashlib
 import json
 import os
+import shutil
 import sys
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -151,6 +155,39 @@ def _sync(path: Path) -> None:
     os.fsync(handle)
   finally:
     os.close(handle)
+
+
+@functools.cache
+def user_cache() -> Path | None:
+  """The user's cache folder, which is made; None where this process cannot write to it."""
+  try:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=cache):
+      return cache
+  except (OSError, RuntimeError):  # A user whom the system does not know has no home.
+    return None
+
+
+@functools.cache
+def settle_caches() -> None:
+  """Gives libraries that must write a cache a place where the user's folder cannot be written.
+
+  numba (which librosa needs) fails without one, and matplotlib complains. The place belongs to
+  this process and goes with it: compiled code in a folder that others can write to would be
+  theirs to choose. What the environment already says stays.
+  """
+  missing = [name for name in ("NUMBA_CACHE_DIR", "MPLCONFIGDIR") if not os.environ.get(name)]
+  if not missing or user_cache() is not None:
+    return
+  folder = tempfile.mkdtemp(prefix="synthmatch-cache-")
+  atexit.register(_forget_caches, folder, os.getpid())
+  os.environ.update(dict.fromkeys(missing, folder))
+
+
+def _forget_caches(folder: str, owner: int) -> None:
+  if os.getpid() == owner:  # And no process that was forked from it.
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def data_dir() -> str:

@@ -43,6 +43,7 @@ SIDEWAYS = {
   ("audio", "errors"),
   ("audio", "files"),
   ("cli", "errors"),
+  ("cli", "files"),
   ("files", "errors"),
   ("checksums", "files"),
   ("config", "models"),  # Its section `model` has the arguments of all of them.

@@ -1,15 +1,17 @@
 """What the headers of a sound file promise, checked against the bytes that are there.
 
-libsndfile reads a WAV, AIFF or Ogg file that was cut off as if it ended there, without a word,
-so the promise is checked here, from headers alone and before anything is decoded.
+libsndfile reads most files that were cut off as if they ended there, without a word, so the
+promise is checked here, from headers alone and before anything is decoded. Headers that are wrong
+by a little, as many programs write them, are read as they are meant.
 """
 
-import re
+import itertools
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
-Kind = Literal["wav", "aiff", "flac", "ogg", "mp3"]
+from synthmatch_jax.audio.splice import Part
 
 # A size no writer means: what goes into the header when it is written to a pipe and cannot be
 # corrected later. ffmpeg leaves 0xFFFFFFFF, sox 0x7FFFF000 (and 0x7FFFF024 for the whole file).
@@ -17,132 +19,245 @@ _UNKNOWN_SIZE = 0x7FFFF000
 
 # A sound file has about ten chunks; a hostile one may claim millions of empty ones.
 _MAX_CHUNKS = 1_000
+_LONGEST_FORMAT = 4_096  # Bytes of a chunk that is copied; a format has 16 to 100.
+
+# Bytes that a header may promise and not have: it counted itself, or the chunks beside the audio.
+_SLACK = 512
 
 # The longest Ogg page is 65,307 bytes (RFC 3533, section 6), so the last one starts in here.
 _OGG_TAIL = 1 << 17
 
-# Length headers of MP3 files: LAME's and its relatives' (Xing, Info) and Fraunhofer's (VBRI).
-_MP3_LENGTH = re.compile(rb"(?:Xing|Info)(.{12})|VBRI", re.DOTALL)
+_WAV_NAMES = (b"fmt ", b"fact", b"data")
+_W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
+
+MPEG_TAGS = (0x50, 0x55)
+"""Encodings of a WAV file that are MPEG audio: layers I and II, and layer III."""
 
 
-def kind_of(head: bytes) -> Kind | None:
-  """Kind of a sound file by its first 12 bytes; None for anything else, whatever its name."""
-  if head[:4] in (b"RIFF", b"RIFX", b"RF64") and head[8:12] == b"WAVE":
-    return "wav"
-  if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
-    return "aiff"
-  if head[:4] == b"fLaC":
-    return "flac"
-  if head[:4] == b"OggS":
-    return "ogg"
-  return "mp3" if head[:3] == b"ID3" or _is_mp3_frame(head) else None
+@dataclass(frozen=True, kw_only=True)
+class Audio:
+  """Where the audio of a file is.
 
-
-def _is_mp3_frame(head: bytes) -> bool:
-  """Whether a file starts as a frame of MPEG audio, layer III (ISO 11172-3, section 2.4.1.3).
-
-  Being strict keeps out text in UTF-16, which starts with FF FE, and raw AAC.
+  Attributes:
+    start: its first byte.
+    length: of it, in bytes, as promised; None where the header leaves it open.
+    encoding: WAV's number for how it is encoded; 0 of other files.
+    mended: the file as libsndfile reads it, where its header misleads.
   """
-  if len(head) < 3 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
-    return False
-  version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
-  bit_rate, sample_rate = head[2] >> 4, head[2] >> 2 & 3
-  return version != 1 and layer == 1 and bit_rate not in (0, 15) and sample_rate != 3
+
+  start: int
+  length: int | None
+  encoding: int = 0
+  mended: tuple[Part, ...] = ()
+
+  def is_cut_off(self, size: int) -> bool:
+    """Whether a file of `size` bytes ends before its audio does, by more than a slip."""
+    if self.length is None:
+      return False
+    missing = self.start + self.length - size
+    return missing > min(_SLACK, self.length // 4)
 
 
-def is_cut_off(file: BinaryIO, kind: Kind, *, size: int) -> bool:
-  """Whether the file ends before the audio that its headers promise.
+def locate(file: BinaryIO, kind: str, *, size: int) -> Audio | None:
+  """Where the audio of a file is; None where its kind does not say it in bytes, or it is damaged.
 
   Args:
     file: open for reading, seekable; its position is moved.
     kind: of the file.
     size: of the file, in bytes.
-
-  FLAC gives no size in bytes: there the decoder finds out. MP3 is checked if it has a length
-  header, as all have that LAME or ffmpeg wrote.
   """
   match kind:
     case "wav":
-      return _wav_promises(file, size) > size
+      return _wav(file, size)
     case "aiff":
-      return any(
-        start + length > size for name, start, length in _chunks(file, ">") if name == b"SSND"
+      chunks = _chunks(file, ">", size)
+      return next(
+        (Audio(start=c.start, length=c.length) for c in chunks if c.name == b"SSND"), None
       )
-    case "ogg":
-      return not _ends_with_last_page(file, size)
-    case "mp3":
-      start, header = _mp3_length(file)
-      if header is None or header[1] is None:
-        return False
-      flags, _, num_bytes = struct.unpack(">III", header[1])
-      # The two lowest flags say that the fields for frames and bytes are there.
-      return flags & 3 == 3 and start + num_bytes > size
-    case "flac":
-      return False
+    case "au":
+      return _au(file)
+    case "caf":
+      return _caf(file)
+    case "w64":
+      return _w64(file)
+    case _:
+      return None
 
 
-def has_mp3_length(file: BinaryIO) -> bool:
-  """Whether an MP3 file says how long it is; without that, its length is a guess."""
-  return _mp3_length(file)[1] is not None
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+  """Of a RIFF or AIFF file; `padded` is whether all chunks before it are as they must be."""
+
+  name: bytes
+  start: int
+  length: int
+  padded: bool
 
 
-def _wav_promises(file: BinaryIO, size: int) -> int:
-  """Where the audio of a WAV or RF64 file should end, in bytes from its start."""
+def _wav(file: BinaryIO, size: int) -> Audio | None:
+  """A WAV or RF64 file."""
   file.seek(0)
-  name, riff_size = struct.unpack("<4sI", file.read(8))
-  order = "<"
-  if name == b"RIFX":
-    order, riff_size = ">", int.from_bytes(struct.pack("<I", riff_size), "big")
-  long_size = None
-  for name, start, length in _chunks(file, order):
-    if name == b"ds64":
+  magic, riff_size = struct.unpack("<4sI", file.read(8))
+  order = ">" if magic == b"RIFX" else "<"
+  if order == ">":
+    riff_size = int.from_bytes(struct.pack("<I", riff_size), "big")
+  long_size, encoding, copied = None, 0, []
+  for chunk in _chunks(file, order, size):
+    if chunk.name == b"ds64":
       # EBU Tech 3306: 64-bit sizes of the file, of the data, and the number of samples.
-      file.seek(start + 8)
+      file.seek(chunk.start + 8)
       long_size = int.from_bytes(file.read(8), "little")
-    elif name == b"data":
+    elif chunk.name in (b"fmt ", b"fact") and chunk.length <= _LONGEST_FORMAT:
+      file.seek(chunk.start)
+      body = file.read(chunk.length)
+      header = struct.pack(f"{order}4sI", chunk.name, len(body))
+      copied.append(header + body + b"\0" * (len(body) % 2))
+      if chunk.name == b"fmt ":
+        encoding = _encoding(body, order)
+    elif chunk.name == b"data":
+      length: int | None = chunk.length
       if long_size is not None and length == 0xFFFFFFFF:
-        return start + long_size
-      if min(length, riff_size) >= _UNKNOWN_SIZE:
-        return size
-      return start + length
-  return size
+        length = long_size
+      elif min(chunk.length, riff_size) >= _UNKNOWN_SIZE:
+        length = None
+      elif length == 0 and not _is_chain(file, chunk.start, order, size):
+        # A recorder that was switched off has not come back to fill the sizes in.
+        return Audio(
+          start=chunk.start,
+          length=None,
+          encoding=encoding,
+          mended=_written(magic, copied, chunk.start, size, order),
+        )
+      mended: tuple[Part, ...] = ()
+      if not chunk.padded:
+        end = size if length is None else min(size, chunk.start + length)
+        mended = _written(magic, copied, chunk.start, end, order)
+      elif magic == b"BW64":  # ITU-R BS.2088: RF64 by another name, which libsndfile knows.
+        mended = (b"RF64", (4, size))
+      return Audio(start=chunk.start, length=length, encoding=encoding, mended=mended)
+  return None
 
 
-def _chunks(file: BinaryIO, order: Literal["<", ">"]) -> Iterator[tuple[bytes, int, int]]:
-  """Name, start of the content and length of each chunk of a RIFF or AIFF file."""
-  offset = 12
+def _encoding(body: bytes, order: str) -> int:
+  """WAV's number of an encoding; of the extensible kind, the one that it stands for."""
+  encoding = int.from_bytes(body[:2], "big" if order == ">" else "little")
+  return int.from_bytes(body[24:26], "little") if encoding == 0xFFFE else encoding
+
+
+def _written(
+  magic: bytes, chunks: list[bytes], start: int, end: int, order: str
+) -> tuple[Part, ...]:
+  """A WAV file of some chunks and of audio that is in another file."""
+  end = min(end, start + _UNKNOWN_SIZE)  # Beyond two gigabytes it is refused for its length.
+  body = b"WAVE" + b"".join(chunks) + struct.pack(f"{order}4sI", b"data", end - start)
+  magic = b"RIFX" if magic == b"RIFX" else b"RIFF"
+  return (struct.pack(f"{order}4sI", magic, len(body) + end - start) + body, (start, end))
+
+
+def _is_chain(file: BinaryIO, start: int, order: Literal["<", ">"], size: int) -> bool:
+  """Whether nothing but whole chunks follows, up to the end of a file."""
+  end = start
+  for chunk in _chunks(file, order, size, offset=start):
+    if not _is_name(chunk.name):
+      return False
+    end = chunk.start + chunk.length
+  return end <= size <= end + 1
+
+
+def _chunks(
+  file: BinaryIO, order: Literal["<", ">"], size: int, *, offset: int = 12
+) -> Iterator[_Chunk]:
+  """The chunks of a RIFF or AIFF file."""
+  padded = True
   for _ in range(_MAX_CHUNKS):
     file.seek(offset)
     header = file.read(8)
     if len(header) < 8:
       return
     name, length = struct.unpack(f"{order}4sI", header)
-    yield name, offset + 8, length
-    offset += 8 + length + length % 2  # Chunks start at even offsets.
+    yield _Chunk(name, offset + 8, length, padded)
+    offset += 8 + length
+    if length % 2 and offset < size:
+      # Chunks start at even offsets, behind a zero. Some programs forget it.
+      file.seek(offset)
+      names = file.read(5)
+      if _is_name(names[:4]) and names[1:] not in _WAV_NAMES:
+        padded = False
+      else:
+        offset += 1
 
 
-def _ends_with_last_page(file: BinaryIO, size: int) -> bool:
-  """Whether an Ogg file ends with a whole page that is marked as the last of its stream."""
+def _is_name(name: bytes) -> bool:
+  return len(name) == 4 and all(0x20 <= byte < 0x7F for byte in name)
+
+
+def _au(file: BinaryIO) -> Audio:
+  """A Sun or NeXT file; DEC's have the other byte order."""
+  file.seek(0)
+  head = file.read(12).ljust(12, b"\0")
+  start, length = struct.unpack("<II" if head[:4] == b"dns." else ">II", head[4:])
+  return Audio(start=start, length=None if length == 0xFFFFFFFF else length)
+
+
+def _caf(file: BinaryIO) -> Audio | None:
+  """Apple's Core Audio Format: chunks with sizes of 64 bits; -1 is to the end."""
+  offset = 8
+  for _ in range(_MAX_CHUNKS):
+    file.seek(offset)
+    header = file.read(12)
+    if len(header) < 12:
+      return None
+    name, length = struct.unpack(">4sq", header)
+    if name == b"data":
+      return Audio(start=offset + 12, length=None if length < 0 else length)
+    if length < 0:
+      return None
+    offset += 12 + length
+  return None
+
+
+def _w64(file: BinaryIO) -> Audio | None:
+  """Sony's Wave64: chunks with names of 16 bytes and sizes that count the 24 of their header."""
+  offset = 40
+  for _ in range(_MAX_CHUNKS):
+    file.seek(offset)
+    header = file.read(24)
+    if len(header) < 24:
+      return None
+    name, length = struct.unpack("<16sQ", header)
+    if name == _W64_DATA:
+      return Audio(start=offset + 24, length=None if length >> 62 else max(0, length - 24))
+    if length < 24:
+      return None
+    offset += (length + 7) // 8 * 8
+  return None
+
+
+def ogg_ends_whole(file: BinaryIO, *, size: int) -> bool:
+  """Whether an Ogg file ends with a whole page.
+
+  It need not be marked as the last one: a recorder that was switched off has not marked it.
+  """
   file.seek(max(0, size - _OGG_TAIL))
   tail = file.read(_OGG_TAIL)
   page = tail[max(0, tail.rfind(b"OggS")) :]
   if len(page) < 27:
     return False
-  # RFC 3533, section 6: byte 5 holds the flags, 26 the number of lengths that follow.
+  # RFC 3533, section 6: byte 26 holds the number of lengths that follow.
   lengths = page[27 : 27 + page[26]]
-  return bool(page[5] & 4) and len(page) >= 27 + page[26] + sum(lengths)
+  return len(page) >= 27 + page[26] + sum(lengths)
 
 
-def _mp3_length(file: BinaryIO) -> tuple[int, re.Match[bytes] | None]:
-  """Where the first frame of an MP3 file starts, and its length header if it has one."""
-  file.seek(0)
-  head = file.read(10)
-  start = 0
-  if head[:3] == b"ID3" and len(head) == 10:
-    # ID3v2, section 3.1: seven bits in each of four bytes, and a flag for a footer of ten.
-    seven_bits = [byte & 0x7F for byte in head[6:10]]
-    start = 10 + sum(bits << shift for bits, shift in zip(seven_bits, (21, 14, 7, 0), strict=True))
-    start += 10 if head[5] & 0x10 else 0
-  file.seek(start)
-  # The header stands in the otherwise silent first frame, 13 to 38 bytes from its start.
-  return start, _MP3_LENGTH.search(file.read(64))
+def ogg_links(file: BinaryIO, *, size: int) -> list[tuple[int, int]]:
+  """Where the recordings of an Ogg file are: several if files were put one behind another."""
+  starts, offset, began = [0], 0, True
+  while True:
+    file.seek(offset)
+    page = file.read(282)  # A header and its most lengths.
+    if len(page) < 27 or page[:4] != b"OggS":
+      return list(itertools.pairwise([*starts, size]))
+    begins = bool(page[5] & 2)
+    if begins and not began:
+      starts.append(offset)
+    began = begins
+    offset += 27 + page[26] + sum(page[27 : 27 + page[26]])

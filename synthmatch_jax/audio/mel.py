@@ -3,10 +3,11 @@
 import functools
 from dataclasses import dataclass
 
-import librosa
 import numpy as np
 import scipy.fft
 from jaxtyping import Float
+
+from synthmatch_jax.audio import filters
 
 # Frames transformed at once: they fit into a core's cache, which makes it four times faster. A
 # multiple of 8, so that no frame meets another arithmetic of the transform (and other last bits).
@@ -55,26 +56,24 @@ def log_mel(audio: Float[np.ndarray, " n"], settings: MelSettings) -> Float[np.n
   padded = np.pad(np.asarray(audio, np.float64), half)
   frames = np.lib.stride_tricks.sliding_window_view(padded, settings.n_fft)
   frames = frames[:: settings.hop_length]
-  window, filters = _constants(settings)
+  window, bands = _constants(settings)
   power = np.empty((len(frames), settings.n_fft // 2 + 1))
   for start in range(0, len(frames), _BLOCK):
     block = slice(start, start + _BLOCK)
     spectrum = np.asarray(scipy.fft.rfft(frames[block] * window))
     power[block] = np.real(spectrum) ** 2 + np.imag(spectrum) ** 2
-  mel = power @ filters.T
+  mel = power @ bands.T
   return (10 * np.log10(np.maximum(mel, 10 ** (settings.floor_db / 10)))).astype(np.float32)
 
 
 @functools.cache
 def _constants(settings: MelSettings) -> tuple[np.ndarray, np.ndarray]:
   """Window (n_fft,) and mel filters (f, n_fft // 2 + 1), float64."""
-  window = librosa.filters.get_window("hann", settings.n_fft)
-  filters = librosa.filters.mel(
-    sr=settings.sample_rate,
+  bands = filters.mel_filters(
+    sample_rate=settings.sample_rate,
     n_fft=settings.n_fft,
     n_mels=settings.n_mels,
-    fmin=settings.f_min,
-    fmax=settings.f_max,
-    dtype=np.float64,
+    f_min=settings.f_min,
+    f_max=settings.f_max,
   )
-  return window, filters
+  return filters.hann(settings.n_fft), bands

@@ -3,10 +3,11 @@
 import functools
 from dataclasses import dataclass
 
-import librosa
 import numpy as np
 import scipy.fft
 from jaxtyping import Float
+
+from synthmatch_jax.audio import filters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,19 +102,18 @@ def _stft(audio: np.ndarray, settings: StftSettings) -> np.ndarray:
   half = settings.n_fft // 2
   padded = np.pad(audio, (half, half + missing))
   frames = np.lib.stride_tricks.sliding_window_view(padded, settings.n_fft)
-  window = librosa.filters.get_window("hann", settings.n_fft).astype(audio.dtype)
+  window = filters.hann(settings.n_fft).astype(audio.dtype)
   return np.asarray(scipy.fft.rfft(frames[:: settings.hop_length] * window))
 
 
 @functools.cache
 def _mel_filters(n_fft: int, sample_rate: int, bands: MelBands) -> np.ndarray:
   """Filters (n_fft // 2 + 1, f), float64."""
-  filters = librosa.filters.mel(
-    sr=sample_rate,
+  triangles = filters.mel_filters(
+    sample_rate=sample_rate,
     n_fft=n_fft,
     n_mels=bands.n_mels,
-    fmin=bands.f_min,
-    fmax=bands.f_max,
-    dtype=np.float64,
+    f_min=bands.f_min,
+    f_max=sample_rate / 2 if bands.f_max is None else bands.f_max,
   )
-  return np.ascontiguousarray(filters.T)
+  return np.ascontiguousarray(triangles.T)

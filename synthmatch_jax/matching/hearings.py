@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax import files
 from synthmatch_jax.audio.hearing import Heard
 from synthmatch_jax.audio.loudness import match_loudness
 from synthmatch_jax.audio.onset import cut
@@ -93,6 +94,7 @@ def listen(
   if not clip.any():
     return None  # All of the sound is in the 10 ms that were left out.
   if semitones:
+    files.settle_caches()
     import librosa  # Here: its compiler takes a second, and a plain match does not need it.
 
     clip = librosa.effects.pitch_shift(clip, sr=rate, n_steps=semitones)

@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -28,8 +28,9 @@ from synthmatch_jax.synths.play import engine, hosting, play
 
 _SILENCE = 1e-4  # -80 dB of full scale, as of a sound that is to be matched.
 
-Sound = str | Path | bytes | Float[np.ndarray, " n"]
-"""A file's path, its bytes, or mono samples."""
+Sound = Any
+"""A path; bytes of a sound file; a file open for reading bytes; or samples, (n,) or (n, channels),
+an array of NumPy, JAX or another library, or a list."""
 
 Listen = Literal["once", "widely"]
 """Whether a model listens to a sound as it is recorded, or in all the ways of `hearings`."""
@@ -98,7 +99,7 @@ class Matcher:
     self,
     sound: Sound,
     *,
-    sample_rate: int | None = None,
+    sample_rate: Any = None,
     source: str = "",
     assume: Assume = NOTHING,
     top: int = 1,
@@ -107,8 +108,10 @@ class Matcher:
     """Finds the patches for a sound, and plays them at the pitch heard (paper section 4).
 
     Args:
-      sound: path or bytes of a sound file, or mono samples.
-      sample_rate: of samples, in Hz.
+      sound: a path; the bytes of a sound file; a file open for reading bytes, read from its
+        start; or samples, (n,) or (n, channels) as soundfile gives them: floats of full scale 1,
+        or integers of 8, 16 or 32 bits. The channels are averaged.
+      sample_rate: of samples, in Hz; they need it.
       source: what the sound is called; the file's name by default.
       assume: what is told about the sound; all else is heard.
       top: distinct answers wanted; there may be fewer.
@@ -128,23 +131,13 @@ class Matcher:
     self,
     sound: Sound,
     *,
-    sample_rate: int | None = None,
+    sample_rate: Any = None,
     source: str = "",
     assume: Assume = NOTHING,
   ) -> Recording:
     """The first half of `match`: all that can be wrong with a sound is found here."""
     rate = self.recipe.mel.sample_rate
-    if isinstance(sound, bytes):
-      source = source or "the sound"
-      audio = io.decode(sound, name=source, sample_rate=rate)
-    elif isinstance(sound, np.ndarray):
-      source = source or "the sound"
-      if sample_rate is None:
-        raise ValueError("samples need their sample_rate")
-      audio = io.resample(sound, sample_rate, name=source, sample_rate=rate)
-    else:
-      source = source or Path(sound).name
-      audio = io.load(sound, sample_rate=rate)
+    audio, source = io.read(sound, rate=sample_rate, name=source, sample_rate=rate)
     try:
       heard = hear(
         audio,

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import librosa
 import matplotlib.image
 import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
+from synthmatch_jax.audio.filters import mel_frequencies
 from synthmatch_jax.audio.mel import MelSettings
 
 _DPI = 110
@@ -44,7 +44,7 @@ def side_by_side(
   axes = figure.subplots(1, 2, sharey=True)
   top = float(target.max())
   seconds = len(target) * settings.hop_length / settings.sample_rate
-  hz = librosa.mel_frequencies(settings.n_mels, fmin=settings.f_min, fmax=settings.f_max)
+  hz = mel_frequencies(settings.n_mels, f_min=settings.f_min, f_max=settings.f_max)
   lowest = max(-_RANGE_DB, settings.floor_db - top)
   image = None
   for axis, mel, title in zip(axes, (target, estimate), titles, strict=True):

@@ -8,9 +8,10 @@ from typing import Any
 import gradio as gr
 from gradio import themes
 
+from synthmatch_jax.audio.formats import COMMON
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.web import words
+from synthmatch_jax.web import uploads, words
 from synthmatch_jax.web.entries import Entry
 from synthmatch_jax.web.session import MOST_ANSWERS, STEP, Limits, Told, Visit
 from synthmatch_jax.web.visits import Visits
@@ -34,6 +35,7 @@ document.addEventListener("keyup", (e) => {
   if (e.target.matches?.("#answer-pane input[type=number]") && e.key === "Enter") e.target.blur();
 });
 </script>"""
+HEAD += uploads.HEAD
 """Goes into the page's head."""
 
 _ENGINE = "engine"  # What matching and turning wait for, together.
@@ -41,8 +43,8 @@ _ENGINE = "engine"  # What matching and turning wait for, together.
 _INTRODUCTION = """# Match a sound
 
 Drop a recorded note or record one, press **Match**, and go on from the patch that {synth} answers
-with: move its controls, listen, take the preset along. Up to {seconds:g} s, {megabytes:g} MB; wav,
-flac, ogg, mp3 or aiff.
+with: move its controls, listen, take the preset along. Up to {seconds:g} s, {megabytes:g} MB;
+{formats}.
 """
 
 
@@ -63,6 +65,7 @@ def build(visits: Visits, recipe: Recipe, *, limits: Limits, workers: int) -> gr
         synth=recipe.engine.title(),
         seconds=limits.max_seconds,
         megabytes=limits.max_bytes / (1 << 20),
+        formats=COMMON,
       )
     )
     inputs = _ask()

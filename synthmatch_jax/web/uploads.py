@@ -1,13 +1,33 @@
-"""Files that visitors have uploaded."""
+"""Files that visitors upload: which kinds the page takes, and what becomes of them."""
 
 import threading
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthmatch_jax.audio import formats
 from synthmatch_jax.errors import UserError
 
 _MOST = 20  # Of a visitor; the oldest goes first.
+
+
+_SCRIPT = """<script>
+// A file's type is what the browser makes of its suffix, and gradio refuses what is not "audio/".
+// What a sound is, the server tells by its content: here every file may be one.
+{
+  const type = Object.getOwnPropertyDescriptor(Blob.prototype, "type").get;
+  Object.defineProperty(File.prototype, "type", {
+    get() { return type.call(this).startsWith("audio/") ? type.call(this) : "audio/wav"; },
+  });
+  document.addEventListener("click", () => {
+    const chooser = document.querySelector("#upload input[type=file]");
+    if (chooser) chooser.accept = "ACCEPTED";
+  }, true);
+}
+</script>"""
+
+HEAD = _SCRIPT.replace("ACCEPTED", ",".join(["audio/*", *sorted(formats.SUFFIXES)]))
+"""Goes into the page's head, so that it takes the files that the command line takes."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,9 @@ FORMATS = {
   "vorbis.ogg": ("OGG", "VORBIS"),
   "opus.ogg": ("OGG", "OPUS"),
   "a.mp3": ("MP3", "MPEG_LAYER_III"),
+  "a.caf": ("CAF", "PCM_24"),
+  "a.w64": ("W64", "PCM_24"),
+  "a.au": ("AU", "PCM_16"),
 }
 
 

@@ -59,6 +59,21 @@ def test_where_channels_cancel_the_loudest_is_taken(tmp_path):
   np.testing.assert_allclose(io.load(path), audio, atol=1e-6)
 
 
+@pytest.mark.parametrize("offset", [0.02, -0.3])
+def test_an_offset_that_both_channels_have_is_no_sound(tmp_path, offset):
+  audio = sine()
+  both = np.stack([offset - 0.4 * audio, offset + 0.4 * audio], 1)
+  loaded = io.load(write(tmp_path / "a.wav", both, kind=("WAV", "FLOAT")))
+  np.testing.assert_allclose(loaded - offset, -0.4 * audio, atol=1e-6)
+
+
+def test_offsets_that_cancel_leave_the_mean(tmp_path):
+  audio = sine()
+  both = np.stack([0.5 * audio + 0.3, 0.25 * audio - 0.3], 1)
+  loaded = io.load(write(tmp_path / "a.wav", both, kind=("WAV", "FLOAT")))
+  np.testing.assert_allclose(loaded, 0.375 * audio, atol=1e-6)
+
+
 @pytest.mark.parametrize("channels", [6, 1_000])
 def test_one_sounding_channel_among_many_silent_ones(tmp_path, channels):
   audio = np.zeros((RATE // 10, channels), np.float32)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile as sf
 
 from synthmatch_jax.audio import io
 from synthmatch_jax.errors import UserError
@@ -22,21 +21,6 @@ def refusal(path, **options) -> str:
   assert "\n" not in sentence
   assert ": " in sentence.replace(str(path), ""), "says what to do"
   return sentence
-
-
-def test_mp3_without_length_header(tmp_path):
-  """Complete at a constant bit rate; refused, not cut, where the length would be wrong."""
-  noise = np.random.default_rng(0).normal(0, 0.1, 10 * RATE) * (np.arange(10 * RATE) > 5 * RATE)
-  for mode in ("CONSTANT", "VARIABLE"):
-    path = tmp_path / f"{mode}.mp3"
-    audio = sine(10.0) + noise
-    sf.write(path, audio, RATE, bitrate_mode=mode, compression_level=0.5)
-    data = path.read_bytes()
-    path.write_bytes(data[data.index(data[:2], 100) :])
-    if mode == "CONSTANT":
-      assert len(io.load(path)) == pytest.approx(10 * RATE, abs=3 * 1152)
-    else:
-      assert "without a length" in refusal(path)
 
 
 def test_missing_folder_and_device(tmp_path):
@@ -68,7 +52,6 @@ def test_unreadable_file(tmp_path):
     "Dear diary, Windows wrote this as Unicode.".encode("utf-16"),
     b"<html><body>404 Not Found</body></html>",
     b"\x89PNG\r\n\x1a\n" + bytes(1_000),
-    b"\x00\x00\x00\x20ftypM4A " + bytes(1_000),
     b"RIFF\x24\x00\x00\x00WEBPVP8 " + bytes(1_000),
     b"R",
     bytes(10_000),
@@ -112,6 +95,12 @@ def test_silence(tmp_path):
   assert "silent" in refusal(write(tmp_path / "a.wav", np.zeros(RATE)))
   assert "silent" in refusal(write(tmp_path / "b.wav", sine(gain=5e-5), kind=("WAV", "FLOAT")))
   assert io.load(write(tmp_path / "c.wav", sine(gain=2e-4), kind=("WAV", "FLOAT"))).any()
+
+
+def test_a_constant_is_silent(tmp_path):
+  steady = np.full((RATE, 2), 0.25)
+  assert "silent" in refusal(write(tmp_path / "a.wav", steady, kind=("WAV", "FLOAT")))
+  assert "silent" in refusal(write(tmp_path / "b.wav", steady, 48_000, kind=("WAV", "FLOAT")))
 
 
 def test_silence_at_the_rate_that_is_asked_for(tmp_path):
@@ -172,7 +161,7 @@ def test_hostile_wav_headers(tmp_path, offset, value):
   refusal(tmp_path / "a.wav")
 
 
-@pytest.mark.parametrize("frames", [0, 2**36 - 1, 88_201])
+@pytest.mark.parametrize("frames", [2**36 - 1, 88_201])
 def test_hostile_flac_lengths(tmp_path, frames):
   data = bytearray(write(tmp_path / "a.flac", sine(2.0), kind=("FLAC", "PCM_16")).read_bytes())
   fields = int.from_bytes(data[18:26], "big")  # STREAMINFO: its last 36 bits count the samples.

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from synthmatch_jax.audio import formats
 from synthmatch_jax.data.ood import build, sounds
 from synthmatch_jax.data.ood.sources import SOURCES, GeneralMidi
 from synthmatch_jax.errors import UserError
@@ -46,6 +47,23 @@ def test_the_list_is_fixed_and_whole():
   assert min(notes) == 36
   assert max(notes) == 84
   assert sum(note != 60 for note in notes) > 60
+
+
+def test_every_kind_that_is_read_is_found_and_nothing_that_is_hidden(tmp_path):
+  kinds = [s for s in formats.SUFFIXES for s in (s, s.upper())]
+  for number, suffix in enumerate(kinds):
+    (tmp_path / f"{number}{suffix}").touch()
+  hidden = ("._0.wav", ".x.wav", "__MACOSX/0.wav", "b/__MACOSX/._0.wav", ".git/0.wav")
+  for name in (*hidden, ".DS_Store", "Thumbs.db", "desktop.ini", "cover.jpg", "a.mid", "wav"):
+    (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+    (tmp_path / name).touch()
+  (tmp_path / "loops.wav").mkdir()
+  found = sounds.load_folder(tmp_path)
+  assert {s.path.name for s in found} == {f"{n}{s}" for n, s in enumerate(kinds)}
+  assert {".wav", ".wave", ".bwf", ".w64", ".rf64", ".aifc", ".oga", ".opus", ".caf", ".au"} < set(
+    kinds
+  )
+  assert {".snd", ".mp2", ".m4a", ".aac", ".webm"} < set(kinds)
 
 
 def test_any_folder_of_sounds_will_do(tmp_path):

@@ -1,8 +1,10 @@
 """From a sound to its answers, in Python."""
 
+import io as streams
 import shutil
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import soundfile as sf
@@ -53,9 +55,13 @@ def test_path_bytes_and_samples_have_one_answer(matcher):
     matcher.match(path),
     matcher.match(path.read_bytes()),
     matcher.match(samples, sample_rate=rate),
+    matcher.match(np.stack([samples, samples], 1), sample_rate=rate),
+    matcher.match(samples.tolist(), sample_rate=float(rate)),
+    matcher.match(jnp.asarray(samples), sample_rate=rate),
+    matcher.match(streams.BytesIO(path.read_bytes())),
   ]
-  assert [found.source for found in answers] == ["guitar.flac", "the sound", "the sound"]
-  for found in answers:
+  assert [found.source for found in answers] == ["guitar.flac"] + 6 * ["the sound"]
+  for found in answers:  # To the last bit, however it comes.
     np.testing.assert_array_equal(found.best.controls, answers[0].best.controls)
     np.testing.assert_array_equal(found.best.estimate, answers[0].best.estimate)
 
@@ -109,7 +115,7 @@ def test_a_silent_answer_comes_last_and_says_so(matcher):
 
 
 def test_samples_without_a_rate_are_a_mistake_of_the_caller(matcher, sound):
-  with pytest.raises(ValueError, match="sample_rate"):
+  with pytest.raises(UserError, match="sample_rate"):
     matcher.match(sound)
   with pytest.raises(ValueError, match="at least one answer"):
     matcher.match(sound, sample_rate=44_100, top=0)

@@ -156,6 +156,58 @@ def test_a_bad_upload_gets_a_sentence_and_the_next_one_an_answer(browse, tmp_pat
   match(page)
 
 
+# What a musician's files are called, and what is in them: the content counts.
+NAMES = {
+  "LOUD.AIF": ("AIFF", "PCM_16"),
+  "a.wave": ("WAV", "PCM_16"),
+  "a.bwf": ("WAV", "PCM_24"),
+  "no_suffix": ("FLAC", "PCM_16"),
+  "a.caf": ("CAF", "PCM_16"),
+  "a.mp2": ("MP3", "MPEG_LAYER_III"),
+}
+
+
+@pytest.mark.parametrize("how", ["chosen", "dropped"])
+def test_every_name_is_taken_as_the_command_takes_it(browse, tmp_path, how):
+  page = browse()
+  samples, rate = sf.read(EXAMPLES / "flute.flac")
+  for name, (kind, subtype) in NAMES.items():
+    sf.write(tmp_path / name, samples, rate, format=kind, subtype=subtype)
+    page.reload()
+    expect(page.locator("#upload input[type=file]")).to_be_attached()
+    if how == "chosen":
+      page.locator("#upload input[type=file]").set_input_files(tmp_path / name)
+    else:
+      drop(page, tmp_path / name)
+    expect(page.locator("#upload")).not_to_contain_text("Click to Upload")
+    page.wait_for_timeout(500)
+    if name in ("LOUD.AIF", "no_suffix"):
+      match(page)
+      expect(page.locator("#history")).to_contain_text(f"1. {name}")
+    expect(page.get_by_text("Invalid file type")).to_have_count(0)
+
+
+def drop(page, path):
+  """Drops a file as a desktop does: the browser gives its type by its suffix, or none."""
+  held = page.evaluate_handle(
+    """([bytes, name]) => {
+      const held = new DataTransfer();
+      held.items.add(new File([new Uint8Array(bytes)], name));
+      return held;
+    }""",
+    [list(path.read_bytes()), path.name],
+  )
+  page.dispatch_event("#upload button", "drop", {"dataTransfer": held})
+
+
+def test_the_chooser_offers_what_is_read(browse):
+  page = browse()
+  with page.expect_file_chooser() as caught:
+    page.locator("#upload").get_by_text("Click to Upload").click()
+  offered = caught.value.element.get_attribute("accept").split(",")
+  assert {".aifc", ".wave", ".bwf", ".caf", ".m4a", "audio/*"} < set(offered)
+
+
 def test_without_a_sound_it_says_so(browse):
   page = browse()
   page.locator("#match").click()

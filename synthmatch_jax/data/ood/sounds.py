@@ -9,12 +9,11 @@ import numpy as np
 import soundfile as sf
 
 from synthmatch_jax import untrusted
+from synthmatch_jax.audio import formats
 from synthmatch_jax.errors import UserError
 
 MANIFEST = "sounds.json"
 """Of a folder that the benchmark's builder has made: what its sounds are."""
-
-_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +34,10 @@ class Sound:
 def load_folder(folder: Path) -> list[Sound]:
   """The sound files in a folder and its folders, by name; by their families, in a benchmark.
 
+  Sound files are those whose suffix says so (`formats.SUFFIXES`). What is hidden is none: files
+  and folders that begin with a dot, and the twins (._NAME, __MACOSX) in which macOS keeps what
+  other systems' disks and archives cannot.
+
   Raises:
     UserError: there is no such folder, or no sound in it; or it is a benchmark of which a sound
       is missing or has been altered.
@@ -43,9 +46,9 @@ def load_folder(folder: Path) -> list[Sound]:
     raise UserError(f"there is no folder {folder} of sounds: check the path")
   if (folder / MANIFEST).exists():
     return _of_manifest(folder)
-  paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
+  paths = sorted(p for p in folder.rglob("*") if _is_sound(p, folder))
   if not paths:
-    raise UserError(f"{folder} holds no sound file ({', '.join(sorted(_SUFFIXES))})")
+    raise UserError(f"{folder} holds no sound file ({', '.join(sorted(formats.SUFFIXES))})")
   return [
     Sound(name=path.relative_to(folder).with_suffix("").as_posix(), path=path) for path in paths
   ]
@@ -62,6 +65,13 @@ def digest(path: Path) -> str:
   except (OSError, sf.LibsndfileError) as error:
     raise UserError(f"{path} cannot be read ({error}); build the benchmark again") from None
   return hashlib.sha256(np.ascontiguousarray(samples, "<i2").tobytes()).hexdigest()
+
+
+def _is_sound(path: Path, folder: Path) -> bool:
+  """Whether a path within a folder is of a sound file."""
+  parts = path.relative_to(folder).parts
+  is_hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
+  return path.suffix.lower() in formats.SUFFIXES and not is_hidden and not path.is_dir()
 
 
 def _of_manifest(folder: Path) -> list[Sound]:

@@ -1,0 +1,78 @@
+"""Samples that come as an array of whatever kind."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from synthmatch_jax.errors import UserError
+
+_INTEGERS = (np.int8, np.int16, np.int32, np.uint8, np.uint16, np.uint32)
+
+
+def to_float(values: Any, *, name: str) -> Float[np.ndarray, "n c"]:
+  """Floating-point samples of which full scale is 1, as soundfile gives them: a column a channel.
+
+  Args:
+    values: an array of NumPy, JAX or another library, or a list: (n,) or (n, channels). Floats
+      are taken as they are. Integers of 8, 16 and 32 bits are scaled by their type; those
+      without a sign rest at the middle of their range, as in WAV files of 8 bits.
+    name: for error messages.
+
+  Raises:
+    UserError: it is no array of numbers, is not laid out so, or its full scale is not known.
+  """
+  array = _array(values, name)
+  if array.ndim not in (1, 2):
+    raise UserError(f"{name} has {array.ndim} dimensions: give samples as (n,) or (n, channels)")
+  if array.ndim == 2:
+    count, channels = array.shape
+    if 0 < count < channels or (count and not channels):
+      raise UserError(
+        f"{name} holds {count} samples of {channels} channels: give it as (n, channels), transposed"
+      )
+  columns = array.reshape(len(array), -1) if array.size else np.zeros((0, 1), np.float32)
+  if array.dtype.kind == "f":
+    return columns
+  bits = 8 * array.dtype.itemsize
+  rest = 2.0 ** (bits - 1) if array.dtype.kind == "u" else 0.0
+  return (columns.astype(np.float64) - rest) / 2.0 ** (bits - 1)
+
+
+def to_rate(value: Any, *, name: str) -> float:
+  """A sample rate in Hz.
+
+  Raises:
+    UserError: there is none, or it is no number.
+  """
+  if value is None:
+    raise UserError(f"{name} has no sample rate: give sample_rate, in Hz")
+  try:
+    array = np.asarray(value)
+    if array.ndim == 0 and array.dtype.kind in "iuf":
+      return float(array)
+  except Exception as error:  # Of whatever library the number is from.
+    raise UserError(f"{name} has no sample rate ({error}): give a number, in Hz") from error
+  raise UserError(f"{name} has the sample rate {value!r}: give a number, in Hz")
+
+
+def _array(values: Any, name: str) -> np.ndarray:
+  """Numbers in native byte order."""
+  try:
+    array = np.asarray(values)
+    if array.dtype.kind == "V" or array.dtype == np.float16:  # V: JAX's bfloat16.
+      array = array.astype(np.float32)
+  except Exception as error:  # Of whatever library the array is from.
+    raise UserError(
+      f"{name} cannot be read as an array ({error}): give a NumPy array of floats"
+    ) from error
+  if array.size == 0 and array.ndim in (1, 2):
+    return array.astype(np.float32) if array.dtype.kind in "iuf" else np.zeros(0, np.float32)
+  if array.dtype.kind == "f" or array.dtype.newbyteorder("=").type in _INTEGERS:
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+  if array.dtype.kind in "iu":
+    raise UserError(
+      f"{name} holds integers of {8 * array.dtype.itemsize} bits, whose full scale is not known:"
+      " give int16, int32 or floats"
+    )
+  raise UserError(f"{name} holds {array.dtype} and no samples: give an array of floats")
