@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.audio import io
+from synthmatch_jax.audio.floor import without_offset
 from synthmatch_jax.audio.hearing import NOTHING, Assume, hear
 from synthmatch_jax.audio.loudness import loudness_db, match_loudness
 from synthmatch_jax.audio.mel import log_mel
@@ -145,6 +146,7 @@ class Matcher:
     else:
       source = source or Path(sound).name
       audio = io.load(sound, sample_rate=rate)
+    audio = without_offset(audio, rate)
     try:
       heard = hear(
         audio,
