@@ -21,6 +21,16 @@ _LEAST_SECONDS = 0.15  # Of a floor that can be told.
 _CLEARANCE = 8.0  # 9 dB: noise of a known level is hardly ever so far above it.
 
 
+def clear(audio: Float[np.ndarray, " n"], sample_rate: int) -> Float[np.ndarray, " n"]:
+  """A recording without its offset and its noise; the same array if it has neither.
+
+  Args:
+    audio: mono.
+    sample_rate: in Hz.
+  """
+  return without_noise(without_offset(audio, sample_rate), sample_rate)
+
+
 def without_offset(audio: Float[np.ndarray, " n"], sample_rate: int) -> Float[np.ndarray, " n"]:
   """Takes away a cheap recorder's offset, whether it is constant or settles (high pass, 15 Hz).
 
@@ -35,7 +45,7 @@ def without_offset(audio: Float[np.ndarray, " n"], sample_rate: int) -> Float[np
   if audio.size < length:
     return audio
   blocks = np.lib.stride_tricks.sliding_window_view(audio, length)[:: length // 2]
-  weights = scipy.signal.windows.hann(length)
+  weights = scipy.signal.get_window("hann", length)
   mean = blocks @ (weights / weights.sum())
   moving = np.maximum(np.square(blocks) @ (weights / weights.sum()) - mean**2, 0)
   still = mean**2 > np.maximum(20 * moving, _HARMLESS * moving.max())
@@ -60,16 +70,19 @@ def without_noise(audio: Float[np.ndarray, " n"], sample_rate: int) -> Float[np.
   if not _noisy(audio, sample_rate):
     return audio
   length = round(_FRAME_SECONDS * sample_rate / _OVERLAP) * _OVERLAP
-  shape = {"fs": sample_rate, "nperseg": length, "noverlap": length - length // _OVERLAP}
+  overlap = length - length // _OVERLAP
   # Mirrored at both ends: zeros behind the end would be its quietest moment.
-  hz, _, spectrum = scipy.signal.stft(audio.astype(np.float32), **shape, boundary="even")
+  hz, _, spectrum = scipy.signal.stft(
+    audio.astype(np.float32), sample_rate, nperseg=length, noverlap=overlap, boundary="even"
+  )
   power = np.square(np.abs(spectrum))
-  quiet = _quiet(power, hz, frames_per_second=sample_rate * _OVERLAP / length)
-  if not quiet.any() or _is_note(audio, quiet, length // _OVERLAP, sample_rate):
+  quiet = _quiet(audio, power, hz, sample_rate)
+  if not quiet.any():
     return audio
   noise = scipy.ndimage.maximum_filter1d(power[:, quiet].mean(1), 3)
   heard = scipy.ndimage.uniform_filter(power, 3) > _CLEARANCE * noise[:, None]
-  return scipy.signal.istft(spectrum * heard, **shape)[1][: audio.size]
+  _, found = scipy.signal.istft(spectrum * heard, sample_rate, nperseg=length, noverlap=overlap)
+  return found[: audio.size]
 
 
 def _noisy(audio: np.ndarray, sample_rate: int) -> bool:
@@ -80,32 +93,31 @@ def _noisy(audio: np.ndarray, sample_rate: int) -> bool:
   return bool(sounding.size) and bool(sounding.min() > _HARMLESS * sounding.max())
 
 
-def _is_note(audio: np.ndarray, quiet: Bool[np.ndarray, " t"], hop: int, sample_rate: int) -> bool:
-  """Whether the quietest moments are a soft note, in a recording that is digitally silent else."""
-  zeros = runs(audio == 0)
-  if not np.any(zeros[:, 1] - zeros[:, 0] > _LEAST_SECONDS * sample_rate):
-    return False
-  first, last = max(runs(quiet), key=lambda run: run[1] - run[0])
-  return heard_pitch(audio[first * hop : last * hop], sample_rate) is not None
-
-
 def _quiet(
-  power: Float[np.ndarray, "f t"], hz: Float[np.ndarray, " f"], *, frames_per_second: float
+  audio: Float[np.ndarray, " n"],
+  power: Float[np.ndarray, "f t"],
+  hz: Float[np.ndarray, " f"],
+  sample_rate: int,
 ) -> Bool[np.ndarray, " t"]:
   """The frames in which there is nothing but the floor; none if that cannot be told."""
+  hop = round(_FRAME_SECONDS * sample_rate / _OVERLAP)
   total = power.sum(0)
-  loudest = np.sort(total)[-2 * _OVERLAP :][0]  # A click fills fewer frames.
-  if not loudest:
-    return np.zeros_like(total, bool)
+  loudest = total.max()
   edges = np.unique(np.searchsorted(hz, _BANDS[hz[-1] > _BANDS]))
   bands = np.maximum(np.add.reduceat(power, edges, 0), _DIGITAL * loudest)
+  zeros = runs(audio == 0)
+  recorded = np.all(zeros[:, 1] - zeros[:, 0] < _LEAST_SECONDS * sample_rate)
   # A mean of decibels over bands: rumble, which comes and goes in its own band, hardly moves it.
-  # The sum for hum, which is in few bands, while the others fall on to silence.
-  for level in (10 * np.log10(bands).mean(0), 10 * np.log10(bands.sum(0))):
-    level = scipy.ndimage.uniform_filter1d(level, 1 + 2 * round(0.04 * frames_per_second))
-    flat = _flat(np.where(total < _DIGITAL * loudest, np.inf, level), frames_per_second)
+  # Nor does a note that rings on, hence the pitch. The sum for hum, which is in few bands while the
+  # others fall on to silence: it has a pitch, but is in no recording with digital silence.
+  means, sums = 10 * np.log10(bands).mean(0), 10 * np.log10(bands.sum(0))
+  for level, may_have_pitch in ((means, False), (sums, recorded)):
+    level = scipy.ndimage.uniform_filter1d(level, 1 + 2 * round(0.04 * sample_rate / hop))
+    flat = _flat(np.where(total < _DIGITAL * loudest, np.inf, level), sample_rate / hop)
     if flat.any() and total[flat].mean() < _LOUDEST_FLOOR * loudest:
-      return flat
+      first, last = max(runs(flat), key=lambda run: run[1] - run[0])
+      if may_have_pitch or heard_pitch(audio[first * hop : last * hop], sample_rate) is None:
+        return flat
   return np.zeros_like(total, bool)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.audio.duration import held_seconds
-from synthmatch_jax.audio.floor import without_noise, without_offset
+from synthmatch_jax.audio.floor import clear
 from synthmatch_jax.audio.loudness import match_loudness
 from synthmatch_jax.audio.note import Note, name_of
 from synthmatch_jax.audio.onset import cut, find_note
@@ -130,7 +130,7 @@ def hear(
   level_db: float,
   assume: Assume = NOTHING,
 ) -> Heard:
-  """Finds onset, level, pitch and length of a recorded sound.
+  """Finds onset, level, pitch and length of a recorded sound, without the noise of its recording.
 
   Args:
     audio: mono, not silent.
@@ -142,17 +142,30 @@ def hear(
   Raises:
     UserError: what is told does not fit the sound.
   """
-  audio = without_offset(audio, sample_rate)
+  audio = clear(audio, sample_rate)
+  return hear_clear(
+    audio, sample_rate=sample_rate, seconds=seconds, level_db=level_db, assume=assume
+  )
+
+
+def hear_clear(
+  audio: Float[np.ndarray, " n"],
+  *,
+  sample_rate: int,
+  seconds: float,
+  level_db: float,
+  assume: Assume = NOTHING,
+) -> Heard:
+  """The same for a recording that was made clear already (see `floor.clear`)."""
   told = assume.onset_seconds
   skipped = 0 if told is None else round(min(told * sample_rate, audio.size))
   if told is not None and np.abs(audio[skipped:]).max(initial=0) < _SILENCE:
     raise UserError(f"nothing sounds after the onset at {told:g} s: give an earlier one")
-  clear = without_noise(audio, sample_rate)
-  found = find_note(clear[skipped:], sample_rate)
+  found = find_note(audio[skipped:], sample_rate)
   onset_seconds = found.start_seconds if told is None else float(told)
   end = skipped + round(found.end_seconds * sample_rate)
   clip = cut(audio, onset_seconds, sample_rate=sample_rate, seconds=seconds)
-  note = cut(clear[:end], onset_seconds, sample_rate=sample_rate, seconds=seconds)
+  note = cut(audio[:end], onset_seconds, sample_rate=sample_rate, seconds=seconds)
   held = held_seconds(note, sample_rate)
   if assume.hold_seconds is not None and assume.hold_seconds > seconds:
     raise UserError(

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.audio import io
-from synthmatch_jax.audio.floor import without_offset
-from synthmatch_jax.audio.hearing import NOTHING, Assume, hear
+from synthmatch_jax.audio.floor import clear
+from synthmatch_jax.audio.hearing import NOTHING, Assume, hear_clear
 from synthmatch_jax.audio.loudness import loudness_db, match_loudness
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.audio.note import Note
@@ -146,9 +146,9 @@ class Matcher:
     else:
       source = source or Path(sound).name
       audio = io.load(sound, sample_rate=rate)
-    audio = without_offset(audio, rate)
+    audio = clear(audio, rate)
     try:
-      heard = hear(
+      heard = hear_clear(
         audio,
         sample_rate=rate,
         seconds=self.recipe.seconds,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from synthmatch_jax.audio.floor import without_noise, without_offset
+from synthmatch_jax.audio.floor import clear, without_offset
 from synthmatch_jax.audio.onset import cut, find_note
 
 RATE = 44_100
@@ -18,8 +18,7 @@ def tone(seconds=1.0, *, attack=0.0, hz=261.63, gain=0.5):
 
 def placed(audio, *, sample_rate=RATE, seconds=4.0):
   """Clip and start of the note, found as `hear` finds it."""
-  clear = without_noise(without_offset(audio, sample_rate), sample_rate)
-  start = find_note(clear, sample_rate).start_seconds
+  start = find_note(clear(audio, sample_rate), sample_rate).start_seconds
   return cut(audio, start, sample_rate=sample_rate, seconds=seconds), start
 
 
