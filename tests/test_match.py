@@ -52,6 +52,25 @@ def test_a_bad_sound_gets_a_sentence_and_the_others_their_answer(answers):
   assert done.stdout.splitlines()[-1] == f"open {out / 'index.html'}"
 
 
+def test_what_was_not_heard_is_said_and_how_to_tell_it(answers, tiny_run, tmp_path):
+  """Noise has no pitch and does not end; the examples have one."""
+  done, _ = answers
+  assert "--note tells it" not in done.stdout
+  noise = tmp_path / "noise.wav"
+  sf.write(noise, np.random.default_rng(0).normal(0, 0.1, 30_000), 44_100)
+  common = noise, f"--workdir={tiny_run}", f"--out={tmp_path / 'out'}"
+  said = match(*common).stdout.splitlines()
+  assert said[0].startswith("noise.wav: MSS ")
+  assert said[1] == "  no pitch was heard: C4 is assumed; --note tells it"
+  assert re.fullmatch(
+    r"  no end of the note was heard: \d\.\d\d s are assumed; --hold tells it", said[2]
+  )
+  assert len(said) == 4
+  found = json.loads((tmp_path / "out" / "noise" / "patch.json").read_text())
+  assert list(found["assumed"]["guesses"]) == ["note", "hold"]
+  assert "tells it" not in match(*common, "--note=D4", "--hold=0.5").stdout
+
+
 def test_the_patch_is_whole_and_in_the_synths_terms(answers):
   _, out = answers
   found = json.loads((out / "guitar" / "patch.json").read_text())

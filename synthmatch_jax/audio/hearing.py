@@ -8,13 +8,16 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.audio.duration import held_seconds
+from synthmatch_jax.audio.floor import clear
 from synthmatch_jax.audio.loudness import match_loudness
-from synthmatch_jax.audio.note import Note
-from synthmatch_jax.audio.onset import cut, place
+from synthmatch_jax.audio.note import Note, name_of
+from synthmatch_jax.audio.onset import cut, find_note
 from synthmatch_jax.audio.pitch import HeardPitch, heard_pitch
 from synthmatch_jax.errors import UserError
 
 _SILENCE = 1e-4  # -80 dB of full scale, as for files.
+_SURE = 0.5  # A confidence: the pitch is that of most of the sound.
+_NO_END = 0.05  # Seconds before the end of a recording: a sound that is so near it is cut off.
 _HELD_TOLERANCE = 0.2  # Seconds; how long a note was held is not told better (`held_seconds`).
 
 
@@ -62,6 +65,8 @@ class Heard:
     gain_db: applied to the recording.
     pitch: the note heard in it; None where there is none.
     held_seconds: how long its note was held, as heard.
+    passed_over: whether something else than a click sounds before it.
+    endless: whether it sounds to the end of what is heard, so that its length is a guess.
     told: what was not to be heard.
   """
 
@@ -70,6 +75,8 @@ class Heard:
   gain_db: float
   pitch: HeardPitch | None
   held_seconds: float
+  passed_over: bool = False
+  endless: bool = False
   told: Assume = NOTHING
 
   @property
@@ -96,6 +103,24 @@ class Heard:
       return note
     return dataclasses.replace(note, seconds=self.held_seconds)
 
+  def guesses(self, note: Note) -> dict[str, str]:
+    """What was neither heard for certain nor told: note, onset or hold -> a sentence about it.
+
+    Args:
+      note: that is played.
+    """
+    found = {}
+    if self.midi is None:
+      found["note"] = f"no pitch was heard: {name_of(note.pitch)} is assumed"
+    elif self.told.note is None and self.pitch and self.pitch.confidence < _SURE:
+      share = f"{100 * self.pitch.confidence:.0f} %"
+      found["note"] = f"the pitch is unsure: {name_of(note.pitch)} is heard in {share} of the sound"
+    if self.passed_over:
+      found["onset"] = f"what sounds before {self.onset_seconds:.2f} s is taken for no part of it"
+    if self.endless and self.told.hold_seconds is None:
+      found["hold"] = f"no end of the note was heard: {note.seconds:.2f} s are assumed"
+    return found
+
 
 def hear(
   audio: Float[np.ndarray, " n"],
@@ -105,7 +130,7 @@ def hear(
   level_db: float,
   assume: Assume = NOTHING,
 ) -> Heard:
-  """Finds onset, level, pitch and length of a recorded sound.
+  """Finds onset, level, pitch and length of a recorded sound, without the noise of its recording.
 
   Args:
     audio: mono, not silent.
@@ -117,14 +142,31 @@ def hear(
   Raises:
     UserError: what is told does not fit the sound.
   """
-  if assume.onset_seconds is None:
-    clip, onset_seconds = place(audio, sample_rate=sample_rate, seconds=seconds)
-  else:
-    onset_seconds = float(assume.onset_seconds)
-    start = min(onset_seconds, audio.size / sample_rate)
-    clip = cut(audio, start, sample_rate=sample_rate, seconds=seconds)
-    if np.abs(clip).max(initial=0) < _SILENCE:
-      raise UserError(f"nothing sounds after the onset at {onset_seconds:g} s: give an earlier one")
+  audio = clear(audio, sample_rate)
+  return hear_clear(
+    audio, sample_rate=sample_rate, seconds=seconds, level_db=level_db, assume=assume
+  )
+
+
+def hear_clear(
+  audio: Float[np.ndarray, " n"],
+  *,
+  sample_rate: int,
+  seconds: float,
+  level_db: float,
+  assume: Assume = NOTHING,
+) -> Heard:
+  """The same for a recording that was made clear already (see `floor.clear`)."""
+  told = assume.onset_seconds
+  skipped = 0 if told is None else round(min(told * sample_rate, audio.size))
+  if told is not None and np.abs(audio[skipped:]).max(initial=0) < _SILENCE:
+    raise UserError(f"nothing sounds after the onset at {told:g} s: give an earlier one")
+  found = find_note(audio[skipped:], sample_rate)
+  onset_seconds = found.start_seconds if told is None else float(told)
+  end = skipped + round(found.end_seconds * sample_rate)
+  clip = cut(audio, onset_seconds, sample_rate=sample_rate, seconds=seconds)
+  note = cut(audio[:end], onset_seconds, sample_rate=sample_rate, seconds=seconds)
+  held = held_seconds(note, sample_rate)
   if assume.hold_seconds is not None and assume.hold_seconds > seconds:
     raise UserError(
       f"a note held for {assume.hold_seconds:g} s is longer than the answer: give up to {seconds:g}"
@@ -135,7 +177,9 @@ def hear(
     audio=levelled,
     onset_seconds=onset_seconds,
     gain_db=float(20 * np.log10(np.abs(levelled).max() / np.abs(clip).max())),
-    pitch=heard_pitch(clip, sample_rate),
-    held_seconds=held_seconds(clip, sample_rate),
+    pitch=heard_pitch(note, sample_rate),
+    held_seconds=held,
+    passed_over=told is None and found.passed_over,
+    endless=onset_seconds + held > min(audio.size / sample_rate, onset_seconds + seconds) - _NO_END,
     told=assume,
   )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from synthmatch_jax.errors import UserError
 
 _SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _NAME = re.compile(r"([A-Ga-g])([#b]?)(-?\d)")
 
 
@@ -51,3 +52,8 @@ def pitch_of(text: str) -> int:
   if not 0 <= number <= 127:
     raise UserError(f"{text!r} is no note: give a MIDI note number, 0 to 127, or a name as C4")
   return number
+
+
+def name_of(pitch: int) -> str:
+  """What a person calls a MIDI note number: 60 is "C4", 61 "C#4"."""
+  return f"{_NAMES[pitch % 12]}{pitch // 12 - 1}"

@@ -1,34 +1,96 @@
-"""Lays a recorded sound as the synth lays its own: the sound starts at the first sample."""
+"""Where in a recording the note is, and how it is cut out."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax.audio.floor import runs
+from synthmatch_jax.audio.pitch import heard_pitch
+
 _WINDOW_SECONDS = 0.01  # Of the envelope: over two periods of C4.
-_THRESHOLD = 0.01  # -40 dB of the loudest window: over room noise, under a soft attack.
+_THRESHOLD = 0.01  # -40 dB of the loudest window: under a soft attack.
 _MIN_SECONDS = 0.05  # A click fills one window; a sound that counts stays longer.
 _PRE_ROLL_SECONDS = 0.005  # The part of an attack that lies under the threshold.
+_GAP_SECONDS = 0.05  # Shorter gaps are the waveform's own: a period of A0 is 36 ms.
+_FALL = 0.1  # -20 dB of an event's loudest window, where it is over to the ear.
+_SHORT_SECONDS = 0.25  # A count-in's beeps are shorter, and so is a thump.
+_PAUSE_SECONDS = 0.5  # A gate, a tremolo, an echo come back sooner.
+_SOFT = 0.2  # -14 dB of the loudest window: breath and bow are softer than their note.
+_OVER = 0.1  # -10 dB of its own loudest window.
+_BREATH_SECONDS = 0.2  # The noise of an attack and a consonant are shorter than a breath.
 
 
-def place(
-  audio: Float[np.ndarray, " n"], *, sample_rate: int, seconds: float = 4.0
-) -> tuple[Float[np.ndarray, " m"], float]:
-  """Cuts a sound out at its onset.
+@dataclass(frozen=True, kw_only=True)
+class Event:
+  """A stretch of a recording that sounds, between gaps of 50 ms at least.
 
-  The onset is where the level of the last 10 ms first rises above -40 dB of its maximum and
-  stays there for 50 ms; clicks are shorter. If it never stays (the sound is a click) it is
-  where it first rises. The cut is made 5 ms earlier.
+  Attributes:
+    start: its first sample; that of its first 50 ms without a gap, if it has such.
+    end: the sample behind its last.
+    peak: power of its loudest window.
+    seconds: from its start until it has fallen by 20 dB for good.
+    lasting: whether it is more than a click.
+  """
+
+  start: int
+  end: int
+  peak: float
+  seconds: float
+  lasting: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+  """Where in a recording its note is.
+
+  Attributes:
+    start_seconds: 5 ms before the level says that it begins; 0 for silence.
+    end_seconds: when it can no longer be heard; 0 for silence.
+    passed_over: whether something else than a click sounds before it.
+  """
+
+  start_seconds: float
+  end_seconds: float
+  passed_over: bool
+
+
+def find_note(audio: Float[np.ndarray, " n"], sample_rate: int) -> Place:
+  """Finds the note of a recording.
+
+  What rises above -40 dB of the maximum is an event. The note is the first event that is not much
+  shorter than what follows: not a click, nor a beep of a count-in or a thump, which are shorter
+  than 0.25 s and than half of the longest event. Noise before a note that has a pitch is breath if
+  it is 14 dB softer, longer than 0.2 s, and over before the note begins. The note ends with its
+  event, or with a later one that comes within 0.5 s and is half as long (0.125 s for a long note),
+  as an echo or the next beat of a tremolo. A click that is alone is the sound.
 
   Args:
-    audio: mono.
+    audio: mono, without noise and offset (see `floor`).
     sample_rate: in Hz.
-    seconds: length of the result; zeros are added if the sound is shorter.
-
-  Returns:
-    The clip, float32, and the place in `audio` of its first sample, in seconds; 0 for silence.
   """
-  start = _onset(audio, sample_rate) - round(_PRE_ROLL_SECONDS * sample_rate)
-  start = max(0, start) / sample_rate
-  return cut(audio, start, sample_rate=sample_rate, seconds=seconds), start
+  power = _power(audio, sample_rate)
+  found = _events(power, sample_rate)
+  if not found:
+    return Place(start_seconds=0.0, end_seconds=0.0, passed_over=False)
+  lasting = [event for event in found if event.lasting] or found[:1]
+  loudest = max(event.peak for event in lasting)
+  longest = max(e.seconds for e in lasting if e.peak >= _FALL**2 * loudest)
+  least = min(_SHORT_SECONDS, longest / 2)
+  number = next(i for i, event in enumerate(lasting) if event.seconds >= least)
+  note = lasting[number]
+  start, end = note.start, note.end
+  for event in lasting[number + 1 :]:
+    if event.start - end > _PAUSE_SECONDS * sample_rate:
+      break
+    if event.seconds >= min(_SHORT_SECONDS, note.seconds) / 2:
+      end = event.end
+  start = _behind_breath(audio, power, (start, end), sample_rate)
+  return Place(
+    start_seconds=max(0, start - round(_PRE_ROLL_SECONDS * sample_rate)) / sample_rate,
+    end_seconds=end / sample_rate,
+    passed_over=start > lasting[0].start,
+  )
 
 
 def cut(
@@ -41,23 +103,45 @@ def cut(
   return np.pad(clip, (lead, length - lead - clip.size))
 
 
-def _onset(audio: np.ndarray, sample_rate: int) -> int:
-  """First sample of the sound."""
-  power = _power(audio, sample_rate)
-  if not power.max(initial=0) > 0:
-    return 0
-  edges = np.diff(np.concatenate([[False], power > _THRESHOLD**2 * power.max(), [False]]))
-  rises, falls = np.flatnonzero(edges).reshape(-1, 2).T
-  lasting = rises[falls - rises >= _MIN_SECONDS * sample_rate]
-  return int(lasting[0] if lasting.size else rises[0])
+def _events(power: Float[np.ndarray, " n"], sample_rate: int) -> list[Event]:
+  """All events, in the order of time."""
+  loud = runs(power > _THRESHOLD**2 * power.max(initial=0))
+  if not len(loud):
+    return []
+  apart = np.flatnonzero(loud[1:, 0] - loud[:-1, 1] >= _GAP_SECONDS * sample_rate) + 1
+  events = []
+  for group in np.split(loud, apart):
+    long = group[group[:, 1] - group[:, 0] >= _MIN_SECONDS * sample_rate]
+    start, end = int((long if len(long) else group)[0, 0]), int(group[-1, 1])
+    peak = float(power[start:end].max())
+    fallen = np.flatnonzero(power[start:end] >= _FALL**2 * peak)[-1] / sample_rate
+    events.append(
+      Event(start=start, end=end, peak=peak, seconds=float(fallen), lasting=len(long) > 0)
+    )
+  return events
+
+
+def _behind_breath(
+  audio: np.ndarray, power: np.ndarray, note: tuple[int, int], sample_rate: int
+) -> int:
+  """First sample of a note without the breath that was drawn before it."""
+  start, end = note
+  loud = runs(power[start:] > _SOFT**2 * power[start:].max())
+  loud = loud[loud[:, 1] - loud[:, 0] >= _MIN_SECONDS * sample_rate]
+  if not len(loud) or loud[0, 0] < _BREATH_SECONDS * sample_rate:
+    return start
+  first = start + int(loud[0, 0])
+  lead = power[start:first]
+  # A breath is over before its note; the noise of a bow or a flute grows into it.
+  over = np.flatnonzero(lead <= _OVER * np.maximum.accumulate(lead))
+  before, behind = audio[start : first - round(_GAP_SECONDS * sample_rate)], audio[first:end]
+  if not over.size or heard_pitch(before, sample_rate) or not heard_pitch(behind, sample_rate):
+    return start
+  return start + int(over[-1]) + 1
 
 
 def _power(audio: np.ndarray, sample_rate: int) -> np.ndarray:
   """Mean square of the window that ends at each sample."""
-  if not audio.size:
-    return np.zeros(0)
   window = round(_WINDOW_SECONDS * sample_rate)
-  # A cheap sound card's offset, which would pass for a sound from the first sample on.
-  centred = audio.astype(np.float64) - np.median(audio[:window])
-  total = np.concatenate([np.zeros(window), np.cumsum(centred**2)])
-  return (total[window:] - total[:-window]) / window
+  total = np.concatenate([np.zeros(window), np.cumsum(np.square(audio, dtype=np.float64))])
+  return (total[window:] - total[:-window]) / window if audio.size else np.zeros(0)

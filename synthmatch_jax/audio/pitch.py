@@ -35,6 +35,20 @@ class PitchSettings:
 
 
 DEFAULT_PITCH = PitchSettings()
+"""How sounds are compared; distances that were measured rest on it."""
+
+NOTES = PitchSettings(f_min=25.0)
+"""How a note is heard: from below a piano's A0 (27.5 Hz) on."""
+
+HIGH_NOTES = PitchSettings(sample_rate=88_200, f_min=400.0, f_max=20_000.0)
+"""How a note over C5 is heard: up to all that can be heard, far beyond a piano's C8 (4,186 Hz).
+
+A period shorter than the range would pass for its double, a pitch an octave low, and so would one
+of so few samples that it lies between two of them.
+"""
+
+_LOUDNESS = 0.6  # Stevens' power law: the ear's growth of loudness with amplitude.
+_HIGH = 72.0  # C5: a high note that `NOTES` hears octaves low is still over it.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +59,13 @@ class PitchTrack:
     f0_hz: fundamental frequency; NaN where the sound is silent, a guess where it is unvoiced.
     voiced: where the pitch can be relied on.
     confidence: 1 for a perfectly periodic frame, 0 for a silent one.
+    level: root mean square of each frame, at its softer end.
   """
 
   f0_hz: Float[np.ndarray, " t"]
   voiced: Bool[np.ndarray, " t"]
   confidence: Float[np.ndarray, " t"]
+  level: Float[np.ndarray, " t"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +75,8 @@ class HeardPitch:
   Attributes:
     midi: MIDI note number with cents as its fraction; 60 is C4 (261.63 Hz).
     confidence: share of the sounding frames that are voiced and within half a semitone of
-      `midi`, in [0, 1].
-    voiced_share: share of the sounding frames that are voiced, in [0, 1].
+      `midi`, in [0, 1]; a frame counts by its loudness.
+    voiced_share: share of the sounding frames that are voiced, in [0, 1], by loudness as well.
   """
 
   midi: float
@@ -69,35 +85,51 @@ class HeardPitch:
 
 
 def heard_pitch(
-  audio: Float[np.ndarray, " n"],
-  sample_rate: int,
-  *,
-  min_confidence: float = 0.3,
-  settings: PitchSettings = DEFAULT_PITCH,
+  audio: Float[np.ndarray, " n"], sample_rate: int, *, min_confidence: float = 0.3
 ) -> HeardPitch | None:
-  """The one note of a sound: the median pitch of its voiced frames.
+  """The one note of a sound: the median pitch of its voiced frames, each counted by its loudness.
+
+  So the note counts, and not the room or the hum that outlasts it. What seems to be higher than C5
+  is heard again at a rate at which its period is many samples.
 
   Args:
     audio: mono.
     sample_rate: in Hz.
     min_confidence: below it the sound has no pitch.
-    settings: of the estimator.
 
   Returns:
-    None for a sound without pitch: silence, noise, percussion, speech that glides.
+    None for a sound without pitch: silence, noise, percussion, speech that glides; and for one
+    below 25 Hz.
   """
-  track = pitch_track(audio, sample_rate, settings)
+  heard = _heard(pitch_track(audio, sample_rate, NOTES), min_confidence)
+  if heard is None or heard.midi < _HIGH:
+    return heard
+  rate = HIGH_NOTES.sample_rate
+  finer = soxr.resample(audio.astype(np.float64), sample_rate, rate, quality="HQ")
+  return _heard(pitch_track(finer, rate, HIGH_NOTES), min_confidence)
+
+
+def _heard(track: PitchTrack, min_confidence: float) -> HeardPitch | None:
+  """The note of a track, if there is one."""
   if not track.voiced.any():
     return None
-  midi = 69 + 12 * np.log2(track.f0_hz / 440)
-  heard = float(np.median(midi[track.voiced]))
-  sounding = np.isfinite(midi).sum()
-  steady = track.voiced & (np.abs(midi - heard) < 0.5)
-  confidence = float(steady.sum() / sounding)
+  sounding = np.isfinite(track.f0_hz)
+  midi = 69 + 12 * np.log2(track.f0_hz[sounding] / 440)
+  voiced, level = track.voiced[sounding], track.level[sounding] ** _LOUDNESS
+  heard = _median(midi[voiced], level[voiced])
+  steady = voiced & (np.abs(midi - heard) < 0.5)
+  confidence = float(level[steady].sum() / level.sum())
   if confidence < min_confidence:
     return None
-  voiced_share = float(track.voiced.sum() / sounding)
+  voiced_share = float(level[voiced].sum() / level.sum())
   return HeardPitch(midi=heard, confidence=confidence, voiced_share=voiced_share)
+
+
+def _median(values: Float[np.ndarray, " t"], weights: Float[np.ndarray, " t"]) -> float:
+  """The value that has half of the weight on either side; NumPy's median if all are equal."""
+  order = np.argsort(values)
+  below = np.cumsum(weights[order]) - weights[order] / 2
+  return float(np.interp(weights.sum() / 2, below, values[order]))
 
 
 def pitch_track(
@@ -133,7 +165,11 @@ def pitch_track(
     )
     f0_hz[block] = rate / period
   voiced = confidence > 1 - settings.threshold
-  return PitchTrack(f0_hz=f0_hz, voiced=voiced, confidence=confidence)
+  # That of the softer end: where a note begins there is nothing yet to compare it with.
+  ends = np.square(frames[:, :window]).mean(1), np.square(frames[:, -window:]).mean(1)
+  return PitchTrack(
+    f0_hz=f0_hz, voiced=voiced, confidence=confidence, level=np.sqrt(np.minimum(*ends))
+  )
 
 
 def _frames(samples: np.ndarray, rate: int, settings: PitchSettings) -> tuple[np.ndarray, int]:

@@ -25,7 +25,7 @@ from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import engine
 
 # Raised when the same sound, models and assumptions give another answer.
-REVISION = 1
+REVISION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,13 +168,18 @@ def _digest(job: Job, answering: Sequence[Model], wish: Wish) -> str:
 
 
 def _line(outcome: Outcome) -> str:
+  """What is said of a match: how near it is, where it is, and what was assumed and not heard."""
   assert outcome.match
   best, count = outcome.match["answers"][0], len(outcome.match["answers"])
   answers = "" if count == 1 else f", {count} answers"
   kept = ", was there already" if outcome.kept else ""
-  return (
-    f"{outcome.job.source}: MSS {best['distances']['mss']:.1f} dB{answers}{kept},"
-    f" {outcome.job.folder / 'index.html'}"
+  guesses = outcome.match["assumed"].get("guesses", {}).items()
+  return "".join(
+    [
+      f"{outcome.job.source}: MSS {best['distances']['mss']:.1f} dB{answers}{kept},",
+      f" {outcome.job.folder / 'index.html'}",
+      *(f"\n  {sentence}; --{flag} tells it" for flag, sentence in guesses),
+    ]
   )
 
 

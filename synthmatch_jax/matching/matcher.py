@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.audio import io
-from synthmatch_jax.audio.hearing import NOTHING, Assume, hear
+from synthmatch_jax.audio.floor import clear
+from synthmatch_jax.audio.hearing import NOTHING, Assume, hear_clear
 from synthmatch_jax.audio.loudness import loudness_db, match_loudness
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.audio.note import Note
@@ -138,8 +139,9 @@ class Matcher:
     """The first half of `match`: all that can be wrong with a sound is found here."""
     rate = self.recipe.mel.sample_rate
     audio, source = io.read(sound, rate=sample_rate, name=source, sample_rate=rate)
+    audio = clear(audio, rate)
     try:
-      heard = hear(
+      heard = hear_clear(
         audio,
         sample_rate=rate,
         seconds=self.recipe.seconds,

@@ -48,7 +48,7 @@ def test_each_is_one_c4_from_its_first_sample_on(path):
   assert 2 <= len(audio) / 44_100 <= 4
   held = audio[11_025:33_075].astype(np.float64)
   assert 1200 * abs(np.log2(pitch(held) / 261.63)) < 30
-  assert onset.place(audio, sample_rate=44_100)[1] < 0.01
+  assert onset.find_note(audio, 44_100).start_seconds < 0.01
   peak = np.abs(audio).max()
   assert peak == pytest.approx(10 ** (-3 / 20), abs=1e-3)
   assert np.abs(audio[-441:]).max() < 1e-3 * peak

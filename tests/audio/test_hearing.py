@@ -50,6 +50,57 @@ def test_what_is_told_is_taken_and_remembered():
   assert louder.gain_db - found.gain_db == pytest.approx(6, abs=0.1)
 
 
+def test_nothing_is_guessed_of_a_plain_note():
+  found = heard(np.concatenate([tone(57), np.zeros(RATE // 2, np.float32)]))
+  assert found.guesses(found.held_note(Note())) == {}
+
+
+def test_what_is_not_heard_is_a_guess_until_it_is_told():
+  noise = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
+  found = heard(noise)
+  assert found.guesses(found.held_note(Note())) == {
+    "note": "no pitch was heard: C4 is assumed",
+    "hold": "no end of the note was heard: 1.00 s are assumed",
+  }
+  told = heard(noise, note=62, hold_seconds=0.5)
+  assert told.guesses(told.held_note(Note())) == {}
+
+
+def test_an_unsure_pitch_is_a_guess():
+  """A third of a sound has a pitch, the rest is noise of the same loudness."""
+  noise = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
+  found = heard(np.concatenate([tone(57, lead=0.0, seconds=0.6), noise]))
+  assert 0.3 < found.pitch.confidence < 0.5
+  share = f"{100 * found.pitch.confidence:.0f} %"
+  guess = found.guesses(found.note(Note()))["note"]
+  assert guess == f"the pitch is unsure: A3 is heard in {share} of the sound"
+  assert "note" not in heard(noise, note=57).guesses(Note(pitch=57))
+
+
+def test_what_is_passed_over_is_said():
+  beep = tone(84, lead=0.0, seconds=0.1)
+  found = heard(np.concatenate([beep, tone(57), np.zeros(RATE, np.float32)]))
+  assert found.onset_seconds == pytest.approx(0.595, abs=2e-3)
+  assert found.held_seconds == pytest.approx(1.5, abs=0.05)
+  assert found.pitch.midi == pytest.approx(57, abs=0.05)
+  assert found.guesses(found.held_note(Note())) == {
+    "onset": "what sounds before 0.60 s is taken for no part of it"
+  }
+  told = heard(np.concatenate([beep, tone(57), np.zeros(RATE, np.float32)]), onset_seconds=0.6)
+  assert told.guesses(told.held_note(Note())) == {}
+
+
+@pytest.mark.parametrize("offset", [-0.1, 0.02, 0.3])
+def test_an_offset_changes_nothing_that_is_heard(offset):
+  clean = np.concatenate([tone(57), np.zeros(RATE, np.float32)])
+  plain, found = heard(clean), heard(clean + np.float32(offset))
+  assert found.onset_seconds == pytest.approx(plain.onset_seconds, abs=2e-3)
+  assert found.held_seconds == pytest.approx(plain.held_seconds, abs=0.02)
+  assert found.pitch.midi == pytest.approx(57.0, abs=0.02)
+  assert np.corrcoef(found.audio, plain.audio)[0, 1] > 0.99
+  assert found.audio[-RATE // 2 :].max() < 1e-3
+
+
 @pytest.mark.parametrize("onset", [0.0, 0.25])
 def test_a_told_onset_may_lie_in_silence_before_the_sound(onset):
   found = heard(tone(60), onset_seconds=onset)

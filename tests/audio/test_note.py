@@ -1,7 +1,7 @@
 import librosa
 import pytest
 
-from synthmatch_jax.audio.note import pitch_of
+from synthmatch_jax.audio.note import name_of, pitch_of
 from synthmatch_jax.errors import UserError
 
 
@@ -19,3 +19,8 @@ def test_numbers(number):
 def test_what_is_no_note_is_refused(text):
   with pytest.raises(UserError, match="is no note: give a MIDI note number"):
     pitch_of(text)
+
+
+def test_a_name_leads_back_to_its_number():
+  assert [pitch_of(name_of(number)) for number in range(128)] == list(range(128))
+  assert [name_of(number) for number in (0, 21, 60, 61, 127)] == ["C-1", "A0", "C4", "C#4", "G9"]
