@@ -16,7 +16,7 @@ import pytest
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.synths import hosts
-from synthmatch_jax.synths.base import RenderError
+from synthmatch_jax.synths.base import Closed, RenderError
 from synthmatch_jax.synths.description import Care, Description
 from synthmatch_jax.synths.play import hosting
 from synthmatch_jax.synths.registry import Engine
@@ -237,7 +237,7 @@ def test_a_closed_host_ends_the_call_under_way(host, variant):
   hanging = host(variant, care=Care(render_seconds=60.0))
   threading.Timer(2.0, hanging.close).start()
   start = time.monotonic()
-  with pytest.raises(hosts.Closed):
+  with pytest.raises(Closed):
     hanging.call(play_scripted, 0.5)
   assert time.monotonic() - start < 20
 
