@@ -1,5 +1,6 @@
 """One process with an engine: from its start, over its calls, to its end."""
 
+import atexit
 import math
 import multiprocessing
 import os
@@ -71,6 +72,7 @@ class Life:
       ) from None
     finally:
       there.close()
+    atexit.register(self.kill)  # The program's end would wait for one that ignores SIGTERM.
     threading.Thread(target=self._watch, daemon=True).start()
 
   def load(self) -> None:
@@ -120,6 +122,7 @@ class Life:
     """Ends the process and lets go of all that it holds."""
     self._process.kill()
     self._process.join()
+    atexit.unregister(self.kill)
     self._ended.set()
     with self._ending:
       self._connection.close()

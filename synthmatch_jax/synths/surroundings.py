@@ -1,7 +1,6 @@
 """What an engine's process has from its parent: this file alone decides it."""
 
 import contextlib
-import ctypes
 import os
 import re
 import signal
@@ -12,8 +11,6 @@ from pathlib import Path
 
 if sys.platform != "win32":
   import resource
-
-_PARENT_DEATH = 1  # PR_SET_PDEATHSIG in linux/prctl.h.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +61,6 @@ class Surroundings:
   def enter(self) -> None:
     """Gives this process, which is new and has one thread, these surroundings for its own."""
     assert sys.platform == "linux"
-    # The fork server ends with the program, and this process with the fork server, even where a
-    # plugin that hangs lets no Python run any more.
-    ctypes.CDLL(None).prctl(_PARENT_DEATH, signal.SIGKILL)
     for name in set(os.environ) - set(self.environment):
       del os.environ[name]
     os.environ.update(self.environment)

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Callable
@@ -20,6 +21,9 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.registry import Engine
 from synthmatch_jax.synths.surroundings import Surroundings
+
+if sys.platform == "linux":
+  import fcntl
 
 Verdict = Literal["busy", "done", "failed", "refused", "broken"]
 """What an answer is.
@@ -47,7 +51,7 @@ def serve(connection: Connection, engine: Engine, surroundings: Surroundings | N
   if surroundings is not None:
     surroundings.enter()
   signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
-  threading.Thread(target=_end_with_parent, daemon=True).start()
+  _end_with_parent()
   quiet = os.open(os.devnull, os.O_WRONLY)
   for stream in (1, 2):  # Plugins chatter; it would tear the progress bar apart.
     os.dup2(quiet, stream)
@@ -133,7 +137,20 @@ class _Worker:
 
 
 def _end_with_parent() -> None:
+  """Ends this process when its parent is gone, in whatever way that went."""
   parent = multiprocessing.parent_process()
-  if parent is not None:
+  assert parent is not None
+  if sys.platform == "linux":
+    # The kernel then kills it: also where a plugin lets no Python run, or the process is stopped.
+    fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(parent.sentinel, fcntl.F_SETSIG, signal.SIGKILL)
+    flags = fcntl.fcntl(parent.sentinel, fcntl.F_GETFL)
+    fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, flags | os.O_ASYNC)
+  if wait([parent.sentinel], 0):  # Gone already: of that the kernel has not told.
+    os._exit(1)
+
+  def watch() -> None:
     wait([parent.sentinel])
     os._exit(1)
+
+  threading.Thread(target=watch, daemon=True).start()
