@@ -16,7 +16,7 @@ from synthmatch_jax.synths.description import Care, Description, Reset, pack
 from synthmatch_jax.synths.registry import Engine
 
 PATIENCE = 120.0
-"""Seconds that a load or a call may take before the plugin counts as hung."""
+"""Seconds that a load or a sound may take before the plugin counts as hung."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Subject:
     path: of the plugin.
     inside: which plugin, where the file holds several.
     known: the description of an earlier probe, or one that comes with the package.
-    patience: seconds that a load or a call may take.
+    patience: seconds that a load or a sound may take.
   """
 
   name: str

@@ -9,9 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-if sys.platform != "win32":
-  import resource
-
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
@@ -44,6 +41,8 @@ class Surroundings:
     """Those of this process and thread; None where a new process needs not be told."""
     if sys.platform != "linux":
       return None
+    import resource  # Windows has none.
+
     names = [name for name in vars(resource) if name.startswith("RLIMIT_")]
     # `os.umask` can only tell by changing it, and other threads may be writing files.
     told = re.search(r"^Umask:\s*(\d+)$", Path("/proc/self/status").read_text(), re.MULTILINE)
@@ -61,6 +60,8 @@ class Surroundings:
   def enter(self) -> None:
     """Gives this process, which is new and has one thread, these surroundings for its own."""
     assert sys.platform == "linux"
+    import resource
+
     for name in set(os.environ) - set(self.environment):
       del os.environ[name]
     os.environ.update(self.environment)

@@ -22,9 +22,6 @@ from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.registry import Engine
 from synthmatch_jax.synths.surroundings import Surroundings
 
-if sys.platform == "linux":
-  import fcntl
-
 Verdict = Literal["busy", "done", "failed", "refused", "broken"]
 """What an answer is.
 
@@ -141,6 +138,8 @@ def _end_with_parent() -> None:
   parent = multiprocessing.parent_process()
   assert parent is not None
   if sys.platform == "linux":
+    import fcntl  # Windows has none.
+
     # The kernel then kills it: also where a plugin lets no Python run, or the process is stopped.
     fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(parent.sentinel, fcntl.F_SETSIG, signal.SIGKILL)
