@@ -27,6 +27,7 @@ if _METHOD == "forkserver":
   modules = ("audio.loudness", "audio.mel", "data.recipe", "spaces.prior", "synths.worker")
   _CONTEXT.set_forkserver_preload([f"synthmatch_jax.{name}" for name in modules])
 _PATIENCE_SECONDS = 0.25  # Between two looks at whether an answer is overdue.
+_REAPING_SECONDS = 2.0  # From the end of a pipe to the news that its process has ended.
 _STARTING = threading.Lock()
 # Of an answer: sixty sounds of a minute, all at once, are a third of it.
 _MOST_BYTES = 2**30
@@ -139,6 +140,7 @@ class Life:
         self._deadline = time.monotonic() + seconds
         verdict, value, sounds, self.memory = self._receive(doing)
     except (EOFError, OSError):
+      self._deadline = math.inf  # What ended it is found out without a kill on the way.
       late = f"gave no answer for {seconds:g} s {doing}" if self._overdue else ""
       raise Lost(late or self._last_words(doing)) from None
     except BaseException:  # As by Ctrl-C: the next call must not get the answer to this one.
@@ -174,7 +176,7 @@ class Life:
   def _last_words(self, doing: str) -> str:
     if not self._connection.readable:
       return f"gave an answer of over {_MOST_BYTES / 2**30:g} GiB {doing}"
-    self._process.join(5)
+    self._process.join(_REAPING_SECONDS)
     code = self._process.exitcode
     if code is None:
       return f"closed its connection {doing}"
