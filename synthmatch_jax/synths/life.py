@@ -113,6 +113,8 @@ class Life:
   def kill(self) -> None:
     """Ends the process at once, from whatever thread; whoever waits for it finds it gone."""
     self._process.kill()
+    self._ended.set()
+    atexit.unregister(self.kill)
     with self._ending:
       if sys.platform != "win32" and not self._connection.closed:
         # A helper that the plugin has forked may hold the pipe open.
@@ -121,10 +123,8 @@ class Life:
 
   def end(self) -> None:
     """Ends the process and lets go of all that it holds."""
-    self._process.kill()
+    self.kill()
     self._process.join()
-    atexit.unregister(self.kill)
-    self._ended.set()
     with self._ending:
       self._connection.close()
 

@@ -1,5 +1,6 @@
 """Whatever a plugin does to its process: one sentence, and the work goes on."""
 
+import gc
 import os
 import pickle
 import re
@@ -8,6 +9,7 @@ import struct
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.synths import hosts, life
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.description import Care
+from synthmatch_jax.synths.play import hosting
 from tests.synths.remote import Puppet
 
 
@@ -201,3 +204,23 @@ def test_canaries_come_after_so_many_sounds(host):
 def listing(synth, i):
   sounds(synth, 4, 0.0)
   return "".join("c" if "canary" in patch else "s" for patch in synth.played)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts files as Linux lists them")
+def test_a_closed_host_leaves_no_thread_and_no_file_behind():
+  def left():
+    gc.collect()
+    return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+
+  with hosting(Puppet()) as first:  # Starts the fork server, which stays.
+    first.call(give)
+  del first
+  before = left()
+  for value in range(3):
+    with hosting(Puppet()) as one:
+      one.call(give, value)
+  del one
+  deadline = time.monotonic() + 10
+  while left() != before and time.monotonic() < deadline:
+    time.sleep(0.1)
+  assert left() == before
