@@ -1,6 +1,11 @@
 """Fixtures that tests share."""
 
+import dataclasses
+import locale
+import logging
 import os
+import signal
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +15,7 @@ from filelock import FileLock
 
 from synthmatch_jax.config import base_config
 from synthmatch_jax.data import pipeline
+from synthmatch_jax.synths.surroundings import Surroundings
 from synthmatch_jax.training import loop
 from tests.plugin import build
 
@@ -23,6 +29,39 @@ def pytest_configure(config):
   for name, value in settings.items():
     jax.config.update(name, value)
     os.environ[name.upper()] = str(value)
+
+
+@pytest.fixture(autouse=True)
+def nothing_outlives_a_test():
+  """Fails a test that leaves this process other than it found it: the next may depend on that."""
+  before = _of_the_process()
+  yield
+  for what, now in _of_the_process().items():
+    assert now == before[what], f"the test leaves another {what} behind"
+
+
+# Variables that libraries set when they are first imported, and pytest in every test.
+_OF_OTHERS = ("KMP_", "TF", "TPU_", "HDF5_", "ENABLE_RUNTIME_", "GRADIO_", "PYTEST_")
+
+
+def _of_the_process() -> dict[str, object]:
+  environment = {n: v for n, v in os.environ.items() if not n.startswith(_OF_OTHERS)}
+  pyplot = sys.modules.get("matplotlib.pyplot")
+  return {
+    "environment": environment,
+    "working directory": Path.cwd(),
+    "search path": list(sys.path),
+    "locale": locale.setlocale(locale.LC_ALL),
+    "signal handler": {n: signal.getsignal(n) for n in signal.valid_signals()},
+    "umask, limit, niceness, processor or signal mask": _but_environment(Surroundings.now()),
+    "open figure": pyplot.get_fignums() if pyplot else [],
+    "logging handler": [type(h) for h in logging.getLogger().handlers],
+    "default of JAX": dict(jax.config.values),
+  }
+
+
+def _but_environment(surroundings: Surroundings | None) -> Surroundings | None:
+  return surroundings and dataclasses.replace(surroundings, environment={})
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """What is to be probed: a plugin on this machine, and what is known of it already."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,13 +10,13 @@ from typing import Any
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces.parameters import Continuous
+from synthmatch_jax.synths import bundle, locate, registry
 from synthmatch_jax.synths import description as descriptions
-from synthmatch_jax.synths import locate, registry
 from synthmatch_jax.synths.description import Care, Description, Reset, pack
 from synthmatch_jax.synths.registry import Engine
 
 PATIENCE = 120.0
-"""Seconds that a load or a call may take before the plugin counts as hung."""
+"""Seconds that a load or a sound may take before the plugin counts as hung."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,7 @@ class Subject:
     path: of the plugin.
     inside: which plugin, where the file holds several.
     known: the description of an earlier probe, or one that comes with the package.
-    patience: seconds that a load or a call may take.
+    patience: seconds that a load or a sound may take.
   """
 
   name: str
@@ -85,9 +86,11 @@ def find(
     UserError: there is no such file, engine or plugin.
   """
   path = Path(text)
-  if path.suffix in locate.SUFFIXES:
-    if not path.exists():
+  if path.suffix in locate.SUFFIXES or path.suffix.lower() in bundle.OTHERS:
+    if not os.path.lexists(path):
       raise UserError(f"no plugin at {path}; name the path of a .vst3 or .component")
+    if why := bundle.trouble(path):
+      raise UserError(f"{path} cannot be loaded as a plugin: it {why}")
     made = name or re.sub(r"\W+", "_", path.stem.lower()).strip("_")
     return Subject(name=made, path=path, inside=inside, patience=patience)
   described = registry.described()

@@ -14,6 +14,10 @@ class RenderError(Exception):
   """The engine did not render a patch as it should; the sentence says what was wrong."""
 
 
+class Closed(Exception):  # noqa: N818 - no error: it ends work that was called off.
+  """The host of an engine was closed."""
+
+
 @runtime_checkable
 class Synth(Protocol):
   """One sound engine. Not thread-safe: one per worker.

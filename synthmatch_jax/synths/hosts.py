@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from synthmatch_jax.synths.base import RenderError, Synth
+from synthmatch_jax.synths.base import Closed, Synth
+from synthmatch_jax.synths.process import ProcessHost
 from synthmatch_jax.synths.registry import Engine
 
 Item = TypeVar("Item")
@@ -36,10 +37,6 @@ class Host(Protocol):
   def close(self) -> None:
     """Ends the engine, at once and for good; a call under way raises `Closed`."""
     ...
-
-
-class Closed(Exception):  # noqa: N818 - no error: it ends work that was called off.
-  """The host was closed."""
 
 
 class ThreadHost:
@@ -79,9 +76,4 @@ def host(engine: Engine, *, report: Callable[[str], None] | None = None) -> Host
   """
   if engine.parallelism == "thread":
     return ThreadHost(engine)
-  from synthmatch_jax.synths.process import ProcessHost
-
   return ProcessHost(engine, report=report)
-
-
-__all__ = ["Closed", "Host", "RenderError", "ThreadHost", "host"]

@@ -1,9 +1,12 @@
 """One process with an engine: from its start, over its calls, to its end."""
 
+import atexit
+import math
 import multiprocessing
 import os
 import pickle
 import signal
+import socket
 import sys
 import threading
 import time
@@ -13,8 +16,8 @@ from typing import Any
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.synths import worker
 from synthmatch_jax.synths.base import RenderError, Synth
-from synthmatch_jax.synths.description import Care
 from synthmatch_jax.synths.registry import Engine
+from synthmatch_jax.synths.surroundings import Surroundings
 
 # A process that loaded JAX or a plugin must not be forked. Linux forks a clean one that has our
 # modules but no plugin, in a hundredth of the time that importing them takes.
@@ -23,8 +26,11 @@ _CONTEXT: Any = multiprocessing.get_context(_METHOD)
 if _METHOD == "forkserver":
   modules = ("audio.loudness", "audio.mel", "data.recipe", "spaces.prior", "synths.worker")
   _CONTEXT.set_forkserver_preload([f"synthmatch_jax.{name}" for name in modules])
-_PATIENCE_SECONDS = 0.5  # Between two looks at whether the work was called off.
+_PATIENCE_SECONDS = 0.25  # Between two looks at whether an answer is overdue.
+_REAPING_SECONDS = 2.0  # From the end of a pipe to the news that its process has ended.
 _STARTING = threading.Lock()
+# Of an answer: sixty sounds of a minute, all at once, are a third of it.
+_MOST_BYTES = 2**30
 
 
 class Lost(Exception):  # noqa: N818 - an event more than an error.
@@ -32,49 +38,60 @@ class Lost(Exception):  # noqa: N818 - an event more than an error.
 
 
 class Life:
-  """A process with an engine that is ready.
+  """A process with an engine, which is ready after `load`.
 
   Args:
     engine: to be made there.
-    cancelled: whether the work was called off: a process that does not answer is then lost.
 
-  Every method raises `Lost` where the process ended or did not answer in time.
+  Every method raises `Lost` where the process ended, did not answer in time, or answered with
+  what is no answer: whatever a plugin does to its process, nobody waits for ever.
 
   Attributes:
-    calls: how many it was asked.
-    memory: bytes that it occupied after the last of them.
-
-  Raises:
-    UserError: the engine cannot be made; what it says.
+    sounds: how many it was asked for; a call that makes none counts as one.
+    memory: bytes that it occupied after the last call.
   """
 
-  def __init__(self, engine: Engine, *, cancelled: Callable[[], bool]):
-    self._cancelled = cancelled
-    care = engine.care
-    here, there = _CONTEXT.Pipe()
-    self._connection = here
-    arguments = (there, engine, care.render_seconds, dict(os.environ))
+  def __init__(self, engine: Engine):
+    self._care = engine.care
+    self._connection, there = _CONTEXT.Pipe()
+    arguments = (there, engine, Surroundings.now())
     self._process = _CONTEXT.Process(target=worker.serve, args=arguments, daemon=True)
-    self._load_seconds = care.load_seconds
     self._prepared: list[Callable[..., Any]] = []
-    self.calls = 0
-    with _STARTING, _NoMain():
-      self._process.start()
-    there.close()
-    self.memory = 0
+    self._deadline, self._overdue = math.inf, False
+    self._ended = threading.Event()
+    self._ending = threading.Lock()
+    self.sounds = self.memory = 0
     try:
-      self._answer(care.load_seconds, doing="while it was loaded")
-    except BaseException:
-      self.end()
-      raise
-    self._memory_at_start = self.memory
+      with _STARTING, _NoMain():
+        self._process.start()
+    except (EOFError, ConnectionError):  # The fork server died; the next start has a new one.
+      raise Lost("could not be started") from None
+    except OSError as error:
+      raise UserError(
+        f"no process can be started for {engine.name}: {error.strerror}; see what this machine"
+        " and its limits (`ulimit -a`) allow"
+      ) from None
+    finally:
+      there.close()
+    atexit.register(self.kill)  # The program's end would wait for one that ignores SIGTERM.
+    threading.Thread(target=self._watch, daemon=True).start()
 
-  def worn(self, care: Care) -> bool:
+  def load(self) -> None:
+    """Waits until the engine is ready.
+
+    Raises:
+      UserError: the engine cannot be made; what it says.
+    """
+    self._exchange(None, self._care.load_seconds, doing="while it was loaded")
+    self.sounds, self._memory_at_start = 0, self.memory
+
+  @property
+  def worn(self) -> bool:
     """Whether it has served, or grown, as much as it may."""
     grown = (self.memory - self._memory_at_start) / 1e6
-    return self.calls >= care.renders or grown > care.megabytes
+    return self.sounds >= self._care.renders or grown > self._care.megabytes
 
-  def ask(self, call: bytes, seconds: float) -> Any:
+  def ask(self, call: bytes) -> Any:
     """The result of a pickled `(task, args)`, called as `task(synth, *args)`.
 
     Raises:
@@ -82,40 +99,56 @@ class Life:
       UserError: as the task raised it.
       RuntimeError: the task raised anything else: a bug, with its traceback.
     """
-    self.calls += 1
-    self._send(call)
-    return self._answer(seconds, doing="in a render")
+    return self._exchange(call, self._care.render_seconds, doing="in a render")
 
   def prepare(self, task: Callable[..., Any]) -> None:
     """Has the task's module imported there, which is not the plugin's time."""
     if task not in self._prepared:
-      self._send(pickle.dumps((_nothing, (task,))))
-      self._answer(self._load_seconds, doing="before a render")
+      call = pickle.dumps((_nothing, (task,)))
+      sounds = self.sounds
+      self._exchange(call, self._care.load_seconds, doing="before a render")
+      self.sounds = sounds
       self._prepared.append(task)
 
-  def _send(self, call: bytes) -> None:
-    try:
-      self._connection.send_bytes(call)
-    except OSError:  # It died between two calls.
-      raise Lost(self._last_words("between two sounds")) from None
-
   def kill(self) -> None:
-    """Ends the process at once, from whatever thread."""
+    """Ends the process at once, from whatever thread; whoever waits for it finds it gone."""
     self._process.kill()
+    self._ended.set()
+    atexit.unregister(self.kill)
+    with self._ending:
+      if sys.platform != "win32" and not self._connection.closed:
+        # A helper that the plugin has forked may hold the pipe open.
+        with socket.socket(fileno=os.dup(self._connection.fileno())) as pipe:
+          pipe.shutdown(socket.SHUT_RDWR)
 
   def end(self) -> None:
     """Ends the process and lets go of all that it holds."""
-    self._process.kill()
+    self.kill()
     self._process.join()
-    self._connection.close()
+    with self._ending:
+      self._connection.close()
 
-  def _answer(self, seconds: float, *, doing: str) -> Any:
+  def _exchange(self, call: bytes | None, seconds: float, *, doing: str) -> Any:
+    """Sends a call, if there is one, and gives the value of its answer."""
+    self._deadline = time.monotonic() + seconds
     try:
-      if not self._poll(seconds):
-        raise Lost(f"gave no answer for {seconds:g} s {doing}")
-      verdict, value, self.memory = self._connection.recv()
+      if call is not None:
+        self._connection.send_bytes(call)
+      verdict, value, sounds, self.memory = self._receive(doing)
+      while verdict == "busy":
+        seconds = value
+        self._deadline = time.monotonic() + seconds
+        verdict, value, sounds, self.memory = self._receive(doing)
     except (EOFError, OSError):
-      raise Lost(self._last_words(doing)) from None
+      self._deadline = math.inf  # What ended it is found out without a kill on the way.
+      late = f"gave no answer for {seconds:g} s {doing}" if self._overdue else ""
+      raise Lost(late or self._last_words(doing)) from None
+    except BaseException:  # As by Ctrl-C: the next call must not get the answer to this one.
+      self.kill()
+      raise
+    finally:
+      self._deadline = math.inf
+    self.sounds += max(1, sounds)
     if verdict == "failed":
       raise RenderError(value)
     if verdict == "refused":
@@ -124,17 +157,31 @@ class Life:
       raise RuntimeError(f"in the engine's process:\n{value}")
     return value
 
-  def _poll(self, seconds: float) -> bool:
-    """Waits for an answer, but not after the work was called off."""
-    deadline = time.monotonic() + seconds
-    while not self._connection.poll(_PATIENCE_SECONDS):
-      if self._cancelled() or time.monotonic() > deadline:
-        return False
-    return True
+  def _receive(self, doing: str) -> worker.Answer:
+    answer = self._connection.recv_bytes(_MOST_BYTES)
+    try:
+      verdict, value, sounds, memory = pickle.loads(answer)
+    except Exception as error:  # Bytes that are no pickle raise almost anything.
+      raise Lost(f"gave an answer that cannot be read {doing} ({type(error).__name__})") from None
+    return verdict, value, sounds, memory
+
+  def _watch(self) -> None:
+    """Kills the process when an answer is overdue, on a thread of its own."""
+    while not self._ended.wait(_PATIENCE_SECONDS):
+      if time.monotonic() > self._deadline:
+        self._overdue = True
+        self.kill()
+        return
 
   def _last_words(self, doing: str) -> str:
-    self._process.join(5)
-    code = self._process.exitcode or 0
+    if not self._connection.readable:
+      return f"gave an answer of over {_MOST_BYTES / 2**30:g} GiB {doing}"
+    self._process.join(_REAPING_SECONDS)
+    code = self._process.exitcode
+    if code is None:
+      return f"closed its connection {doing}"
+    if code == -signal.SIGKILL:
+      return f"was killed {doing} (SIGKILL), as by a system that is out of memory"
     name = signal.Signals(-code).name if code < 0 else f"exit status {code}"
     return f"crashed {doing} ({name})"
 

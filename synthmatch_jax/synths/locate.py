@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.synths import bundle
 
 VARIABLE = "SYNTHMATCH_PLUGIN"
 """Environment variable: plugin files, or folders with plugins, parted as in PATH."""
@@ -43,6 +44,9 @@ def locate(names: Sequence[str], *, option: str = "") -> Path:
     places = [*_from_variable(), *(place for place in usual_folders() if place.is_absolute())]
     found = _in_places(names, places)
     looked = ", ".join(str(place) for place in places)
+  named = option and found is None and Path(option).suffix and os.path.lexists(option)
+  if named and (why := bundle.trouble(Path(option))):
+    raise UserError(f"{option} cannot be loaded as a plugin: it {why}")
   if found is None:
     wanted = " or ".join(names)
     raise UserError(
@@ -93,7 +97,7 @@ def _from_variable() -> list[Path]:
 def _in_places(names: Sequence[str], places: Sequence[Path]) -> Path | None:
   for place in places:
     for candidate in _candidates(names, place):
-      if candidate.exists():
+      if os.path.exists(candidate):  # noqa: PTH110 - False, too, where nobody may look.
         return candidate
   return None
 
@@ -106,7 +110,7 @@ def _candidates(names: Sequence[str], place: Path) -> Iterator[Path]:
     return
   for name in names:
     yield place / name
-    if place.is_dir():
+    if os.path.isdir(place):  # noqa: PTH112 - as above.
       yield from sorted(
         place.glob(f"*/{glob.escape(name)}")
       )  # Many makers keep a folder of their own.

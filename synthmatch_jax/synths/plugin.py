@@ -19,7 +19,7 @@ from jaxtyping import Float
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces.space import Patch
-from synthmatch_jax.synths import states
+from synthmatch_jax.synths import bundle, states
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.description import Description, unpack
 
@@ -194,6 +194,8 @@ def load(path: Path, *, inside: str = "") -> Any:
     UserError: pedalboard is not installed, or the file is no plugin, or no instrument.
   """
   pedalboard = _pedalboard()
+  if why := bundle.trouble(path):  # pedalboard knows no reasons, and crashes on some.
+    raise UserError(f"{path} cannot be loaded as a plugin: it {why}")
   # It asks 1,001 texts of every parameter; MIDI controllers alone can be thousands of these.
   pedalboard._pedalboard.PARAMETER_NAME_REGEXES_TO_IGNORE.add(MIDI_CONTROLLER)
   try:
@@ -201,7 +203,7 @@ def load(path: Path, *, inside: str = "") -> Any:
       str(path), plugin_name=inside or None, initialization_timeout=_TRIAL_SECONDS
     )
   except (ImportError, ValueError, RuntimeError, OSError) as error:
-    reason = " ".join(str(error).split())
+    reason = bundle.refusal(path) or " ".join(str(error).split())
     raise UserError(f"{path} cannot be loaded as a plugin: {reason}") from None
   if not plugin.is_instrument:
     raise UserError(f"{path} is an effect; sound matching needs an instrument")

@@ -2,13 +2,15 @@
 
 import contextlib
 import faulthandler
+import functools
 import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from typing import Any, Literal
 
@@ -16,70 +18,138 @@ import psutil
 from threadpoolctl import threadpool_limits
 
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.synths.base import RenderError, Synth
+from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.registry import Engine
+from synthmatch_jax.synths.surroundings import Surroundings
 
-Verdict = Literal["done", "failed", "refused", "broken"]
-"""Of a call: its result follows; the engine failed; a `UserError`; a bug, with its traceback."""
+Verdict = Literal["busy", "done", "failed", "refused", "broken"]
+"""What an answer is.
+
+busy: none yet; the next takes at most that many seconds.
+done: the call's result.
+failed: the engine failed; why.
+refused: what a `UserError` says.
+broken: the traceback of anything else, a bug.
+"""
+
+Answer = tuple[Verdict, Any, int, int]
+"""Verdict, its value, how many sounds the call has made, bytes of memory."""
 
 
-def serve(
-  connection: Connection, engine: Engine, limit_seconds: float, environment: Mapping[str, str]
-) -> None:
+def serve(connection: Connection, engine: Engine, surroundings: Surroundings | None) -> None:
   """Loads the engine on this thread, the process's main one, and answers until the pipe closes.
 
   Args:
-    connection: takes pickled `(task, args)`; gives `(verdict, value, bytes of memory)`, the first
-      time when the engine is ready.
+    connection: takes a pickled `(task, args)`; gives pickled `Answer`s, a first one when the
+      engine is ready.
     engine: to be made here.
-    limit_seconds: a call that takes longer ends the process, should the parent not do so.
-    environment: of the parent, now: a forked process has that of the moment of the first fork.
+    surroundings: of the parent; None where this process has them already.
   """
-  os.environ.update(environment)
+  if surroundings is not None:
+    surroundings.enter()
   signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
-  threading.Thread(target=_end_with_parent, daemon=True).start()
+  _end_with_parent()
   quiet = os.open(os.devnull, os.O_WRONLY)
   for stream in (1, 2):  # Plugins chatter; it would tear the progress bar apart.
     os.dup2(quiet, stream)
-  process = psutil.Process()
-
-  def answer(verdict: Verdict, value: Any) -> None:
-    connection.send((verdict, value, process.memory_info().rss))
-
-  try:
-    synth = engine.make()
-  except UserError as error:
-    answer("refused", str(error))
-    return
-  except Exception:  # A bug: the parent raises it with this traceback.
-    answer("broken", traceback.format_exc())
-    return
-  answer("done", None)
-  threadpool_limits(1, user_api="blas")  # As in the farm.
-  nowhere = os.fdopen(quiet, "w")
-  with contextlib.suppress(EOFError, BrokenPipeError):
-    while True:
-      call = connection.recv_bytes()
-      # A C thread of its own: it works even where a hung plugin holds Python's lock.
-      faulthandler.dump_traceback_later(2 * limit_seconds, exit=True, file=nowhere)
-      answer(*_answer(synth, call))
-      faulthandler.cancel_dump_traceback_later()
+  _Worker(connection, engine, quiet).work()
 
 
-def _answer(synth: Synth, call: bytes) -> tuple[Verdict, Any]:
-  try:
-    task, args = pickle.loads(call)
-    return "done", task(synth, *args)
-  except RenderError as error:
-    return "failed", str(error)
-  except UserError as error:
-    return "refused", str(error)
-  except Exception:  # As above.
-    return "broken", traceback.format_exc()
+class _Worker:
+  """Answers calls, and has an alarm end the process where one takes far too long."""
+
+  def __init__(self, connection: Connection, engine: Engine, quiet: int):
+    self._connection, self._engine = connection, engine
+    self._nowhere = os.fdopen(quiet, "w")
+    self._process = psutil.Process()
+    self._synth: Any = None
+    self._sounds = 0  # Of the call under way.
+
+  def work(self) -> None:
+    """Makes the engine and answers until the pipe closes."""
+    with contextlib.suppress(EOFError, BrokenPipeError):
+      self._alarm(self._engine.care.load_seconds)
+      self._connection.send_bytes(self._answer(self._make))
+      threadpool_limits(1, user_api="blas")  # As in the farm.
+      while True:
+        faulthandler.cancel_dump_traceback_later()
+        call = self._connection.recv_bytes()
+        self._sounds = 0
+        self._alarm(self._engine.care.render_seconds)
+        self._connection.send_bytes(self._answer(lambda call=call: self._do(*pickle.loads(call))))
+
+  def _make(self) -> None:
+    self._synth = self._engine.make()
+    if render := getattr(self._synth, "render", None):  # What the probe loads first has none.
+      self._synth.render = self._counted(render)
+
+  def _do(self, task: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    return task(self._synth, *args)
+
+  def _answer(self, do: Callable[[], Any]) -> bytes:
+    try:
+      return self._pickled("done", do())
+    except RenderError as error:
+      return self._pickled("failed", str(error))
+    except MemoryError:
+      return self._pickled("failed", "ran out of memory")
+    except UserError as error:
+      return self._pickled("refused", str(error))
+    except Exception:  # A bug: the parent raises it with this traceback.
+      return self._pickled("broken", traceback.format_exc())
+
+  def _pickled(self, verdict: Verdict, value: Any) -> bytes:
+    return pickle.dumps((verdict, value, self._sounds, self._process.memory_info().rss))
+
+  def _counted(self, render: Callable[..., Any]) -> Callable[..., Any]:
+    """The engine's `render`, which tells the parent of every sound after the first.
+
+    Limits are for one sound and what is done with it. A call that makes many gets as much time
+    for each of them, and again as much for each when all of them are there.
+    """
+    seconds = self._engine.care.render_seconds
+
+    @functools.wraps(render)
+    def counted(*args: Any, **options: Any) -> Any:
+      if self._sounds:
+        self._busy(seconds)
+      sound = render(*args, **options)
+      self._sounds += 1
+      if self._sounds > 1:
+        self._busy(seconds * self._sounds)
+      return sound
+
+    return counted
+
+  def _busy(self, seconds: float) -> None:
+    self._alarm(seconds)
+    self._connection.send_bytes(self._pickled("busy", seconds))
+
+  def _alarm(self, seconds: float) -> None:
+    """Ends the process should its parent not do so when it is twice overdue.
+
+    By a thread in C: it works even where a plugin that hangs holds Python's lock.
+    """
+    faulthandler.dump_traceback_later(2 * seconds, exit=True, file=self._nowhere)
 
 
 def _end_with_parent() -> None:
+  """Ends this process when its parent is gone, in whatever way that went."""
   parent = multiprocessing.parent_process()
-  if parent is not None:
+  assert parent is not None
+  if sys.platform == "linux":
+    import fcntl  # Windows has none.
+
+    # The kernel then kills it: also where a plugin lets no Python run, or the process is stopped.
+    fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(parent.sentinel, fcntl.F_SETSIG, signal.SIGKILL)
+    flags = fcntl.fcntl(parent.sentinel, fcntl.F_GETFL)
+    fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, flags | os.O_ASYNC)
+  if wait([parent.sentinel], 0):  # Gone already: of that the kernel has not told.
+    os._exit(1)
+
+  def watch() -> None:
     wait([parent.sentinel])
     os._exit(1)
+
+  threading.Thread(target=watch, daemon=True).start()

@@ -1,6 +1,11 @@
 """The test instrument as an engine, for tests: its process is not the tests' own."""
 
+import time
+from dataclasses import dataclass, field
 from operator import methodcaller
+from types import SimpleNamespace
+
+import numpy as np
 
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.spaces.massive16 import TABLE_1
@@ -8,6 +13,7 @@ from synthmatch_jax.spaces.parameters import Continuous
 from synthmatch_jax.synths import hosts
 from synthmatch_jax.synths.base import sound
 from synthmatch_jax.synths.description import Care, Description
+from synthmatch_jax.synths.registry import Engine
 
 
 def instrument(**changes):
@@ -23,6 +29,33 @@ def instrument(**changes):
 
 
 CANARY = {"osc1_amp": 0.9, "filter1_cut_prm_1": 0.9, "filter2_cut_prm_1": 0.1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Puppet(Engine):
+  """A process and no plugin: what happens there is up to the tasks of a test."""
+
+  name: str = "puppet"
+  limits: Care = field(default_factory=Care)
+
+  parallelism = "process"
+  repeatable_db = None
+  process_per_sound = False
+
+  @property
+  def care(self):
+    return self.limits
+
+  def make(self):
+    played = []
+
+    def render(patch, **_):
+      played.append(patch)
+      time.sleep(patch.get("wait", 0.0))
+      return np.ones(1, np.float32)
+
+    space = SimpleNamespace(dim=1, decode=lambda controls: {})
+    return SimpleNamespace(space=space, played=played, render=render)
 
 
 class Remote:

@@ -1,0 +1,67 @@
+"""What is known of the calls of one block of steady work."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from synthmatch_jax.synths.base import RenderError
+
+
+@dataclass(kw_only=True)
+class Block:
+  """Results by pickled call: some are final, others wait until a canary has confirmed them.
+
+  Attributes:
+    final: what needs not be done again.
+    pending: what the process has done since its last good canary, in this order.
+    failed: reasons of calls that failed for good.
+    sounds: how many the pending results are made of.
+    lost: whether pending results were dropped in this round.
+    fresh: whether the first of the pending results is the first of its process.
+  """
+
+  final: dict[bytes, Any] = field(default_factory=dict)
+  pending: dict[bytes, Any] = field(default_factory=dict)
+  failed: dict[bytes, str] = field(default_factory=dict)
+  sounds: int = 0
+  lost: bool = False
+  fresh: bool = False
+
+  def __contains__(self, call: bytes) -> bool:
+    return call in self.final or call in self.pending or call in self.failed
+
+  def __getitem__(self, call: bytes) -> Any:
+    if call in self.failed:
+      raise RenderError(self.failed[call])
+    return self.final[call] if call in self.final else self.pending[call]
+
+  def wait(self, call: bytes, result: Any, *, sounds: int, fresh: bool) -> None:
+    """Keeps a result until it is confirmed.
+
+    Args:
+      call: that gave it.
+      result: of it.
+      sounds: that were made for it.
+      fresh: whether it is the first of its process.
+    """
+    self.fresh = fresh if not self.pending else self.fresh
+    self.pending[call] = result
+    self.sounds += sounds
+
+  def confirm(self) -> None:
+    """Makes all pending results final."""
+    self.final |= self.pending
+    self._clear()
+
+  def drop(self) -> None:
+    """Forgets all pending results, which are to be done again."""
+    self.lost = True
+    self._clear()
+
+  def trust_first(self) -> None:
+    """Makes the first result of the process final, if it is pending."""
+    if self.fresh:
+      self.final |= dict([next(iter(self.pending.items()))])
+
+  def _clear(self) -> None:
+    self.pending.clear()
+    self.sounds, self.fresh = 0, False

@@ -1,0 +1,105 @@
+"""The canary of a process: a patch that tells whether the engine in it has drifted."""
+
+import pickle
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float
+
+from synthmatch_jax.audio.note import Note
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.synths import base
+from synthmatch_jax.synths.base import Synth
+from synthmatch_jax.synths.life import Life
+from synthmatch_jax.synths.registry import Engine
+
+# By how much a canary may differ more than the plugin was measured to differ from itself.
+_MARGIN_DB = 6.0
+_AUDIBLE = 1e-4  # -80 dB of full scale: the least peak of a canary.
+# Canaries in a row that differ, until the plugin is given up.
+_MAX_DRIFTS = 6
+
+
+class Canary:
+  """How an engine sounds when it is new, and whether it still does.
+
+  Every method lets `Lost` and `RenderError` through.
+
+  Attributes:
+    interval: sounds from one check to the next; shorter after work was lost.
+  """
+
+  def __init__(self, engine: Engine):
+    self._engine = engine
+    self._call = pickle.dumps((_render, (dict(engine.care.canary),)))
+    self._sound: np.ndarray | None = None
+    self._drifts = 0  # In a row.
+    self.interval = engine.care.canary_every
+
+  @property
+  def known(self) -> bool:
+    """Whether it has been learnt."""
+    return self._sound is not None
+
+  def learn(self, renewed: Callable[[], Life]) -> None:
+    """Learns the sound, as two new processes agree on it; the second is left to work.
+
+    Args:
+      renewed: gives a new process.
+
+    Raises:
+      UserError: it is silent, or no two processes agree.
+    """
+    before: np.ndarray | None = None
+    for _ in range(_MAX_DRIFTS):
+      sound = renewed().ask(self._call)
+      if not np.abs(sound).max() > _AUDIBLE:
+        raise UserError(
+          f"the canary of {self._engine.name} is silent, it would see no drift: give care.canary"
+          " in its description values that sound, or probe it again"
+        )
+      if before is not None and self._same(before, sound):
+        self._sound = sound
+        return
+      before = sound
+    raise UserError(self._unrepeatable())
+
+  def sings(self, life: Life) -> bool:
+    """Whether the process sounds as a new one does.
+
+    Raises:
+      UserError: too many in a row did not.
+    """
+    assert self._sound is not None
+    if self._same(self._sound, life.ask(self._call)):
+      self._drifts = 0
+      self.interval = min(2 * self.interval, self._engine.care.canary_every)
+      return True
+    self._drifts += 1
+    if self._drifts == _MAX_DRIFTS:
+      raise UserError(self._unrepeatable())
+    return False
+
+  def hurry(self) -> None:
+    """Has the next check come sooner: work since the last one was lost."""
+    self.interval = max(1, self.interval // 2)
+
+  def _same(self, target: Float[np.ndarray, " n"], estimate: Float[np.ndarray, " n"]) -> bool:
+    within_db = self._engine.repeatable_db
+    if within_db is None:
+      return np.array_equal(target, estimate)
+    peak = np.abs(target).max()
+    return bool(np.abs(target - estimate).max() <= peak * 10 ** ((within_db + _MARGIN_DB) / 20))
+
+  def _unrepeatable(self) -> str:
+    return (
+      f"{self._engine.name} does not repeat itself under the reset policy of its description: the"
+      " same patch sounds different each time; probe it again"
+    )
+
+
+def _render(synth: Synth, patch: dict[str, float]) -> Float[np.ndarray, " n"]:
+  """Half a second of a patch; the middle of every control where it is left out."""
+  middle = synth.space.decode([0.5] * synth.space.dim)
+  patch = middle | patch
+  return base.sound(synth, patch, note=Note(seconds=0.3), seconds=0.5, sample_rate=44_100)
