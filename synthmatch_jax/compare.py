@@ -28,7 +28,7 @@ def main(runs: Sequence[str]) -> None:
   print(compare.markdown(first, second, differences))
   if _OUT.value:
     found = compare.plain(first, second, differences)
-    files.write_text(_OUT.value, json.dumps(found, indent=2) + "\n")
+    files.write_text(_OUT.value, json.dumps(found, indent=2, allow_nan=False) + "\n")
 
 
 if __name__ == "__main__":

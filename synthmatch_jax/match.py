@@ -46,6 +46,9 @@ def main(sounds: Sequence[str]) -> int:
   """Matches the sounds named on the command line."""
   if not sounds:
     raise UserError("name at least one sound: match SOUND... [--workdir=W] [--out=O]")
+  if not _JSON.value and not any(sound == "-" or os.path.lexists(sound) for sound in sounds):
+    raise UserError(f"there is no file {', '.join(sounds)}: check the path")
+  workdirs = cli.models(_WORKDIR.value)
   from synthmatch_jax.audio.hearing import Assume
   from synthmatch_jax.audio.note import pitch_of
 
@@ -68,7 +71,7 @@ def main(sounds: Sequence[str]) -> int:
   listen: Any = _LISTEN.value  # One of the names above, which absl has checked.
   outcomes, page = batch.match_all(
     sounds,
-    workdirs=cli.paths(_WORKDIR.value),
+    workdirs=workdirs,
     out=_OUT.value,
     wish=batch.Wish(assume=assume, top=_TOP.value, listen=listen),
     plugin=_PLUGIN.value,
@@ -78,7 +81,7 @@ def main(sounds: Sequence[str]) -> int:
   if page:
     say(f"open {page}")
   if _JSON.value:
-    print(json.dumps(batch.describe(outcomes, page)))
+    print(json.dumps(batch.describe(outcomes, page), allow_nan=False))
   return 0 if all(outcome.match for outcome in outcomes) else 1
 
 

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
   if _RECORD.value:
     listed = [{k: v for k, v in e.items() if k != "file"} for e in manifest["sounds"]]
     found = {"versions": manifest["versions"], "sounds": listed}
-    files.write_text(_RECORD.value, json.dumps(found, indent=1) + "\n")
+    files.write_text(_RECORD.value, json.dumps(found, indent=1, allow_nan=False) + "\n")
   return 1 if differences and not _ALLOW.value else 0
 
 

@@ -11,12 +11,12 @@ from gradio import themes
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.web import words
+from synthmatch_jax.web.asking import Limits, Told
+from synthmatch_jax.web.door import visitor
 from synthmatch_jax.web.entries import Entry
-from synthmatch_jax.web.session import MOST_ANSWERS, STEP, Limits, Told, Visit
+from synthmatch_jax.web.line import WAITING
+from synthmatch_jax.web.session import MOST_ANSWERS, STEP, Visit
 from synthmatch_jax.web.visits import Visits
-
-WAITING = 40
-"""Requests that wait for their turn; more are told to come back later."""
 
 THEME = themes.Default()
 """Its fonts come from this machine."""
@@ -171,7 +171,7 @@ def _show(recipe: Recipe) -> tuple[list[Any], list[gr.Slider], gr.Radio, gr.Audi
           elem_id=f"control-{parameter.name}",
         )
         sliders.append(slider)
-  history = gr.Radio(
+  history = _History(
     label="Answers of this visit", info="Choose one to go back to it.", elem_id="history"
   )
   assumed = gr.HTML(elem_id="assumed", elem_classes="facts")
@@ -222,8 +222,8 @@ class _Asks:
     self, request: gr.Request, ask: Callable[[Visit], Entry], *, move: bool, autoplay: bool
   ) -> Any:
     """What a visit answers, as updates of the page; or a sentence, and the page stays as it is."""
-    visit = self._visits.of(_token(request))
     try:
+      visit = self._visits.of(_token(request), visitor=visitor(request.request.scope))
       entry = ask(visit)
     except UserError as error:
       gr.Warning(html.escape(str(error)), title="That cannot be matched", duration=20)
@@ -261,6 +261,16 @@ def _token(request: gr.Request) -> str:
   return str(request.session_hash or "")
 
 
+class _History(gr.Radio):
+  """Keys of answers, of which a visit says which ones there are."""
+
+  is_template = True  # In the browser it is what its parent is.
+
+  def preprocess(self, payload: Any) -> Any:
+    """Returns the key: gradio's own check of it is a traceback in the log."""
+    return payload
+
+
 class _Uploaded:
   """Where the sound of a client is: in the folder of uploads, or nowhere.
 
@@ -274,9 +284,9 @@ class _Uploaded:
 
   async def __call__(self, place: Any) -> str | None:
     try:
-      inside = self._folder in Path(str(place)).resolve().parents
+      path = Path(str(place)).resolve()
+      if self._folder in path.parents and path.is_file():
+        return await self._move(place)
     except (OSError, ValueError):
-      inside = False
-    if not inside:
-      raise gr.Error("Only sounds that are uploaded are read.", print_exception=False)
-    return await self._move(place)
+      pass
+    raise gr.Error("Only sounds that are uploaded are read: drop it again.", print_exception=False)
