@@ -163,6 +163,17 @@ def run_of(workdir: Path, *, wanted: str) -> Path:
   return path
 
 
+def folder_to_write(path: Path, *, flag: str = "--out") -> Path:
+  """Returns a folder that something is to be written to.
+
+  Raises:
+    UserError: A file is in its place.
+  """
+  if path.exists() and not path.is_dir():
+    raise UserError(f"{path} cannot be written (it is a file): choose another {flag}")
+  return path
+
+
 def keep_compiled() -> None:
   """Lets JAX keep what it compiles from run to run, in the user's cache folder.
 

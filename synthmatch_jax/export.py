@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> None:
   """Writes the folder and says how large it is."""
   if arguments:
     raise UserError(f"unexpected {arguments[0]!r}; export takes flags only, as --workdir=W --out=M")
-  workdir, out = cli.run_of(_WORKDIR.value, wanted="export"), _OUT.value
+  workdir, out = cli.run_of(_WORKDIR.value, wanted="export"), cli.folder_to_write(_OUT.value)
   # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
   from synthmatch_jax import exported
   from synthmatch_jax.training import card, trained

@@ -48,7 +48,7 @@ def main(sounds: Sequence[str]) -> int:
     raise UserError("name at least one sound: match SOUND... [--workdir=W] [--out=O]")
   if not _JSON.value and not any(sound == "-" or os.path.lexists(sound) for sound in sounds):
     raise UserError(f"there is no file {', '.join(sounds)}: check the path")
-  workdirs = cli.models(_WORKDIR.value)
+  workdirs, out = cli.models(_WORKDIR.value), cli.folder_to_write(_OUT.value)
   from synthmatch_jax.audio.hearing import Assume
   from synthmatch_jax.audio.note import pitch_of
 
@@ -72,7 +72,7 @@ def main(sounds: Sequence[str]) -> int:
   outcomes, page = batch.match_all(
     sounds,
     workdirs=workdirs,
-    out=_OUT.value,
+    out=out,
     wish=batch.Wish(assume=assume, top=_TOP.value, listen=listen),
     plugin=_PLUGIN.value,
     workers=_WORKERS.value or os.cpu_count() or 1,

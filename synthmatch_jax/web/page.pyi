@@ -261,11 +261,10 @@ class _History(gr.Radio):
   def preprocess(self, payload: Any) -> Any:
     """Returns the key: gradio's own check of it is a traceback in the log."""
     return payload
-    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
-    from gradio.blocks import Block
+    from typing import TYPE_CHECKING
+
     if TYPE_CHECKING:
-        from gradio.components import Timer
-        from gradio.components.base import Component
+      pass
 
 class _Uploaded:
   """Where the sound of a client is: in the folder of uploads, or nowhere.
