@@ -59,7 +59,7 @@ def _malformed(page: gr.Blocks, body: Any) -> str:
     return f"it has {len(body.data)} values, not {len(function.inputs)}"
   for value, component in zip(body.data, function.inputs, strict=True):
     if not _fits(component, value):
-      return f"a value is none of {component.label or 'the answer'}"
+      return f"a value is none of {getattr(component, 'label', None) or 'the answer'}"
   return ""
 
 

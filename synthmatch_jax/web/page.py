@@ -171,7 +171,11 @@ def _show(recipe: Recipe) -> tuple[list[Any], list[gr.Slider], gr.Radio, gr.Audi
           elem_id=f"control-{parameter.name}",
         )
         sliders.append(slider)
-  history = _History(
+  # A visit knows which answers there are. Gradio's own check ends in a traceback in the log, and is
+  # the class's: each visitor's history is another object, and a class of ours makes gradio write
+  # a file beside this one.
+  setattr(gr.Radio, "preprocess", lambda _, key: key)  # noqa: B010 - typed.
+  history = gr.Radio(
     label="Answers of this visit", info="Choose one to go back to it.", elem_id="history"
   )
   assumed = gr.HTML(elem_id="assumed", elem_classes="facts")
@@ -223,7 +227,7 @@ class _Asks:
   ) -> Any:
     """What a visit answers, as updates of the page; or a sentence, and the page stays as it is."""
     try:
-      visit = self._visits.of(_token(request), visitor=visitor(request.request.scope))
+      visit = self._visits.of(_token(request), visitor=_visitor(request))
       entry = ask(visit)
     except UserError as error:
       gr.Warning(html.escape(str(error)), title="That cannot be matched", duration=20)
@@ -257,18 +261,12 @@ def _number(value: Any) -> float | None:
   return None if value is None else float(value)
 
 
+def _visitor(request: gr.Request) -> str:
+  return visitor(request.request.scope) if request.request else ""
+
+
 def _token(request: gr.Request) -> str:
   return str(request.session_hash or "")
-
-
-class _History(gr.Radio):
-  """Keys of answers, of which a visit says which ones there are."""
-
-  is_template = True  # In the browser it is what its parent is.
-
-  def preprocess(self, payload: Any) -> Any:
-    """Returns the key: gradio's own check of it is a traceback in the log."""
-    return payload
 
 
 class _Uploaded:

@@ -112,7 +112,7 @@ def test_one_bad_match_is_told_in_a_line_and_left_out(tmp_path, what):
   said = []
   page = output.write_page(tmp_path, 44_100, say=said.append)
   assert page == tmp_path / "index.html"
-  text = page.read_text()
+  text = (tmp_path / "index.html").read_text()
   assert "good.wav" in text
   assert "1 sound, matched" in text
   assert "bad" not in text
