@@ -69,15 +69,17 @@ def main() -> None:
   true = np.stack([controls for controls, _ in pairs[: options.answers]])
   answers = model.predictor.predict(np.stack([mel for _, mel in pairs[: options.answers]]))
   names = recipe.space.names
-  heard = true[:, names.index("osc2_amp")] > SILENT_CONTROL
+  level = true[:, names.index("osc2_amp")]  # Gain is its square.
   pitch = [
     np.array([recipe.space.decode(row)["osc2_pitch"] for row in rows]) for rows in (true, answers)
   ]
-  off = np.abs(pitch[1] - pitch[0])[heard] > 1
-  print(
-    f"oscillator 2 is heard in {heard.sum()} of {len(heard)}; in {off.sum()} of these"
-    f" ({100 * off.mean():.0f} %) its pitch is off by more than a semitone"
-  )
+  off = np.abs(pitch[1] - pitch[0]) > 1
+  for what, least in {"is not silent": SILENT_CONTROL, "is above -20 dB": 10**-0.5}.items():
+    heard = level > least
+    print(
+      f"oscillator 2 {what} in {heard.sum()} of {len(heard)}; in {off[heard].sum()} of these"
+      f" ({100 * off[heard].mean():.0f} %) its pitch is off by more than a semitone"
+    )
 
 
 if __name__ == "__main__":
