@@ -3,8 +3,10 @@
 Says the page's address, and serves it to this machine alone until Ctrl-C; see docs/app.md.
 """
 
+import socket
 from collections.abc import Sequence
 from importlib.util import find_spec
+from pathlib import Path
 
 from absl import flags
 
@@ -23,6 +25,12 @@ _PORT = flags.DEFINE_integer(
 _HOST = flags.DEFINE_string(
   "host", "127.0.0.1", "Address to listen at; 0.0.0.0 lets in whoever can reach this machine."
 )
+_NAMES = flags.DEFINE_list(
+  "names",
+  [],
+  "Further names under which browsers reach the page, as match.example.org: through a proxy, or in"
+  " a network that has names.",
+)
 _PLUGIN = cli.define_plugin()
 _MAX_SECONDS = flags.DEFINE_float(
   "max_seconds", 30.0, "Longest sound.", lower_bound=0.1, upper_bound=60.0
@@ -36,19 +44,28 @@ def main(arguments: Sequence[str]) -> None:
   if arguments:
     raise UserError(f"the page takes no arguments, {arguments[0]!r} is one: give --workdir=W")
   if find_spec("gradio") is None:
-    raise UserError("the page needs gradio: pip install 'synthmatch_jax[app]'")
+    raise UserError("the page needs gradio, which is not installed: see docs/app.md")
+  workdirs = cli.models(_WORKDIR.value)
+  # Here, so that a mistake is answered at once and not after the seconds that JAX takes.
+  from synthmatch_jax.web import address
+
+  with address.listen(_HOST.value, _PORT.value) as listener:
+    _serve(workdirs, listener)
+
+
+def _serve(workdirs: Sequence[Path], listener: socket.socket) -> None:
   from synthmatch_jax.web import server
+  from synthmatch_jax.web.asking import Limits
   from synthmatch_jax.web.desk import Desk
-  from synthmatch_jax.web.session import Limits
 
   cli.keep_compiled()
   limits = Limits(max_seconds=_MAX_SECONDS.value, max_bytes=_MAX_MEGABYTES.value << 20)
-  workdirs = cli.paths(_WORKDIR.value)
   with Desk.open(workdirs, plugin=_PLUGIN.value, workers=_WORKERS.value) as desk:
     server.serve(
       desk,
+      listener=listener,
       host=_HOST.value,
-      port=_PORT.value,
+      names=_NAMES.value,
       limits=limits,
       workers=_WORKERS.value,
       say=lambda line: print(line, flush=True),

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ from synthmatch_jax import files
 from synthmatch_jax.errors import UserError
 
 flags.disclaim_key_flags()  # --help lists a flag under the binary that has it, not under this.
+
+RUN, EXPORTED = "config.json", "model.json"
+"""Files that mark a folder as that of a run, and of a model that was exported."""
+
+_HELP = {"-h", "-help", "--help", "-?", "--helpshort"}
 
 # "'lerning_rate'\\nDid you mean "learning_rate" instead of "lerning_rate"?", in any quotes.
 _UNKNOWN_FIELD = re.compile(r"""['"\\]*(\w+?)(?:\\n|\W)*(?:Did you mean "(\w+)" instead of .*)?""")
@@ -52,6 +58,10 @@ def _guard(main, name):
 
 def _parser(name):
   def parse(argv):
+    given = argv[1 : argv.index("--")] if "--" in argv else argv[1:]
+    if _HELP.intersection(given):
+      print(_help(argv[0]))
+      sys.exit(0)
     try:
       return flags.FLAGS(argv)
     except flags.Error as error:
@@ -62,6 +72,19 @@ def _parser(name):
       sys.exit(_say(name, error, 2))
 
   return parse
+
+
+def _help(program: str) -> str:
+  """The page of a binary: what it does, and a line or two for each of its flags."""
+  said = (sys.modules["__main__"].__doc__ or "").strip()
+  lines = [said, "", "Flags:"]
+  own = flags.FLAGS.get_key_flags_for_module(program)
+  for flag in sorted(own, key=lambda flag: flag.name):
+    default = "" if flag.value in (None, "", []) else f" (default: {flag.default_as_str})"
+    name = f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}=..."
+    text = f"{' '.join((flag.help or '').split())}{default}"
+    lines += textwrap.wrap(text, 96, initial_indent=f"  {name}  ", subsequent_indent=" " * 6)
+  return "\n".join(lines)
 
 
 class _PathParser(flags.ArgumentParser):
@@ -108,6 +131,52 @@ def paths(texts: Sequence[str]) -> list[Path]:
     return [_PathParser().parse(text) for text in texts]
   except ValueError as error:
     raise UserError(f"a path {error}") from None
+
+
+def models(texts: Sequence[str | Path]) -> list[Path]:
+  """Returns the paths of trained models from a flag.
+
+  Raises:
+    UserError: One is certainly none. That is told before anything slow is loaded.
+  """
+  found = paths([str(text) for text in texts])
+  for path in found:
+    if not (path / RUN).exists() and not (path / EXPORTED).exists():
+      raise UserError(
+        f"there is no trained model in {path}: name a folder that `python -m"
+        " synthmatch_jax.train` or `python -m synthmatch_jax.export` has written"
+      )
+  return found
+
+
+def run_of(workdir: Path, *, wanted: str) -> Path:
+  """Returns the folder of a run, which holds more than the model that came of it.
+
+  Args:
+    workdir: The folder that was named.
+    wanted: What needs the rest, for the error.
+
+  Raises:
+    UserError: There is no model in it, or it was exported.
+  """
+  (path,) = models([workdir])
+  if not (path / RUN).exists():
+    raise UserError(
+      f"the model in {path} was exported already: {wanted} needs the folder of its training, and"
+      " everything else takes it as it is, by --workdir"
+    )
+  return path
+
+
+def folder_to_write(path: Path, *, flag: str = "--out") -> Path:
+  """Returns a folder that something is to be written to.
+
+  Raises:
+    UserError: A file is in its place.
+  """
+  if path.exists() and not path.is_dir():
+    raise UserError(f"{path} cannot be written (it is a file): choose another {flag}")
+  return path
 
 
 def keep_compiled() -> None:

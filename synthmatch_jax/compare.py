@@ -6,6 +6,7 @@ sounds.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from absl import flags
 
@@ -20,6 +21,13 @@ def main(runs: Sequence[str]) -> None:
   """Prints a table of differences."""
   if len(runs) != 2:
     raise UserError(f"name two runs, not {len(runs)}: compare WORKDIR[:ROW] WORKDIR[:ROW]")
+  for run in runs:
+    workdir = run if Path(run).is_dir() else run.rpartition(":")[0] or run
+    if not Path(workdir).expanduser().is_dir():
+      raise UserError(
+        f"there is no evaluation in {workdir}: run `python -m synthmatch_jax.eval"
+        f" --workdir={workdir}` first"
+      )
   from synthmatch_jax.evaluation import compare
 
   first, second = (compare.load(run, on=_ON.value) for run in runs)

@@ -29,12 +29,15 @@ def main(arguments: Sequence[str]) -> None:
   """Describes the data set named on the command line."""
   if len(arguments) != 1:
     raise UserError("name one data set: describe massive16/NAME [--data_dir=D]")
+  dir, name = (_DATA_DIR.value or Path(files.data_dir())).expanduser(), arguments[0]
+  if len(name.split("/")) in (2, 3) and not (dir / name).is_dir():
+    raise UserError(f"there is no data set {name} in {dir}: check its name, or name --data_dir")
   # Here, so that a mistyped flag is answered at once.
   from synthmatch_jax.inspection import report
 
   report.describe(
-    arguments[0],
-    dir=_DATA_DIR.value or Path(files.data_dir()),
+    name,
+    dir=dir,
     out=_OUT.value,
     sample=_SAMPLE.value,
     examples=_EXAMPLES.value,

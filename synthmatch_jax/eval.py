@@ -42,17 +42,20 @@ def main(arguments: Sequence[str]) -> None:
     raise UserError(f"unexpected {arguments[0]!r}; eval takes flags only, as --workdir=W")
   if _SOUNDS.value and _DATASET.value:
     raise UserError("--sounds and --dataset exclude each other: name one of them")
+  if _SOUNDS.value and not _SOUNDS.value.is_dir():
+    raise UserError(f"there is no folder {_SOUNDS.value} of sounds: check --sounds")
+  (workdir,), others = cli.models([_WORKDIR.value]), cli.models(_OTHERS.value)
   # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
   from synthmatch_jax.evaluation import evaluate
 
   evaluation, folder = evaluate.evaluate(
-    _WORKDIR.value,
+    workdir,
     split=_SPLIT.value,
     sounds=_SOUNDS.value,
     another=_DATASET.value,
     num_examples=_NUM_EXAMPLES.value,
     names=_ROWS.value,
-    others=cli.paths(_OTHERS.value),
+    others=others,
     gallery_size=_GALLERY.value,
     data_dir=_DATA_DIR.value,
     workers=_WORKERS.value,

@@ -23,11 +23,11 @@ def main(arguments: Sequence[str]) -> None:
   """Writes the folder and says how large it is."""
   if arguments:
     raise UserError(f"unexpected {arguments[0]!r}; export takes flags only, as --workdir=W --out=M")
+  workdir, out = cli.run_of(_WORKDIR.value, wanted="export"), cli.folder_to_write(_OUT.value)
   # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
   from synthmatch_jax import exported
   from synthmatch_jax.training import card, trained
 
-  workdir, out = _WORKDIR.value, _OUT.value
   found = trained.load(workdir)
   text = card.write(found, workdir, dtype=_DTYPE.value)
   exported.write(out, found, card=text, dtype=cast(exported.StoredDtype, _DTYPE.value))

@@ -27,6 +27,8 @@ def main(arguments: Sequence[str]) -> None:
   """Runs until it is interrupted."""
   if arguments:
     raise UserError(f"unexpected {arguments[0]!r}; follow takes flags only, as --workdir=W")
+  if _ONCE.value and not _WORKDIR.value.is_dir():
+    raise UserError(f"there is no trained model in {_WORKDIR.value} yet; train first")
   # The accelerator belongs to the training.
   os.environ.setdefault("JAX_PLATFORMS", "cpu")
   # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.

@@ -150,7 +150,13 @@ class Predictor:
 
     stored = self.data.dataset
     name = f"{stored['name']}/{stored['version']}"
-    dataset = pipeline.open_dataset(name, dir=dir or stored["dir"])
+    root, count = dir or stored["dir"], sum(stored["num_examples"].values())
+    advice = (
+      "the model was trained on it: name the place where it is by --data_dir, or let eval measure"
+      " on other sounds, by --sounds or --dataset; if it is lost,"
+      f" {pipeline.building(name, count, dir=root)} and the options that it had beside"
+    )
+    dataset = pipeline.open_dataset(name, dir=root, advice=advice)
     wanted = stored["num_examples"]["train"]
     if stored.get("first") and wanted <= dataset.num_examples("train"):
       dataset = dataset.with_first(wanted)

@@ -7,6 +7,7 @@ the exit status is 1. A match that is there already is kept: an interrupted run 
 """
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -45,6 +46,9 @@ def main(sounds: Sequence[str]) -> int:
   """Matches the sounds named on the command line."""
   if not sounds:
     raise UserError("name at least one sound: match SOUND... [--workdir=W] [--out=O]")
+  if not _JSON.value and not any(sound == "-" or os.path.lexists(sound) for sound in sounds):
+    raise UserError(f"there is no file {', '.join(sounds)}: check the path")
+  workdirs, out = cli.models(_WORKDIR.value), cli.folder_to_write(_OUT.value)
   from synthmatch_jax.audio.hearing import Assume
   from synthmatch_jax.audio.note import pitch_of
 
@@ -67,8 +71,8 @@ def main(sounds: Sequence[str]) -> int:
   listen: Any = _LISTEN.value  # One of the names above, which absl has checked.
   outcomes, page = batch.match_all(
     sounds,
-    workdirs=cli.paths(_WORKDIR.value),
-    out=_OUT.value,
+    workdirs=workdirs,
+    out=out,
     wish=batch.Wish(assume=assume, top=_TOP.value, listen=listen),
     plugin=_PLUGIN.value,
     workers=_WORKERS.value or cores.available(),

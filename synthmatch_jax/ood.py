@@ -23,11 +23,12 @@ def main(arguments: Sequence[str]) -> int:
   """Builds it and says what differs."""
   if arguments:
     raise UserError(f"unexpected {arguments[0]!r}; ood takes flags only, as --out=DIR")
+  out = cli.folder_to_write(_OUT.value)
   from synthmatch_jax.data.ood import build
 
   differences: list[str] = []
-  manifest = build.build(_OUT.value, report=differences.append)
-  print("\n".join([*differences, f"{len(manifest['sounds'])} sounds are in {_OUT.value}"]))
+  manifest = build.build(out, report=differences.append)
+  print("\n".join([*differences, f"{len(manifest['sounds'])} sounds are in {out}"]))
   if _RECORD.value:
     listed = [{k: v for k, v in e.items() if k != "file"} for e in manifest["sounds"]]
     found = {"versions": manifest["versions"], "sounds": listed}

@@ -19,6 +19,9 @@ def main(arguments: Sequence[str]) -> None:
   """Prints the table."""
   if not arguments:
     raise UserError("name the files of answers: preferences answers_*.json --key=KEY.json")
+  for path in (*cli.paths(arguments), _KEY.value):
+    if not path.is_file():
+      raise UserError(f"there is no file {path}: check the path")
   # Here, so that a mistyped flag is answered at once.
   from synthmatch_jax.evaluation import preferences
 

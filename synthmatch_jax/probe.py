@@ -6,6 +6,7 @@ sets, evaluation and matches work from.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from absl import flags
 
@@ -34,11 +35,16 @@ _PATIENCE = flags.DEFINE_float(
   "patience", 120.0, "Seconds that a load or a sound may take.", lower_bound=1.0
 )
 
+_KINDS = (".vst3", ".component")
+
 
 def main(arguments: Sequence[str]) -> None:
   """Probes the plugin named on the command line."""
   if len(arguments) != 1:
     raise UserError("name one plugin: probe PLUGIN [--out=FILE.json]")
+  named = Path(arguments[0]).expanduser()
+  if named.suffix.lower() in _KINDS and not named.exists():
+    raise UserError(f"no plugin at {named}; name the path of a .vst3 or .component")
   # Here, so that a mistyped flag is answered at once.
   from synthmatch_jax.probing import probe, subject
   from synthmatch_jax.probing.report import Report

@@ -24,10 +24,11 @@ def main(arguments: Sequence[str]) -> None:
   """Says which controls gain, and how much."""
   if arguments:
     raise UserError(f"unexpected {arguments[0]!r}; snap takes flags only, as --workdir=W")
+  workdir = cli.run_of(_WORKDIR.value, wanted="snap")
   # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
   from synthmatch_jax.evaluation import fit_snapping
 
-  fitted = fit_snapping.fit(_WORKDIR.value, data_dir=_DATA_DIR.value, limit=_NUM_EXAMPLES.value)
+  fitted = fit_snapping.fit(workdir, data_dir=_DATA_DIR.value, limit=_NUM_EXAMPLES.value)
   for name, gain in fitted.items():
     print(
       f"{name}: median error {gain.median[0]:.4f} -> {gain.median[1]:.4f},"

@@ -22,6 +22,7 @@ FLOORS = {
     "web",
   },
   4: {
+    "__main__",
     "train",
     "eval",
     "match",

@@ -31,19 +31,20 @@ _CLASS_KEYS = ("pythonClassName", "python_class_name", "type", "proto_cls")
 _OPEN_FILES = 16_384
 
 
-def open_dataset(name: str, *, dir: str | Path) -> Dataset:
+def open_dataset(name: str, *, dir: str | Path, advice: str = "") -> Dataset:
   """Opens a data set that `tfds build` has made.
 
   Args:
     name: "massive16/NAME" for the newest version there is, or "massive16/NAME/VERSION".
     dir: TFDS's `data_dir`; "~" is the home folder.
+    advice: What to do where there is no such data set; the default is to build one.
 
   Raises:
     UserError: there is no such data set, it is none of synthmatch_jax, or what describes it is
       damaged.
   """
   root = Path(dir).expanduser()
-  path = _find(name, root)
+  path = _find(name, root, advice)
   _allow_many_files()
   try:
     contents = _read(path)
@@ -175,7 +176,7 @@ def ordered_batches(
   )
 
 
-def _find(name: str, root: Path) -> Path:
+def _find(name: str, root: Path, advice: str) -> Path:
   """Folder of a data set, with its version."""
   parts = name.split("/")
   if len(parts) not in (2, 3) or not all(parts) or ".." in parts:
@@ -191,10 +192,20 @@ def _find(name: str, root: Path) -> Path:
   ]
   raise UserError(
     f"there is no data set {name} in {root}"
-    f" ({'there are ' + ', '.join(there) if there else 'there is none at all'}); build it with"
-    f" `tfds build datasets/{parts[0]} --data_dir={root}"
-    f""" --config='{{"name": "{parts[1]}", "num_examples": 10000}}'`, or set --config.data.dir"""
-    " and --config.data.name"
+    f" ({'there are ' + ', '.join(there) if there else 'there is none at all'}); "
+    + (
+      advice
+      or f"{building(name, 10_000, dir=root)}, or set --config.data.dir and --config.data.name"
+    )
+  )
+
+
+def building(name: str, num_examples: int, *, dir: str | Path) -> str:
+  """Returns the words that say how to build a data set."""
+  builder, config = name.split("/")[:2]
+  return (
+    f"build it with `tfds build datasets/{builder} --data_dir={dir}"
+    f""" --config='{{"name": "{config}", "num_examples": {num_examples}}}'`"""
   )
 
 

@@ -14,11 +14,11 @@ from tqdm import tqdm
 from synthmatch_jax import files
 from synthmatch_jax.audio.hearing import NOTHING, Assume
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.matching import jobs, models, output
+from synthmatch_jax.matching import jobs, models, output, stored
 from synthmatch_jax.matching.jobs import Job
 from synthmatch_jax.matching.matcher import Listen, Matcher, ways
 from synthmatch_jax.matching.models import Model
-from synthmatch_jax.matching.output import Description
+from synthmatch_jax.matching.stored import Description
 from synthmatch_jax.synths import farm
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.hosts import Host
@@ -86,9 +86,9 @@ def match_all(
     UserError: there is no model, no engine or no such folder, or `out` cannot be written.
   """
   wish = wish or Wish()
+  found = list(jobs.find(sounds, out=out))
   loaded = models.load(workdirs)
   recipe = loaded[0].predictor.recipe
-  found = list(jobs.find(sounds, out=out))
   models.prepare(loaded, count=len(ways(wish.top, wish.listen)))
   with _claimed(out):
     todo = jobs.place(found, out)
@@ -107,8 +107,8 @@ def match_all(
       if outcome.match:
         say(_line(outcome))
       else:
-        tqdm.write(f"match: error: {' '.join(outcome.failure.split())}", file=sys.stderr)
-    page = output.write_page(out, recipe.mel.sample_rate)
+        _warn(f"error: {outcome.failure}")
+    page = output.write_page(out, recipe.mel.sample_rate, say=_warn)
   return [outcomes[job.folder] for job in todo], page
 
 
@@ -128,7 +128,7 @@ def _match(
   if job.trouble:
     tick()
     return Outcome(job=job, failure=job.trouble)
-  kept = output.read(job.folder)
+  kept = stored.read(job.folder)
   digest = _digest(job, answering, wish) if kept else ""
   if kept and kept.get("digest") == digest:
     tick()
@@ -165,6 +165,12 @@ def _digest(job: Job, answering: Sequence[Model], wish: Wish) -> str:
     except OSError:
       return ""
   return state.hexdigest()[:16]
+
+
+def _warn(line: str) -> None:
+  """Writes one line to standard error, whatever is in it."""
+  plain = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+  tqdm.write(f"match: {' '.join(plain.split())}", file=sys.stderr)
 
 
 def _line(outcome: Outcome) -> str:

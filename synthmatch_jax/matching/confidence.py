@@ -22,7 +22,11 @@ range of hearing, at three resolutions. `evaluation` picks the sounds of its pag
 """
 
 OUT_OF_REACH = 95.0
-"""Percentile from which a target is out of reach: one in twenty of the synth's own sounds is."""
+"""Percentile from which a target is out of reach.
+
+One in twenty answers of the reference is; more sounds of the synth are where the note or the
+length is heard wrongly (`python -m study.reach`).
+"""
 
 _NEAR = 50.0
 _FEWEST = 20  # Sounds, for which one is 5 percent.

@@ -4,33 +4,25 @@ import contextlib
 import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from synthmatch_jax import files, untrusted
+from synthmatch_jax import files
 from synthmatch_jax.audio import io
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.matching import stored
 from synthmatch_jax.matching.confidence import RANKED_BY
 from synthmatch_jax.matching.match import Answer, Match
+from synthmatch_jax.matching.stored import PATCH, Description
 from synthmatch_jax.metrics.suite import sound_metrics
 from synthmatch_jax.reports import figures, pages
 from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths.base import Synth
 from synthmatch_jax.synths.hosts import Host
 
-PATCH = "patch.json"
-"""Marks a folder as a match; it is finished if the file names its answers."""
-
-_TARGET, _PAGE, _PARTIAL = "target.wav", "index.html", ".partial"
-
-# Raised when what patch.json says changes, so that the page over all matches reads no other.
-_FORMAT = 1
-
-Description = dict[str, Any]
-"""A match as JSON-ready data: what patch.json holds."""
+_TARGET, _PARTIAL = "target.wav", ".partial"
 
 
 def write(
@@ -71,9 +63,9 @@ def write(
       "answers": entries,
       "origin": origin,
       "digest": digest,
-      "format": _FORMAT,
+      "format": stored.FORMAT,
     }
-    pages.write("match.html", partial / _PAGE, match=description, recipe=match.recipe)
+    pages.write("match.html", partial / stored.PAGE, match=description, recipe=match.recipe)
     files.write_json(partial / PATCH, description)
   return description
 
@@ -118,25 +110,6 @@ def save_preset(synth: Synth, patch: Patch, stem: Path) -> Path:
   return synth.save_preset(patch, stem.with_name(stem.name + synth.preset_suffix))
 
 
-def read(folder: Path) -> Description | None:
-  """What `write` has written, if it is finished and all of it is still there."""
-  found = _said(folder)
-  try:
-    there = all((folder / name).is_file() for name in _written(found))
-    return found if found["answers"] and found["format"] == _FORMAT and there else None
-  except (KeyError, TypeError):
-    return None
-
-
-def _said(folder: Path) -> Description:
-  """What patch.json says, true or not; empty if that is nothing."""
-  try:
-    found = untrusted.read_json(folder / PATCH)
-  except (OSError, ValueError):
-    return {}
-  return found if isinstance(found, dict) else {}
-
-
 def is_free(folder: Path, origin: str) -> bool:
   """Whether a match may be written there: nothing is lost but an older match of the same sound."""
   if not folder.exists() and not folder.is_symlink():
@@ -144,8 +117,11 @@ def is_free(folder: Path, origin: str) -> bool:
   if not folder.is_dir():
     return False
   if not (folder / PATCH).is_file():
-    return not any(folder.iterdir())
-  found = _said(folder)
+    try:
+      return not any(folder.iterdir())
+    except OSError:
+      return False
+  found = stored.said(folder)
   return "answers" not in found or found.get("origin") == origin  # Else a kill has left it so.
 
 
@@ -156,16 +132,33 @@ def clean(out: Path) -> None:
       shutil.rmtree(leftover, ignore_errors=True)
 
 
-def write_page(out: Path, rate: int) -> Path | None:
-  """Writes the page over all matches in a folder; None if there are none."""
-  folders = [p.parent for p in out.glob(f"*/{PATCH}") if not p.parent.name.startswith(".")]
-  found = {folder.name: read(folder) for folder in sorted(folders)}
-  entries = [(name, match) for name, match in found.items() if match is not None]
+def write_page(out: Path, rate: int, *, say: Callable[[str], None]) -> Path | None:
+  """Writes the page over all matches in a folder.
+
+  Args:
+    out: The folder; what lies in it may be anybody's.
+    rate: The sample rate of the sounds.
+    say: Gets a line for each patch.json that is no finished match, which is left out.
+
+  Returns:
+    The page; None if there are no matches.
+
+  Raises:
+    UserError: The page cannot be written.
+  """
+  entries = []
+  for folder in sorted(out.iterdir()):
+    if folder.name.startswith(".") or not os.path.lexists(folder / PATCH):
+      continue
+    try:
+      entries.append((folder.name, stored.load(folder)))
+    except ValueError as error:
+      say(f"{folder / PATCH} is left out of the page: {error}")
   if not entries:
     return None
   definition = sound_metrics(rate)[RANKED_BY].definition
-  pages.write("matches.html", out / _PAGE, entries=entries, definition=definition)
-  return out / _PAGE
+  pages.write("matches.html", out / stored.PAGE, entries=entries, definition=definition)
+  return out / stored.PAGE
 
 
 @contextlib.contextmanager
@@ -182,10 +175,10 @@ def _replacing(folder: Path) -> Iterator[Path]:
     if not folder.exists():
       partial.replace(folder)
       return
-    old = _said(folder)
+    old = stored.said(folder)
     if (folder / PATCH).exists():
       files.write_text(folder / PATCH, "{}\n")
-    for name in _written(old):
+    for name in stored.names(old):
       if name != PATCH:
         (folder / name).unlink(missing_ok=True)
     for path in sorted(partial.iterdir(), key=lambda path: path.name == PATCH):
@@ -195,13 +188,3 @@ def _replacing(folder: Path) -> Iterator[Path]:
     raise UserError(f"{folder} cannot be written ({reason}): choose another --out") from error
   finally:
     shutil.rmtree(partial, ignore_errors=True)
-
-
-def _written(description: Description) -> list[str]:
-  """Names of the files of a match; a name that leads elsewhere is none."""
-  names = [PATCH, _PAGE]
-  if description.get("answers"):
-    names.append(description["target"])
-    for answer in description["answers"]:
-      names += [answer[key] for key in ("preset", "sound", "spectrograms")]
-  return [Path(name).name for name in names]

@@ -55,16 +55,17 @@ class ThreadHost:
     """See `Host`."""
     if self._closed:
       raise Closed
-    self._synth = self._synth or self._engine.make()
-    return task(self._synth, *args)
+    synth = self._synth = self._synth or self._engine.make()
+    return task(synth, *args)
 
   def steadily(self, do: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """See `Host`."""
     return map(do, items)
 
   def close(self) -> None:
-    """See `Host`."""
+    """See `Host`. The engine goes with the host: one that outlives Python aborts its exit."""
     self._closed = True
+    self._synth = None
 
 
 def host(engine: Engine, *, report: Callable[[str], None] | None = None) -> Host:

@@ -6,7 +6,7 @@ from pathlib import Path
 from synthmatch_jax import files
 from synthmatch_jax.audio import io
 from synthmatch_jax.audio.mel import log_mel
-from synthmatch_jax.matching import output
+from synthmatch_jax.matching import output, stored
 from synthmatch_jax.matching.match import Match
 from synthmatch_jax.reports import figures
 
@@ -59,7 +59,7 @@ def write(match: Match, folder: Path, *, key: int, edited: bool, preset: Path) -
   io.save(sound, best.estimate, mel.sample_rate)
   pair = log_mel(match.target, mel), log_mel(best.estimate, mel)
   figures.spectrogram_pair(*pair, mel, picture)
-  patch = folder / output.PATCH
+  patch = folder / stored.PATCH
   files.write_json(patch, output.describe(match))
   return Entry(
     key=key,

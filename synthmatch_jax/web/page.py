@@ -12,12 +12,12 @@ from synthmatch_jax.audio.formats import COMMON
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.web import uploads, words
+from synthmatch_jax.web.asking import Limits, Told
+from synthmatch_jax.web.door import visitor
 from synthmatch_jax.web.entries import Entry
-from synthmatch_jax.web.session import MOST_ANSWERS, STEP, Limits, Told, Visit
+from synthmatch_jax.web.line import WAITING
+from synthmatch_jax.web.session import MOST_ANSWERS, STEP, Visit
 from synthmatch_jax.web.visits import Visits
-
-WAITING = 40
-"""Requests that wait for their turn; more are told to come back later."""
 
 THEME = themes.Default()
 """Its fonts come from this machine."""
@@ -174,6 +174,10 @@ def _show(recipe: Recipe) -> tuple[list[Any], list[gr.Slider], gr.Radio, gr.Audi
           elem_id=f"control-{parameter.name}",
         )
         sliders.append(slider)
+  # A visit knows which answers there are. Gradio's own check ends in a traceback in the log, and is
+  # the class's: each visitor's history is another object, and a class of ours makes gradio write
+  # a file beside this one.
+  setattr(gr.Radio, "preprocess", lambda _, key: key)  # noqa: B010 - typed.
   history = gr.Radio(
     label="Answers of this visit", info="Choose one to go back to it.", elem_id="history"
   )
@@ -225,8 +229,8 @@ class _Asks:
     self, request: gr.Request, ask: Callable[[Visit], Entry], *, move: bool, autoplay: bool
   ) -> Any:
     """What a visit answers, as updates of the page; or a sentence, and the page stays as it is."""
-    visit = self._visits.of(_token(request))
     try:
+      visit = self._visits.of(_token(request), visitor=_visitor(request))
       entry = ask(visit)
     except UserError as error:
       gr.Warning(html.escape(str(error)), title="That cannot be matched", duration=20)
@@ -260,6 +264,10 @@ def _number(value: Any) -> float | None:
   return None if value is None else float(value)
 
 
+def _visitor(request: gr.Request) -> str:
+  return visitor(request.request.scope) if request.request else ""
+
+
 def _token(request: gr.Request) -> str:
   return str(request.session_hash or "")
 
@@ -277,9 +285,9 @@ class _Uploaded:
 
   async def __call__(self, place: Any) -> str | None:
     try:
-      inside = self._folder in Path(str(place)).resolve().parents
+      path = Path(str(place)).resolve()
+      if self._folder in path.parents and path.is_file():
+        return await self._move(place)
     except (OSError, ValueError):
-      inside = False
-    if not inside:
-      raise gr.Error("Only sounds that are uploaded are read.", print_exception=False)
-    return await self._move(place)
+      pass
+    raise gr.Error("Only sounds that are uploaded are read: drop it again.", print_exception=False)

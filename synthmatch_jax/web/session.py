@@ -1,28 +1,28 @@
 """A visit to the page, without the page: sounds in, answers out, and the files to take along."""
 
+import contextlib
 import dataclasses
 import itertools
 import secrets
 import shutil
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
 from synthmatch_jax.audio import io
-from synthmatch_jax.audio.hearing import Assume
-from synthmatch_jax.audio.note import pitch_of
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching import output
 from synthmatch_jax.matching.match import Match
 from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.web import entries
+from synthmatch_jax.web.asking import Limits, Told, shown_name
 from synthmatch_jax.web.desk import Desk
 from synthmatch_jax.web.entries import Entry
+from synthmatch_jax.web.log import cause, tell
 from synthmatch_jax.web.uploads import Uploads
 
 MOST_ANSWERS = 4
@@ -31,50 +31,9 @@ MOST_ANSWERS = 4
 STEP = 0.001
 """Of a control that is moved by hand."""
 
-_LONGEST_NAME = 60  # Characters of a sound's name that are shown.
 _LINGERING = 3  # Answers that are gone whose files a page may still be loading.
-_LONGEST_NOTE = 12  # Characters that are read as a note.
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-  """What a visitor may ask for.
-
-  Attributes:
-    max_seconds: length of a sound.
-    max_bytes: size of an upload.
-    max_answers: that a visit keeps; older ones are forgotten.
-  """
-
-  max_seconds: float = 30.0
-  max_bytes: int = 20 << 20
-  max_answers: int = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Told:
-  """What a visitor says about a sound, as it is typed; empty or None is heard in it."""
-
-  note: str = ""
-  onset_seconds: float | None = None
-  hold_seconds: float | None = None
-  level_db: float | None = None
-
-  def assume(self) -> Assume:
-    """The same for a matcher.
-
-    Raises:
-      UserError: it cannot be meant.
-    """
-    note = self.note.strip()[:_LONGEST_NOTE]
-    return Assume(
-      note=pitch_of(note) if note else None,
-      onset_seconds=self.onset_seconds,
-      hold_seconds=self.hold_seconds,
-      level_db=self.level_db,
-    )
 
 
 class Visit:
@@ -109,7 +68,8 @@ class Visit:
     self._folder = (
       self._uploads.root / f"visit-{secrets.token_hex(16)}"
     )  # Nobody else can guess it.
-    self._folder.mkdir(mode=0o700)
+    with _room():
+      self._folder.mkdir(mode=0o700)
     self._entries: dict[int, Entry] = {}
     self._keys = itertools.count(1)
     self._seen = 0  # Key of the answer that the visitor was shown last.
@@ -144,9 +104,8 @@ class Visit:
     if not upload:
       raise UserError("there is no sound yet: drop a file or record one")
     assume = (told or Told()).assume()
-    shown = _shown(name or str(upload))
-    with self._lock:
-      self._check_open()
+    shown = shown_name(name or str(upload))
+    with self._turn():
       data = self._uploads.read(
         Path(upload),
         name=shown,
@@ -156,16 +115,15 @@ class Visit:
       )
     rate = self.desk.recipe.mel.sample_rate
     audio = io.decode(data, name=shown, sample_rate=rate, max_seconds=self.limits.max_seconds)
-    with self._lock:
-      self._check_open()
+    with self._turn():
       top = min(max(int(top), 1), MOST_ANSWERS)
       found = self._ask(
         lambda matcher: matcher.match(audio, sample_rate=rate, source=shown, assume=assume, top=top)
       )
       ones = [dataclasses.replace(found, answers=(answer,)) for answer in found.answers]
-      added = [self._add(one, edited=False) for one in reversed(ones)]
+      nearest = self._add(*((one, False) for one in reversed(ones)))
       self._forget()
-      return self._show(added[-1])
+      return self._show(nearest)
 
   def turn(self, key: int, controls: Sequence[float]) -> Entry:
     """Renders an answer anew under controls that were moved by hand.
@@ -183,7 +141,7 @@ class Visit:
     Raises:
       UserError: there is no such answer any more, or the engine fails on these controls.
     """
-    with self._lock:
+    with self._turn():
       if key != self._seen and self._seen in self._entries:
         return self._entries[self._seen]
       old = self._entry(key)
@@ -196,7 +154,7 @@ class Visit:
       moved = np.where(np.abs(moved - before) <= 0.6 * STEP, before, moved.clip(0, 1))
       if np.array_equal(moved, before):
         return old
-      new = self._add(self._ask(lambda matcher: matcher.retouch(old.match, moved)), edited=True)
+      new = self._add((self._ask(lambda matcher: matcher.retouch(old.match, moved)), True))
       if old.edited:
         self._drop(old)
       self._forget()
@@ -208,16 +166,40 @@ class Visit:
     Raises:
       UserError: it is gone.
     """
-    with self._lock:
+    with self._turn():
       return self._show(self._entry(key))
 
-  def close(self) -> None:
-    """Ends the visit; its files and what it has uploaded are removed."""
-    with self._lock:
-      self._over = True
-      self._entries.clear()
-      shutil.rmtree(self._folder, ignore_errors=True)
-      self._uploads.leave(self._folder)
+  def close(self, *, wait: bool = False) -> None:
+    """Ends the visit; its files and what it has uploaded are removed.
+
+    Args:
+      wait: Whether to wait for a call that is being served; otherwise that removes the files when
+        it ends, so that nobody waits for a stranger's match.
+    """
+    self._over = True
+    if self._lock.acquire(blocking=wait):
+      try:
+        self._clear()
+      finally:
+        self._lock.release()
+
+  @contextlib.contextmanager
+  def _turn(self) -> Iterator[None]:
+    """Serves one call; the visit may be over before and after it."""
+    try:
+      with self._lock:
+        self._check_open()
+        yield
+        self._check_open()  # What it answers with would be gone.
+    finally:
+      if self._over:
+        with self._lock:
+          self._clear()
+
+  def _clear(self) -> None:
+    self._entries.clear()
+    shutil.rmtree(self._folder, ignore_errors=True)
+    self._uploads.leave(self._folder)
 
   def _ask(self, question: Callable[[Matcher], Result]) -> Result:
     """What a matcher says, with the failures of its engine in a sentence."""
@@ -229,19 +211,39 @@ class Visit:
           f"{self.desk.recipe.engine} failed: {error}; try again, or another sound"
         ) from error
 
-  def _add(self, match: Match, *, edited: bool) -> Entry:
-    """Writes the files of an answer and puts it into the history."""
-    key = next(self._keys)
-    folder = self._folder / str(key)  # No name of a client is ever part of a path.
-    folder.mkdir()
-    preset = self._ask(
-      lambda matcher: matcher.host.call(
-        output.save_preset, match.best.patch, folder / f"match-{key}"
+  def _add(self, *matches: tuple[Match, bool]) -> Entry:
+    """Writes the files of answers and puts these into the history: all of them, or none.
+
+    Args:
+      *matches: Each with one answer, and whether controls were moved by hand.
+
+    Returns:
+      The last one.
+    """
+    added: list[Entry] = []
+    folders: list[Path] = []
+    try:
+      for match, edited in matches:
+        key = next(self._keys)
+        folders.append(self._folder / str(key))  # No name of a client is ever part of a path.
+        added.append(self._write(match, folders[-1], key=key, edited=edited))
+    except BaseException:
+      for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+      raise
+    self._entries |= {entry.key: entry for entry in added}
+    return added[-1]
+
+  def _write(self, match: Match, folder: Path, *, key: int, edited: bool) -> Entry:
+    """Writes the files of an answer."""
+    with _room():
+      folder.mkdir()
+      preset = self._ask(
+        lambda matcher: matcher.host.call(
+          output.save_preset, match.best.patch, folder / f"match-{key}"
+        )
       )
-    )
-    entry = entries.write(match, folder, key=key, edited=edited, preset=preset)
-    self._entries[key] = entry
-    return entry
+      return entries.write(match, folder, key=key, edited=edited, preset=preset)
 
   def _show(self, entry: Entry) -> Entry:
     self._seen = entry.key
@@ -269,8 +271,13 @@ class Visit:
       shutil.rmtree(self._left.pop(0), ignore_errors=True)
 
 
-def _shown(name: str) -> str:
-  """The name of an upload as it is shown: short, printable, and no path."""
-  base = PureWindowsPath(PurePosixPath(name).name).name
-  text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in base)
-  return text[:_LONGEST_NAME] or "the sound"
+@contextlib.contextmanager
+def _room() -> Iterator[None]:
+  """Says in a sentence that there is no room to write; where that is, a visitor is not told."""
+  try:
+    yield
+  except (OSError, UserError) as error:
+    if isinstance(error.__cause__, RenderError):
+      raise  # The engine's failure, which has its sentence.
+    tell(f"an answer is not kept: {cause(error.__cause__ or error)}")
+    raise UserError("the page has no room for an answer now: try again later") from error

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ _IDLE_SECONDS = 3600.0
 @dataclass
 class _Seat:
   visit: Visit
+  visitor: str
   seen: float
 
 
@@ -38,15 +40,30 @@ class Visits:
   def __len__(self) -> int:
     return len(self._seats)
 
-  def of(self, token: str) -> Visit:
-    """The visit of a visitor; a new one where there is none."""
+  def of(self, token: str, *, visitor: str = "") -> Visit:
+    """Returns the visit of a token; a new one where there is none.
+
+    Where there are too many, the one ends that was left alone longest, of the visitor who has
+    most: nobody is sent away by one who opens the page again and again.
+
+    Args:
+      token: What the client says.
+      visitor: The address that it comes from.
+
+    Raises:
+      UserError: There is no room for another visit.
+    """
     now, gone = self._clock(), []
     with self._lock:
-      seat = self._seats.pop(token, None) or _Seat(self._make(), now)
+      seat = self._seats.pop(token, None) or _Seat(self._make(), visitor, now)
       seat.seen = now
       for other, old in list(self._seats.items()):  # The one who was away longest first.
-        if now - old.seen > _IDLE_SECONDS or len(self._seats) >= _MOST:
+        if now - old.seen > _IDLE_SECONDS:
           gone.append(self._seats.pop(other).visit)
+      while len(self._seats) >= _MOST:
+        most = Counter(old.visitor for old in self._seats.values()).most_common(1)[0][0]
+        other = next(key for key, old in self._seats.items() if old.visitor == most)
+        gone.append(self._seats.pop(other).visit)
       self._seats[token] = seat
     for visit in gone:
       visit.close()
@@ -60,6 +77,8 @@ class Visits:
       seat.visit.close()
 
   def close(self) -> None:
-    """Closes all visits."""
-    for token in list(self._seats):
-      self.leave(token)
+    """Closes all visits, and waits for what they are still doing."""
+    with self._lock:
+      gone = [self._seats.pop(token).visit for token in list(self._seats)]
+    for visit in gone:
+      visit.close(wait=True)

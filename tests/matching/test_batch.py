@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from synthmatch_jax.audio.hearing import Assume
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.matching import batch, jobs, output
+from synthmatch_jax.matching import batch, jobs, output, stored
 from synthmatch_jax.matching.batch import Wish
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -109,7 +109,7 @@ def test_a_kill_loses_only_what_was_under_way(tiny_run, tmp_path):
   process.wait()
   finished = {p.parent.name: p.stat().st_mtime_ns for p in out.glob("[!.]*/patch.json")}
   assert done
-  assert all(output.read(out / name) for name in finished)  # Whole, or not there.
+  assert all(stored.read(out / name) for name in finished)  # Whole, or not there.
   (out / f".organ.{process.pid}.partial").mkdir(exist_ok=True)  # As if it was under way.
   lines = []
   outcomes, page = batch.match_all(
@@ -121,7 +121,7 @@ def test_a_kill_loses_only_what_was_under_way(tiny_run, tmp_path):
   for name, changed in finished.items():
     assert (out / name / "patch.json").stat().st_mtime_ns == changed
   assert not list(out.glob(".*.partial"))
-  assert all(output.read(o.job.folder) for o in outcomes)
+  assert all(stored.read(o.job.folder) for o in outcomes)
 
 
 def test_what_a_match_depends_on(tiny_run, tmp_path):
@@ -158,7 +158,7 @@ def test_a_replacement_that_is_broken_off_is_not_finished(tmp_path, monkeypatch)
   folder = tmp_path / "guitar"
   with output._replacing(folder) as partial:
     write(partial, "old")
-  assert output.read(folder)["source"] == "old"
+  assert stored.read(folder)["source"] == "old"
 
   class Killed(BaseException):
     pass
@@ -170,7 +170,7 @@ def test_a_replacement_that_is_broken_off_is_not_finished(tmp_path, monkeypatch)
   monkeypatch.setattr(output.files, "write_text", lambda path, text: path.write_text(text))
   with pytest.raises(Killed), output._replacing(folder) as partial:
     write(partial, "new")
-  assert output.read(folder) is None
+  assert stored.read(folder) is None
   assert output.is_free(folder, "another")
 
 
@@ -183,7 +183,7 @@ def test_a_match_of_another_sound_is_not_written_over(tmp_path):
     (folder / "patch.json").write_text(json.dumps(said))
     assert not output.is_free(folder, "another")
     (folder / "match.wav").unlink(missing_ok=True)
-    assert output.read(folder) is None and not output.is_free(folder, "another")
+    assert stored.read(folder) is None and not output.is_free(folder, "another")
   (folder / "patch.json").write_text(json.dumps(said | {"origin": "mine"}))
   assert output.is_free(folder, "mine")
 
@@ -192,7 +192,12 @@ def write(folder, source):
   answer = {"preset": "guitar.vital", "sound": "match.wav", "spectrograms": "spectrograms.png"}
   for name in ("index.html", "target.wav", *answer.values()):
     (folder / name).write_text(source)
-  found = {"source": source, "target": "target.wav", "answers": [answer], "format": 1}
+  answer |= {
+    "distances": {"mss": 1.5},
+    "confidence": {"kind": "near", "words": "near", "advice": ""},
+  }
+  found = {"source": source, "synth": "vital", "target": "target.wav", "answers": [answer]}
+  found |= {"format": 1}
   (folder / "patch.json").write_text(json.dumps(found))
 
 

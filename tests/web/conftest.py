@@ -6,7 +6,7 @@ import pytest
 
 from synthmatch_jax.web.desk import Desk
 from synthmatch_jax.web.session import Visit
-from tests.web.serving import SECONDS, served
+from tests.web.serving import SECONDS, running, served
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGS = [
@@ -28,6 +28,19 @@ def visit(desk, tmp_path):
   visit = Visit(desk, tmp_path)
   yield visit
   visit.close()
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+  """Folder of the files of `page`."""
+  return tmp_path_factory.mktemp("page")
+
+
+@pytest.fixture(scope="module")
+def page(desk, root):
+  """Address of a page in this process."""
+  with running(desk, root) as address:
+    yield address
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ import pytest
 import soundfile as sf
 
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.web.session import Limits, Told, Visit
+from synthmatch_jax.web.asking import Limits, Told
+from synthmatch_jax.web.session import Visit
 from synthmatch_jax.web.uploads import Uploads
 from synthmatch_jax.web.visits import Visits
 

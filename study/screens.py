@@ -1,0 +1,150 @@
+"""Makes all pictures of README.md and docs/: of the pages as they are now, and of the study's logs.
+
+    python -m study.screens [--evaluation=W]
+
+The pages are photographed in Debian's chromium, with the model that comes along. The two pictures
+of an evaluation are of W/eval/index.html, where `python -m synthmatch_jax.eval` has measured a run
+on its test split; without --evaluation they stay as they are. docs/images/made.json says what each
+picture was made of, and a test (tests/test_screens.py) says which are older than that.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from study.report import IMAGES, draw
+from study.runs import ROOT
+from synthmatch_jax import files
+from synthmatch_jax.matching.models import RELEASED
+
+MADE = IMAGES / "made.json"
+_PACKAGE = ROOT / "synthmatch_jax"
+_REPORTS = ("reports/figures.py", "reports/templates/*.css", "reports/templates/base.html")
+SOURCES: dict[str, tuple[str, ...]] = {
+  "matches.png": ("reports/templates/matches.html", "reports/templates/nearness.html", *_REPORTS),
+  "app.png": ("web/page.py", "web/words.py", "web/entries.py", "reports/figures.py"),
+  "evaluation_table.png": ("reports/templates/listening*", *_REPORTS),
+  "evaluation_sounds.png": ("reports/templates/listening*", *_REPORTS),
+}
+"""What is seen on each picture of a page, below the package."""
+
+_SECONDS = 60_000  # What a browser waits for, in milliseconds.
+_WIDTH = 1120
+
+
+def state(picture: str, model: Path = RELEASED) -> dict[str, str]:
+  """Returns what a picture would be made of now, as hashes.
+
+  Args:
+    picture: The name of the file.
+    model: The folder of the model that it shows.
+  """
+  shown = [path for pattern in SOURCES[picture] for path in sorted(_PACKAGE.glob(pattern))]
+  return {"model": _digest(sorted(model.glob("*.safetensors"))), "page": _digest(shown)}
+
+
+def _digest(paths: Sequence[Path]) -> str:
+  total = hashlib.sha256()
+  for path in paths:
+    total.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+  return total.hexdigest()[:16]
+
+
+def matches(browser: Any, path: Path) -> None:
+  """Photographs the page over the matches of the examples."""
+  with tempfile.TemporaryDirectory() as out:
+    sounds = sorted((ROOT / "examples").glob("*.flac"))
+    _run("match", *map(str, sounds), f"--out={out}")
+    page = browser.new_page(viewport={"width": 1000, "height": 1320})
+    page.goto(f"{Path(out).as_uri()}/index.html")
+    page.add_style_tag(content="img { content-visibility: visible; }")
+    page.wait_for_function("[...document.images].slice(0, 2).every(image => image.complete)")
+    page.screenshot(path=path)
+    page.close()
+
+
+def app(browser: Any, path: Path) -> None:
+  """Photographs the page with an answer to a flute."""
+  with _served() as address:
+    page = browser.new_page(viewport={"width": _WIDTH, "height": 900})
+    page.set_default_timeout(_SECONDS)
+    page.goto(address)
+    page.locator("#upload input[type=file]").set_input_files(ROOT / "examples" / "flute.flac")
+    page.locator("#upload").get_by_label("Trim audio to selection").wait_for()
+    page.locator("#match").click()
+    page.locator("#picture img").wait_for()
+    page.locator("#answer #waveform").wait_for()
+    page.wait_for_timeout(2000)  # Waveforms are drawn when their sounds have been loaded.
+    page.screenshot(path=path, full_page=True)
+    page.close()
+
+
+def evaluation(browser: Any, table: Path, sounds: Path, folder: Path) -> None:
+  """Photographs both parts of the page of an evaluation."""
+  page = browser.new_page(viewport={"width": 1180, "height": 1100})
+  page.goto((folder / "eval" / "index.html").resolve().as_uri())
+  page.screenshot(path=table)
+  page.set_viewport_size({"width": 1180, "height": 880})
+  page.locator("section.sound, article").first.scroll_into_view_if_needed()
+  page.wait_for_timeout(1000)
+  page.screenshot(path=sounds)
+  page.close()
+
+
+@contextlib.contextmanager
+def _served() -> Iterator[str]:
+  command = [sys.executable, "-m", "synthmatch_jax.app", "--port=0"]
+  process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+  try:
+    assert process.stdout
+    yield process.stdout.readline().split()[-1]
+  finally:
+    process.terminate()
+    process.communicate(timeout=30)
+
+
+def _run(command: str, *arguments: str) -> None:
+  subprocess.run(
+    [sys.executable, "-m", f"synthmatch_jax.{command}", *arguments], check=True, cwd=ROOT
+  )
+
+
+def main() -> None:
+  """Makes the pictures."""
+  parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+  parser.add_argument("--evaluation", type=Path, help="a workdir that eval has measured")
+  options = parser.parse_args()
+  chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+  if not chromium:
+    parser.error("chromium is not installed: apt-get install chromium")
+  from playwright.sync_api import sync_playwright
+
+  draw(IMAGES)
+  made = json.loads(MADE.read_text(encoding="utf-8")) if MADE.exists() else {}
+  pages: dict[str, Callable[[Any, Path], None]] = {"matches.png": matches, "app.png": app}
+  with sync_playwright() as playwright:
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    arguments = ["--no-sandbox"] * root
+    browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+    for name, photograph in pages.items():
+      photograph(browser, IMAGES / name)
+      made[name] = state(name)
+    if options.evaluation:
+      names = ("evaluation_table.png", "evaluation_sounds.png")
+      evaluation(browser, IMAGES / names[0], IMAGES / names[1], options.evaluation)
+      made |= {name: state(name) for name in names}
+    browser.close()
+  files.write_text(MADE, json.dumps(made, indent=2, allow_nan=False) + "\n")
+
+
+if __name__ == "__main__":
+  main()

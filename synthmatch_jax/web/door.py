@@ -1,0 +1,225 @@
+"""Who may come in: every request is looked at here before the page sees it."""
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from synthmatch_jax.web.address import is_loopback
+from synthmatch_jax.web.log import cause, tell
+
+UPLOAD = "/gradio_api/upload"
+"""Where sounds are uploaded to."""
+
+_MOST_BYTES = 1 << 16  # The body of a request that is no upload: some twenty numbers and a name.
+
+_POSTS = (UPLOAD, "/gradio_api/queue/join", "/gradio_api/cancel", "/gradio_api/reset")
+_GETS = ("/", "/config", "/theme.css", "/favicon.ico")
+_GETS_BELOW = (
+  "/assets/",
+  "/static/",
+  "/gradio_api/file=",
+  "/gradio_api/heartbeat/",
+  "/gradio_api/queue/data",
+  "/gradio_api/startup-events",
+  "/gradio_api/upload_progress",
+)
+
+_HEADERS = {
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "X-Frame-Options": "DENY",
+  "X-Content-Type-Options": "nosniff",
+  "Referrer-Policy": "same-origin",
+}
+"""These keep other pages from using this one in browsers that do not say where they come from."""
+
+
+@dataclass(frozen=True)
+class Names:
+  """The names under which the page is reached; a page elsewhere has another one.
+
+  Attributes:
+    own: The names and addresses that the page is known under.
+    told: Those of them that the user has named: there a proxy may add TLS.
+    open: Whether the page is there for a network. Then addresses and names that only a local
+      network knows are its own as well: no page on the internet has one.
+  """
+
+  own: frozenset[str]
+  told: frozenset[str]
+  open: bool
+
+  @classmethod
+  def of(cls, host: str, told: Iterable[str] = ()) -> "Names":
+    """Returns the names of a page.
+
+    Args:
+      host: The address that the page listens at.
+      told: Further names, each with a port where it is not the usual one.
+    """
+    named = frozenset(name.strip().lower() for name in told if name.strip())
+    own = {host.lower(), *(_split(name)[0] for name in named)}
+    if is_loopback(host):
+      own |= {"localhost", "127.0.0.1"}
+    else:
+      own |= {"localhost", socket.gethostname().lower()}
+    return cls(own=frozenset(own), told=named, open=not is_loopback(host))
+
+  def refusal(self, scope: Scope) -> tuple[int, str] | None:
+    """Returns the status and the sentence for a request from elsewhere; None lets it in."""
+    headers = Headers(scope=scope)
+    hosts = headers.getlist("host")
+    if len(hosts) != 1 or not self._is_own(_split(hosts[0])[0]):
+      return 400, (
+        "this page is not known under that name: open it at the address that it has printed,"
+        " or start it with --names=NAME\n"
+      )
+    origins = headers.getlist("origin")
+    if all(self._is_same(origin, hosts[0]) for origin in origins) and (
+      set(headers.getlist("sec-fetch-site")) <= {"same-origin", "none"} or _is_visit(scope, headers)
+    ):
+      return None
+    return 403, "only the page itself may ask for this\n"
+
+  def _is_own(self, name: str) -> bool:
+    if name in self.own:
+      return True
+    local = "." not in name or name.endswith(".local")
+    return self.open and bool(name) and (_is_address(name) or local)
+
+  def _is_same(self, origin: str, host: str) -> bool:
+    try:
+      parts = urlsplit(origin.lower())
+    except ValueError:
+      return False
+    place = _without_usual_port(parts.netloc, parts.scheme)
+    if parts.scheme == "https":  # The page itself has no TLS: a proxy must be known.
+      return place in self.told
+    same = place == _without_usual_port(host.lower(), "http")
+    return parts.scheme == "http" and (same or place in self.told)
+
+
+class Door:
+  """ASGI middleware that lets in requests of the page's own visitors, for what the page needs."""
+
+  def __init__(self, app: ASGIApp, *, names: Names):
+    """Stands before an application.
+
+    Args:
+      app: The page.
+      names: The names that it is reached under.
+    """
+    self._app = app
+    self._names = names
+
+  async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    """Passes a request on, or answers it with a sentence."""
+    if scope["type"] == "lifespan":
+      await self._app(scope, receive, send)
+    elif scope["type"] != "http":
+      await send({"type": "websocket.close", "code": 1008})  # The page has none.
+    elif refused := self._names.refusal(scope) or _unneeded(scope):
+      status, sentence = refused
+      await PlainTextResponse(sentence, status)(scope, receive, send)
+    else:
+      await self._pass(scope, receive, send)
+
+  async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+    begun = False
+
+    async def sent(message: Message) -> None:
+      nonlocal begun
+      if message["type"] == "http.response.start":
+        begun = True
+        MutableHeaders(scope=message).update(_HEADERS)
+      await send(message)
+
+    if scope["path"] != UPLOAD:
+      receive = _bounded(receive, _MOST_BYTES)
+    try:
+      await self._app(scope, receive, sent)
+    except ClientDisconnect:
+      pass
+    except Exception as error:  # What a route makes of a client's bytes; matches are not made here.
+      tell(f"{scope['method']} {scope['path']}: {cause(error)}")
+      if begun:
+        await send({"type": "http.response.body", "body": b""})
+      else:
+        await PlainTextResponse("the page cannot answer this\n", 500)(scope, receive, send)
+
+
+def visitor(scope: Scope) -> str:
+  """Returns the address that a request comes from; of IPv6 the network, which one visitor has."""
+  host = (scope.get("client") or ("", 0))[0]
+  try:
+    address = ipaddress.ip_address(host)
+  except ValueError:
+    return host
+  if address.version == 4:
+    return host
+  return str(ipaddress.ip_network((int(address), 64), strict=False))
+
+
+def _unneeded(scope: Scope) -> tuple[int, str] | None:
+  """Gradio has some sixty addresses; the page asks at these, and nobody is answered elsewhere."""
+  method, path = scope["method"], scope["path"]
+  if method == "POST" and path.rstrip("/") in _POSTS:
+    return None
+  asks = path in _GETS or path.startswith(_GETS_BELOW)
+  if method in ("GET", "HEAD") and asks and ".." not in path.split("/"):
+    return None
+  return 404, "there is nothing here\n"
+
+
+def _bounded(receive: Receive, most: int) -> Receive:
+  """Returns `receive` for a body of so many bytes at most."""
+  left = most
+
+  async def bounded() -> Message:
+    nonlocal left
+    message = await receive()
+    left -= len(message.get("body", b""))
+    if left < 0:
+      raise HTTPException(413, "this is more than the page can be asked")
+    return message
+
+  return bounded
+
+
+def _is_visit(scope: Scope, headers: Headers) -> bool:
+  """A link to the page, on whatever page; one within a frame is none."""
+  return (
+    scope["method"] == "GET"
+    and scope["path"] == "/"
+    and headers.getlist("sec-fetch-mode") == ["navigate"]
+    and headers.getlist("sec-fetch-dest") == ["document"]
+  )
+
+
+def _split(authority: str) -> tuple[str, str]:
+  """The name and the port of "name:port"; an IPv6 address loses its brackets."""
+  authority = authority.strip().lower()
+  if authority.startswith("["):
+    name, _, port = authority[1:].partition("]")
+    return name, port.removeprefix(":")
+  name, _, port = authority.partition(":")
+  return name, port
+
+
+def _without_usual_port(authority: str, scheme: str) -> str:
+  return authority.removesuffix({"http": ":80", "https": ":443"}.get(scheme, ""))
+
+
+def _is_address(name: str) -> bool:
+  try:
+    ipaddress.ip_address(name)
+  except ValueError:
+    return False
+  return True

@@ -1,0 +1,21 @@
+"""What is told to whoever runs the page: one line for each thing that went wrong."""
+
+import sys
+import traceback
+
+_LONGEST = 300  # Characters.
+
+
+def tell(line: str) -> None:
+  """Writes one line to standard error; a text of a client cannot make it two."""
+  plain = "".join(c if c.isprintable() else "?" for c in line)
+  print(f"app: {plain[:_LONGEST]}", file=sys.stderr, flush=True)
+
+
+def cause(error: BaseException) -> str:
+  """Returns what has gone wrong and where, in a line."""
+  while isinstance(error, BaseExceptionGroup):
+    error = error.exceptions[0]
+  where = traceback.extract_tb(error.__traceback__)[-1:]
+  place = "".join(f" ({frame.filename.rsplit('/', 1)[-1]}:{frame.lineno})" for frame in where)
+  return f"{type(error).__name__}: {error}{place}"

@@ -1,0 +1,119 @@
+"""Every command: its help, and simple mistakes, which are told before anything slow is loaded."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from synthmatch_jax.__main__ import commands
+
+REPO = Path(__file__).parents[1]
+RELEASED = "synthmatch_jax/released/vital16"
+SLOW = ("jax", "tensorflow_datasets", "gradio", "librosa", "matplotlib")
+# A command in this Python, which says at its end what of the slow packages it has loaded.
+RUN = f"""
+import atexit, runpy, sys
+sys.argv = sys.argv[1:]
+atexit.register(lambda: print("loaded:", *sorted(set({SLOW!r}) & set(sys.modules))))
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+
+
+def run(command, *arguments):
+  return subprocess.run(
+    [sys.executable, "-c", RUN, f"synthmatch_jax.{command}", *arguments],
+    capture_output=True,
+    text=True,
+    check=False,
+    cwd=REPO,
+    env=os.environ | {"PYTHONPATH": str(REPO)},
+  )
+
+
+def test_the_package_lists_its_commands():
+  known = commands()
+  assert {"match", "app", "train", "eval", "export", "probe"} <= set(known)
+  assert known["match"] == "Matches sounds"
+  for arguments in ([], ["-h"], ["--help"]):
+    done = run("__main__", *arguments)
+    assert done.returncode == 0
+    for name, said in known.items():
+      assert importlib.util.find_spec(f"synthmatch_jax.{name}")
+      assert f"python -m synthmatch_jax.{name} " in done.stdout
+      assert said in done.stdout
+  wrong = run("__main__", "match", "a.wav")
+  assert wrong.returncode == 2
+  assert "run python -m synthmatch_jax.match" in wrong.stderr
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_help_is_short_and_no_mistake(name):
+  pages = {run(name, flag).stdout for flag in ("-h", "--help")}
+  (page,) = pages
+  done = run(name, "--help")
+  assert done.returncode == 0
+  assert done.stderr == ""
+  assert commands()[name] in page
+  assert "Flags:" in page
+  assert len(page.splitlines()) < 60
+  assert max(map(len, page.splitlines())) <= 100
+  assert str(REPO) not in page
+  assert page.endswith("loaded:\n")
+
+
+MISTAKES = [
+  ("match", [], "name at least one sound"),
+  ("match", ["none.wav"], "there is no file none.wav: check the path"),
+  ("match", ["none.wav", "no/folder"], "there is no file none.wav, no/folder: check the path"),
+  ("match", ["examples/flute.flac", "--workdir=nowhere"], "there is no trained model in nowhere"),
+  ("match", ["examples/flute.flac", "--out=setup.cfg"], "setup.cfg cannot be written"),
+  ("match", ["examples/flute.flac", "--top=0"], "--top"),
+  ("app", ["--host=no.host.invalid"], "cannot listen at no.host.invalid"),
+  ("app", ["--host=192.0.2.1"], "cannot listen at 192.0.2.1"),
+  ("app", ["--workdir=nowhere"], "there is no trained model in nowhere"),
+  ("app", ["examples/flute.flac"], "takes no arguments"),
+  ("export", [f"--workdir={RELEASED}", "--out=M"], f"the model in {RELEASED} was exported already"),
+  ("export", ["--workdir=nowhere", "--out=M"], "there is no trained model in nowhere"),
+  (
+    "snap",
+    [f"--workdir={RELEASED}"],
+    "was exported already: snap needs the folder of its tra",
+  ),
+  ("eval", ["--workdir=nowhere"], "there is no trained model in nowhere"),
+  ("eval", [f"--workdir={RELEASED}", "--sounds=nowhere"], "there is no folder nowhere of sounds"),
+  ("eval", [f"--workdir={RELEASED}", "--others=nowhere"], "there is no trained model in nowhere"),
+  ("eval", [f"--workdir={RELEASED}", "--sounds=a", "--dataset=b"], "exclude each other"),
+  ("follow", ["--workdir=nowhere", "--once"], "there is no trained model in nowhere yet"),
+  ("compare", ["nowhere", "nowhere:mean"], "there is no evaluation in nowhere"),
+  ("preferences", ["a.json", "--key=k.json"], "there is no file a.json"),
+  ("probe", ["none.vst3"], "no plugin at none.vst3"),
+  ("describe", ["massive16/none", "--data_dir=nowhere"], "there is no data set massive16/none"),
+  ("train", ["--workdir=W"], "no --config"),
+  ("train", ["--config=none.py", "--workdir=W"], "No such file or directory: 'none.py'"),
+  ("ood", ["--out=setup.cfg"], "setup.cfg cannot be written"),
+]
+
+
+@pytest.mark.parametrize(
+  ("name", "arguments", "sentence"), MISTAKES, ids=[f"{n} {' '.join(a)}" for n, a, _ in MISTAKES]
+)
+def test_a_simple_mistake_is_told_before_anything_slow_is_loaded(name, arguments, sentence):
+  done = run(name, *arguments)
+  assert done.returncode in (1, 2)
+  assert sentence in done.stderr
+  (line,) = done.stderr.splitlines()
+  assert line.startswith(f"{name}: error: ")
+  assert done.stdout == "loaded:\n"
+
+
+def test_what_the_evaluation_of_the_released_model_needs_is_told_as_it_is(tmp_path):
+  done = run("eval", f"--workdir={RELEASED}", f"--data_dir={tmp_path}")
+  assert done.returncode == 1
+  (line,) = done.stderr.splitlines()
+  assert "the model was trained on it" in line
+  assert '"num_examples": 151040}' in line
+  assert "10000" not in line
+  assert "--sounds" in line

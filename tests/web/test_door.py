@@ -1,0 +1,174 @@
+"""Who may ask the page for something: its own visitors, and no page elsewhere."""
+
+import socket
+from urllib.parse import urlsplit
+
+import pytest
+
+from synthmatch_jax.web.door import Names, visitor
+from tests.web.serving import ask, running, upload
+
+ELSEWHERE = [
+  {"origin": "http://evil.example"},
+  {"origin": "https://evil.example"},
+  {"origin": "null"},
+  {"origin": "file://"},
+  {"origin": "http://localhost:1"},
+  {"origin": "http://127.0.0.1:1"},
+  {"origin": "http://127.0.0.1"},
+  {"origin": "http://127.0.0.1.evil.example:{port}"},
+  {"origin": "https://127.0.0.1:{port}"},
+  {"origin": "http://localhost:{port}"},  # The request is for 127.0.0.1.
+  {"origin": "http://[::1"},
+  {"origin": "http://user@127.0.0.1:{port}"},
+  {"sec_fetch_site": "cross-site"},
+  {"sec_fetch_site": "same-site"},  # Another port of this machine.
+  {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "iframe"},
+  {"sec_fetch_site": "cross-site", "sec_fetch_mode": "no-cors", "sec_fetch_dest": "script"},
+  {"origin": "http://127.0.0.1:{port}", "sec_fetch_site": "cross-site"},
+]
+GETS = ["/", "/config", "/config/", "/theme.css", "/favicon.ico", "/gradio_api/info"]
+GETS += ["/gradio_api/queue/data?session_hash=abc", "/gradio_api/heartbeat/abc"]
+GETS += ["/gradio_api/file=/etc/passwd", "/gradio_api/startup-events", "/nothing"]
+POSTS = ["/gradio_api/upload", "/gradio_api/queue/join", "/gradio_api/cancel", "/"]
+POSTS += ["/gradio_api/component_server", "/gradio_api/run/match", "/gradio_api/reset"]
+
+
+def files(root):
+  return [p for p in root.rglob("*") if p.is_file()]
+
+
+def test_nothing_is_read_or_written_from_elsewhere(page, root):
+  port = urlsplit(page).port
+  for headers in ELSEWHERE:
+    said = {name: value.format(port=port) for name, value in headers.items()}
+    for path in GETS:
+      status, answered, text = ask(page, path, **said)
+      assert status == 403, (said, path)
+      assert text == "only the page itself may ask for this\n"
+      assert "access-control-allow-origin" not in answered
+    for path in POSTS:
+      assert ask(page, path, method="POST", body=b"{}", **said)[0] == 403, (said, path)
+    assert ask(page, "/config", method="OPTIONS", **said)[0] == 403
+    assert upload(page, b"RIFF", **said)[0] == 403
+  assert files(root) == []
+
+
+@pytest.mark.parametrize(
+  "host", ["evil.example", "evil.example:{port}", "127.0.0.1.evil.example", "192.168.1.5", "", "0"]
+)
+def test_a_name_of_another_page_does_not_get_in(page, root, host):
+  named = host.format(port=urlsplit(page).port)
+  for path in GETS:
+    assert ask(page, path, host=named)[0] == 400
+  assert upload(page, b"RIFF", host=named)[0] == 400
+  assert files(root) == []
+
+
+def test_two_names_do_not_get_in(page):
+  place = urlsplit(page)
+  with socket.create_connection((place.hostname, place.port)) as connection:
+    connection.sendall(b"GET /config HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\n\r\n")
+    assert connection.recv(100).startswith(b"HTTP/1.1 400")
+
+
+def test_its_own_visitors_get_in(page, root):
+  port = urlsplit(page).port
+  ways = [
+    {},  # As curl asks.
+    {"origin": page},
+    {"origin": page, "sec_fetch_site": "same-origin"},
+    {"sec_fetch_site": "none"},
+    {"host": f"localhost:{port}", "origin": f"http://localhost:{port}"},
+    {"host": "localhost:9999", "origin": "http://localhost:9999"},  # Through a tunnel.
+    {"host": "LOCALHOST", "origin": "http://localhost"},
+  ]
+  for headers in ways:
+    status, answered, text = ask(page, "/config", **headers)
+    assert status == 200, headers
+    assert '"dependencies"' in text
+    assert answered["cross-origin-resource-policy"] == "same-origin"
+    assert answered["x-frame-options"] == "DENY"
+    assert upload(page, b"RIFF", **headers)[0] == 200
+  (kept,) = files(root)
+  kept.unlink()
+
+
+def test_a_link_leads_to_the_page_and_to_nothing_else(page):
+  link = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"}
+  link |= {"sec_fetch_dest": "document"}
+  status, _, text = ask(page, "/", **link)
+  assert status == 200
+  assert "gradio" in text
+  assert ask(page, "/config", **link)[0] == 403
+  assert ask(page, "/", method="POST", body=b"", **link)[0] == 403
+
+
+def test_a_proxy_with_tls_is_told(desk, tmp_path):
+  with running(desk, tmp_path, names=["match.example.org", "other.example:8443"]) as address:
+    for host in ("match.example.org", "127.0.0.1:7860"):
+      headers = {"host": host, "origin": "https://match.example.org"}
+      assert ask(address, "/config", sec_fetch_site="same-origin", **headers)[0] == 200
+    assert ask(address, "/config", host="other.example:8443")[0] == 200
+    tls = {"origin": "https://other.example:8443", "host": "other.example:8443"}
+    assert ask(address, "/config", **tls)[0] == 200
+    for origin in ("https://match.example.org:444", "https://other.example", "https://a.example"):
+      assert ask(address, "/config", host="match.example.org", origin=origin)[0] == 403
+
+
+def test_a_network_has_names_and_addresses_of_its_own():
+  names = Names.of("0.0.0.0")
+
+  def lets_in(host, origin=""):
+    headers = [(b"host", host.encode())] + [(b"origin", origin.encode())] * bool(origin)
+    return (
+      names.refusal({"type": "http", "method": "GET", "path": "/x", "headers": headers}) is None
+    )
+
+  own = socket.gethostname()
+  for host in ("192.168.1.5:7860", "[fe80::1]:7860", "studio", "studio.local:7860", own):
+    assert lets_in(host)
+    assert lets_in(host, f"http://{host}")
+    assert not lets_in(host, "http://evil.example")
+  for host in ("evil.example", "studio.local.evil.example", "192.168.1.5.nip.example", "", ":80"):
+    assert not lets_in(host)
+    assert not lets_in(host, f"http://{host}")
+
+
+@pytest.mark.parametrize(
+  "path",
+  [
+    "/gradio_api/component_server",
+    "/gradio_api/process_recording",
+    "/gradio_api/run/match",
+    "/gradio_api/call/match",
+    "/gradio_api/call/v2/match",
+    "/gradio_api/vibe-edit/",
+    "/gradio_api/run-history/connect",
+    "/gradio_api/stream/abc",
+    "/login",
+  ],
+)
+def test_what_the_page_does_not_need_is_not_there(page, root, path):
+  kind = "multipart/form-data; boundary=x"
+  assert ask(page, path, method="POST", body=b"--x--", content_type=kind)[0] == 404
+  assert ask(page, path)[0] == 404
+  for other in ("/monitoring", "/gradio_api/proxy=http://127.0.0.1/", "/assets/../config"):
+    assert ask(page, other)[0] == 404
+  assert ask(page, "/gradio_api/deep_link?session_hash=abc")[0] == 404
+  assert files(root) == []
+
+
+def test_there_are_no_sockets_to_open(page):
+  headers = {"connection": "Upgrade", "upgrade": "websocket", "sec_websocket_version": "13"}
+  status, _, _ = ask(page, "/gradio_api/ws", sec_websocket_key="a" * 22 + "==", **headers)
+  assert status in (403, 404)
+
+
+def test_a_visitor_is_an_address_and_of_ipv6_a_network():
+  def of(host):
+    return visitor({"client": (host, 1)})
+
+  assert of("127.0.0.2") == "127.0.0.2" != of("127.0.0.1")
+  assert of("2001:db8::1") == of("2001:db8::ffff:2") != of("2001:db8:0:1::1")
+  assert visitor({}) == ""
