@@ -8,9 +8,7 @@ loads this file.
 import dataclasses
 import functools
 import json
-import math
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -26,7 +24,7 @@ from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.records import features
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.generation import finished, ledger, shards
+from synthmatch_jax.generation import checks, finished, ledger, shards
 from synthmatch_jax.generation.plan import Plan, Shard
 from synthmatch_jax.generation.store import Store
 from synthmatch_jax.spaces import prior
@@ -39,28 +37,6 @@ cli.speak_plainly("tfds build")
 # Formats that are read without TensorFlow, which TFDS's default (tfrecord) is not. The first also
 # at random; Windows has no package for it, and the second is read into memory as a whole.
 _FILE_FORMAT = "parquet" if sys.platform == "win32" else "array_record"
-
-# Whole where the bound is.
-_LEAST = {
-  "num_examples": 10,
-  "seed": 0,
-  "shard_size": 1,
-  "workers": 0,
-  "pitch": 0,
-  "velocity": 1,
-  "note_seconds": 0.01,
-  "seconds": 0.1,
-  "n_mels": 1,
-}
-
-
-_TEXTS = ("name", "engine", "plugin", "prior", "shards", "description")
-
-
-def _is_number(value: Any, *, whole: bool) -> bool:
-  """Whether a value of JSON is a finite number: Python's reads NaN and Infinity, too."""
-  kinds = int if whole else (int, float)
-  return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -109,15 +85,7 @@ class Massive16Config(tfds.core.BuilderConfig):
       raise UserError(f"unknown option {', '.join(unknown)} in --config; known: {', '.join(known)}")
     if "name" not in options:
       raise UserError('--config needs a "name": it becomes the folder of the data set')
-    for field in dataclasses.fields(cls):
-      value = options.get(field.name, "")
-      if field.name in _TEXTS and not isinstance(value, str):
-        raise UserError(f"{field.name} must be a text; --config has {value!r}")
-    if not re.fullmatch(r"[\w.+-]*\w[\w.+-]*", options["name"]):
-      raise UserError(
-        f"name must be letters, digits and any of ._+-, as a folder's; --config has"
-        f" {options['name']!r}"
-      )
+    checks.require_texts(options)
     return super().__new__(cls)
 
   @functools.cached_property
@@ -128,13 +96,7 @@ class Massive16Config(tfds.core.BuilderConfig):
   @functools.cached_property
   def recipe(self) -> Recipe:
     """What the options say about the records."""
-    for option, least in _LEAST.items():
-      value, whole = getattr(self, option), isinstance(least, int)
-      if not _is_number(value, whole=whole) or value < least:
-        kind = "a whole number" if whole else "a number"
-        raise UserError(f"{option} must be {kind} of at least {least}; --config has {value!r}")
-    if not _is_number(self.threshold_db, whole=False):
-      raise UserError(f"threshold_db must be a number; --config has {self.threshold_db!r}")
+    checks.require_numbers(vars(self))
     synth = self.synth
     try:
       seconds = float(self.note_seconds)

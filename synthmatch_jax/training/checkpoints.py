@@ -143,7 +143,7 @@ class Checkpoints:
       UserError: all of the checkpoints are damaged, or one cannot be read for a reason that may
         pass; nothing was changed.
     """
-    there = sorted(steps(self._folder), reverse=True)
+    there = sorted(integrity.steps(self._folder), reverse=True)
     damaged = {step: what for step in there if (what := integrity.damage(self._folder / str(step)))}
     whole = [step for step in there if step not in damaged]
     if whole:
@@ -201,7 +201,7 @@ def best_step(folder: Path) -> int | None:
   """
   if not folder.is_dir():
     return None
-  for step in sorted(steps(folder)):
+  for step in sorted(integrity.steps(folder)):
     integrity.require_sound(folder / str(step), only_metrics=True)
   try:
     with ocp.CheckpointManager(folder.absolute(), options=_reading()) as manager:
@@ -226,7 +226,7 @@ def restore_best(folder: Path, *, params: Any, variables: Any) -> tuple[int, Any
     UserError: there is no finished checkpoint, or the best one is damaged or cannot be read.
   """
   while True:
-    there = steps(folder)
+    there = integrity.steps(folder)
     try:
       step = best_step(folder)
       if step is None:
@@ -237,7 +237,7 @@ def restore_best(folder: Path, *, params: Any, variables: Any) -> tuple[int, Any
       return step, restored["params"], restored["variables"]
     except UserError:
       time.sleep(_DELETING_SECONDS)  # A training puts a better one in its place, perhaps.
-      if steps(folder) == there:
+      if integrity.steps(folder) == there:
         raise
 
 
@@ -257,21 +257,6 @@ def _restore(folder: Path, step: int, wanted: dict[str, Any]) -> dict[str, Any]:
   except Exception as error:  # Orbax and TensorStore raise of every kind.
     raise integrity.refusal(error, folder / str(step)) from error
   return restored
-
-
-def steps(folder: Path) -> set[int]:
-  """Steps of the finished checkpoints in a folder, which need not be there.
-
-  Raises:
-    UserError: the folder cannot be read now: to take it for empty would be to begin anew.
-  """
-  try:
-    # Unfinished and damaged ones have longer names.
-    return {int(path.name) for path in folder.iterdir() if path.name.isdigit()}
-  except FileNotFoundError:
-    return set()
-  except OSError as error:
-    raise integrity.unreadable(folder, error) from None
 
 
 def _reading() -> ocp.CheckpointManagerOptions:

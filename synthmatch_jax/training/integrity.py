@@ -56,6 +56,21 @@ class Sealed(ocp.path.atomicity.AtomicRenameTemporaryPath):
       self._final_path = final
 
 
+def steps(folder: Path) -> set[int]:
+  """Steps of the finished checkpoints in a folder, which need not be there.
+
+  Raises:
+    UserError: the folder cannot be read now: to take it for empty would be to begin anew.
+  """
+  try:
+    # Unfinished and damaged ones have longer names.
+    return {int(path.name) for path in folder.iterdir() if path.name.isdigit()}
+  except FileNotFoundError:
+    return set()
+  except OSError as error:
+    raise unreadable(folder, error) from None
+
+
 def damage(folder: Path, *, only_metrics: bool = False) -> str | None:
   """What is wrong with the files of a checkpoint, by its checksums; None where nothing is.
 

@@ -17,7 +17,7 @@ from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.spaces.snapping import Snapping
 from synthmatch_jax.training import parallel
-from synthmatch_jax.training.checkpoints import steps
+from synthmatch_jax.training.integrity import steps
 
 # A run may go on with other values of these: they change no step that was made.
 _FREE = (
