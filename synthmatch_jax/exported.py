@@ -22,7 +22,7 @@ from safetensors import numpy as safetensors
 from synthmatch_jax import files, models
 from synthmatch_jax.data.statistics import TrainingData
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.models.base import MelModel
+from synthmatch_jax.models.base import Estimator
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.spaces.snapping import Snapping
 
@@ -47,7 +47,7 @@ class Exported:
     snapping: of its answers; none by default.
   """
 
-  model: MelModel
+  model: Estimator
   arguments: Mapping[str, Any]
   data: TrainingData
   step: int
@@ -155,7 +155,7 @@ def read(folder: Path) -> Exported:
 
 def _build(
   arguments: Mapping[str, Any], data: TrainingData, arrays: Mapping[str, np.ndarray], folder: Path
-) -> MelModel:
+) -> Estimator:
   """The model with its weights; none is drawn at random on the way, which takes a second."""
   abstract = nnx.eval_shape(lambda: models.create(**arguments, **data.recipe.sizes, seed=0))
   wanted = arrays_of(abstract)
@@ -182,7 +182,7 @@ def _value(path: tuple[Any, ...], variable: Any, arrays: Mapping[str, np.ndarray
   return jnp.zeros(leaf.shape, leaf.dtype)
 
 
-def arrays_of(model: MelModel) -> dict[str, Any]:
+def arrays_of(model: Estimator) -> dict[str, Any]:
   """Name -> array of all that inference computes with."""
   state = nnx.state(model, nnx.Any(nnx.Param, nnx.BatchStat))
   return {_name(path): variable.get_raw_value() for path, variable in nnx.to_flat_state(state)}

@@ -17,7 +17,7 @@ import tensorflow_datasets as tfds
 from jaxtyping import Float, Int
 from tensorflow_datasets.proto import tf_example_pb2
 
-from synthmatch_jax.data.batch import Batch
+from synthmatch_jax.data.batch import Batch, Columns
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 
@@ -170,7 +170,10 @@ def training_batches(
   def read(indices: Int[np.ndarray, " b"]) -> Batch:
     own = indices[which * size : (which + 1) * size]
     examples = [dataset.decode(records[int(index)], EXAMPLE) for index in own]
-    return {key: np.stack([example[key] for example in examples]) for key in EXAMPLE}
+    return Batch(
+      mel=np.stack([example["mel"] for example in examples]),
+      controls=np.stack([example["controls"] for example in examples]),
+    )
 
   indices = grain.MapDataset.source(range(len(records))).seed(seed).shuffle().repeat()
   batches = indices.batch(batch_size, drop_remainder=True)
@@ -185,7 +188,7 @@ def ordered_batches(
   batch_size: int,
   keys: Sequence[str] = EXAMPLE,
   indices: Sequence[int] | None = None,
-) -> Iterator[Batch]:
+) -> Iterator[Columns]:
   """Batches of a split in its order, each record once; the last one may be smaller.
 
   Args:

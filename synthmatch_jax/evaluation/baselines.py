@@ -7,7 +7,7 @@ import scipy.fft
 from jaxtyping import Float
 from scipy.spatial.distance import cdist
 
-from synthmatch_jax.data.pipeline import Batch
+from synthmatch_jax.data.batch import Columns
 
 _N_MFCC = 20
 _QUERIES = 500  # Compared at once: distances to a million sounds are 4 GB.
@@ -15,7 +15,7 @@ _QUERIES = 500  # Compared at once: distances to a million sounds are 4 GB.
 
 def nearest_by_mel(
   queries: Float[np.ndarray, "i t f"],
-  batches: Iterable[Batch],
+  batches: Iterable[Columns],
 ) -> Float[np.ndarray, "i d"]:
   """Controls of the nearest neighbour: the least Euclidean distance of log-mel spectrograms.
 
@@ -46,7 +46,7 @@ def nearest_by_mel(
 
 def nearest_by_mfcc(
   queries: Float[np.ndarray, "i t f"],
-  batches: Iterable[Batch],
+  batches: Iterable[Columns],
 ) -> Float[np.ndarray, "i d"]:
   """Controls of the nearest neighbour by MFCC statistics, blind to when things happen.
 

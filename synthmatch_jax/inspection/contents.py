@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from tqdm import tqdm
 
-from synthmatch_jax.data.pipeline import Batch, Dataset
+from synthmatch_jax.data.batch import Columns
+from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation.plan import Shard
 from synthmatch_jax.generation.record import MAX_ATTEMPTS, draw
@@ -168,7 +169,7 @@ def _start(dataset: Dataset, shard: Shard) -> int:
   return shard.number * dataset.recipe.shard_size
 
 
-def _stacked(records: Sequence[Mapping[str, np.ndarray]], dataset: Dataset) -> Batch:
+def _stacked(records: Sequence[Mapping[str, np.ndarray]], dataset: Dataset) -> Columns:
   """A batch of records; of none, too."""
   batch = {}
   for key in _KEYS:

@@ -10,12 +10,12 @@ from flax import nnx
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.models.ast import AST
-from synthmatch_jax.models.base import MelModel
+from synthmatch_jax.models.base import Estimator
 from synthmatch_jax.models.cnn import CNN
 from synthmatch_jax.models.mlp import MLP
 from synthmatch_jax.models.resnet import ResNet
 
-MODELS: dict[str, partial[MelModel]] = {
+MODELS: dict[str, partial[Estimator]] = {
   # The paper's three (sections 2 and 3.2.1): sizes are the classes' defaults.
   "ast_base": partial(AST),
   "cnn": partial(CNN),
@@ -35,7 +35,7 @@ MODELS: dict[str, partial[MelModel]] = {
 
 def create(
   name: str, *, num_frames: int, num_bins: int, num_controls: int, seed: int, **overrides: Any
-) -> MelModel:
+) -> Estimator:
   """Builds a model, in training mode; the same arguments give the same weights.
 
   Args:

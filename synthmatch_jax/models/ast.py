@@ -7,14 +7,14 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from synthmatch_jax.models.base import MelModel, require_choice, require_positive
+from synthmatch_jax.models.base import Regression, require_choice, require_positive
 from synthmatch_jax.models.encoder import Encoder
 from synthmatch_jax.models.heads import Activation, ComputeDtype, MLPHead
 
 _TOKEN = nnx.initializers.truncated_normal(stddev=0.02)
 
 
-class AST(MelModel):
+class AST(Regression):
   """Audio Spectrogram Transformer for sound matching (paper, sections 2.1 and 2.2).
 
   Overlapping square patches of the mel, each flattened and embedded linearly; class token and
@@ -54,9 +54,9 @@ class AST(MelModel):
   def __init__(
     self,
     *,
-    num_frames: int = 87,
-    num_bins: int = 64,
-    num_controls: int = 16,
+    num_frames: int,
+    num_bins: int,
+    num_controls: int,
     patch_size: int = 16,
     stride: int = 6,
     width: int = 768,
@@ -98,10 +98,13 @@ class AST(MelModel):
     )
 
   def __call__(self, mel: Float[Array, "b t f"]) -> Float[Array, "b d"]:
-    """See `MelModel.__call__`."""
+    """See `Regression.__call__`."""
+    return self.head(self.tokens(mel)[:, : self.class_tokens].mean(axis=1))
+
+  def tokens(self, mel: Float[Array, "b t f"]) -> Float[Array, "b l w"]:
+    """What the encoder makes of each sound: class tokens, then a token for each patch."""
     self._check_shape(mel)
-    tokens = self.encoder(self.dropout(self._embed(mel)))
-    return self.head(tokens[:, : self.class_tokens].mean(axis=1))
+    return self.encoder(self.dropout(self._embed(mel)))
 
   def _embed(self, mel: Float[Array, "b t f"]) -> Float[Array, "b l w"]:
     """Class tokens, then patches, with their positions added."""

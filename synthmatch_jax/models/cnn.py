@@ -7,11 +7,11 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from synthmatch_jax.models.base import MelModel, require_positive
+from synthmatch_jax.models.base import Regression, require_positive
 from synthmatch_jax.models.heads import BatchNormMLP
 
 
-class CNN(MelModel):
+class CNN(Regression):
   """Strided 2-D convolutions, then the MLP of the other baseline (paper, section 3.2.1).
 
   "5-layer, 128-channel 2D CNN with kernel size 7, stride 2, batch normalization and dropout of
@@ -36,9 +36,9 @@ class CNN(MelModel):
   def __init__(
     self,
     *,
-    num_frames: int = 87,
-    num_bins: int = 64,
-    num_controls: int = 16,
+    num_frames: int,
+    num_bins: int,
+    num_controls: int,
     channels: int = 128,
     conv_depth: int = 5,
     kernel: int = 7,
@@ -74,7 +74,7 @@ class CNN(MelModel):
     self.dropout = nnx.Dropout(dropout, broadcast_dims=(1, 2), rngs=rngs)
 
   def __call__(self, mel: Float[Array, "b t f"]) -> Float[Array, "b d"]:
-    """See `MelModel.__call__`."""
+    """See `Regression.__call__`."""
     self._check_shape(mel)
     x = mel[..., None]
     for conv, norm in zip(self.convs, self.norms, strict=True):

@@ -14,39 +14,51 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from synthmatch_jax.models.base import MelModel
+from synthmatch_jax.models.base import Estimator
 
 TRAINING = 3
 """A training step per forward pass: gradients of weights and of inputs cost one more each."""
 
 
-def forward_flops(model: MelModel) -> int:
-  """FLOPs of one forward pass over one sound, from the model's traced program.
+def forward_flops(model: Estimator) -> int | None:
+  """FLOPs of one answer to one sound, from the model's traced program.
 
   Nothing is compiled or computed; an abstract model (`nnx.eval_shape`) will do. A training step
   over a batch of b takes `TRAINING * b` times as many, the optimizer left aside.
+
+  Returns:
+    The count; None for a model with a loop or a branch whose length is not known before it runs.
   """
   graphdef, state = nnx.split(model)
 
   def run(state, mel):
     copy = nnx.merge(graphdef, state)
     copy.eval()
-    return copy(mel)
+    return copy.answers(mel, keys=jax.random.split(jax.random.key(0), 1), count=1)
 
   mel = jax.ShapeDtypeStruct((1, model.num_frames, model.num_bins), jnp.float32)
   program = jax.make_jaxpr(run)(jax.eval_shape(lambda: state), mel)
-  return sum(_flops(operation) for operation in _operations(program.jaxpr))
+  try:
+    return sum(times * _flops(operation) for times, operation in _operations(program.jaxpr))
+  except _UnknownError:
+    return None
 
 
-def _operations(program: Any) -> Iterator[Any]:
-  """Operations of a program and of the programs within it."""
+class _UnknownError(Exception):
+  """The program decides while it runs how often something is computed."""
+
+
+def _operations(program: Any) -> Iterator[tuple[int, Any]]:
+  """How often each operation of a program, and of the programs within it, is computed."""
   for operation in program.eqns:
-    if operation.primitive.name in ("scan", "while", "cond"):
-      raise NotImplementedError(f"operations within a {operation.primitive.name} are not counted")
-    yield operation
+    if operation.primitive.name in ("while", "cond"):
+      raise _UnknownError
+    yield 1, operation
+    rounds = operation.params["length"] if operation.primitive.name == "scan" else 1
     for parameter in jax.tree.leaves(operation.params, is_leaf=_is_program):
       if _is_program(parameter):
-        yield from _operations(getattr(parameter, "jaxpr", parameter))
+        for times, inner in _operations(getattr(parameter, "jaxpr", parameter)):
+          yield rounds * times, inner
 
 
 def _is_program(parameter: Any) -> bool:

@@ -4,10 +4,10 @@ import jax
 from flax import nnx
 from jaxtyping import Array, Float
 
-from synthmatch_jax.models.base import MelModel, require_positive, require_rate
+from synthmatch_jax.models.base import Regression, require_positive, require_rate
 
 
-class ResNet(MelModel):
+class ResNet(Regression):
   """Residual blocks of 3 x 3 convolutions, pre-activated (He et al., arXiv:1603.05027).
 
   What the paper's CNN lacks: shortcuts around its layers, and a head that is small. The first
@@ -28,9 +28,9 @@ class ResNet(MelModel):
   def __init__(
     self,
     *,
-    num_frames: int = 87,
-    num_bins: int = 64,
-    num_controls: int = 16,
+    num_frames: int,
+    num_bins: int,
+    num_controls: int,
     width: int = 48,
     stages: int = 3,
     depth: int = 2,
@@ -59,7 +59,7 @@ class ResNet(MelModel):
     self.dropout = nnx.Dropout(dropout, rngs=rngs)
 
   def __call__(self, mel: Float[Array, "b t f"]) -> Float[Array, "b d"]:
-    """See `MelModel.__call__`."""
+    """See `Regression.__call__`."""
     self._check_shape(mel)
     x = self.stem(mel[..., None])
     for block in self.blocks:

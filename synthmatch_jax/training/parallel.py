@@ -7,7 +7,6 @@ from typing import Any, Literal, cast, get_args
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -52,7 +51,7 @@ class Layout:
     """Shardings of a run's state: a pytree as `shapes` (arrays, abstract or not)."""
     return jax.tree.map(self._of, shapes)
 
-  def put(self, batch: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
+  def put(self, batch: Mapping[str, Any]) -> dict[str, jax.Array]:
     """This process's part of a batch, as its part of global arrays on the devices."""
     return {
       key: jax.make_array_from_process_local_data(self.batch, values)
@@ -114,7 +113,7 @@ def say(what: str) -> None:
     print(what, flush=True)
 
 
-def ahead(batches: Iterator[Mapping[str, np.ndarray]], layout: Layout) -> Iterator[Any]:
+def ahead(batches: Iterator[Mapping[str, Any]], layout: Layout) -> Iterator[Any]:
   """Batches on the devices, each sent there while the ones before it are worked on."""
   waiting = deque(layout.put(next(batches)) for _ in range(_AHEAD))
   while True:
