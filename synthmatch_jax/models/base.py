@@ -1,4 +1,4 @@
-"""What every model is: it says its own loss, and gives its own answers."""
+"""The interface of all models: each defines its own loss and gives its own answers."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,13 +10,13 @@ from jaxtyping import Array, Float, Key, PRNGKeyArray
 from synthmatch_jax.data.batch import Batch
 
 Report = dict[str, Float[Array, "b *rest"]]
-"""The name of a measure -> its value for each record, or for each parameter of each record."""
+"""Name of a measure -> its value for each record, or for each parameter of each record."""
 
 
 class Estimator(nnx.Module):
-  """Base of all models: a picture of a sound in, controls that make that sound out.
+  """Base class of all models, which map the mel of a sound to controls that reproduce it.
 
-  Training asks a model for its loss and inference for its answers, and neither knows more of it.
+  Training asks a model for its loss and inference for its answers; neither knows more about it.
   Mels are normalised over the training data to about zero mean and unit variance. Models start
   in training mode, as Flax NNX modules do; `eval()` switches dropout off and batch normalisation
   to its running statistics.
@@ -34,33 +34,33 @@ class Estimator(nnx.Module):
     self.num_controls = num_controls
 
   def loss(self, batch: Batch, key: PRNGKeyArray) -> tuple[Float[Array, " b"], Report]:
-    """What training minimises, of each record.
+    """Computes the loss of each record, which training minimises.
 
     Args:
       batch: the records; their mels are normalised.
-      key: of what the loss draws at random; dropout has a stream of its own.
+      key: key for what the loss draws at random; dropout has a stream of its own.
 
     Returns:
-      The loss, and what else is worth watching on the validation split.
+      The loss, and other measures to report for the validation split.
     """
     raise NotImplementedError
 
   def answers(
     self, mel: Float[Array, "b t f"], *, keys: Key[Array, " b"], count: int
   ) -> Float[Array, "b n d"]:
-    """Up to `count` answers to each sound; the first is the one to give if one is asked for.
+    """Gives up to `count` answers to each sound, the best one first.
 
     Args:
       mel: normalised log-mel spectrograms, time first.
-      keys: of what is drawn at random, one for each sound: its answers do not depend on the
-        sounds beside it.
+      keys: keys for what is drawn at random, one for each sound, so that its answers do not
+        depend on the other sounds of the batch.
       count: how many answers are wanted; a model that knows only one gives one.
 
     Returns:
-      Controls, float32, not clamped; whoever decodes them clamps.
+      Controls, float32, not clamped; decoding clamps them.
 
     Raises:
-      ValueError: frames or bins are not those that the model was built for.
+      ValueError: the mel does not have the frames and bins that the model was built for.
     """
     raise NotImplementedError
 
@@ -73,9 +73,9 @@ class Estimator(nnx.Module):
 
 
 class Regression(Estimator):
-  """A model with one answer to a sound, trained by the squared error of its controls.
+  """A model with one answer to each sound, trained on the squared error of its controls.
 
-  The loss is the paper's (section 2.2): the mean over all controls.
+  The loss is the paper's (section 2.2): the squared error averaged over all controls.
   """
 
   def __call__(self, mel: Float[Array, "b t f"]) -> Float[Array, "b d"]:
@@ -89,12 +89,12 @@ class Regression(Estimator):
       so that the loss has a gradient everywhere.
 
     Raises:
-      ValueError: frames or bins are not those that the model was built for.
+      ValueError: the mel does not have the frames and bins that the model was built for.
     """
     raise NotImplementedError
 
   def loss(self, batch: Batch, key: PRNGKeyArray) -> tuple[Float[Array, " b"], Report]:
-    """See `Estimator.loss`; the report has the squared error ("mse") of each control."""
+    """See `Estimator.loss`; the report holds the squared error ("mse") of each control."""
     del key
     errors = jnp.square(self(jnp.asarray(batch["mel"])) - batch["controls"])
     return errors.mean(axis=-1), {"mse": errors}
@@ -102,7 +102,7 @@ class Regression(Estimator):
   def answers(
     self, mel: Float[Array, "b t f"], *, keys: Key[Array, " b"], count: int
   ) -> Float[Array, "b n d"]:
-    """See `Estimator.answers`; there is one."""
+    """See `Estimator.answers`; there is always one answer."""
     del keys, count
     return self(mel)[:, None]
 

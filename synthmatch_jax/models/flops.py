@@ -1,9 +1,9 @@
-"""Floating-point operations of a model, counted: what a rate is divided by to say how well it is.
+"""Counts the floating-point operations of a model, to compute the utilisation of the devices.
 
-Only products of matrices and convolutions count, a multiplication and an addition each as one, as
-is usual for "model FLOPs" (PaLM, arXiv:2204.02311, appendix B): the rest is a few percent of an
-AST. The count is of the mathematics and not of what a compiler makes of it, so recomputation or
-padding cannot flatter a utilisation.
+Only matrix products and convolutions count, a multiplication and an addition as one each, as is
+usual for "model FLOPs" (PaLM, arXiv:2204.02311, appendix B); the rest is a few percent of an AST.
+The operations counted are those of the model and not of the compiled program, so recomputation or
+padding cannot inflate the utilisation.
 """
 
 import math
@@ -17,17 +17,17 @@ from flax import nnx
 from synthmatch_jax.models.base import Estimator
 
 TRAINING = 3
-"""A training step per forward pass: gradients of weights and of inputs cost one more each."""
+"""Cost of a training step in forward passes: gradients of weights and inputs cost one more each."""
 
 
 def forward_flops(model: Estimator) -> int | None:
-  """FLOPs of one answer to one sound, from the model's traced program.
+  """Counts the FLOPs of one answer to one sound, from the model's traced program.
 
-  Nothing is compiled or computed; an abstract model (`nnx.eval_shape`) will do. A training step
-  over a batch of b takes `TRAINING * b` times as many, the optimizer left aside.
+  Nothing is compiled or computed, so an abstract model (`nnx.eval_shape`) is enough. A training
+  step on a batch of b takes `TRAINING * b` times as many, without the optimizer.
 
   Returns:
-    The count; None for a model with a loop or a branch whose length is not known before it runs.
+    The count, or None for a model with a loop or a branch that depends on values.
   """
   graphdef, state = nnx.split(model)
 
@@ -45,11 +45,11 @@ def forward_flops(model: Estimator) -> int | None:
 
 
 class _UnknownError(Exception):
-  """The program decides while it runs how often something is computed."""
+  """How often something is computed is decided only while the program runs."""
 
 
 def _operations(program: Any) -> Iterator[tuple[int, Any]]:
-  """How often each operation of a program, and of the programs within it, is computed."""
+  """Yields each operation of a program and of its subprograms, with how often it is computed."""
   for operation in program.eqns:
     if operation.primitive.name in ("while", "cond"):
       raise _UnknownError
@@ -72,7 +72,7 @@ def _flops(operation: Any) -> int:
     shape = operation.invars[0].aval.shape
     return 2 * outputs * math.prod(shape[axis] for axis in contracted)
   if operation.primitive.name == "conv_general_dilated":
-    # Every output is as many products as one output channel has weights (the padded included).
+    # Every output takes as many products as an output channel has weights, padding included.
     kernel = operation.invars[1].aval.shape
     channels = kernel[operation.params["dimension_numbers"].rhs_spec[0]]
     return 2 * outputs * math.prod(kernel) // channels

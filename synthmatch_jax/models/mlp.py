@@ -10,16 +10,16 @@ from synthmatch_jax.models.heads import BatchNormMLP
 class MLP(Regression):
   """A multi-layer perceptron on the flattened mel (paper, section 3.2.1).
 
-  Five hidden layers of 2048 (linear, batch norm, ReLU, dropout), then the linear output layer;
-  `BatchNormMLP` says how the paper was read.
+  There are five hidden layers of width 2048 (linear, batch norm, ReLU, dropout) and a linear
+  output layer; for the reading of the paper see `BatchNormMLP`.
 
   Attributes:
     num_frames: mel frames of the input.
     num_bins: mel bins of the input.
     num_controls: length of the output.
-    width: of each hidden layer.
+    width: width of each hidden layer.
     depth: number of hidden layers.
-    dropout: rate, in [0, 1).
+    dropout: dropout rate, in [0, 1).
   """
 
   def __init__(
