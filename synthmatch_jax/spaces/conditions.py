@@ -1,4 +1,4 @@
-"""Conditions on a patch, as text: `osc2_on and osc2_level > 0.05`."""
+"""Conditions on a patch, written as text: `osc2_on and osc2_level > 0.05`."""
 
 import ast
 import operator
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 Values = Mapping[str, Any]
-"""The name of a parameter -> its value, or an array of its values in several patches."""
+"""Name of a parameter -> its value, or an array of its values in several patches."""
 
 _MOST_CHARACTERS = 300
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
@@ -25,17 +25,17 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 
 @dataclass(frozen=True)
 class Condition:
-  """What must hold of the other parameters of a patch, e.g. for a parameter to be heard.
+  """A condition on the parameters of a patch, e.g. for another parameter to be heard.
 
-  The text is a small part of Python's own syntax: names of parameters; comparisons of a name with
-  a number or a quoted option of a choice; `and`, `or`, `not` and parentheses. A name that stands
-  alone holds where its value is not zero: where a switch is on.
+  The text is a small subset of Python's syntax: names of parameters; comparisons of a name with a
+  number or a quoted option of a choice; `and`, `or`, `not` and parentheses. A name by itself is
+  true where its value is not zero, e.g. where a switch is on.
 
   Attributes:
-    text: e.g. "osc2_on and (osc2_level > 0.05 or osc2_shape == 'noise')".
+    text: the condition, e.g. "osc2_on and (osc2_level > 0.05 or osc2_shape == 'noise')".
 
   Raises:
-    ValueError: the text is no such condition.
+    ValueError: the text is not a valid condition.
   """
 
   text: str
@@ -47,14 +47,14 @@ class Condition:
 
   @cached_property
   def names(self) -> frozenset[str]:
-    """The parameters that it is about."""
+    """Names of the parameters in the condition."""
     return frozenset(node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name))
 
   def holds(self, values: Values) -> Any:
-    """Whether it holds: a bool, or an array of bools where the values are arrays.
+    """Evaluates the condition: a bool, or an array of bools where the values are arrays.
 
     Args:
-      values: of all the parameters that it is about.
+      values: values of all parameters in `names`.
     """
     return _evaluate(self._tree, values)
 
@@ -81,8 +81,8 @@ def _check(node: ast.expr) -> None:
       pass
     case _:
       raise ValueError(
-        f"{ast.unparse(node)!r} is not part of a condition: name parameters, compare them with"
-        " numbers or quoted options, and combine these by and, or, not"
+        f"{ast.unparse(node)!r} is not allowed in a condition: name parameters, compare them with"
+        " numbers or quoted options, and combine these with and, or, not"
       )
 
 
@@ -103,4 +103,4 @@ def _evaluate(node: ast.expr, values: Values) -> Any:
       return np.logical_not(_evaluate(part, values))
     case ast.Compare(left=ast.Name(id=name), ops=[op], comparators=[constant]):
       return _COMPARISONS[type(op)](np.asarray(values[name]), ast.literal_eval(constant))
-  raise AssertionError(ast.dump(node))  # `_check` has seen every node.
+  raise AssertionError(ast.dump(node))  # `_check` refuses such a node.

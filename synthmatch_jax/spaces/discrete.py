@@ -1,4 +1,4 @@
-"""Parameters whose values are counted: whole numbers, switches, and choices between options."""
+"""Parameters with discrete values: whole numbers, switches, and choices between options."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ _MOST_VALUES = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Integer:
-  """A whole number in a range, as one output of the network: its place in the range.
+  """A whole number in a range; one output of the network gives its place in the range.
 
   Attributes:
     name: key in a patch.
-    meaning: what it does, in a few words.
-    unit: of the value, e.g. "semitones" or "voices".
-    low: the least value, at control 0.
-    high: the largest value, at control 1.
-    heard_when: the condition under which it can be heard (see `spaces.conditions`); empty: always.
+    meaning: what the parameter does, in a few words.
+    unit: unit of the value, e.g. "semitones" or "voices".
+    low: least value, at control 0.
+    high: largest value, at control 1.
+    heard_when: condition under which it can be heard (see `spaces.conditions`); empty for always.
   """
 
   kind: ClassVar = "integer"
@@ -35,10 +35,10 @@ class Integer:
 
   def __post_init__(self):
     if not (isinstance(self.low, int) and isinstance(self.high, int)):
-      raise ValueError(f"{self.name}: the ends of a range of whole numbers are whole")
+      raise ValueError(f"{self.name}: the ends of the range must be whole numbers")
     if not 0 < self.high - self.low < _MOST_VALUES:
       raise ValueError(
-        f"{self.name}: {self.low} to {self.high} is no range of 2 to {_MOST_VALUES} values"
+        f"{self.name}: {self.low} to {self.high} is not a range of 2 to {_MOST_VALUES} values"
       )
 
   @property
@@ -47,21 +47,21 @@ class Integer:
     return (self.name,)
 
   def decode(self, outputs: Sequence[float] | Float[np.ndarray, " w"]) -> int:
-    """The nearest value; an output outside [0, 1], or one that is no number, is clamped."""
+    """Returns the nearest value; an output outside [0, 1] is clamped, and NaN counts as 0."""
     (control,) = outputs
     if not control > 0:
       return self.low
     return self.low + round(min(float(control), 1.0) * (self.high - self.low))
 
   def encode(self, value: Any) -> Float[np.ndarray, " w"]:
-    """The outputs that stand for a value; one out of range is clamped."""
+    """Returns the outputs for a value; a value out of range is clamped."""
     inside = min(max(round(value), self.low), self.high)
     return np.array([(inside - self.low) / (self.high - self.low)], np.float32)
 
   def errors(
     self, target: Float[np.ndarray, "*b w"], estimate: Float[np.ndarray, "*b w"]
   ) -> Float[np.ndarray, "*b"]:
-    """How far the values lie apart, as a share of the range."""
+    """Computes how far the values are apart, as a fraction of the range."""
     steps = self.high - self.low
     places = [
       np.round(np.clip(x[..., 0].astype(np.float64), 0, 1) * steps) for x in (target, estimate)
@@ -71,11 +71,11 @@ class Integer:
 
 @dataclass(frozen=True, kw_only=True)
 class Switch:
-  """On or off, as one output of the network: on from 0.5.
+  """A switch; it is on where its one output of the network is at least 0.5.
 
   Attributes:
     name: key in a patch.
-    meaning: what it switches.
+    meaning: what the switch turns on.
     heard_when: see `Integer`.
   """
 
@@ -93,30 +93,30 @@ class Switch:
     return (self.name,)
 
   def decode(self, outputs: Sequence[float] | Float[np.ndarray, " w"]) -> int:
-    """1 for on, 0 for off."""
+    """Returns 1 for on, 0 for off."""
     (control,) = outputs
     return int(control >= 0.5)
 
   def encode(self, value: Any) -> Float[np.ndarray, " w"]:
-    """The outputs that stand for a value, true or false."""
+    """Returns the outputs for a value, true or false."""
     return np.array([1.0 if value else 0.0], np.float32)
 
   def errors(
     self, target: Float[np.ndarray, "*b w"], estimate: Float[np.ndarray, "*b w"]
   ) -> Float[np.ndarray, "*b"]:
-    """1 where one is on and the other off, else 0."""
+    """Returns 1 where one is on and the other off, else 0."""
     return ((target[..., 0] >= 0.5) != (estimate[..., 0] >= 0.5)).astype(np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-  """One of several options, as one output of the network for each: the largest is chosen.
+  """One of several options; each has an output of the network, and the largest one is chosen.
 
   Attributes:
     name: key in a patch.
     meaning: what is chosen.
-    options: their names, which are the values in a patch.
-    ordered: whether neighbours among the options are alike, as the octaves of a foot switch are.
+    options: names of the options, which are the values in a patch.
+    ordered: whether neighbouring options are alike, as the octaves of a footage switch are.
     heard_when: see `Integer`.
   """
 
@@ -133,7 +133,7 @@ class Choice:
     if not 2 <= len(self.options) <= _MOST_VALUES:
       raise ValueError(f"{self.name}: a choice has 2 to {_MOST_VALUES} options")
     if len(set(self.options)) != len(self.options):
-      raise ValueError(f"{self.name}: two options have one name")
+      raise ValueError(f"{self.name}: two options have the same name")
 
   @property
   def width(self) -> int:
@@ -146,11 +146,11 @@ class Choice:
     return tuple(f"{self.name}={option}" for option in self.options)
 
   def decode(self, outputs: Sequence[float] | Float[np.ndarray, " w"]) -> str:
-    """The option of the largest output; of equal ones, the first."""
+    """Returns the option with the largest output; the first one in a tie."""
     return self.options[int(np.argmax(np.nan_to_num(np.asarray(outputs), nan=-np.inf)))]
 
   def encode(self, value: Any) -> Float[np.ndarray, " w"]:
-    """The outputs that stand for an option: 1 for it, 0 for the others.
+    """Returns the outputs for an option: 1 for it, 0 for the others.
 
     Raises:
       ValueError: there is no such option.
@@ -162,6 +162,6 @@ class Choice:
   def errors(
     self, target: Float[np.ndarray, "*b w"], estimate: Float[np.ndarray, "*b w"]
   ) -> Float[np.ndarray, "*b"]:
-    """0 where the options are the same, else 1; of ordered ones the share of the way between."""
+    """Returns 0 for equal options, else 1; for ordered ones, their distance scaled to [0, 1]."""
     apart = np.abs(target.argmax(-1) - estimate.argmax(-1)).astype(np.float64)
     return apart / (self.width - 1) if self.ordered else (apart > 0).astype(np.float64)
