@@ -35,7 +35,7 @@ def fit(workdir: Path, *, data_dir: Path | None, limit: int) -> Mapping[str, Fit
     UserError: there is no trained model, or its data set is missing or too small.
   """
   if exported.is_exported(workdir):
-    raise UserError(f"{workdir} is an exported model; snap the run's folder and export it again")
+    raise UserError(f"{workdir} is an exported model; snap the run's own folder and export again")
   predictor = Predictor(trained.load(workdir, snapped=False))
   dataset, space = predictor.dataset(dir=data_dir), predictor.recipe.space
   mel, true = dataset.read("validation", limit=limit)
