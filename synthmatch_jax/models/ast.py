@@ -123,7 +123,7 @@ class AST(Regression):
 
 
 def _grid(num_frames: int, num_bins: int, patch_size: int, stride: int) -> tuple[int, int]:
-  """Number of patches in time and in frequency that cover every frame and bin."""
+  """Returns the number of patches in time and in frequency that cover every frame and bin."""
   require_positive(patch_size=patch_size, stride=stride)
   if not stride <= patch_size <= min(num_frames, num_bins):
     raise ValueError(
