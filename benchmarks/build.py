@@ -1,14 +1,16 @@
-"""How much of an engine's speed a build keeps: data sets beside bare rendering, in one run.
+"""How much of an engine's speed a build keeps: building data sets beside bare rendering.
 
     python -m benchmarks.build [FILE.json ...] [--plugin=PATH] [--seconds=20] [--workers=2]
 
-For Vital, and for the test instrument as it is and made as slow as a big synth, or for what the
-descriptions FILE.json say: the same patches, 4 s each, go through the same farm twice.
+The engines are Vital, the test instrument, and the test instrument made as slow as a large synth,
+or those that the descriptions FILE.json define. For each, the same patches, 4 s each, go through
+the same farm twice:
 
 * bare: they are rendered, and the sounds are dropped;
-* build: loudness and spectrogram are computed too, records are written, synced and put in place.
+* build: loudness and spectrogram are computed too, and records are written, synced and put in
+  place.
 
-Both are done three times in turn; the table has the medians.
+Both are run three times, alternately; the table has the medians.
 """
 
 import argparse
@@ -36,12 +38,12 @@ from synthmatch_jax.synths.play import fingerprint, play
 from synthmatch_jax.synths.registry import Engine
 
 ROUNDS = 3
-# How often the test instrument computes its sound to take about as long as Vital.
+# How many times the slow test instrument computes its sound, to take about as long as Vital.
 SLOW = 50
 
 
 def rendered(synth: Synth, recipe: Recipe, index: int) -> None:
-  """The farm's task of bare rendering."""
+  """Renders one sound: the farm's task for bare rendering."""
   play(synth, recipe, draw(recipe, index, 1))
 
 
@@ -71,7 +73,7 @@ def built(planned: list[Shard], recipe: Recipe, *, engine: Engine, workers: int)
 
 
 def rates(engine: Engine, *, workers: int, seconds: float) -> tuple[float, float]:
-  """Sounds per second, bare and built."""
+  """Measures sounds per second, bare and built."""
   recipe = Recipe(
     engine=engine.name,
     fingerprint=fingerprint(engine),
@@ -83,7 +85,7 @@ def rates(engine: Engine, *, workers: int, seconds: float) -> tuple[float, float
   def rate(way: Callable[..., int], count: int) -> float:
     planned = list(Plan(seed=0, num_examples=count * 10 // 8, shard_size=count // workers))
     start = time.perf_counter()
-    sounds = way(planned[:workers], recipe, engine=engine, workers=workers)  # Of "train".
+    sounds = way(planned[:workers], recipe, engine=engine, workers=workers)  # Shards of "train".
     return sounds / (time.perf_counter() - start)
 
   count = 16 * workers
@@ -93,7 +95,7 @@ def rates(engine: Engine, *, workers: int, seconds: float) -> tuple[float, float
 
 
 def engines(descriptions: list[str], plugin: str) -> dict[str, tuple[Engine, str]]:
-  """Label -> engine, and what the test instrument is told to be."""
+  """Returns label -> engine and setting of the test instrument."""
   if descriptions:
     return {file: (registry.engine(file, path=plugin), "") for file in descriptions}
   from tests.plugin import build
@@ -114,7 +116,7 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
   parser.add_argument("descriptions", nargs="*", help="FILE.json that the probe wrote")
   parser.add_argument("--plugin", default="", help="path of the plugin, if it is not found")
-  parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
+  parser.add_argument("--seconds", type=float, default=20.0, help="length of each measurement")
   parser.add_argument("--workers", type=int, default=cores.available())
   options = parser.parse_args()
   rows = {}
@@ -131,7 +133,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-  # Not `main()`: the farm's processes know modules, and not the script that was started.
+  # Not `main()`: the farm's processes can import modules, but not the script that was started.
   from benchmarks import build
 
   build.main()

@@ -1,4 +1,4 @@
-"""A client of the page that is no browser."""
+"""A client of the page without a browser."""
 
 import json
 import urllib.error
@@ -15,28 +15,28 @@ class Client:
   """One visitor of a page.
 
   Attributes:
-    address: of the page, e.g. http://127.0.0.1:7860.
-    session: name of the visit; as long as it is the same, so is the history.
+    address: address of the page, e.g. http://127.0.0.1:7860.
+    session: name of the session; requests with the same name share a history.
   """
 
   def __init__(self, address: str, *, session: str, timeout: float = 120.0):
-    """Asks the page how it is asked."""
+    """Asks the page for its interface."""
     self.address, self.session, self._timeout = address, session, timeout
     config = json.loads(urllib.request.urlopen(f"{address}/config", timeout=timeout).read())
     (self._match,) = (
       d["id"]
       for d in config["dependencies"]
-      if len(d["inputs"]) == 6 and len(d["outputs"]) > 20  # Everything shown, from what is asked.
+      if len(d["inputs"]) == 6 and len(d["outputs"]) > 20  # The inputs -> all that is shown.
     )
 
   def upload(self, data: bytes, name: str = "a.wav") -> tuple[int, str]:
-    """Sends a file; the status, and what the server says: a list of its path there."""
+    """Uploads a file; returns the status and the response, a list with its path on the server."""
     header = name.encode("utf-8", "replace").replace(b'"', b"%22").replace(b"\n", b"%0A")
     status, text = self._post("upload", _BODY % (header, data), "multipart/form-data; boundary=x")
     return status, text
 
   def match(self, path: str, url: str | None = None) -> str:
-    """What the server's stream of events says to a file that is to be matched."""
+    """Asks for a match of an uploaded file; returns the server's stream of events."""
     file: dict[str, Any] = {"path": path, "url": url, "meta": {"_type": "gradio.FileData"}}
     question = {
       "data": [file, "", None, None, None, 1],

@@ -1,11 +1,11 @@
-"""Two trainings at a time, each on one core, beside one training on both: which gets further?
+"""Compares several trainings at a time, each on one core, with one training on all cores.
 
     python -m benchmarks.cores [--rounds=3] [--seconds=5] [ast mlp cnn resnet]
 
-XLA cuts an operation over all cores that it is given and waits for the last one, which small
-models pay for. Every way runs in new processes, kept to their cores by the system, in turns; each
-makes the training step of `train` on one batch that is there already. Medians over rounds, of the
-median step of a round.
+XLA splits an operation over all cores that it is given and waits for the last one, which costs
+small models time. Both ways run alternately, in new processes that are bound to their cores; each
+runs the training step of `train` on one batch that is already in memory. The numbers are medians
+over rounds of the median step of a round.
 """
 
 import argparse
@@ -30,7 +30,7 @@ MODELS = {
   "cnn": ("cnn", 64, {}),
   "resnet": ("resnet", 32, {}),
 }
-"""Model, batch size and arguments, as in the study's recipes."""
+"""Name -> model, batch size and arguments, as in the study's recipes."""
 SHAPE = {"num_frames": 87, "num_bins": 64, "num_controls": 16}
 STATISTICS = Statistics(
   mel_mean=0.0, mel_std=1.0, controls_mean=np.zeros(16, np.float32), level_db=0.0, num_examples=0
@@ -38,8 +38,8 @@ STATISTICS = Statistics(
 
 
 def rate(name: str, cores: tuple[int, ...], seconds: float) -> float:
-  """Examples a second of one training, in this process, which keeps to these cores from now on."""
-  os.sched_setaffinity(0, cores)  # Before JAX starts its threads: one for each.
+  """Measures examples per second of one training; binds this process to the given cores."""
+  os.sched_setaffinity(0, cores)  # Before JAX starts its threads, one per core.
   model, batch_size, arguments = MODELS[name]
   optimizer = optimizers.create("adam", learning_rate=1e-4)
   graphdef, state = states.create(models.create(model, **SHAPE, seed=0, **arguments), optimizer)
@@ -61,7 +61,7 @@ def rate(name: str, cores: tuple[int, ...], seconds: float) -> float:
 
 
 def together(name: str, parts: list[tuple[int, ...]], seconds: float) -> float:
-  """Examples a second of as many trainings as there are parts of the cores, all of them at once."""
+  """Measures examples per second of simultaneous trainings, one on each part of the cores."""
   with multiprocessing.get_context("spawn").Pool(len(parts)) as pool:
     return sum(pool.starmap(rate, [(name, cores, seconds) for cores in parts], chunksize=1))
 
@@ -70,8 +70,8 @@ def main() -> None:
   """Measures and prints the table."""
   parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
   parser.add_argument("models", nargs="*", choices=[*MODELS, []], metavar="MODEL")
-  parser.add_argument("--rounds", type=int, default=3, help="of each way, in turns")
-  parser.add_argument("--seconds", type=float, default=5.0, help="of a round")
+  parser.add_argument("--rounds", type=int, default=3, help="number of rounds of each way")
+  parser.add_argument("--seconds", type=float, default=5.0, help="length of a round")
   options = parser.parse_args()
   cores = tuple(sorted(os.sched_getaffinity(0)))
   apart = [(core,) for core in cores]

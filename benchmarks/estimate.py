@@ -1,9 +1,9 @@
-"""What the full-size run would take on an accelerator: computed, not measured.
+"""Estimates what the full-size run would take on an accelerator (computed, not measured).
 
     python -m benchmarks.estimate --utilisation=0.4
 
-From the model's floating-point operations (`models.flops`), the peaks that makers state
-(`training.hardware`), and the memory that XLA plans for the training step, here for a CPU.
+The estimate uses the model's floating-point operations (`models.flops`), the peaks that makers
+state (`training.hardware`), and the memory that XLA plans for the training step, here on a CPU.
 """
 
 import argparse
@@ -27,7 +27,7 @@ _MACHINES = {"1 x NVIDIA A100": 1, "1 x NVIDIA H100": 1, "8 x TPU v5 lite": 8}
 
 
 def memory(dtype: str, batch_size: int) -> tuple[float, float]:
-  """Bytes of the run's state, and of all else in a training step, as XLA plans it."""
+  """Returns the bytes of the run's state, and of the rest of a training step, as XLA plans it."""
   config = ast.get_config()
   arguments = configs.arguments(config.model) | {"dtype": dtype}
   optimizer = optimizers.create(**configs.arguments(config.optimizer))
@@ -51,7 +51,7 @@ def memory(dtype: str, batch_size: int) -> tuple[float, float]:
 def main() -> None:
   """Prints the tables."""
   parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-  parser.add_argument("--utilisation", type=float, default=0.4, help="of the stated peak")
+  parser.add_argument("--utilisation", type=float, default=0.4, help="fraction of the stated peak")
   parser.add_argument("--batch_sizes", type=int, nargs="+", default=[64, 256])
   options = parser.parse_args()
   config = ast.get_config()

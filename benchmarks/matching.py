@@ -1,16 +1,16 @@
-"""Seconds from a sound to its answer: cold and warm, beside the raw rendering, in one run.
+"""Seconds from a sound to its answer, cold and warm, beside the raw rendering.
 
     python -m benchmarks.matching [--workdir=W] [--sound=examples/guitar.flac] [--times=5]
 
-The model is the one that comes along, or any trained one; sounds are as long as it was trained on.
+The model is the bundled one, or any trained one; sounds are as long as those it was trained on.
 
-* cold: a new process, from its start to the answer: Python, imports, weights, compilation, engine,
-  and the match; in Python, and by the command, which also writes the folder and its page;
-* warm: a match in a process that has made one, for one answer and for up to four;
-* raw rendering: the same patch at the same note by the same engine, used and new; what no match
-  with that engine can be faster than.
+* cold: a new process, from its start to the answer: Python, imports, weights, compilation, engine
+  and match; in Python, and by the command, which also writes the folder and its page;
+* warm: a match in a process that has already made one, for one answer and for up to four;
+* raw rendering: the same patch at the same note by the same engine, used and new; no match with
+  that engine can be faster.
 
-Each is done several times; the median is shown, and the slowest.
+Each is run several times; the table has the median and the slowest.
 """
 
 import argparse
@@ -39,7 +39,7 @@ with Matcher.open([Path(sys.argv[1])], plugin=sys.argv[3]) as matcher:
 
 
 def seconds(do: Callable[[], Any], times: int) -> list[float]:
-  """How long each of several calls takes."""
+  """Measures how long each of several calls takes."""
   taken = []
   for _ in range(times):
     start = time.perf_counter()
@@ -49,7 +49,7 @@ def seconds(do: Callable[[], Any], times: int) -> list[float]:
 
 
 def cold(options: argparse.Namespace) -> dict[str, list[float]]:
-  """In new processes."""
+  """Measures matches in new processes."""
 
   def run(*arguments: str) -> None:
     subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
@@ -68,7 +68,7 @@ def cold(options: argparse.Namespace) -> dict[str, list[float]]:
 
 
 def warm(options: argparse.Namespace) -> dict[str, list[float]]:
-  """In this process, once it has made a match."""
+  """Measures matches in this process, after a first one."""
   with Matcher.open([Path(options.workdir)], plugin=options.plugin) as matcher:
 
     def render(fresh: bool) -> None:
@@ -91,10 +91,10 @@ def warm(options: argparse.Namespace) -> dict[str, list[float]]:
 def main() -> None:
   """Measures and prints the table."""
   parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-  parser.add_argument("--workdir", default=str(RELEASED), help="of the model")
+  parser.add_argument("--workdir", default=str(RELEASED), help="folder of the model")
   parser.add_argument("--sound", default="examples/guitar.flac")
   parser.add_argument("--plugin", default="", help="path of the plugin, if it is not found")
-  parser.add_argument("--times", type=int, default=5, help="that each is done")
+  parser.add_argument("--times", type=int, default=5, help="repetitions of each measurement")
   options = parser.parse_args()
   rows = cold(options) | warm(options)
   raw = statistics.median(rows["raw rendering, used engine"])

@@ -1,9 +1,9 @@
-"""Many visitors at once: who is answered, who is told to wait, and how long it takes.
+"""Many visitors at once: how many are answered or told to wait, and how long it takes.
 
     python -m benchmarks.page [--workdir=W] [--sound=examples/guitar.flac] [--requests=50]
 
-The page is served as by `python -m synthmatch_jax.app`; first one visitor asks a few times alone,
-then all at the same moment, each with a session of its own.
+The page is served as by `python -m synthmatch_jax.app`. First one visitor sends a few requests
+alone, then all visitors send one at the same moment, each in a session of its own.
 """
 
 import argparse
@@ -25,11 +25,11 @@ from synthmatch_jax.matching.models import RELEASED
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-  """What came of a request.
+  """The result of a request.
 
   Attributes:
-    seconds: from the upload to the last word.
-    outcome: "answered", "told to wait", or what else was said.
+    seconds: time from the upload to the end of the response.
+    outcome: "answered", "told to wait", or the end of any other response.
   """
 
   seconds: float
@@ -38,7 +38,7 @@ class Asked:
 
 @contextlib.contextmanager
 def served(*flags: str) -> Iterator[str]:
-  """The page at work; its address."""
+  """Serves the page and yields its address."""
   command = [sys.executable, "-m", "synthmatch_jax.app", "--port=0", *flags]
   process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
   try:
@@ -50,7 +50,7 @@ def served(*flags: str) -> Iterator[str]:
 
 
 def ask(client: Client, sound: bytes) -> Asked:
-  """One request."""
+  """Sends one request."""
   start = time.perf_counter()
   _, path = client.upload(sound)
   said = client.match(path.strip('[]"'))
@@ -62,7 +62,7 @@ def ask(client: Client, sound: bytes) -> Asked:
 
 
 def at_once(address: str, sound: bytes, requests: int) -> list[Asked]:
-  """As many requests at the same moment."""
+  """Sends a number of requests at the same moment."""
   clients = [Client(address, session=f"visitor{i:04d}") for i in range(requests)]
   with concurrent.futures.ThreadPoolExecutor(requests) as pool:
     return list(pool.map(lambda client: ask(client, sound), clients))
@@ -76,10 +76,10 @@ def _line(label: str, asked: Sequence[Asked]) -> str:
 def main() -> None:
   """Measures and prints the table."""
   parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-  parser.add_argument("--workdir", default=str(RELEASED), help="of the model")
+  parser.add_argument("--workdir", default=str(RELEASED), help="folder of the model")
   parser.add_argument("--sound", default="examples/guitar.flac")
   parser.add_argument("--requests", type=int, default=50)
-  parser.add_argument("--workers", type=int, default=1, help="of the page")
+  parser.add_argument("--workers", type=int, default=1, help="number of workers of the page")
   options = parser.parse_args()
   sound = Path(options.sound).read_bytes()
   with served(f"--workdir={options.workdir}", f"--workers={options.workers}") as address:

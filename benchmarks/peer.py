@@ -1,23 +1,24 @@
-"""Our AST beside `transformers`' ASTModel in PyTorch: training and inference, in one run.
+"""Compares our AST with `transformers`' ASTModel in PyTorch, in training and inference.
 
     python -m benchmarks.peer [--rounds=15] [--seconds=1] [--dropout=0] [--quick]
 
-Needs `pip install -e ".[peer]"`. For AST-Base (117 patches) and the small AST (at the stride of
-`configs/ast.py:runlocal`, and at its own), with weights that are the same at the start:
+This needs `pip install -e ".[peer]"`. Two tasks are measured for AST-Base (117 patches) and the
+small AST (at the stride of `configs/ast.py:runlocal`, and at its own), with the same initial
+weights:
 
-* training: forward, backward and Adam on one batch that is there already. Ours is the step that
-  `train` compiles; theirs has PyTorch's fused Adam, and attention by its fused kernel;
-* inference: one sound in NumPy to its controls in NumPy.
+* training: forward, backward and Adam on one batch that is already in memory. Ours is the step that
+  `train` compiles; theirs has PyTorch's fused Adam and its fused attention kernel;
+* inference: from one sound in NumPy to its controls in NumPy.
 
-Both compute the same function, which is checked: controls, and the losses of the first steps. The
-head, three hidden layers, is there on both sides, as are two class tokens, of which ASTModel has no
-fewer. Rounds of both alternate; all numbers are medians over rounds, and a ratio is the median of
-ratios of neighbouring rounds. The peak is that of a matrix product in float32, 2048 x 2048, by the
-faster of JAX and PyTorch, in its best round. A training step counts as three forward passes.
+Controls and the losses of the first steps are checked to be the same. Both sides have a head of
+three hidden layers, and two class tokens, which is the number that ASTModel has. Rounds of both
+alternate; all numbers are medians over rounds, and a ratio is the median of ratios of neighbouring
+rounds. The peak is that of a matrix product in float32, 2048 x 2048, by the faster of JAX and
+PyTorch, in its best round. A training step counts as three forward passes.
 
-Only a quiet machine is fair: PyTorch's threads wait for each other after every operation, and lose
-far more than ours when one of them is held up. The share of the cores that other processes took is
-printed; above a few percent, the ratios flatter ours.
+The comparison is fair on a quiet machine only: PyTorch's threads wait for each other after every
+operation, and lose far more than ours when one of them is delayed. The share of the cores that
+other processes took is printed; above a few percent, the ratios are biased in our favour.
 """
 
 import argparse
@@ -50,7 +51,7 @@ CASES = (("ast_base", 6, 8), ("ast_small", 16, 32), ("ast_small", 10, 32))
 """Model, stride and batch size."""
 SHAPE = {"num_frames": 87, "num_bins": 64, "num_controls": 16}
 LEARNING_RATE = 5e-5
-# Mels that are normalised already: they stay as they are.
+# The mels are normalised already, so normalisation leaves them as they are.
 STATISTICS = Statistics(
   mel_mean=0.0, mel_std=1.0, controls_mean=np.zeros(16, np.float32), level_db=0.0, num_examples=0
 )
@@ -68,19 +69,19 @@ class Seconds:
 
   @property
   def ratio(self) -> float:
-    """How many times faster ours is."""
+    """How many times as fast ours is."""
     return statistics.median(b / a for a, b in zip(self.ours, self.theirs, strict=True))
 
 
 class OtherWork:
-  """Watches what other processes take of the cores, from when it is made."""
+  """Measures the share of the cores that other processes take, from its creation on."""
 
   def __init__(self):
     self._start = self._times()
 
   @staticmethod
   def _times() -> np.ndarray:
-    """Seconds: that the cores were busy, that they were for us, that there were at all."""
+    """Returns core seconds: busy ones, those of this process, and all that have passed."""
     machine, own = psutil.cpu_times(), psutil.Process().cpu_times()
     busy = sum(machine) - machine.idle - getattr(machine, "iowait", 0.0)
     # Linux counts guests within user time as well.
@@ -88,13 +89,13 @@ class OtherWork:
     return np.array([busy, own.user + own.system, time.monotonic() * (os.cpu_count() or 1)])
 
   def share(self) -> float:
-    """Of all cores, over the time since."""
+    """Returns the share of all cores since creation."""
     busy, own, all_cores = self._times() - self._start
     return max(0.0, (busy - own) / all_cores)
 
 
 def side_by_side(ours: Work, theirs: Work, *, rounds: int, seconds: float) -> Seconds:
-  """Calls both in turns, each for about some seconds a round; who begins alternates."""
+  """Calls both in turns, each for about `seconds` per round; the one to begin alternates."""
   taken: dict[Work, list[float]] = {ours: [], theirs: []}
   calls = dict.fromkeys(taken, 1)
   for work in taken:
@@ -112,7 +113,7 @@ def side_by_side(ours: Work, theirs: Work, *, rounds: int, seconds: float) -> Se
 
 
 def peaks(*, rounds: int, seconds: float) -> tuple[float, float]:
-  """FLOP/s of a matrix product in float32, by JAX and by PyTorch."""
+  """Measures the FLOP/s of a matrix product in float32, by JAX and by PyTorch."""
   matrix = np.random.default_rng(0).standard_normal((PEAK_SIZE, PEAK_SIZE), np.float32)
   in_jax, in_torch = jnp.asarray(matrix), torch.from_numpy(matrix)
   product = jax.jit(lambda a, b: a @ b)
@@ -127,14 +128,14 @@ def peaks(*, rounds: int, seconds: float) -> tuple[float, float]:
 
 
 def trainings(model: Any, peer: TorchAST, *, batch_size: int) -> tuple[Work, Work]:
-  """A training step of each, on the same batch; both return their loss as a float."""
+  """Returns a training step of each, on the same batch; both return their loss as a float."""
   rng = np.random.default_rng(0)
   mel = rng.standard_normal((batch_size, SHAPE["num_frames"], SHAPE["num_bins"]), np.float32)
   controls = rng.random((batch_size, SHAPE["num_controls"]), np.float32)
   batch = {"mel": jnp.asarray(mel), "controls": jnp.asarray(controls)}
   optimizer = optimizers.create("adam", learning_rate=LEARNING_RATE)
   graphdef, state = states.create(model, optimizer)
-  # The step gives its state away, and a second one is made from this model.
+  # The step donates its state, and the model is used for a second state.
   state = jax.tree.map(jnp.copy, state)
   step = jax.jit(make_train_step(graphdef, optimizer, STATISTICS), donate_argnums=0)
 
@@ -158,7 +159,7 @@ def trainings(model: Any, peer: TorchAST, *, batch_size: int) -> tuple[Work, Wor
 
 
 def inferences(model: Any, peer: TorchAST) -> tuple[Work, Work]:
-  """Controls of one sound, by each."""
+  """Returns a function for each that computes the controls of one sound."""
   mel = np.random.default_rng(1).standard_normal((1, 87, 64), np.float32)
   model.eval()
   peer.eval()
@@ -175,7 +176,7 @@ def inferences(model: Any, peer: TorchAST) -> tuple[Work, Work]:
 def compare(
   name: str, stride: int, batch_size: int, *, dropout: float, rounds: int, seconds: float
 ) -> tuple[Seconds, Seconds, int]:
-  """Training, inference, and the operations of a training step."""
+  """Measures training and inference; also returns the operations of a training step."""
   build = {"stride": stride, "class_tokens": 2, "dropout": dropout}
   model: Any = models.create(name, **SHAPE, seed=0, **build)
   peer = TorchAST(model, dropout=dropout)
@@ -194,10 +195,10 @@ def compare(
 def main() -> None:
   """Measures and prints the table."""
   parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-  parser.add_argument("--rounds", type=int, default=15, help="of each side, in turns")
-  parser.add_argument("--seconds", type=float, default=1.0, help="of a round, about")
-  parser.add_argument("--dropout", type=float, default=0.0, help="rate; the config has none")
-  parser.add_argument("--quick", action="store_true", help="one step each: does it run?")
+  parser.add_argument("--rounds", type=int, default=15, help="number of rounds of each side")
+  parser.add_argument("--seconds", type=float, default=1.0, help="approximate length of a round")
+  parser.add_argument("--dropout", type=float, default=0.0, help="the rate; the config has none")
+  parser.add_argument("--quick", action="store_true", help="run one step each, as a test")
   options = parser.parse_args()
   length = {"rounds": options.rounds, "seconds": options.seconds}
   if options.quick:

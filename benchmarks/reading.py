@@ -1,12 +1,13 @@
-"""Records per second: our reader beside tf.data, and beside what training takes, in one run.
+"""Records per second of our reader, beside tf.data and beside what training consumes.
 
     python -m benchmarks.reading [--data_dir=demo/data] [--name=massive16/demo] [--seconds=10]
 
-The data set is any that `tfds build` made, e.g. that of `make demo-train`. Shuffled batches of 64:
+The data set may be any that `tfds build` made, e.g. that of `make demo-train`. Batches are shuffled
+and have 64 records:
 
 * ours: grain on array_record, spectrogram and controls decoded;
 * tf.data: the same records as a tfrecord file, decoded to the same arrays;
-* training: the small AST of `configs/ast.py:runlocal`, steps on one batch that is there already.
+* training: steps of the small AST of `configs/ast.py:runlocal` on one batch already in memory.
 
 Each is warmed up first, then measured alone.
 """
@@ -36,7 +37,7 @@ BATCH_SIZE = 64
 
 
 def rate(batches: Iterator[Any], batch_size: int, seconds: float) -> float:
-  """Records per second, after the first ten batches."""
+  """Measures records per second, after the first ten batches."""
   for _ in range(10):
     next(batches)
   start = time.perf_counter()
@@ -48,7 +49,7 @@ def rate(batches: Iterator[Any], batch_size: int, seconds: float) -> float:
 
 
 def with_tf_data(dataset: Dataset, file: Path) -> Iterator[Any]:
-  """Endless shuffled batches by tf.data, from a copy of the training split as one tfrecord."""
+  """Yields shuffled batches by tf.data without end, from the training split as one tfrecord."""
   import tensorflow as tf
 
   records = dataset.sources["train"]
@@ -70,7 +71,7 @@ def with_tf_data(dataset: Dataset, file: Path) -> Iterator[Any]:
 
 
 def training(dataset: Dataset, batch_size: int) -> Iterator[Any]:
-  """Endless steps of the small AST."""
+  """Runs steps of the small AST without end."""
   config = ast.get_config("runlocal")
   model = models.create(**configs.arguments(config.model), **dataset.recipe.sizes, seed=0)
   optimizer = optimizers.create(**configs.arguments(config.optimizer))
@@ -87,7 +88,7 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
   parser.add_argument("--data_dir", default="demo/data")
   parser.add_argument("--name", default="massive16/demo")
-  parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
+  parser.add_argument("--seconds", type=float, default=10.0, help="length of each measurement")
   options = parser.parse_args()
   dataset = pipeline.open_dataset(options.name, dir=options.data_dir)
   small = ast.get_config("runlocal").train.batch_size

@@ -1,19 +1,20 @@
-"""Sounds per second of a plugin: our farm beside what people do without one, in one run.
+"""Sounds per second of a plugin by our farm, beside common practice without one.
 
     python -m benchmarks.render_farm FILE.json [--plugin=PATH] [--seconds=20] [--workers=2]
 
-FILE.json is a description that `python -m synthmatch_jax.probe` wrote. Without any, the test
-instrument is built and taken. The same random patches, 4 s each, in four ways, one after the other:
+FILE.json is a description that `python -m synthmatch_jax.probe` wrote; without one, the test
+instrument is built and used. The same random patches, 4 s each, are rendered in four ways, one
+after the other:
 
 * bare loop: one process, `plugin(midi, reset=True)`, pedalboard's default;
-* reload and flush: one process, the preset is loaded, then 32 s of silence are rendered before
-  and after each sound: the practice of earlier tools where a plugin must forget;
-* clear, no farm: one process, pedalboard told to keep and clear the plugin: a core's raw limit;
+* reload and flush: one process; the preset is loaded, and 32 s of silence are rendered before and
+  after each sound, as earlier tools do to clear a plugin's state;
+* clear, no farm: one process; pedalboard keeps and clears the plugin, the raw limit of a core;
 * farm, with one worker and with all: as a data set is rendered, its canaries included, under the
   reset policy of the description. The sounds stay in their processes, where records are made.
 
-The first sounds of every way are compared with the first one of a new process each, under the
-reset policy of the description.
+The first sounds of every way are compared with the same sounds, each rendered first in a new
+process under the reset policy of the description.
 """
 
 import argparse
@@ -53,7 +54,7 @@ Measured = tuple[float, list[np.ndarray]]
 
 
 def render(synth: Synth, controls: Controls, answer: Literal["sound", "nothing"]) -> Any:
-  """The farm's task."""
+  """Renders one sound: the farm's task."""
   patch = synth.space.decode(controls)
   sound = synth.render(patch, note=NOTE, seconds=SECONDS, sample_rate=RATE)
   return sound if answer == "sound" else None
@@ -62,7 +63,7 @@ def render(synth: Synth, controls: Controls, answer: Literal["sound", "nothing"]
 def alone(
   way: Literal["bare", "flush", "clear"], path: str, names: list[str], patches: Any, seconds: float
 ) -> Measured:
-  """A way that needs one process only: this one."""
+  """Measures a way that needs one process only, in this process."""
   import pedalboard
 
   plugin: Any = pedalboard.load_plugin(path)
@@ -102,7 +103,7 @@ def alone(
 
 
 def farmed(engine: Engine, patches: list[Controls], *, workers: int, seconds: float) -> Measured:
-  """The farm in steady work, from its first sound on."""
+  """Measures the farm in steady work, from its first sound on."""
   done: list[float] = []
 
   def work(job: int, host: Host, tick: Callable[[], None]) -> None:
@@ -118,7 +119,7 @@ def farmed(engine: Engine, patches: list[Controls], *, workers: int, seconds: fl
 
   jobs = range(workers)
   list(farm.run(work, jobs, engine=engine, workers=workers, total=0, label=f"{workers} workers"))
-  # Sounds come in blocks, each after its canary: from the first block's end to the last's.
+  # Sounds come in blocks, each after its canary; measure from the end of the first to the last.
   start = done.count(done[0]) or 1
   with hosting(engine) as host:
     first = [host.call(render, controls, "sound") for controls in patches[:COMPARED]]
@@ -126,13 +127,13 @@ def farmed(engine: Engine, patches: list[Controls], *, workers: int, seconds: fl
 
 
 def in_new_process(function: Callable[..., Measured], *args: Any) -> Measured:
-  """Calls a function on the main thread of a new process: plugins want one."""
+  """Calls a function on the main thread of a new process, as plugins require one."""
   with multiprocessing.get_context("spawn").Pool(1) as pool:
     return pool.apply(function, args)
 
 
 def difference(sounds: list[np.ndarray], reference: list[np.ndarray]) -> str:
-  """The worst difference from the reference, relative to its peak."""
+  """Returns the worst difference from the reference, relative to its peak."""
   pairs = list(zip(sounds, reference, strict=True))
   if all(np.array_equal(sound, other) for sound, other in pairs):
     return "equal to the last bit"
@@ -141,7 +142,7 @@ def difference(sounds: list[np.ndarray], reference: list[np.ndarray]) -> str:
 
 
 def testbed() -> Engine:
-  """The instrument of the tests, built where it is not yet."""
+  """Returns the instrument of the tests; builds it if necessary."""
   from tests.plugin import build
   from tests.synths.remote import instrument
 
@@ -154,7 +155,7 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
   parser.add_argument("description", nargs="?", help="FILE.json that the probe wrote")
   parser.add_argument("--plugin", default="", help="path of the plugin, if it is not found")
-  parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
+  parser.add_argument("--seconds", type=float, default=20.0, help="length of each measurement")
   parser.add_argument("--workers", type=int, default=cores.available())
   options = parser.parse_args()
   if options.description:
@@ -165,7 +166,7 @@ def main() -> None:
     parser.error(f"{engine.name} is no plugin")
 
   rng, uniform = np.random.default_rng(0), prior.load("uniform", engine.space)
-  # More than the farm does between two canaries: within these it renders no patch twice.
+  # More than the farm renders between two canaries, so that it repeats no patch between them.
   patches = [prior.sample(uniform, engine.space, rng) for _ in range(500)]
   reference = []
   for controls in patches[:COMPARED]:
@@ -193,7 +194,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-  # Not `main()`: the farm's processes know modules, and not the script that was started.
+  # Not `main()`: the farm's processes can import modules, but not the script that was started.
   from benchmarks import render_farm
 
   render_farm.main()

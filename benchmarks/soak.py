@@ -1,13 +1,13 @@
-"""A long build, killed again and again, beside one that is left in peace.
+"""Compares a long build that is killed again and again with an undisturbed one.
 
     python -m benchmarks.soak [--records=20000] [--kills=20] [--seconds=1] [--dir=FOLDER]
 
-`tfds build datasets/massive16` on Vital, twice, in processes of its own: undisturbed, and killed
-with `kill -9`, all its processes at once, at random moments of the time that the first one took.
-It ends with an error unless both data sets are equal byte by byte. The table has the time, what
-the kills cost, and the memory of the undisturbed build by the share of its records that was done.
+`tfds build datasets/massive16` runs on Vital twice, in processes of its own: undisturbed, and
+killed (`kill -9`, all its processes at once) at random moments. The benchmark fails unless both
+data sets are equal byte by byte. The tables have the time of both builds, and the memory of the
+undisturbed one by the share of its records that was done.
 
-An undisturbed build that is finished in FOLDER is taken as it is.
+An undisturbed build that is finished in FOLDER is reused.
 """
 
 import argparse
@@ -55,13 +55,13 @@ class Build:
       start_new_session=True,
       env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
     )
-    self.megabytes: dict[int, float] = {}  # Percent of this run's records -> of memory.
+    self.megabytes: dict[int, float] = {}  # Percent of this run's records -> MB.
     self.last_words = b""
     self._reader = threading.Thread(target=self._read)
     self._reader.start()
 
   def wait(self, timeout: float | None = None) -> int | None:
-    """The exit status; None if it is still at work after so many seconds."""
+    """Returns the exit status; None if it is still running after `timeout` seconds."""
     try:
       status = self._process.wait(timeout)
     except subprocess.TimeoutExpired:
@@ -70,7 +70,7 @@ class Build:
     return status
 
   def kill(self) -> None:
-    """Ends it and all its processes at once."""
+    """Kills all processes of the build at once."""
     os.killpg(self._process.pid, signal.SIGKILL)
     self.wait()
 
@@ -85,7 +85,7 @@ class Build:
           self.megabytes[percent] = self._memory()
 
   def _memory(self) -> float:
-    """Of the process and its children, in MB."""
+    """Returns the memory of the process and its children, in MB."""
     try:
       process = psutil.Process(self._process.pid)
       family = [process, *process.children(recursive=True)]
@@ -95,7 +95,7 @@ class Build:
 
 
 def contents(data_dir: Path) -> dict[str, str]:
-  """Name -> checksum of the data set's shards."""
+  """Returns name -> checksum of the data set's shards."""
   folder = next(data_dir.glob("massive16/soak/*"))
   return {
     p.name: hashlib.sha256(p.read_bytes()).hexdigest()
@@ -104,7 +104,7 @@ def contents(data_dir: Path) -> dict[str, str]:
 
 
 def undisturbed(data_dir: Path, options: argparse.Namespace) -> tuple[float, dict[int, float]]:
-  """Builds, unless it is done; returns seconds, and memory by percent of the records."""
+  """Builds, unless done before; returns seconds, and memory by percent of the records."""
   notes = data_dir / "undisturbed.json"
   if not notes.exists():
     shutil.rmtree(data_dir, ignore_errors=True)
@@ -119,14 +119,14 @@ def undisturbed(data_dir: Path, options: argparse.Namespace) -> tuple[float, dic
 
 
 def killed(data_dir: Path, options: argparse.Namespace, shard_seconds: float) -> float:
-  """Builds, killed at random moments; returns the seconds that it took in all."""
+  """Builds and is killed at random moments; returns the seconds that it took in all."""
   shutil.rmtree(data_dir, ignore_errors=True)
   rng = np.random.default_rng(0)
   started = time.monotonic()
-  # When so many records are finished, and a random part of the next shards is under way.
+  # Kill when so many records are finished and a random part of the next shards is being rendered.
   for number, records in enumerate(np.sort(rng.integers(options.records, size=options.kills)), 1):
     build = Build(data_dir, options)
-    # Never while Python and TensorFlow are imported: nothing could be lost.
+    # Never kill while Python and TensorFlow are imported, as nothing could be lost.
     pause = 10 + rng.uniform(0, shard_seconds)
     while build.wait(timeout=pause) is None and finished(data_dir) < records - 512:
       pause = rng.uniform(0, shard_seconds)
@@ -141,7 +141,7 @@ def killed(data_dir: Path, options: argparse.Namespace, shard_seconds: float) ->
 
 
 def finished(data_dir: Path) -> int:
-  """Records in finished shards."""
+  """Counts the records in finished shards."""
   return sum(int(p.name.split(".")[0].split("-")[2]) for p in data_dir.rglob("*.array_record.json"))
 
 

@@ -1,6 +1,6 @@
 """Our AST as a PyTorch model: `transformers`' ASTModel with our weights and a head like ours.
 
-Needs `pip install -e ".[peer]"`.
+This needs `pip install -e ".[peer]"`.
 """
 
 from typing import Any
@@ -16,11 +16,11 @@ GELU = {"gelu_tanh": "gelu_pytorch_tanh", "gelu_exact": "gelu"}
 
 
 class TorchAST(nn.Module):
-  """What an `AST` computes, by ASTModel: our weights, and dropout where ours has it.
+  """Computes what an `AST` computes with ASTModel: with our weights, and dropout where ours has it.
 
   Attributes:
     encoder: the ASTModel.
-    head: MLP on the mean of its two class tokens, which ASTModel calls the pooled output.
+    head: MLP on the mean of the two class tokens, which ASTModel calls the pooled output.
   """
 
   def __init__(self, model: AST, *, dropout: float = 0.0):
@@ -61,15 +61,15 @@ class TorchAST(nn.Module):
     with torch.no_grad():
       self._copy(model)
     if dropout:
-      for layer in self.encoder.layers:  # Ours has one more within the MLP.
+      for layer in self.encoder.layers:  # Ours has one more dropout within the MLP.
         layer.mlp.activation_fn = nn.Sequential(layer.mlp.activation_fn, nn.Dropout(dropout))
 
   def forward(self, mel: torch.Tensor) -> torch.Tensor:
-    """Controls (b, d) of mels (b, t, f)."""
+    """Maps mels (b, t, f) to controls (b, d)."""
     return self.head(self.encoder(self.pad(mel)).pooler_output)
 
   def pad(self, mel: torch.Tensor) -> torch.Tensor:
-    """Repeats the last frame and bin as ours does: ASTModel leaves out what fills no patch."""
+    """Repeats the last frame and bin as ours does; ASTModel drops those that fill no patch."""
     return nn.functional.pad(mel, self.padding, mode="replicate")
 
   def _copy(self, model: AST) -> None:
@@ -96,7 +96,7 @@ class TorchAST(nn.Module):
 
 
 def theirs(model: AST) -> np.ndarray:
-  """Our index of each of ASTModel's tokens: its patches run through time first, ours last."""
+  """Returns our index of each of ASTModel's tokens, whose patches run through time first."""
   patches = 2 + np.arange(model.grid[0] * model.grid[1]).reshape(model.grid)
   return np.concatenate([[0, 1], patches.T.reshape(-1)])
 
@@ -106,7 +106,7 @@ def _tensor(variable: Any) -> torch.Tensor:
 
 
 def _copy_linear(linear: Any, ours: Any) -> None:
-  """Into (outputs, inputs) from (inputs, outputs), heads apart or not."""
+  """Copies a layer: (inputs, outputs), with heads apart or not, into (outputs, inputs)."""
   linear.weight.copy_(_tensor(ours.kernel).reshape(linear.weight.shape[::-1]).T)
   linear.bias.copy_(_tensor(ours.bias).reshape(-1))
 

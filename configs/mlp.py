@@ -2,20 +2,20 @@
 
     python -m synthmatch_jax.train --config=configs/mlp.py --workdir=runs/mlp
 
-Result: parameter MSE 0.077 in the paper (Table 2, on Massive), which saw it converge after about
-5 of 50 epochs. Four epochs of 120,832 sounds of Vital: docs/results.md.
+Result: parameter MSE 0.077 in the paper (Table 2, on Massive), where it converged after about 5 of
+50 epochs. For four epochs of 120,832 sounds of Vital see docs/results.md.
 
     python -m synthmatch_jax.train --config=configs/mlp.py:runlocal --workdir=runs/mlp_local
 
 Time: 20 seconds on two x86-64 cores for the 1,600 training sounds of `make demo-train`.
-Result: validation loss 0.055 on 200 sounds; a constant at the mean has 0.056 on its test sounds.
+Result: validation loss 0.055 on 200 sounds; a constant at the mean has 0.056 on the test sounds.
 """
 
 from synthmatch_jax.config import Config, base_config, unknown_variant
 
 
 def get_config(variant: str = "") -> Config:
-  """The paper's recipe, or with variant "runlocal" one for a laptop."""
+  """Returns the paper's recipe; variant "runlocal" fits a laptop."""
   config = base_config()
   config.model.name = "mlp"
   config.optimizer.learning_rate = 3e-4  # Paper, section 3.2.1.

@@ -1,1 +1,1 @@
-"""The study behind docs/results.md: its runs, their logs, its tables and pictures."""
+"""The study behind docs/results.md: its runs and their logs, tables and pictures."""

@@ -1,10 +1,11 @@
-"""What the error of each control does to the sound: which are worth more effort.
+"""Measures what the error of each control does to the sound.
 
     python -m study.controls --data_dir=D --runs=R [--run=ast] [--num_examples=200]
 
 The answers to the first test sounds are rendered as the model gives them, and once more for each
-control with that one as it truly is. What is left of the distance then says what its error costs.
-Written to study/logs/evaluations/controls.json; tables and pictures are those of `study.report`.
+control with the true value of that control. The change of the distance is the cost of its error.
+The results are written to study/logs/evaluations/controls.json, from which `study.report` makes a
+table.
 """
 
 import argparse
@@ -29,7 +30,7 @@ ANSWER = "as the model gives it"
 def corrected(
   estimate: Float[np.ndarray, "i d"], true: Float[np.ndarray, "i d"], names: tuple[str, ...]
 ) -> dict[str, Float[np.ndarray, "i d"]]:
-  """Name of a control -> the estimates with that control as it truly is."""
+  """Returns name of a control -> the estimates with the true value of that control."""
   rows = {}
   for i, name in enumerate(names):
     rows[name] = estimate.copy()
@@ -38,12 +39,12 @@ def corrected(
 
 
 def main() -> None:
-  """Measures and writes."""
+  """Measures and writes the results."""
   parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-  parser.add_argument("--data_dir", type=Path, default=Path("data"), help="of the data sets")
+  parser.add_argument("--data_dir", type=Path, default=Path("data"), help="folder of the data sets")
   parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs")
-  parser.add_argument("--run", default="ast", help="whose answers")
-  parser.add_argument("--num_examples", type=int, default=200, help="the first of the test split")
+  parser.add_argument("--run", default="ast", help="run whose answers are used")
+  parser.add_argument("--num_examples", type=int, default=200, help="number of test sounds")
   options = parser.parse_args()
   if options.num_examples < 1:
     parser.error(f"--num_examples must be at least 1, not {options.num_examples}")

@@ -1,10 +1,10 @@
-"""The evaluations of the study: each one call of `eval`, resumable.
+"""The evaluations of the study, each of which is one call of `eval` and can be resumed.
 
     python -m study.evaluations table ood --data_dir=D --runs=R [--ood=FOLDER]
     python -m study.evaluations --list
 
-What `eval` has measured is copied to study/logs/evaluations/NAME.json, which is all that the
-tables need. FOLDER is the benchmark of `python -m synthmatch_jax.ood` (docs/ood.md).
+The results of `eval` are copied to study/logs/evaluations/NAME.json, which is all that the tables
+need. FOLDER is the benchmark of `python -m synthmatch_jax.ood` (docs/ood.md).
 """
 
 import argparse
@@ -30,13 +30,13 @@ class Evaluation:
   """A call of `eval`.
 
   Attributes:
-    about: what it is for.
-    workdir: run whose folder holds it, and which is its row `model`.
-    others: runs that are rows beside it.
-    rows: floors and ceilings beside these; None for all.
-    where: flags that say on which sounds; the test split by default.
-    folder: below eval/ in the workdir, where it is written.
-    chosen: rows, of whose answers to each sound the nearest by MSS is taken for one row more.
+    about: purpose of the evaluation.
+    workdir: run whose folder holds the results, and which is the row `model`.
+    others: runs that are further rows.
+    rows: floors and ceilings that are further rows; None for all.
+    where: flags that choose the sounds; the test split by default.
+    folder: folder of the results, below eval/ in the workdir.
+    chosen: rows for one more row, which takes the nearest by MSS of their answers to each sound.
     against: rows that the model is compared with sound by sound.
   """
 
@@ -50,7 +50,7 @@ class Evaluation:
   against: tuple[str, ...] = ()
 
   def command(self, *, data_dir: Path, runs: Path, ood: Path) -> list[str]:
-    """Its command line."""
+    """Returns the command line."""
     base = [sys.executable, "-m", "synthmatch_jax.eval", f"--workdir={runs / self.workdir}"]
     flags = [f"--data_dir={data_dir}", *[flag.format(ood=ood) for flag in self.where]]
     if self.others:
@@ -104,7 +104,7 @@ ALL = {
 
 
 def evaluate(name: str, *, data_dir: Path, runs: Path, ood: Path) -> None:
-  """Measures, or what is left of it, and keeps the results."""
+  """Runs or resumes an evaluation and keeps its results."""
   evaluation = ALL[name]
   command = evaluation.command(data_dir=data_dir, runs=runs, ood=ood)
   print(" ".join(command[1:]), flush=True)
@@ -130,20 +130,20 @@ def evaluate(name: str, *, data_dir: Path, runs: Path, ood: Path) -> None:
 def nearer(
   rows: tuple[str, ...], per_sound: Mapping[str, np.ndarray], metrics: tuple[str, ...]
 ) -> dict[str, dict[str, Any]]:
-  """A row of who renders several answers to every sound, and takes the nearest by MSS."""
+  """Returns a row that takes, for every sound, the nearest of several answers by MSS."""
   best = np.argmin([per_sound[f"{row}/mss"] for row in rows], axis=0)
   values = {m: np.array([per_sound[f"{row}/{m}"] for row in rows]) for m in metrics}
   return {m: summarise(v[best, np.arange(len(best))]) for m, v in values.items()}
 
 
 def main() -> None:
-  """Measures what is named."""
+  """Runs the evaluations that are named."""
   parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
   parser.add_argument("names", nargs="*", choices=[*ALL, []], metavar="EVALUATION")
-  parser.add_argument("--data_dir", type=Path, default=Path("data"), help="of the data sets")
+  parser.add_argument("--data_dir", type=Path, default=Path("data"), help="folder of the data sets")
   parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs")
   parser.add_argument("--ood", type=Path, default=Path("ood"), help="folder of sounds from outside")
-  parser.add_argument("--list", action="store_true", help="say which there are")
+  parser.add_argument("--list", action="store_true", help="list the evaluations")
   options = parser.parse_args()
   if options.list or not options.names:
     for name, evaluation in ALL.items():

@@ -1,10 +1,10 @@
 """Writes the tables of docs/results.md and README.md and draws pictures, from study/logs alone.
 
     python -m study.report          # writes
-    python -m study.report --check  # says what is not as the logs have it; the exit status is 1
+    python -m study.report --check  # names a page that differs from the logs, with exit status 1
 
-The text of both is written by hand. Between `<!-- table: NAME -->` and `<!-- end -->`
-stands what this makes.
+The text of both pages is written by hand. The tables between `<!-- table: NAME -->` and
+`<!-- end -->` are written by this module.
 """
 
 import argparse
@@ -38,7 +38,7 @@ _METRICS = {
 _LONG = ("nearest_mfcc", "random", "repeat", "nearer of both")
 _GROWN, _SIZES = ("ast", "resnet"), ("", "2k", "10k")
 _SHORT = ("mse", "spectral_convergence", "mss", "wmfcc", "f0_cents")
-_MEDIAN = "f0_cents"  # Where a few answers are far off, the mean says little of the others.
+_MEDIAN = "f0_cents"  # A few answers are so far off that the mean says little about the others.
 NAMES = {"model": "**AST, small**", "unsnapped": "the same, not snapped"}
 NAMES |= {"mlp": "MLP (paper)", "cnn": "CNN (paper)"}
 NAMES |= {"resnet": "ResNet", "nearest_mel": "nearest by mel"}
@@ -46,14 +46,14 @@ NAMES |= {"nearest_mfcc": "nearest by MFCC"}
 
 
 def results(name: str) -> dict[str, Any]:
-  """What an evaluation has measured."""
+  """Reads the results of an evaluation."""
   return json.loads((EVALUATIONS / f"{name}.json").read_text())
 
 
 def measured(
   name: str, *, among: Collection[str] = tuple(_METRICS), without: Collection[str] = ()
 ) -> str:
-  """Rows and metrics of an evaluation, with intervals; of pitch the median, too."""
+  """Tabulates the metrics of an evaluation with their intervals, and the median of f0."""
   found = results(name)
   metrics = [m for m in _METRICS if m in found["metrics"] and m in among]
   lines = [["", *[_METRICS[m] for m in metrics], "f0, median"]]
@@ -67,7 +67,7 @@ def measured(
 
 
 def against(name: str) -> str:
-  """How the model differs from other rows sound by sound, and on how many it is the better one."""
+  """Tabulates how the model differs from other rows, and on how many sounds it is better."""
   found = results(name)
   rows = found["against"]
   lines = [["AST less …", *[(NAMES.get(row) or row).strip("*") for row in rows]]]
@@ -79,29 +79,29 @@ def against(name: str) -> str:
 
 
 def trained_on(run: str) -> int:
-  """Number of training sounds that a run had."""
+  """Returns the number of training sounds of a run."""
   return json.loads((LOGS / run / "facts.json").read_text())["num_examples"]["train"]
 
 
 def core_hours(logs: Path) -> str:
-  """Processor time of a run; "-" for a few, of which it was not kept."""
+  """Returns the processor time of a run; "-" for a few runs where it was not recorded."""
   seconds = json.loads((logs / "facts.json").read_text())["core_seconds"]
   return f"{seconds / 3600:.2f}" if seconds else "-"
 
 
 def batch_size(logs: Path) -> int:
-  """Sounds in a step of a run."""
+  """Returns the number of sounds in a step of a run."""
   return json.loads((logs / "config.json").read_text())["train"]["batch_size"]
 
 
 def validations(logs: Path) -> list[tuple[int, float]]:
-  """(sounds seen, loss) at every validation of a run; a sound counts as often as it is seen."""
+  """Returns (sounds seen, loss) of every validation of a run; repeated sounds count each time."""
   size = batch_size(logs)
   return [(line["step"] * size, line[LOSS]) for line in log.read(logs) if LOSS in line]
 
 
 def runs() -> str:
-  """Every run that has logs, but the short ones: its lowest validation loss, and what it cost."""
+  """Tabulates lowest validation loss and cost of every run with logs, except the short ones."""
   lines = [["run", "what", "training sounds", "sounds seen", "steps"]]
   lines[0] += ["validation MSE", "reached after", "core hours"]
   lines.append(["---", "---", *["---:"] * 6])
@@ -120,7 +120,7 @@ def runs() -> str:
 
 
 def scaling() -> list[tuple[str, int, dict[str, Any]]]:
-  """(model, training sounds, its metrics) of what was trained on several numbers of them."""
+  """Returns (model, training sounds, metrics) of models trained on several numbers of sounds."""
   rows = {("ast-10k" if name == "model" else name): row for name, row in _rows("scaling").items()}
   rows |= {("ast" if name == "unsnapped" else name): row for name, row in _rows("table").items()}
   found = []
@@ -132,7 +132,7 @@ def scaling() -> list[tuple[str, int, dict[str, Any]]]:
 
 
 def grown() -> str:
-  """MSE and spectral convergence against the number of training sounds."""
+  """Tabulates MSE and spectral convergence against the number of training sounds."""
   lines = [["model", "training sounds", "parameter MSE", "SC"], ["---", "---:", "---:", "---:"]]
   for model, count, row in scaling():
     cells = [_interval(row[m]) for m in ("mse", "spectral_convergence")]
@@ -141,7 +141,7 @@ def grown() -> str:
 
 
 def short_runs() -> str:
-  """Short trainings, changed in one thing: lowest validation loss, and how far seeds spread."""
+  """Tabulates the lowest validation loss of short runs, and its spread over seeds."""
   lines = [["run", "what", "validation MSE", "seeds", "core hours of one"]]
   lines.append(["---", "---", "---:", "---:", "---:"])
   for name, run in RUNS.items():
@@ -157,7 +157,7 @@ def short_runs() -> str:
 
 
 def controls() -> str:
-  """What is gained by each control as it truly is, most first."""
+  """Tabulates the gain from the true value of each control, largest first."""
   left = results("controls")["left"]
   lines = [["", "SC", "MSS (dB)", "f0 (cents)"], ["---", *["---:"] * 3]]
   for name in sorted(left, key=lambda one: left[one]["spectral_convergence"]["mean"]):
@@ -168,7 +168,7 @@ def controls() -> str:
 
 
 def speed() -> str:
-  """How long the ten thousand took."""
+  """Returns a sentence about the time of the evaluation of 10,000 sounds."""
   found = results("ten_thousand")
   count, seconds, workers = (found[k] for k in ("num_examples", "seconds", "workers"))
   taken = found["sounds_taken_from_an_interrupted_run"]
@@ -218,12 +218,12 @@ def _difference(d: dict[str, Any]) -> str:
 
 
 def page(text: str) -> str:
-  """A page with its tables as the logs have them."""
+  """Returns a page with its tables renewed from the logs."""
   return _TABLE.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}\n{found[3]}", text)
 
 
 def draw(images: Path) -> None:
-  """Draws the pictures of what has been measured."""
+  """Draws the pictures from the logs."""
   if (EVALUATIONS / "scaling.json").exists():
     pictures.scaling(scaling(), images / "results_scaling.png")
   pictures.per_control(_rows("table"), NAMES, images / "results_per_control.png")
@@ -234,7 +234,7 @@ def draw(images: Path) -> None:
 
 
 def main() -> None:
-  """Writes or checks."""
+  """Writes or checks the pages."""
   parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
   parser.add_argument("--check", action="store_true", help="write nothing")
   options = parser.parse_args()
@@ -242,7 +242,7 @@ def main() -> None:
     before = path.read_text(encoding="utf-8")
     after = page(before)
     if before != after and options.check:
-      sys.exit(f"{path.relative_to(ROOT)} is not what the logs say: python -m study.report")
+      sys.exit(f"{path.relative_to(ROOT)} differs from the logs; run python -m study.report")
     path.write_text(after, encoding="utf-8")
   if not options.check:
     draw(IMAGES)

@@ -1,13 +1,13 @@
-"""The runs of the study: which there are, trained one by one, each by one command.
+"""The training runs of the study, each of which is one command.
 
-    python -m study.runs ast mlp --data_dir=D --runs=R     # trains these, or goes on with them
+    python -m study.runs ast mlp --data_dir=D --runs=R     # trains or resumes these
     python -m study.runs --list
 
-A run is a config with some fields changed. Its folder is R/NAME; where it has several seeds, those
-but 0 are R/NAME-seedN. What a run has logged, and the processor time it has taken, is copied to
-study/logs/NAME/, which is all that the tables need.
+A run is a config with some fields changed. Its folder is R/NAME; seeds other than 0 have folders
+R/NAME-seedN. The log of a run and the processor time that it took are copied to study/logs/NAME/,
+which is all that the tables need.
 
-Two runs at a time, with --core=0 and --core=1, get further than one on both cores
+Two runs at a time, with --core=0 and --core=1, get more done than one on both cores
 (`python -m benchmarks.cores`).
 """
 
@@ -33,12 +33,12 @@ class Run:
   """A training run.
 
   Attributes:
-    config: its recipe.
-    about: what it is, in the tables.
-    fields: of the config that are changed.
+    config: file of its config, with the variant.
+    about: description of the run in the tables.
+    fields: fields of the config that are changed.
     data: name of its data set, below massive16/.
-    seeds: of weights and order; the first one is what is evaluated.
-    snapped: whether its answers are drawn to the peaks of the prior, once it is trained.
+    seeds: seeds of weights and order; the run with the first one is evaluated.
+    snapped: whether its answers are snapped to the peaks of the prior after training.
   """
 
   config: str
@@ -49,7 +49,7 @@ class Run:
   snapped: bool = False
 
   def command(self, *, seed: int, data_dir: Path, workdir: Path) -> list[str]:
-    """Its command line."""
+    """Returns the command line."""
     fields = {"data.dir": data_dir, "data.name": f"massive16/{self.data}", "seed": seed}
     changes = [f"--config.{name}={value}" for name, value in (fields | dict(self.fields)).items()]
     base = [sys.executable, "-m", "synthmatch_jax.train", f"--config={self.config}"]
@@ -59,7 +59,7 @@ class Run:
 MLP, CNN = "configs/mlp.py", "configs/cnn.py"
 SMALL, RESNET = "configs/ast.py:small", "configs/resnet.py:runlocal"
 
-# What two cores can pay for: a first few thousand are seen more often, all of them less.
+# Name -> training sounds and epochs. On two cores, small sets can be seen often, the full set not.
 _SIZES = {"2k": (2_560, 30), "10k": (10_240, 16)}
 _SEEDS = {"ast-10k": (0, 1)}
 _GROWN = {
@@ -74,7 +74,7 @@ _GROWN = {
   for size, (count, epochs) in _SIZES.items()
 }
 
-# How the recipe was found, and what each part of it is worth: on few sounds seen four times.
+# Short runs, with which the recipe was found: few sounds, seen four times, one change per run.
 _SHORT = {"data.train_examples": 10_240, "train.epochs": 4}
 _MASKS = {
   "masking.time_masks": 2,
@@ -136,12 +136,12 @@ RUNS = {
 
 
 def folder(name: str, seed: int = 0) -> str:
-  """Name of a run's folder."""
+  """Returns the name of a run's folder."""
   return f"{name}-seed{seed}" if seed else name
 
 
 def train(name: str, *, data_dir: Path, runs: Path, only: int | None = None) -> None:
-  """Trains a run, or what is left of it, and keeps its logs; of one seed only, if it is named."""
+  """Trains or resumes a run and keeps its logs; with `only`, for this seed only."""
   run = RUNS[name]
   for seed in run.seeds if only is None else (only,):
     workdir = runs / folder(name, seed)
@@ -172,7 +172,7 @@ def _add_cost(workdir: Path, seconds: float) -> None:
   path = workdir / _COST
   workdir.mkdir(parents=True, exist_ok=True)
   before = json.loads(path.read_text())["core_seconds"] if path.exists() else 0
-  total = None if before is None else round(before + seconds, 1)  # None: it was not measured.
+  total = None if before is None else round(before + seconds, 1)  # None: it was not recorded.
   path.write_text(json.dumps({"core_seconds": total}) + "\n")
 
 
@@ -185,19 +185,19 @@ def _keep(workdir: Path, logs: Path) -> None:
   facts["num_examples"] = data["dataset"]["num_examples"]
   (logs / "facts.json").write_text(json.dumps(facts) + "\n")
   config = json.loads((logs / "config.json").read_text())
-  del config["data"]["dir"]  # Of one machine.
+  del config["data"]["dir"]  # A path of one machine.
   (logs / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
 def main() -> None:
-  """Trains what is named."""
+  """Trains the runs that are named."""
   parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
   parser.add_argument("names", nargs="*", choices=[*RUNS, []], metavar="RUN")
-  parser.add_argument("--data_dir", type=Path, default=Path("data"), help="of the data sets")
+  parser.add_argument("--data_dir", type=Path, default=Path("data"), help="folder of the data sets")
   parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs")
-  parser.add_argument("--seed", type=int, help="of a run of several seeds, only this one")
-  parser.add_argument("--core", type=int, help="train on this one core, so that others are free")
-  parser.add_argument("--list", action="store_true", help="say which runs there are")
+  parser.add_argument("--seed", type=int, help="train only this seed")
+  parser.add_argument("--core", type=int, help="train on this core only")
+  parser.add_argument("--list", action="store_true", help="list the runs")
   options = parser.parse_args()
   if options.list or not options.names:
     for name, run in RUNS.items():
@@ -205,7 +205,7 @@ def main() -> None:
   if options.core is not None:
     if options.core not in (cores := os.sched_getaffinity(0)):
       parser.error(f"there is no core {options.core} to train on; there are {sorted(cores)}")
-    os.sched_setaffinity(0, {options.core})  # What is started from here has it, too.
+    os.sched_setaffinity(0, {options.core})  # Child processes inherit it.
   for name in options.names:
     folders = {"data_dir": options.data_dir.absolute(), "runs": options.runs.absolute()}
     train(name, **folders, only=options.seed)

@@ -24,7 +24,7 @@ from synthmatch_jax import files, untrusted
 from synthmatch_jax.data.statistics import TrainingData
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.models import stored
-from synthmatch_jax.models.base import MelModel
+from synthmatch_jax.models.base import Estimator
 from synthmatch_jax.models.stored import StoredDtype
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.spaces.snapping import Snapping
@@ -53,7 +53,7 @@ class Exported:
       folder that was exported before there were any.
   """
 
-  model: MelModel
+  model: Estimator
   arguments: Mapping[str, Any]
   data: TrainingData
   step: int

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from synthmatch_jax import exported
 from synthmatch_jax.data.batch import pad
@@ -19,7 +19,7 @@ from synthmatch_jax.data.statistics import Statistics, TrainingData
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.exported import Exported
 from synthmatch_jax.models import stored
-from synthmatch_jax.models.base import MelModel
+from synthmatch_jax.models.base import Estimator
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.spaces.snapping import Snapping
 
@@ -44,7 +44,7 @@ class Predictor:
   """
 
   def __init__(self, found: Exported):
-    self.model: MelModel = found.model
+    self.model: Estimator = found.model
     self.arguments: Mapping[str, Any] = found.arguments
     self.data: TrainingData = found.data
     self.step: int = found.step
@@ -52,11 +52,12 @@ class Predictor:
     self.sums: Mapping[str, str] = found.sums
     graphdef, self._state = nnx.split(self.model)
 
-    def predict(state, mel):
-      estimate = nnx.merge(graphdef, state)(self.statistics.normalise(mel))
-      return jnp.clip(estimate, 0.0, 1.0)
+    def answers(state, mel, seeds, count):
+      model, keys = nnx.merge(graphdef, state), jax.vmap(jax.random.key)(seeds)
+      found = model.answers(self.statistics.normalise(mel), keys=keys, count=count)
+      return jnp.clip(found, 0.0, 1.0)
 
-    self._predict = jax.jit(predict)
+    self._answers = jax.jit(answers, static_argnames="count")
     self._preparing: list[threading.Thread] = []
 
   @classmethod
@@ -87,32 +88,43 @@ class Predictor:
     return stored.arrays_of(self.model)
 
   def predict(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
-    """Controls in [0, 1], float32, of log-mels in dB as `audio.mel.log_mel` gives them.
+    """The one answer to each sound: controls in [0, 1], float32.
 
-    The model is compiled at most three times: for one sound, and for batches of 8 and of 32.
+    Args:
+      mel: log-mels in dB, as `audio.mel.log_mel` gives them.
 
     Raises:
       UserError: an answer is no number.
     """
-    return snapping.apply(self.snapping, self.recipe.space, self.predict_unsnapped(mel))
+    return self.answers(mel)[:, 0]
 
   def predict_unsnapped(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
-    """What the model itself says: its answers before they are drawn to the peaks of the prior.
+    """The answer that the model itself gives, before it is drawn to the peaks of the prior."""
+    return self._ready(mel)[:, 0]
 
-    Whatever comes out of a network is looked at here, once.
+  def answers(
+    self,
+    mel: Float[np.ndarray, "b t f"],
+    *,
+    count: int = 1,
+    seeds: Int[np.ndarray, " b"] | None = None,
+  ) -> Float[np.ndarray, "b n d"]:
+    """Up to `count` answers to each sound, the first of which is the one that `predict` gives.
+
+    Args:
+      mel: log-mels in dB, as `audio.mel.log_mel` gives them.
+      count: how many are wanted; a model that knows only one gives one.
+      seeds: of what is drawn at random, one for each sound; 0 by default.
+
+    The model is compiled at most three times for a count: for one sound, and for batches of 8
+    and of 32.
 
     Raises:
       UserError: an answer is no number.
     """
-    for preparing in self._preparing:
-      preparing.join()
-    answers = self._estimate(mel)
-    if not np.isfinite(answers).all():
-      raise UserError(
-        "the model answers with what is no number (NaN or infinite): its weights are of no use for"
-        " such a sound, or damaged; take another model, or train or export this one again"
-      )
-    return answers
+    found = self._ready(mel, count=count, seeds=seeds)
+    flat = snapping.apply(self.snapping, self.recipe.space, found.reshape(-1, found.shape[-1]))
+    return flat.reshape(found.shape)
 
   def prepare(self, count: int) -> None:
     """Begins to compile for so many sounds, while the caller does other things; returns at once.
@@ -123,19 +135,34 @@ class Predictor:
 
     def compile() -> None:
       with contextlib.suppress(Exception):  # Whoever predicts meets it again, and can tell of it.
-        self._estimate(mel)
+        self._compute(mel)
 
     preparing = threading.Thread(target=compile)
     preparing.start()
     self._preparing.append(preparing)
 
-  def _estimate(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
+  def _ready(self, mel, *, count=1, seeds=None) -> Float[np.ndarray, "b n d"]:
+    """The answers, once they are known to be numbers: the one place where that is looked at."""
+    for preparing in self._preparing:
+      preparing.join()
+    answers = self._compute(mel, count=count, seeds=seeds)
+    if not np.isfinite(answers).all():
+      raise UserError(
+        "the model answers with what is no number (NaN or infinite): its weights are of no use for"
+        " such a sound, or damaged; take another model, or train or export this one again"
+      )
+    return answers
+
+  def _compute(self, mel, *, count=1, seeds=None) -> Float[np.ndarray, "b n d"]:
     size = next((size for size in _BATCH_SIZES if len(mel) <= size), _BATCH_SIZES[-1])
-    estimates = [np.zeros((0, self.recipe.space.dim), np.float32)]
+    columns = {"mel": mel, "seeds": np.zeros(len(mel), np.int32) if seeds is None else seeds}
+    found = [np.zeros((0, 1, self.recipe.space.dim), np.float32)] if not len(mel) else []
     for start in range(0, len(mel), size):
-      batch, mask = pad({"mel": mel[start : start + size]}, size)
-      estimates.append(np.asarray(self._predict(self._state, batch["mel"]))[mask])
-    return np.concatenate(estimates)
+      part = {name: values[start : start + size] for name, values in columns.items()}
+      batch, mask = pad(part, size)
+      answers = self._answers(self._state, batch["mel"], batch["seeds"], count=count)
+      found.append(np.asarray(answers)[mask])
+    return np.concatenate(found)
 
   def dataset(self, *, dir: Path | None = None) -> "Dataset":
     """Opens the data set that the model was trained on.

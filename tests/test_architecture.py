@@ -7,21 +7,19 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "synthmatch_jax"
 
-FLOORS = {
-  1: {"errors", "files", "checksums", "cores", "untrusted", "cli", "audio", "spaces"},
-  2: {"config", "data", "models", "metrics", "synths", "reports"},
-  3: {
-    "training",
-    "generation",
-    "exported",
-    "inference",
-    "evaluation",
-    "matching",
-    "probing",
-    "inspection",
-    "web",
-  },
-  4: {
+# From the bottom up; a unit imports what is on floors below its own.
+FLOORS = (
+  {"errors"},
+  {"files", "untrusted", "cores"},
+  {"cli", "checksums", "audio", "spaces"},
+  {"data"},
+  {"models", "metrics", "synths", "reports"},
+  {"config", "exported", "selection"},
+  {"training", "generation", "probing"},
+  {"inference", "inspection"},
+  {"evaluation", "matching"},
+  {"web"},
+  {
     "__main__",
     "train",
     "eval",
@@ -36,30 +34,8 @@ FLOORS = {
     "follow",
     "snap",
   },
-}
-# Within a floor; nobody imports a binary, and training never reaches a synth.
-SIDEWAYS = {
-  ("spaces", "errors"),
-  ("spaces", "untrusted"),
-  ("audio", "errors"),
-  ("audio", "files"),
-  ("cli", "errors"),
-  ("cli", "files"),
-  ("files", "errors"),
-  ("checksums", "files"),
-  ("config", "models"),  # Its section `model` has the arguments of all of them.
-  ("synths", "data"),  # An engine plays what a data set's recipe says.
-  ("training", "exported"),
-  ("inference", "exported"),
-  ("inference", "training"),
-  ("evaluation", "inference"),
-  ("evaluation", "exported"),
-  ("evaluation", "training"),  # Reads the log of a run.
-  ("matching", "inference"),
-  ("matching", "exported"),
-  ("web", "matching"),
-  ("inspection", "generation"),  # Makes records again, and reads their ledgers.
-}
+)
+BINARIES = FLOORS[-1]
 ENGINES = {"vita", "pedalboard"}
 
 
@@ -86,13 +62,13 @@ def imports(path):
 
 
 def floor(name):
-  (found,) = [f for f, units in FLOORS.items() if name in units]
+  (found,) = [number for number, units in enumerate(FLOORS) if name in units]
   return found
 
 
 def test_every_module_has_a_floor():
   units = {p.relative_to(PACKAGE).parts[0].removesuffix(".py") for p in sources()}
-  assert units == set.union(*FLOORS.values())
+  assert units == set.union(*FLOORS)
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -102,9 +78,10 @@ def test_imports_point_down(path):
     if not name.startswith("synthmatch_jax."):
       continue
     there = unit(name.split("."))
-    allowed = there == here or floor(there) < floor(here) or (here, there) in SIDEWAYS
-    assert allowed, f"{path.name} on floor {floor(here)} imports {name} on floor {floor(there)}"
-    assert floor(there) < 4, f"{path.name} imports the binary {name}"
+    assert there == here or floor(there) < floor(here), (
+      f"{path.name} on floor {floor(here)} imports {name} on floor {floor(there)}"
+    )
+    assert there not in BINARIES, f"{path.name} imports the binary {name}"
 
 
 @pytest.mark.parametrize("part", ["data", "models", "training", "inference.py"])

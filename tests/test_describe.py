@@ -123,7 +123,7 @@ def test_no_ledger_and_another_engine_leave_much_to_tell(tiny_dataset, tmp_path)
   assert error.endswith("--sample=0 --examples=0 describes it without a sound")
   done = describe(dataset.name, *options, "--sample=0", "--examples=0")
   assert done.returncode == 0, done.stderr
-  assert "verdict: sound, as far as could be looked at" in done.stdout
+  assert "verdict: sound, as far as could be checked" in done.stdout
   assert "Why is unknown" in text(tmp_path / "out" / "index.html")
 
 

@@ -16,7 +16,7 @@ import tensorflow_datasets as tfds
 from jaxtyping import Int
 
 from synthmatch_jax import untrusted
-from synthmatch_jax.data.batch import Batch
+from synthmatch_jax.data.batch import Batch, Columns
 from synthmatch_jax.data.dataset import EXAMPLE, REBUILD, Dataset, first_line
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
@@ -142,7 +142,10 @@ def training_batches(
   def read(indices: Int[np.ndarray, " b"]) -> Batch:
     own = indices[which * size : (which + 1) * size]
     examples = [dataset.example("train", int(index), EXAMPLE) for index in own]
-    return {key: np.stack([example[key] for example in examples]) for key in EXAMPLE}
+    return Batch(
+      mel=np.stack([example["mel"] for example in examples]),
+      controls=np.stack([example["controls"] for example in examples]),
+    )
 
   indices = grain.MapDataset.source(range(total)).seed(seed).shuffle().repeat()
   batches = indices.batch(batch_size, drop_remainder=True)
@@ -157,7 +160,7 @@ def ordered_batches(
   batch_size: int,
   keys: Sequence[str] = EXAMPLE,
   indices: Sequence[int] | None = None,
-) -> Iterator[Batch]:
+) -> Iterator[Columns]:
   """Batches of a split in its order, each record once; the last one may be smaller.
 
   Args:

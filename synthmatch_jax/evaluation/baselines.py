@@ -1,4 +1,4 @@
-"""Rows without which a model's numbers mean nothing."""
+"""Baselines against which a model's numbers are read."""
 
 from collections.abc import Iterable
 
@@ -7,23 +7,23 @@ import scipy.fft
 from jaxtyping import Float
 from scipy.spatial.distance import cdist
 
-from synthmatch_jax.data.pipeline import Batch
+from synthmatch_jax.data.batch import Columns
 
 _N_MFCC = 20
-_QUERIES = 500  # Compared at once: distances to a million sounds are 4 GB.
+_QUERIES = 500  # Compared at once: their distances to a million sounds take 4 GB.
 
 
 def nearest_by_mel(
   queries: Float[np.ndarray, "i t f"],
-  batches: Iterable[Batch],
+  batches: Iterable[Columns],
 ) -> Float[np.ndarray, "i d"]:
-  """Controls of the nearest neighbour: the least Euclidean distance of log-mel spectrograms.
+  """Returns the controls of the nearest neighbours by Euclidean distance of log-mel spectrograms.
+
+  Memory holds the queries and one batch.
 
   Args:
     queries: spectrograms to find a neighbour for.
     batches: `mel` and `controls` of the sounds to search, e.g. the training split.
-
-  Memory holds the queries and one batch.
   """
   flat = queries.reshape(len(queries), -1).astype(np.float32)
   best = np.full(len(queries), np.inf, np.float32)
@@ -46,12 +46,12 @@ def nearest_by_mel(
 
 def nearest_by_mfcc(
   queries: Float[np.ndarray, "i t f"],
-  batches: Iterable[Batch],
+  batches: Iterable[Columns],
 ) -> Float[np.ndarray, "i d"]:
-  """Controls of the nearest neighbour by MFCC statistics, blind to when things happen.
+  """Returns the controls of the nearest neighbours by MFCC statistics, which ignore timing.
 
-  Every sound is the mean and the deviation over time of 20 MFCCs; each is scaled by its
-  deviation over the sounds to search; the least Euclidean distance is taken.
+  Each sound is described by the mean and standard deviation over time of 20 MFCCs. Each of these
+  is divided by its deviation over the sounds to search, and Euclidean distances are compared.
 
   Args:
     queries: log-mel spectrograms to find a neighbour for.
@@ -71,6 +71,6 @@ def nearest_by_mfcc(
 
 
 def mfcc_statistics(mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b c"]:
-  """Mean and standard deviation over time of the first 20 MFCCs of log-mel spectrograms."""
+  """Computes mean and standard deviation over time of the first 20 MFCCs of log-mels."""
   cepstra = np.asarray(scipy.fft.dct(mel.astype(np.float64), norm="ortho"))[..., :_N_MFCC]
   return np.concatenate([cepstra.mean(1), cepstra.std(1)], axis=1)

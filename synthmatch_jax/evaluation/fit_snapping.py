@@ -1,4 +1,4 @@
-"""A run's answers drawn to the peaks of its prior, where the validation split bears it out."""
+"""Fits snapping, which draws answers to the peaks of the prior where validation shows a gain."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,27 +15,27 @@ from synthmatch_jax.training import trained
 from synthmatch_jax.training import workdir as workdirs
 
 FEWEST = 500
-"""Validation sounds; of fewer, one control among many gains by chance."""
+"""Least number of validation sounds; with fewer, some control among many gains by chance."""
 
 _PATCHES = 20_000
 
 
 def fit(workdir: Path, *, data_dir: Path | None, limit: int) -> Mapping[str, Fitted]:
-  """Fits the snapping of a run's best weights and keeps it in its folder.
+  """Fits the snapping of a run's best weights and writes it to the run's folder.
 
   Args:
-    workdir: of a training run.
-    data_dir: where its data set is now, if it was moved.
-    limit: validation sounds to look at.
+    workdir: folder of a training run.
+    data_dir: folder of its data set, if it was moved.
+    limit: number of validation sounds to use.
 
   Returns:
-    Name of each control that gains -> what it gains.
+    Name of each control that gains -> its gain.
 
   Raises:
-    UserError: there is no trained model, its data set is not there, or too small.
+    UserError: there is no trained model, or its data set is missing or too small.
   """
   if exported.is_exported(workdir):
-    raise UserError(f"{workdir} was exported; snap the run's own folder, and export it again")
+    raise UserError(f"{workdir} is an exported model; snap the run's own folder and export again")
   predictor = Predictor(trained.load(workdir, snapped=False))
   dataset, space = predictor.dataset(dir=data_dir), predictor.recipe.space
   mel, true = dataset.read("validation", limit=limit)

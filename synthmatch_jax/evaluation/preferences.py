@@ -1,4 +1,4 @@
-"""What listeners preferred in the blind test of `reports.blind`."""
+"""Analyses what listeners preferred in the blind test of `reports.blind`."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -19,16 +19,16 @@ class Preference:
   """How often one row was found nearer to the target than another.
 
   Ties are counted and then left out, as in the sign test (Dixon and Mood 1946): a rate of 1/2
-  says that those who heard a difference were divided. Every answer counts alike, as if each came
-  from another listener and sound; with few of either, the interval is too narrow.
+  means that listeners who heard a difference were divided. All answers count as independent, as
+  if each came from another listener and sound; with few of either, the interval is too narrow.
 
   Attributes:
-    section: of the sounds.
-    row: the one that wins.
-    other: the one that loses.
-    wins: answers for the row.
-    losses: answers for the other.
-    ties: answers "no difference".
+    section: section of the page that the sounds are from.
+    row: row whose wins are counted.
+    other: row that it is compared with.
+    wins: number of answers for `row`.
+    losses: number of answers for `other`.
+    ties: number of answers "no difference".
   """
 
   section: str
@@ -40,7 +40,7 @@ class Preference:
 
   @property
   def rate(self) -> float | None:
-    """Wins among wins and losses; None without either."""
+    """The fraction of wins among wins and losses; None if there are neither."""
     return self.wins / self._decided if self._decided else None
 
   @property
@@ -53,7 +53,7 @@ class Preference:
 
   @property
   def p_value(self) -> float | None:
-    """Of a rate at least this far from 1/2 by chance: two-sided exact binomial test."""
+    """The p-value of a two-sided exact binomial test against a rate of 1/2."""
     return float(self._test().pvalue) if self._decided else None
 
   @property
@@ -67,18 +67,18 @@ class Preference:
 def analyse(answers: Sequence[Path], *, key: Path) -> tuple[list[Preference], int]:
   """Counts the answers of all listeners.
 
-  Of several files of one session (saved, went on, saved again) the newest counts.
+  If a listener saved the answers of one session several times, the newest file counts.
 
   Args:
     answers: files that listeners saved.
     key: listening_test_key.json of the test that they took.
 
   Returns:
-    A preference for each section and pair of rows, in the order of the key; and the number of
+    A preference for each section and pair of rows, in the order of the key, and the number of
     sessions.
 
   Raises:
-    UserError: a file cannot be read, is no such file, or answers another test.
+    UserError: a file cannot be read, is not of the right kind, or answers another test.
   """
   test, rows, trials = _read_key(key)
   sessions: dict[str, Mapping[str, Any]] = {}
@@ -109,7 +109,7 @@ def analyse(answers: Sequence[Path], *, key: Path) -> tuple[list[Preference], in
 
 
 def markdown(preferences: Sequence[Preference]) -> str:
-  """A Markdown table, a line for each section and pair."""
+  """Returns a Markdown table with a line for each section and pair of rows."""
   head = ["sounds", "row", "against", "wins", "losses", "ties", "preferred (95 %)", "p"]
   lines = [head, ["---"] * len(head)]
   for p in preferences:
@@ -129,22 +129,22 @@ def _pair(trial: Mapping[str, Any], rows: Sequence[str]) -> tuple[str, str, str]
 
 
 def _read_key(path: Path) -> tuple[str, list[str], list[dict[str, Any]]]:
-  """The test's name, its rows, and its trials in order."""
+  """Reads the test's name, its rows, and its trials in order."""
   content = _read(path)
   if not _holds(content, _is_key):
-    raise UserError(f"{path} is no key of a listening test: name its listening_test_key.json")
+    raise UserError(f"{path} is not the key of a listening test: pass its listening_test_key.json")
   return content["test"], content["rows"], content["trials"]
 
 
 def _read_answers(path: Path, *, test: str, num_trials: int, key: Path) -> dict[str, Any]:
-  """A listener's file."""
+  """Reads a listener's file."""
   content = _read(path)
   if not _holds(content, _is_answers):
-    raise UserError(f"{path} holds no answers to a listening test: name files that its page saved")
+    raise UserError(f"{path} holds no answers to a listening test: pass files that its page saved")
   if content["test"] != test:
     raise UserError(
-      f"{path} answers test {content['test']}, {key} is of test {test}: name its own key, which"
-      f" is listening_test_key-{content['test']}.json if another test has taken its place"
+      f"{path} answers test {content['test']}, but {key} is the key of test {test}: pass its own"
+      f" key, which is listening_test_key-{content['test']}.json if a later test has replaced it"
     )
   if any(not 1 <= given["trial"] <= num_trials for given in content["answers"]):
     raise UserError(f"{path} answers trials that the test does not have: save it again")
@@ -168,7 +168,7 @@ def _is_answers(content: Any) -> bool:
 
 
 def _holds(content: Any, form: Callable[[Any], bool]) -> bool:
-  """Whether JSON has a form; what is missing or of another type says no."""
+  """Whether JSON content has a form; it has not if a part is missing or of another type."""
   try:
     return form(content)
   except (KeyError, TypeError):
@@ -182,4 +182,4 @@ def _read(path: Path) -> Any:
     reason = (error.strerror or str(error)).lower()
     raise UserError(f"{path} cannot be read ({reason}): check the path") from error
   except ValueError as error:
-    raise UserError(f"{path} is no JSON file: name files that the test's page saved") from error
+    raise UserError(f"{path} is not a JSON file: pass files that the test's page saved") from error

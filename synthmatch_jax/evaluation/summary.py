@@ -1,4 +1,4 @@
-"""From one number per sound to mean, median and interval."""
+"""Summarises one number per sound as mean, median and interval."""
 
 from typing import TypedDict
 
@@ -11,14 +11,14 @@ _BATCH = 100  # Resamples held in memory at once: 8 MB for 10,000 sounds.
 
 
 class Summary(TypedDict):
-  """Of the values of a metric over some sounds; all but the count are None where there are none.
+  """Summary of a metric over the sounds where it has a meaning; None if there are no such sounds.
 
   Attributes:
-    mean: over the sounds where the metric has a meaning.
-    median: over the same.
-    low: end of the 95 % interval of the mean.
-    high: its other end.
-    count: sounds where the metric has a meaning.
+    mean: mean of the values.
+    median: median of the values.
+    low: lower end of the 95 % interval of the mean.
+    high: upper end of this interval.
+    count: number of sounds where the metric has a meaning.
   """
 
   mean: float | None
@@ -29,10 +29,10 @@ class Summary(TypedDict):
 
 
 def summarise(values: Float[np.ndarray, " i"]) -> Summary:
-  """Mean and median with the 95 % interval of the mean.
+  """Computes mean and median, and the 95 % interval of the mean.
 
   Args:
-    values: one per sound; NaN where the metric has no meaning (a silent target).
+    values: one value per sound; NaN where the metric has no meaning (e.g. for a silent target).
   """
   finite = values[np.isfinite(values)].astype(np.float64)
   if not finite.size:
@@ -48,7 +48,7 @@ def summarise(values: Float[np.ndarray, " i"]) -> Summary:
 
 
 def interval_of_mean(values: Float[np.ndarray, " i"]) -> tuple[float, float]:
-  """The 95 % interval of the mean: a percentile bootstrap by scipy, with a seed."""
+  """Computes the 95 % interval of the mean by scipy's percentile bootstrap, with a fixed seed."""
   if values.size < 2 or np.ptp(values) == 0:
     return float(values.mean()), float(values.mean())
   interval = scipy.stats.bootstrap(

@@ -1,4 +1,4 @@
-"""The results as tables for people."""
+"""Formats results as Markdown tables."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,10 +7,10 @@ ARROWS = {"lower": "↓", "higher": "↑"}
 
 
 def markdown(results: Mapping[str, Any]) -> str:
-  """Markdown: a table over all sounds, and a smaller one for every family of them.
+  """Returns a table over all sounds, and a smaller one for every family of sounds.
 
   Args:
-    results: as `results.describe` gives them.
+    results: results from `results.describe`.
   """
   parts = [_whole(results)]
   for family, rows in results["families"].items():
@@ -20,7 +20,7 @@ def markdown(results: Mapping[str, Any]) -> str:
 
 
 def _whole(results: Mapping[str, Any]) -> str:
-  """A line a metric, a column a row of results: mean (95 % interval)."""
+  """Returns means (95 % intervals): a line for each metric, a column for each row of results."""
   rows = results["rows"]
   lines = [["mean (95 % interval)", *rows], ["---", *["---:"] * len(rows)]]
   for name, metric in results["metrics"].items():
@@ -41,7 +41,7 @@ def _label(name: str, metric: Mapping[str, str]) -> str:
 
 
 def join(lines: list[list[str]]) -> str:
-  """Cells as a Markdown table."""
+  """Joins cells into a Markdown table."""
   return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
@@ -53,7 +53,7 @@ def _interval(summary: Mapping[str, Any]) -> str:
 
 
 def number(value: float | None) -> str:
-  """Three digits that matter; a dash for none."""
+  """Formats a number with three significant digits; None is a dash."""
   if value is None:
     return "-"
   return "0" if value == 0 else f"{value:.3g}"

@@ -1,1 +1,1 @@
-"""Looking inside data sets: what they hold, how they were made, and whether they are sound."""
+"""Inspects data sets: what they hold, how they were made, and whether they are sound."""

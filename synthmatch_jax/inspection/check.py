@@ -1,4 +1,4 @@
-"""What a data set was checked for, and what came out."""
+"""The checks of a data set and their results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ Status = Literal["sound", "damaged", "unknown"]
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-  """One thing that was looked at.
+  """One check of a data set.
 
   Attributes:
-    name: of what, e.g. "checksums".
-    finding: what was done and found, a sentence.
-    damages: where and what, e.g. "train shard 3: the file is missing"; empty if all is well.
-    done: whether it could be looked at.
+    name: name of the check, e.g. "files".
+    finding: sentence that says what was done and found.
+    damages: place and kind of each damage, e.g. "train shard 3: the file is missing".
+    done: whether the check was possible.
   """
 
   name: str
@@ -30,24 +30,24 @@ class Check:
 
   @property
   def status(self) -> Status:
-    """In one word; damage outweighs what could not be looked at."""
+    """The result in one word; damage takes precedence over a check that was not possible."""
     if self.damages:
       return "damaged"
     return "sound" if self.done else "unknown"
 
 
 def verdict(checks: Sequence[Check]) -> Status:
-  """Of all checks together: unknown only where none could be done."""
+  """Returns the status of all checks together: unknown only if none was possible."""
   found = {check.status for check in checks}
   return "damaged" if "damaged" in found else "sound" if "sound" in found else "unknown"
 
 
 def tell(shard: Shard, wrong: Mapping[str, Bool[np.ndarray, " m"]]) -> list[str]:
-  """A sentence for each thing that is wrong with some of a shard's records.
+  """Returns a sentence for each fault that some of a shard's records have.
 
   Args:
-    shard: of the plan.
-    wrong: what, e.g. "cannot be read" -> with which of its records.
+    shard: shard of the plan.
+    wrong: fault, e.g. "cannot be read" -> mask of the records that have it.
   """
   return [
     f"{title(shard)}: {mask.sum()} of {mask.size} records {what}, first record"
@@ -58,5 +58,5 @@ def tell(shard: Shard, wrong: Mapping[str, Bool[np.ndarray, " m"]]) -> list[str]
 
 
 def title(shard: Shard) -> str:
-  """How sentences name a shard: split and number."""
+  """Returns the name of a shard in sentences: split and number."""
   return f"{shard.split} shard {shard.number}"

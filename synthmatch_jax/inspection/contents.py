@@ -1,4 +1,4 @@
-"""What the records of a data set say, all but their sounds: streamed, shard by shard."""
+"""Reads the records of a data set shard by shard and checks everything but their sounds."""
 
 import errno
 import os
@@ -9,26 +9,28 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from tqdm import tqdm
 
-from synthmatch_jax.data.pipeline import Batch, Dataset
+from synthmatch_jax.data.batch import Columns
+from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation.plan import Shard
 from synthmatch_jax.generation.record import MAX_ATTEMPTS, draw
 from synthmatch_jax.inspection.check import Check, tell
 
-# Records whose controls are kept, and drawn again: enough to see a shift of 1 % of the range.
+# Number of records whose controls are kept and drawn again: enough to show a shift of 1 % of the
+# range.
 MAX_CONTROLS = 20_000
 
 _KEYS = ("controls", "read_back", "index", "attempts", "level_db")
-# What may be wrong with a record.
+# The faults that a record may have.
 _UNREADABLE = "cannot be read"
-_MISPLACED = "are not those that belong there"
-_SOFT = "are below the threshold of loudness"
-_NO_DRAW = "have a number of draws that cannot be"
-_NO_MEL = "have spectrograms with values that are no numbers"
+_MISPLACED = "are not the ones that belong there"
+_SOFT = "are below the loudness threshold"
+_NO_DRAW = "have an impossible number of draws"
+_NO_MEL = "have spectrograms with NaN or infinity"
 _NO_CONTROLS = "have controls outside of 0 to 1"
-_NOT_DRAWN = "have controls that seed, index and draw do not give"
+_NOT_DRAWN = "have controls other than those that seed, index and draw give"
 
-# Readers of array_record keep every file open that they have read from.
+# Readers of array_record keep open every file that they have read from.
 _TOO_MANY_FILES = (
   "the data set has more files than may be open at once here; raise the limit, e.g. by"
   " `ulimit -n 65536`"
@@ -37,17 +39,18 @@ _TOO_MANY_FILES = (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Contents:
-  """What all records say that can be read, in the order of splits and files.
+  """Contents of all readable records, in the order of splits and files.
 
   Attributes:
-    controls: of a random sample.
+    controls: controls of a random sample of records.
     level_db: loudness of the sounds, in LUFS.
-    attempts: draws that a record took.
-    deviation: of each control, the largest difference between what was set and what the engine
-      said it had.
-    redrawn: (split, shard) -> patches that were rejected for its records, where all can be read.
-    unreadable: records that cannot be read, as (split, position in it).
-    checks: what the records were checked for.
+    attempts: number of draws that each record took.
+    deviation: largest difference, for each control, between the value that was set and the value
+      that the engine read back.
+    redrawn: (split, shard) -> number of patches rejected for its records; only for shards whose
+      records can all be read.
+    unreadable: records that cannot be read, as (split, position in the split).
+    checks: checks of the records.
   """
 
   controls: Float[np.ndarray, "k d"]
@@ -61,7 +64,7 @@ class Contents:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Part:
-  """What one shard's readable records say; `wrong` has every record of the shard."""
+  """Contents of one shard's readable records; the masks in `wrong` cover all its records."""
 
   shard: Shard
   index: Int[np.ndarray, " n"]
@@ -73,18 +76,18 @@ class _Part:
 
 
 def read(dataset: Dataset, shards: Sequence[Shard], *, seed: int) -> Contents:
-  """Reads every record and checks it against the plan, and the controls of a sample.
+  """Reads every record and checks it against the plan; checks the controls of a sample.
 
-  A million records take minutes and some megabytes: neither spectrograms nor sounds are kept.
-  Reading alone shows damage within the records of array_record files, which keep checksums.
+  A million records take minutes and some megabytes, as neither spectrograms nor sounds are kept.
+  Damage within the records of array_record files shows in reading, as these have checksums.
 
   Args:
-    dataset: to read.
-    shards: all that it should have.
-    seed: of the sample.
+    dataset: data set to read.
+    shards: all shards that it should have.
+    seed: seed of the sample.
 
   Raises:
-    UserError: it has more files than may be open at once.
+    UserError: the data set has more files than may be open at once.
   """
   total = sum(len(shard.indices) for shard in shards)
   sampled = np.zeros(total, bool)
@@ -115,14 +118,14 @@ def read(dataset: Dataset, shards: Sequence[Shard], *, seed: int) -> Contents:
 
 
 def _read(dataset: Dataset, shard: Shard, sampled: Bool[np.ndarray, " m"]) -> _Part:
-  """Reads one shard; `sampled` says whose controls are looked at."""
+  """Reads one shard; `sampled` marks the records whose controls are checked."""
   recipe, source = dataset.recipe, dataset.sources[shard.split]
   readable = np.ones(len(shard.indices), bool)
   records, no_mel = [], []
   for offset in range(len(shard.indices)):
     try:
       record = dataset.decode(source[_start(dataset, shard) + offset], (*_KEYS, "mel"))
-    except Exception as error:  # Of many kinds, by the format and by what is damaged.
+    except Exception as error:  # Its type depends on the format and the damage.
       if os.strerror(errno.EMFILE) in str(error):
         raise UserError(_TOO_MANY_FILES) from None
       readable[offset] = False
@@ -164,12 +167,12 @@ def _read(dataset: Dataset, shard: Shard, sampled: Bool[np.ndarray, " m"]) -> _P
 
 
 def _start(dataset: Dataset, shard: Shard) -> int:
-  """Position of a shard's first record in its split."""
+  """Returns the position of a shard's first record in its split."""
   return shard.number * dataset.recipe.shard_size
 
 
-def _stacked(records: Sequence[Mapping[str, np.ndarray]], dataset: Dataset) -> Batch:
-  """A batch of records; of none, too."""
+def _stacked(records: Sequence[Mapping[str, np.ndarray]], dataset: Dataset) -> Columns:
+  """Stacks records into a batch; there may be none."""
   batch = {}
   for key in _KEYS:
     feature = dataset.features[key]
@@ -179,7 +182,7 @@ def _stacked(records: Sequence[Mapping[str, np.ndarray]], dataset: Dataset) -> B
 
 
 def _records(parts: Sequence[_Part], total: int) -> Check:
-  """Whether every record is there, once, in its place, and loud enough."""
+  """Checks that every record is there once, in its place, and loud enough."""
   index = np.concatenate([part.index for part in parts])
   times = np.bincount(index[(index >= 0) & (index < total)], minlength=total)
   damages = _told(parts, _UNREADABLE, _MISPLACED, _SOFT, _NO_DRAW, _NO_MEL)
@@ -195,11 +198,11 @@ def _records(parts: Sequence[_Part], total: int) -> Check:
 
 
 def _controls(parts: Sequence[_Part], sampled: int) -> Check:
-  """Whether the controls are those that were drawn."""
+  """Checks that the controls are those that were drawn."""
   return Check(
     name="controls",
-    finding=f"those of {sampled:,} records were drawn again from seed, index and attempt, and"
-    " compared to the last bit",
+    finding=f"the controls of {sampled:,} records were drawn again from seed, index and attempt,"
+    " and compared to the last bit",
     damages=tuple(_told(parts, _NO_CONTROLS, _NOT_DRAWN)),
   )
 

@@ -1,4 +1,4 @@
-"""Everything that is found out about a data set, in order."""
+"""Inspects a data set: runs all checks, in order, and collects what they find."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,26 +21,26 @@ from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths.registry import Engine
 
 _PRIOR_DRAWS = 10_000
-# Of two samples of one distribution, one pair in twenty is further apart (Smirnov 1948).
+# One in twenty pairs of samples of the same distribution is further apart (Smirnov 1948).
 _CHANCE = 1.358
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Inspection:
-  """A data set, seen from all sides.
+  """All that is found out about a data set.
 
   Attributes:
-    dataset: that was looked at.
-    megabytes: on disk.
-    files: in its folder.
-    contents: what its records say.
-    making: what its ledger says; None where it has none.
+    dataset: data set that was inspected.
+    megabytes: size on disk.
+    files: number of files in its folder.
+    contents: contents of its records.
+    making: summary of its ledger; None where it has none.
     prior: controls drawn from the recipe's prior, for comparison.
-    distances: of each control, between the data and the prior: Kolmogorov and Smirnov's, the
-      largest difference of the two cumulative distributions.
-    chance: what is exceeded by one distance in twenty if the two are the same.
+    distances: Kolmogorov-Smirnov distance between data and prior for each control: the largest
+      difference of the two cumulative distributions.
+    chance: value that one distance in twenty exceeds by chance if the two distributions are equal.
     replays: records that were rendered again.
-    checks: whether it is sound.
+    checks: all checks.
   """
 
   dataset: Dataset
@@ -61,13 +61,13 @@ class Inspection:
 
   @property
   def caveat(self) -> str:
-    """To be said after the verdict."""
+    """Words to append to the verdict where some check was not possible."""
     done = all(check.done for check in self.checks)
-    return "" if done or self.damages else ", as far as could be looked at"
+    return "" if done or self.damages else ", as far as could be checked"
 
   @property
   def damages(self) -> list[str]:
-    """What is wrong, and where."""
+    """Place and kind of each damage."""
     return [damage for check in self.checks for damage in check.damages]
 
 
@@ -77,11 +77,11 @@ def inspect(
   """Reads all of a data set, and renders some of it again.
 
   Args:
-    dataset: to look at.
-    engine: that it was rendered with; None renders nothing.
-    sample: random records to be rendered again and compared.
-    examples: of these whose sound is kept; as many are rendered at least.
-    seed: of what is random here.
+    dataset: data set to inspect.
+    engine: engine that it was rendered with; None renders nothing.
+    sample: number of random records to render again and compare.
+    examples: number of these whose sound is kept; at least as many are rendered.
+    seed: seed of the random choices.
   """
   recipe = dataset.recipe
   total = sum(map(len, dataset.sources.values()))
@@ -119,7 +119,7 @@ def _replay(
 def _places(
   dataset: Dataset, shards: Sequence[Shard], found: Contents, seed: int
 ) -> Iterator[Place]:
-  """The records that can be read, in random order."""
+  """Yields the places of the readable records, in random order."""
   ends = np.cumsum([len(shard.indices) for shard in shards])
   for flat in np.random.default_rng(seed).permutation(ends[-1]):
     number = int(np.searchsorted(ends, flat, side="right"))

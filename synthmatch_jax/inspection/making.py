@@ -1,4 +1,4 @@
-"""How a data set was made, as its ledger tells: rejected patches, render times, checksums."""
+"""How a data set was made, according to its ledger: rejected patches, render times, checksums."""
 
 import re
 from collections import Counter
@@ -20,20 +20,20 @@ from synthmatch_jax.inspection.check import Check, title
 
 TOO_QUIET = "too quiet"
 
-# As TFDS names files, e.g. massive16-train.array_record-00002-of-00004.
+# A file name of TFDS, e.g. massive16-train.array_record-00002-of-00004.
 _SHARD = re.compile(r".+-(?P<split>\w+)\.\w+-(?P<number>\d{5,})-of-\d{5,}")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Making:
-  """What ledgers tell of all shards together.
+  """Summary of the ledgers of all shards.
 
   Attributes:
-    rejected: why patches were drawn again -> how many; `TOO_QUIET`, or how the engine failed.
-    seconds: for a record and what was rejected before it, of every shard that was measured, in
-      the order of the ledger.
-    hours: of all workers together, in the shards that were measured.
-    unmeasured: shards without a time.
+    rejected: reason for rejecting patches -> how many; `TOO_QUIET`, or how the engine failed.
+    seconds: mean seconds for a record, including the patches rejected before it, in each shard
+      that was timed, in the order of the ledger.
+    hours: time that all workers together spent on the shards that were timed.
+    unmeasured: number of shards without a time.
   """
 
   rejected: Mapping[str, int]
@@ -43,11 +43,11 @@ class Making:
 
 
 def read(dataset: Dataset) -> tuple[tuple[Ledger, ...] | None, Check]:
-  """The ledgers of a data set, None where it has none; and whether they can be read."""
+  """Reads the ledgers of a data set (None where it has none) and checks that this is possible."""
   if not (dataset.path / ledger.FILE).exists():
     finding = f"there is no {ledger.FILE}: checksums, rejected patches and times are unknown"
     return None, Check(name="ledger", finding=finding, done=False)
-  finding = f"{ledger.FILE} tells of every shard's making"
+  finding = f"{ledger.FILE} records how every shard was made"
   try:
     return ledger.read_all(dataset.path), Check(name="ledger", finding=finding)
   except UserError as error:
@@ -55,7 +55,7 @@ def read(dataset: Dataset) -> tuple[tuple[Ledger, ...] | None, Check]:
 
 
 def summarise(ledgers: Sequence[Ledger]) -> Making:
-  """What the ledgers tell of all shards together."""
+  """Summarises the ledgers of all shards."""
   reasons = (r.reason if r.failed else TOO_QUIET for one in ledgers for r in one.rejections)
   measured = [(one.seconds, one.records) for one in ledgers if one.seconds is not None]
   return Making(
@@ -73,13 +73,13 @@ def check_files(
   *,
   redrawn: Mapping[tuple[str, int], int],
 ) -> Check:
-  """Whether the files are those of the plan, and the ones that their ledgers are about.
+  """Checks that the files are those of the plan and match their ledgers.
 
   Args:
-    dataset: whose files are read, all of them.
-    shards: all that there should be.
-    ledgers: what was written down when they were made, None if that is unknown.
-    redrawn: (split, shard) -> rejected patches, by the records.
+    dataset: data set whose files are read, all of them.
+    shards: all shards that there should be.
+    ledgers: ledgers of the shards; None if the data set has none.
+    redrawn: (split, shard) -> number of rejected patches according to the records.
   """
   files = {
     (found["split"], int(found["number"])): path
@@ -99,10 +99,10 @@ def check_files(
     else:
       faults = _faults(files[key], known[key], redrawn.get(key))
     damages += [f"{title(shard)}: {fault}" for fault in faults]
-  compared = "unknown" if ledgers is None else "compared with the ledger"
+  compared = "are unknown" if ledgers is None else "were compared with the ledger"
   return Check(
     name="files",
-    finding=f"{len(files):,} of {len(shards):,} shards are there, their checksums (sha256) were"
+    finding=f"{len(files):,} of {len(shards):,} shards are there; their checksums (sha256)"
     f" {compared}",
     damages=tuple(damages),
     done=ledgers is not None,
@@ -110,11 +110,11 @@ def check_files(
 
 
 def _faults(path: Path, known: Ledger, redrawn: int | None) -> list[str]:
-  """What is wrong with a shard's file; `redrawn` is None where its records do not tell."""
+  """Returns the faults of a shard's file; `redrawn` is None where its records cannot be read."""
   try:
-    faults = [] if sha256(path) == known.sha256 else [f"the checksum of {path.name} is another"]
+    faults = [] if sha256(path) == known.sha256 else [f"the checksum of {path.name} differs"]
   except OSError as error:
     faults = [f"{path.name} cannot be read ({error.strerror or error})"]
   if redrawn not in (None, len(known.rejections)):
-    faults.append(f"{redrawn} patches were drawn again, {len(known.rejections)} by the ledger")
+    faults.append(f"{redrawn} patches were drawn again, the ledger has {len(known.rejections)}")
   return faults

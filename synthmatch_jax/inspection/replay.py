@@ -1,4 +1,4 @@
-"""Records rendered once more, and compared with what is stored."""
+"""Renders records again and compares them with what is stored."""
 
 import math
 from collections.abc import Sequence
@@ -20,28 +20,28 @@ from synthmatch_jax.synths.play import play
 from synthmatch_jax.synths.registry import Engine
 
 _KEYS = ("mel", "controls", "read_back", "index", "attempts", "level_db")
-# Records that one engine renders before it is made anew, so that results do not depend on the
-# number of workers.
+# Number of records that one engine renders before it is made anew, so that results do not depend
+# on the number of workers.
 _CHUNK = 8
 
-# A sound by itself is not quite that of a shard: Vital's depends on those before it. Of 140
-# records of 4 s the worst deviation was -79 dB (vita 0.1.0; after others or on a new engine);
-# of 20 records, three in four deviated by more than -50 dB when one control was moved by 0.01.
+# A sound rendered alone is not quite the one in a shard: Vital's depend on the sounds before them.
+# Among 140 records of 4 s the worst deviation was -79 dB (vita 0.1.0; after others or on a new
+# engine); three in four of 20 records deviated by more than -50 dB when one control moved by 0.01.
 _TOLERANCE_DB = -60.0
-# By how much two sounds may differ more than a plugin was measured to differ from itself.
+# How much more two sounds may differ than the plugin was measured to differ from itself.
 _MARGIN_DB = 6.0
-_LEVEL_TOLERANCE_DB = 0.1  # The worst of the same records was 0.0001.
+_LEVEL_TOLERANCE_DB = 0.1  # The worst difference among the same records was 0.0001.
 _READ_BACK_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-  """Where a record is.
+  """The place of a record.
 
   Attributes:
-    split: that it belongs to.
-    position: in the split.
-    index: that it has by the plan.
+    split: split that it belongs to.
+    position: position in the split.
+    index: index according to the plan.
   """
 
   split: str
@@ -54,9 +54,9 @@ class Sound:
   """A sound rendered again.
 
   Attributes:
-    audio: of the sound.
+    audio: the sound.
     mel: its log-mel spectrogram.
-    stored: the one of the record.
+    stored: the log-mel spectrogram of the record.
   """
 
   audio: Float[np.ndarray, " n"]
@@ -66,16 +66,16 @@ class Sound:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Replay:
-  """A record, and what came of rendering it again.
+  """A record and the result of rendering it again.
 
   Attributes:
-    place: of the record.
-    attempts: draws that it took, as stored.
-    level_db: its loudness as stored, in LUFS.
-    controls: as stored.
-    deviation_db: how far apart the spectrograms are (see `deviation_db`); NaN if the engine failed.
-    faults: in what the record is not as it should be.
-    sound: where it was asked for and the engine did not fail.
+    place: place of the record.
+    attempts: number of draws that it took, as stored.
+    level_db: loudness as stored, in LUFS.
+    controls: controls as stored.
+    deviation_db: difference of the spectrograms (see `deviation_db`); NaN if the engine failed.
+    faults: faults of the record, each a sentence.
+    sound: the new sound; None if it is not kept or the engine failed.
   """
 
   place: Place
@@ -93,11 +93,11 @@ def replay(
   """Renders records again, from seed, index and attempt.
 
   Args:
-    dataset: that they are of.
-    places: where they are.
-    keep: of how many the sound is kept.
-    engine: that the data set was rendered with.
-    workers: sounds rendered at once.
+    dataset: data set of the records.
+    places: places of the records.
+    keep: number of records, from the first, whose sound is kept.
+    engine: engine that the data set was rendered with.
+    workers: number of sounds rendered at once.
   """
   kept, within_db = set(places[:keep]), tolerance_db(engine)
 
@@ -118,7 +118,7 @@ def replay(
 
 
 def check(replays: Sequence[Replay], engine: Engine | None) -> Check:
-  """Whether the records that were rendered again are as they should be."""
+  """Checks that the records that were rendered again are as they should be."""
   if engine is None or not replays:
     return Check(name="sounds", finding="no record was rendered again", done=False)
   damages = [
@@ -131,26 +131,27 @@ def check(replays: Sequence[Replay], engine: Engine | None) -> Check:
   return Check(
     name="sounds",
     finding=f"{len(replays)} random records were rendered again and compared; the worst spectrogram"
-    f" is {spoken(worst)} (up to {tolerance_db(engine):g} dB is the engine's own)",
+    f" is {spoken(worst)} (up to {tolerance_db(engine):g} dB is due to the engine)",
     damages=tuple(damages),
   )
 
 
 def tolerance_db(engine: Engine) -> float:
-  """Largest deviation of a record's spectrogram that counts as the engine's own."""
+  """Returns the largest deviation of a spectrogram that the engine itself may cause, in dB."""
   if engine.repeatable_db is None:
     return _TOLERANCE_DB
   return max(_TOLERANCE_DB, engine.repeatable_db + _MARGIN_DB)
 
 
 def deviation_db(stored: Float[np.ndarray, "t f"], mel: Float[np.ndarray, "t f"]) -> float:
-  """Largest difference of two log-mel spectrograms in amplitude, below the first one's maximum.
+  """Computes the largest difference of amplitude between two log-mel spectrograms.
 
-  In amplitude, since a bin is the length of a vector of weighted spectral lines: its change is
-  at most the length of what was added to the sound, be the bin loud or quiet.
+  Amplitudes are compared since a bin is the length of a vector of weighted spectral lines: its
+  change is at most the length of what was added to the sound, whether the bin is loud or quiet.
 
   Returns:
-    dB; -inf where they are equal, NaN where one is not finite.
+    The difference in dB relative to the first one's maximum; -inf where they are equal, NaN where
+    one is not finite.
   """
   with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
     a, b = (10 ** (np.asarray(x, np.float64) / 20) for x in (stored, mel))
@@ -159,7 +160,7 @@ def deviation_db(stored: Float[np.ndarray, "t f"], mel: Float[np.ndarray, "t f"]
 
 
 def spoken(deviation: float) -> str:
-  """A deviation in words."""
+  """Returns a deviation in words."""
   if math.isnan(deviation):
     return "unknown"
   if deviation == -math.inf:
@@ -171,9 +172,9 @@ def _replay(dataset: Dataset, place: Place, host: Host, *, keep: bool, within_db
   recipe = dataset.recipe
   record = dataset.decode(dataset.sources[place.split][place.position], _KEYS)
   attempts = int(record["attempts"])
-  # No draw has a number below 1; that the record has one is found with its contents.
+  # No draw has a number below 1; `contents` reports a record that has one.
   controls = draw(recipe, place.index, max(1, attempts))
-  faults = [] if np.array_equal(controls, record["controls"]) else ["its controls are others"]
+  faults = [] if np.array_equal(controls, record["controls"]) else ["its controls are not as drawn"]
   deviation, sound = math.nan, None
   try:
     audio, read_back = host.call(_render, recipe, controls)
@@ -204,6 +205,6 @@ def _replay(dataset: Dataset, place: Place, host: Host, *, keep: bool, within_db
 def _render(
   synth: Synth, recipe: Recipe, controls: Float[np.ndarray, " d"]
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " d"]]:
-  """Sound of the controls, and the controls that the engine has: runs where the engine is."""
+  """Renders controls and reads back those that the engine has; runs in the engine's process."""
   audio = play(synth, recipe, controls)
   return audio, recipe.space.encode(synth.read_back())

@@ -1,4 +1,4 @@
-"""What was found in a data set, told on the terminal and shown on a page."""
+"""Reports an inspection on the terminal and as an HTML page."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths import play
 from synthmatch_jax.synths.registry import Engine
 
-# Loudness of the examples, for the ear: random patches may be 40 dB apart.
+# Loudness to which examples are brought for listening: random patches may be 40 dB apart.
 _EXAMPLE_DB = -20.0
-_MOST_DAMAGES = 100  # Shown on the page.
-_MOST_ATTEMPTS = 5  # With a row of their own.
+_MOST_DAMAGES = 100  # On the page.
+_MOST_ATTEMPTS = 5  # Numbers with a row of their own.
 _MOST_REASONS = 20
 
 
@@ -33,10 +33,10 @@ class Example:
   """A sound on the page.
 
   Attributes:
-    name: of its files.
-    replay: where it is from.
-    patch: in the synth's terms.
-    gain_db: by which it is louder than in the data set.
+    name: name of its files.
+    replay: record that it is from.
+    patch: the patch, in the synth's terms.
+    gain_db: gain over the sound in the data set, in dB.
   """
 
   name: str
@@ -55,19 +55,19 @@ def describe(
   plugin: str = "",
   seed: int = 0,
 ) -> None:
-  """Looks into a data set, writes the page and prints what it found.
+  """Inspects a data set, writes the page and prints a summary.
 
   Args:
-    name: as `pipeline.open_dataset` takes it.
+    name: name of the data set, as for `pipeline.open_dataset`.
     dir: TFDS's `data_dir`.
     out: folder for the page; None is `described/NAME`.
-    sample: random records to be rendered again and compared.
-    examples: of these that the page plays.
-    plugin: path of the engine's plugin, where it is not found by itself.
-    seed: of what is random here.
+    sample: number of random records to render again and compare.
+    examples: number of these to play on the page.
+    plugin: path of the engine's plugin; empty to search the usual folders.
+    seed: seed of the random choices.
 
   Raises:
-    UserError: it cannot be looked into; or, when the page is written, it is damaged.
+    UserError: the data set cannot be inspected, or it is damaged (the page is written first).
   """
   dataset = pipeline.open_dataset(name, dir=dir)
   engine = _engine(dataset.recipe, plugin) if sample or examples else None
@@ -86,7 +86,7 @@ def describe(
 
 
 def summary(found: Inspection) -> str:
-  """What matters most, in a few lines."""
+  """Summarises an inspection in a few lines."""
   dataset, recipe = found.dataset, found.dataset.recipe
   counts = ", ".join(f"{split} {len(source):,}" for split, source in dataset.sources.items())
   lines = [
@@ -110,7 +110,7 @@ def write(found: Inspection, folder: Path) -> Path:
   """Writes the pictures, the sounds and the page; returns the page."""
   recipe, contents = found.dataset.recipe, found.contents
   pairs = zip(recipe.space.names, contents.controls.T, found.prior.T, strict=True)
-  for i, (name, data, prior) in enumerate(pairs):  # Names of plugins may hold anything.
+  for i, (name, data, prior) in enumerate(pairs):  # A plugin's names may hold any character.
     distributions.control(data, prior, folder / "controls" / f"{i}.png", title=name)
   distributions.levels(contents.level_db, recipe.threshold_db, folder / "levels.png")
   if found.making is not None and found.making.seconds.size:
@@ -140,7 +140,7 @@ def _engine(recipe: Recipe, plugin: str) -> Engine:
 
 
 def _folder(folder: Path) -> Path:
-  """The folder, made: before the work, for it takes a while."""
+  """Creates the folder, before the work, which takes a while."""
   try:
     for part in ("controls", "examples"):
       (folder / part).mkdir(parents=True, exist_ok=True)
@@ -151,7 +151,7 @@ def _folder(folder: Path) -> Path:
 
 
 def _attempts(attempts: np.ndarray) -> list[tuple[str, int]]:
-  """Draws -> records that took so many; many are counted together."""
+  """Counts the records by the number of draws they took; high numbers share a row."""
   counts = Counter(attempts.tolist())
   rows = [(str(n), counts[n]) for n in range(1, _MOST_ATTEMPTS + 1)]
   more = int((attempts > _MOST_ATTEMPTS).sum())
@@ -159,7 +159,7 @@ def _attempts(attempts: np.ndarray) -> list[tuple[str, int]]:
 
 
 def _example(one: Replay, found: Inspection, folder: Path) -> Example:
-  """Writes the sound and the spectrograms of a record."""
+  """Writes the sound and the spectrograms of a replayed record."""
   assert one.sound is not None
   recipe, sound = found.dataset.recipe, one.sound
   name = f"{one.place.split}-{one.place.index}"

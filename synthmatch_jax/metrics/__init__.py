@@ -1,1 +1,1 @@
-"""How far an estimate is from its target: distances of sounds, errors of controls."""
+"""How far an estimate is from its target: distances of sounds and errors of controls."""

@@ -1,4 +1,4 @@
-"""Distance of timbre that forgives differences in time."""
+"""A distance of timbre that tolerates differences in timing."""
 
 from dataclasses import dataclass
 
@@ -17,16 +17,17 @@ Cepstra = Float[np.ndarray, "t c"]
 class WarpedMfcc(SoundMetric):
   """wMFCC: cost of dynamic time warping between MFCCs.
 
-  Hayes, Saitis and Fazekas, ISMIR 2025 (see `spectral.MultiScaleSpectral`), and its evaluation
-  code: librosa's MFCCs, a mean absolute difference of frames, and the dynamic time warping of
-  dtw-python with its defaults (see `warping_cost`). The first coefficient holds the level.
+  The metric is that of Hayes, Saitis and Fazekas, ISMIR 2025 (see `spectral.MultiScaleSpectral`),
+  and its evaluation code: librosa's MFCCs, the mean absolute difference of frames, and the dynamic
+  time warping of dtw-python with its defaults (see `warping_cost`). Level counts: the first
+  coefficient holds it.
 
   Attributes:
-    window_ms: of the STFT.
-    hop_ms: of the STFT.
-    n_mels: mel bands, from 0 Hz to half the sample rate.
-    n_mfcc: coefficients, the first included.
-    top_db: range of the log-mel spectrogram under its maximum.
+    window_ms: length of the STFT's window, in ms.
+    hop_ms: hop of the STFT, in ms.
+    n_mels: number of mel bands, from 0 Hz to half the sample rate.
+    n_mfcc: number of coefficients, the first included.
+    top_db: range of the log-mel spectrogram below its maximum, in dB.
   """
 
   window_ms: float = 50.0
@@ -45,7 +46,7 @@ class WarpedMfcc(SoundMetric):
     )
 
   def analyse(self, audio: Float[np.ndarray, " n"]) -> Cepstra:
-    """MFCCs, as librosa's (a test holds it)."""
+    """Computes MFCCs, equal to librosa's (held by a test)."""
     stft = StftSettings.of_ms(self.window_ms, self.hop_ms, sample_rate=self.sample_rate)
     bands = MelBands(n_mels=self.n_mels)
     power = mel_power(audio, stft, sample_rate=self.sample_rate, bands=bands)
@@ -53,24 +54,24 @@ class WarpedMfcc(SoundMetric):
     return np.asarray(scipy.fft.dct(level, norm="ortho"))[:, : self.n_mfcc]
 
   def distance(self, target: Cepstra, estimate: Cepstra) -> float:
-    """From 0 on."""
+    """Returns the distance, which is at least 0."""
     return warping_cost(cdist(target, estimate, "cityblock") / self.n_mfcc)
 
 
 def warping_cost(cost: Float[np.ndarray, "t u"]) -> float:
-  """Least cost of a warping path between two sequences, divided by the sum of their lengths.
+  """Computes the least cost of a warping path, divided by the sum of both sequences' lengths.
 
-  Sakoe and Chiba, "Dynamic programming algorithm optimization for spoken word recognition",
-  IEEE Transactions on Acoustics, Speech, and Signal Processing 26 (1978): the symmetric form,
-  in which a diagonal step counts its cost twice, so every path has the weight t + u and the
-  normalisation is fair (dtw-python calls it symmetric2). Sequences of a constant distance c
-  score c (t + u - 1) / (t + u): the first cell counts once.
+  Source: Sakoe and Chiba, "Dynamic programming algorithm optimization for spoken word recognition",
+  IEEE Transactions on Acoustics, Speech, and Signal Processing 26 (1978), in the symmetric form
+  (symmetric2 in dtw-python): a diagonal step counts its cost twice, so that every path has the
+  weight t + u. Sequences of a constant distance c score c (t + u - 1) / (t + u), since the first
+  cell counts once.
 
   Args:
-    cost: distance of each frame of one sequence from each of the other.
+    cost: distance of each frame of one sequence from each frame of the other.
   """
-  # Along a row total[j] = min(reached[j], total[j - 1] + cost[j]): with the running sum of the
-  # costs taken off, a running minimum.
+  # Along a row, total[j] = min(reached[j], total[j - 1] + cost[j]). Less the running sum of the
+  # costs, this is a running minimum.
   total = np.cumsum(cost[0])
   for row in cost[1:]:
     reached = total + row

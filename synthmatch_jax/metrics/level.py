@@ -1,4 +1,4 @@
-"""Distances of level: its course, and its loudness."""
+"""Distances of level: of its course over time, and of loudness."""
 
 import math
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ Envelope = Float[np.ndarray, " t"]
 
 @dataclass(frozen=True, kw_only=True)
 class EnvelopeCosine(SoundMetric):
-  """Cosine similarity of RMS envelopes: 1 is the same course of level, whatever the level.
+  """Cosine similarity of RMS envelopes: 1 if they have the same shape, whatever the level.
 
-  Hayes, Saitis and Fazekas, ISMIR 2025 (see `spectral.MultiScaleSpectral`), and its evaluation
-  code.
+  Source: Hayes, Saitis and Fazekas, ISMIR 2025 (see `spectral.MultiScaleSpectral`), and its
+  evaluation code.
 
   Attributes:
-    window_ms: of a frame; frames are centred, edges padded with zeros.
-    hop_ms: from frame to frame.
+    window_ms: length of a frame, in ms; frames are centred, edges padded with zeros.
+    hop_ms: distance between frames, in ms.
   """
 
   better: ClassVar[Literal["lower", "higher"]] = "higher"
@@ -39,7 +39,7 @@ class EnvelopeCosine(SoundMetric):
     )
 
   def analyse(self, audio: Float[np.ndarray, " n"]) -> Envelope:
-    """RMS, as librosa's (a test holds it)."""
+    """Computes the RMS of each frame, equal to librosa's (held by a test)."""
     window = int(self.window_ms * self.sample_rate / 1_000)
     hop = int(self.hop_ms * self.sample_rate / 1_000)
     padded = np.pad(audio.astype(np.float64), window // 2)
@@ -47,7 +47,7 @@ class EnvelopeCosine(SoundMetric):
     return np.sqrt(np.square(frames).mean(1))
 
   def distance(self, target: Envelope, estimate: Envelope) -> float:
-    """From 0 to 1; 0 for a silent estimate, NaN for a silent target."""
+    """Returns the similarity, from 0 to 1; 0 for a silent estimate, NaN for a silent target."""
     squares, other_squares = (target**2).sum(), (estimate**2).sum()
     if squares == 0:
       return math.nan
@@ -61,7 +61,7 @@ class EnvelopeCosine(SoundMetric):
 class LoudnessDifference(SoundMetric):
   """Absolute difference of integrated loudness (ITU-R BS.1770-4, see `audio.loudness`).
 
-  A sound that is softer than the standard's absolute gate counts as being there.
+  A sound that is softer than the standard's absolute gate counts as having the level of the gate.
 
   Attributes:
     gate_db: the absolute gate, in LUFS.
@@ -79,9 +79,9 @@ class LoudnessDifference(SoundMetric):
     )
 
   def analyse(self, audio: Float[np.ndarray, " n"]) -> float:
-    """Loudness in LUFS."""
+    """Measures the loudness, in LUFS."""
     return max(self.gate_db, loudness_db(audio, self.sample_rate))
 
   def distance(self, target: float, estimate: float) -> float:
-    """From 0 on."""
+    """Returns the distance, which is at least 0."""
     return abs(estimate - target)

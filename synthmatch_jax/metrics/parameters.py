@@ -1,7 +1,7 @@
-"""Errors of controls: plain, aware of symmetry, and of what can be heard.
+"""Errors of controls: plain, up to symmetry, and of the controls that can be heard.
 
-They compose. The plain errors of a prediction, those against the assignment of interchangeable
-controls that it comes nearest to, and of these the ones that can be heard:
+The functions compose. The example gives the plain errors of a prediction, its errors against the
+nearest assignment of interchangeable controls, and those of them that can be heard:
 
   plain = squared_errors(target, estimate)
   target = nearest_assignment(target, estimate, names=names, swaps=swaps)
@@ -21,35 +21,35 @@ METRICS = {
   "mse": "mean squared error of the controls in [0, 1] (paper, section 3.2)",
   "mae": "mean absolute error of the controls in [0, 1]",
   "mse_heard": (
-    "mean squared error of the controls that can be heard in the target: not of an oscillator"
+    "mean squared error of the controls that can be heard in the target: not those of an oscillator"
     " that is turned down, nor the times of an envelope without depth"
   ),
 }
-"""What is measured of controls; lower is better."""
+"""Name -> definition of every metric of controls; lower is better."""
 
 SYMMETRIC = {
   "mse_symmetric": (
-    "mean squared error of the controls, against those of all that sound the same (interchangeable"
-    " oscillators) which are nearest"
+    "mean squared error of the controls against the nearest of all targets that sound the same"
+    " (interchangeable oscillators)"
   ),
 }
-"""What is measured besides where a space has symmetries."""
+"""The same for the metrics that are added where a space has symmetries."""
 
 SILENT_CONTROL = 0.03
-"""Up to here an amplitude counts as zero: on Vital, whose gain is its square, -61 dB."""
+"""Largest amplitude that counts as zero: -61 dB on Vital, where the gain is its square."""
 
 
 def squared_errors(
   target: Float[np.ndarray, "*b d"], estimate: Float[np.ndarray, "*b d"]
 ) -> Float[np.ndarray, "*b d"]:
-  """Squared error of each control, in [0, 1]; their mean is the paper's MSE (section 3.2)."""
+  """Computes squared errors of controls in [0, 1]; their mean is the paper's MSE (section 3.2)."""
   return (estimate.astype(np.float64) - target.astype(np.float64)) ** 2
 
 
 def absolute_errors(
   target: Float[np.ndarray, "*b d"], estimate: Float[np.ndarray, "*b d"]
 ) -> Float[np.ndarray, "*b d"]:
-  """Absolute error of each control, in [0, 1]."""
+  """Computes the absolute error of each control, in [0, 1]."""
   return np.abs(estimate.astype(np.float64) - target.astype(np.float64))
 
 
@@ -58,17 +58,18 @@ def measure(
   estimate: Float[np.ndarray, "i d"],
   space: ParameterSpace,
 ) -> dict[str, Float[np.ndarray, " i"]]:
-  """Every metric of controls, for every item: over all controls, and as "metric/control".
+  """Computes every metric of controls for every item, over all controls and for each of them.
 
   Args:
     target: true controls.
     estimate: predicted controls.
-    space: of the controls.
+    space: space of the controls.
 
   Returns:
-    `mse`, `mae`, and `mse_heard`, over the controls that can be heard in the target; NaN where
-    a control cannot. `mse_symmetric` too where the space has symmetries, of which `mse_heard`
-    then takes account.
+    `mse`, `mae` and `mse_heard`, and `mse_symmetric` where the space has symmetries, which
+    `mse_heard` then takes into account. Each is given over all controls, and for each one as
+    "metric/control". `mse_heard` covers the controls that can be heard in the target; it is NaN
+    for a control that cannot.
   """
   names = space.names
   nearest = nearest_assignment(target, estimate, names=names, swaps=space.swaps)
@@ -94,17 +95,16 @@ def nearest_assignment(
   names: Sequence[str],
   swaps: Sequence[Swap],
 ) -> Float[np.ndarray, "i d"]:
-  """The target with interchangeable controls where the estimate has them.
+  """Swaps interchangeable controls of the target so that it comes nearest to the estimate.
 
-  Of all ways to apply swaps or not, for each item the one with the least sum of squared errors;
-  a tie leaves the target as it is. A target that does not meet a swap's condition keeps its
-  place.
+  For each item, the combination of swaps with the least sum of squared errors is applied; a tie
+  leaves the target as it is. A swap is not applied to a target that does not meet its condition.
 
   Args:
     target: true controls.
     estimate: predicted controls.
-    names: of the controls, in their order.
-    swaps: the symmetries of the synth.
+    names: names of the controls, in their order.
+    swaps: symmetries of the synth.
 
   Raises:
     ValueError: a swap names an unknown control.
@@ -129,26 +129,26 @@ def audible(
   depends: Mapping[str, str],
   threshold: float = 0.0,
 ) -> Float[np.ndarray, "i d"]:
-  """Errors of the controls that can be heard; NaN for those that cannot, to be left out.
+  """Replaces the errors of controls that cannot be heard by NaN, so that means can omit them.
 
-  A control cannot be heard in a sound whose target has the control that it depends on at zero:
-  the position of an oscillator that is turned down, or, if that in turn depends on another, of
-  one that cannot be heard. Whether the estimate has it at zero does not matter: that is an
-  error of the amplitude, and counts there.
+  A control cannot be heard if the target has the control that it depends on at zero (the position
+  of an oscillator that is turned down), or if that one cannot be heard for the same reason. The
+  estimate does not matter here: if it wrongly has an amplitude at zero, that counts as an error
+  of the amplitude.
 
   Args:
-    errors: of each control.
+    errors: error of each control.
     target: true controls.
-    names: of the controls, in their order.
+    names: names of the controls, in their order.
     depends: control -> the control that makes it heard.
-    threshold: up to here a control is at zero.
+    threshold: largest value that counts as zero.
 
   Raises:
     ValueError: `depends` names an unknown control.
   """
   heard = np.ones(target.shape, bool)
   for control in depends:
-    # The control's gate, that gate's gate and so on; each is met once, were they in a circle.
+    # The control's gate, that gate's gate and so on; each is visited once, even in a cycle.
     met: list[str] = [control]
     while (gate := depends.get(met[-1])) is not None and gate not in met:
       heard[:, _index(names, control)] &= target[:, _index(names, gate)] > threshold
@@ -159,7 +159,7 @@ def audible(
 def _swapped(
   controls: Float[np.ndarray, "i d"], names: Sequence[str], swap: Swap
 ) -> Float[np.ndarray, "i d"]:
-  """The controls with a swap applied where its condition is met."""
+  """Applies a swap to the items that meet its condition."""
   order = np.arange(len(names))
   for pair in swap.pairs:
     a, b = (_index(names, name) for name in pair)

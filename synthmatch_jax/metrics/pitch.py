@@ -1,4 +1,4 @@
-"""Distance of pitch."""
+"""A distance of pitch."""
 
 import math
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from synthmatch_jax.metrics.metric import SoundMetric
 class PitchError(SoundMetric):
   """Mean absolute difference of fundamental frequency over the frames voiced in both sounds.
 
-  An octave is 1,200 cents. It says nothing of frames that only one of the sounds voices.
+  An octave is 1,200 cents. Frames that are voiced in only one of the sounds do not count.
 
   Attributes:
     pitch: settings of the estimator (YIN, see `audio.pitch`).
@@ -33,11 +33,11 @@ class PitchError(SoundMetric):
     )
 
   def analyse(self, audio: Float[np.ndarray, " n"]) -> PitchTrack:
-    """Pitch, frame by frame."""
+    """Estimates the pitch of each frame."""
     return pitch_track(audio, self.sample_rate, self.pitch)
 
   def distance(self, target: PitchTrack, estimate: PitchTrack) -> float:
-    """From 0 on; NaN where no frame is voiced in both sounds."""
+    """Returns the error, which is at least 0; NaN where no frame is voiced in both sounds."""
     both = target.voiced & estimate.voiced
     if not both.any():
       return math.nan

@@ -21,21 +21,21 @@ from synthmatch_jax.metrics.metric import SoundMetric
 Spectrogram = Float[np.ndarray, "t f"]
 Spectrograms = list[Float[np.ndarray, "_ _"]]
 
-# Of flow_synthesizer's published code, at 22.05 kHz.
+# The settings of flow_synthesizer's published code, at 22.05 kHz.
 _FLOW_STFT = StftSettings(n_fft=2048, hop_length=1024)
 _FLOW_BANDS = MelBands(n_mels=64, f_min=30.0, f_max=11_000.0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpectralConvergence(SoundMetric):
-  """Frobenius norm of the difference of linear STFT magnitudes, over that of the target's.
+  """Frobenius norm of the difference of linear STFT magnitudes over the norm of the target's.
 
-  Arik, Jun and Diamos, "Fast spectrogram inversion using multi-head convolutional neural
+  Source: Arik, Jun and Diamos, "Fast spectrogram inversion using multi-head convolutional neural
   networks", IEEE Signal Processing Letters 26 (2019), reference [16] of the paper. Silence
-  scores 1. It depends on the level of the estimate and has no upper bound.
+  scores 1. The value depends on the level of the estimate and has no upper bound.
 
   Attributes:
-    stft: lengths of window and hop; ours, the paper names none.
+    stft: lengths of window and hop; the default is our choice, as the paper names none.
   """
 
   stft: StftSettings = DEFAULT_STFT
@@ -50,11 +50,11 @@ class SpectralConvergence(SoundMetric):
     )
 
   def analyse(self, audio: Float[np.ndarray, " n"]) -> Spectrogram:
-    """Magnitudes."""
+    """Computes the STFT magnitudes."""
     return stft_magnitude(audio, self.stft)
 
   def distance(self, target: Spectrogram, estimate: Spectrogram) -> float:
-    """From 0 on; NaN for a silent target."""
+    """Returns the distance, which is at least 0; NaN for a silent target."""
     return _convergence(target, estimate)
 
 
@@ -62,13 +62,13 @@ class SpectralConvergence(SoundMetric):
 class MelSpectralConvergence(SoundMetric):
   """Spectral convergence on mel power at 22.05 kHz, as flow_synthesizer computes it.
 
-  Esling et al., "Flow synthesizer: universal audio synthesizer control with normalizing flows",
-  Applied Sciences 10 (2020), reference [7] of the paper; settings of its published code
-  (`spectral_losses`), which also cuts sounds at 80 frames (3.7 s): here they are whole. On
-  power, so loud partials count for more than in `SpectralConvergence`.
+  Source: Esling et al., "Flow synthesizer: universal audio synthesizer control with normalizing
+  flows", Applied Sciences 10 (2020), reference [7] of the paper. The settings are those of its
+  published code (`spectral_losses`), except that the code cuts sounds at 80 frames (3.7 s) and we
+  do not. As it compares power, loud partials count for more than in `SpectralConvergence`.
 
   Attributes:
-    mel_rate: sample rate that sounds are resampled to (soxr, HQ), in Hz.
+    mel_rate: sample rate to which sounds are resampled (soxr, HQ), in Hz.
     stft: lengths of window and hop, at `mel_rate`.
     bands: the mel filter bank.
   """
@@ -88,12 +88,12 @@ class MelSpectralConvergence(SoundMetric):
     )
 
   def analyse(self, audio: Float[np.ndarray, " n"]) -> Spectrogram:
-    """Mel power."""
+    """Computes the mel power spectrogram."""
     resampled = soxr.resample(audio, self.sample_rate, self.mel_rate, quality="HQ")
     return mel_power(resampled, self.stft, sample_rate=self.mel_rate, bands=self.bands)
 
   def distance(self, target: Spectrogram, estimate: Spectrogram) -> float:
-    """From 0 on; NaN for a silent target."""
+    """Returns the distance, which is at least 0; NaN for a silent target."""
     return _convergence(target, estimate)
 
 
@@ -141,7 +141,7 @@ class MultiScaleSpectral(SoundMetric):
     )
 
   def analyse(self, audio: Float[np.ndarray, " n"]) -> Spectrograms:
-    """Log-mel spectrograms with a maximum of 0 dB, one a scale."""
+    """Computes log-mel spectrograms with a maximum of 0 dB, one for each scale."""
     levels = []
     for scale in self.scales:
       stft = StftSettings.of_ms(scale.window_ms, scale.hop_ms, sample_rate=self.sample_rate)
@@ -152,25 +152,26 @@ class MultiScaleSpectral(SoundMetric):
     return levels
 
   def distance(self, target: Spectrograms, estimate: Spectrograms) -> float:
-    """From 0 to `top_db`."""
+    """Returns the distance, from 0 to `top_db`."""
     pairs = zip(target, estimate, strict=True)
     return float(np.mean([np.abs(t - e).mean(dtype=np.float64) for t, e in pairs]))
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpectralTransport(SoundMetric):
-  """SOT: Wasserstein-1 distance of magnitude spectra, frame by frame, averaged.
+  """SOT: Wasserstein-1 distance of magnitude spectra, averaged over frames.
 
-  Frames are normalised to sum 1; the distance of two is the mean absolute difference of their
-  cumulative sums over bins, so 1 would be from 0 Hz to half the sample rate. Hayes et al. 2025
-  (see `MultiScaleSpectral`), after Torres, Peeters and Richard, "Unsupervised harmonic
-  parameter estimation using differentiable DSP and spectral optimal transport", ICASSP 2024.
-  A frame whose magnitudes sum to less than 1e-6 holds next to nothing, a silent one nothing, as
-  in the code of the former.
+  Frames are normalised to sum 1. The distance of two frames is the mean absolute difference of
+  their cumulative sums over bins, so 1 is the distance from 0 Hz to half the sample rate. A frame
+  whose magnitudes sum to less than 1e-6 is divided by 1e-6 instead, so silence remains zeros.
+
+  Source: Hayes et al. 2025 (see `MultiScaleSpectral`) and its code, after Torres, Peeters and
+  Richard, "Unsupervised harmonic parameter estimation using differentiable DSP and spectral
+  optimal transport", ICASSP 2024.
 
   Attributes:
-    window_ms: of the STFT.
-    hop_ms: of the STFT.
+    window_ms: length of the STFT's window, in ms.
+    hop_ms: hop of the STFT, in ms.
   """
 
   window_ms: float = 50.0
@@ -185,27 +186,27 @@ class SpectralTransport(SoundMetric):
     )
 
   def analyse(self, audio: Float[np.ndarray, " n"]) -> Spectrogram:
-    """Cumulative shares of the bins."""
+    """Computes the cumulative share of each bin in the magnitudes of its frame."""
     stft = StftSettings.of_ms(self.window_ms, self.hop_ms, sample_rate=self.sample_rate)
     shares = np.cumsum(stft_magnitude(audio, stft), axis=1, dtype=np.float64)
     return shares / np.maximum(shares[:, -1:], 1e-6)
 
   def distance(self, target: Spectrogram, estimate: Spectrogram) -> float:
-    """From 0 to 1."""
+    """Returns the distance, from 0 to 1."""
     return float(np.abs(target - estimate).mean())
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogSpectralDistance(SoundMetric):
-  """Root mean square over bins of the difference in dB, mean over frames.
+  """Root mean square over bins of the difference in dB, averaged over frames.
 
-  Gray and Markel, "Distance measures for speech processing", IEEE Transactions on Acoustics,
-  Speech, and Signal Processing 24 (1976). Level counts. What is softer than the floor counts as
-  the floor, so silence has its distance, too.
+  Source: Gray and Markel, "Distance measures for speech processing", IEEE Transactions on
+  Acoustics, Speech, and Signal Processing 24 (1976). Level counts. Bins below the floor are
+  raised to it, so silence has a finite distance too.
 
   Attributes:
     stft: lengths of window and hop.
-    floor_db: lowest level of a bin, relative to a full-scale sine; ours.
+    floor_db: lowest level of a bin, relative to a full-scale sine; the default is our choice.
   """
 
   unit: ClassVar[str] = "dB"
@@ -222,12 +223,12 @@ class LogSpectralDistance(SoundMetric):
     )
 
   def analyse(self, audio: Float[np.ndarray, " n"]) -> Spectrogram:
-    """Levels in dB."""
+    """Computes the level of each bin, in dB."""
     amplitude = stft_magnitude(audio, self.stft) / (self.stft.n_fft / 4)
     return 20 * np.log10(np.maximum(amplitude, 10 ** (self.floor_db / 20)))
 
   def distance(self, target: Spectrogram, estimate: Spectrogram) -> float:
-    """From 0 on."""
+    """Returns the distance, which is at least 0."""
     return float(np.sqrt(np.square(target - estimate).mean(1, dtype=np.float64)).mean())
 
 

@@ -1,20 +1,21 @@
-"""The table of sound metrics, and how silence and NaN are dealt with.
+"""The table of sound metrics, and the policy for silence and NaN.
 
-Policy, the same for all metrics:
+The policy is the same for all metrics:
 
-* Two equal sounds score the metric's `floor`, exactly; also if both are silent, unless the
-  metric has no meaning there.
-* NaN says that a metric has no meaning for a pair, nothing else does: spectral convergence,
-  mel spectral convergence and envelope cosine for a silent target (they are relative to it),
-  and the f0 error where no frame is voiced in both sounds. Who averages leaves NaNs out and
-  says how many there were.
-* A silent estimate of a target that sounds is an answer, and a bad one; only the f0 error has
-  none for it. It scores 1 in both spectral convergences, 0 in the envelope cosine; MSS, wMFCC,
-  SOT, log-spectral distance and loudness difference have floors that give silence a distance.
-* No metric is ever infinite. A sound that holds NaN or infinity, that is empty, or that differs
-  in length from the other is a mistake of the caller: ValueError.
+* Two equal sounds score exactly the metric's `floor`, even if both are silent, unless the metric
+  has no meaning there.
+* NaN means that a metric has no meaning for a pair, and nothing else does. This holds for spectral
+  convergence, mel spectral convergence and envelope cosine if the target is silent (they are
+  relative to it), and for the f0 error if no frame is voiced in both sounds. Averages omit NaNs
+  and state how many values they cover.
+* A silent estimate of an audible target is a bad answer and is scored as one, except by the f0
+  error, which is NaN. It scores 1 in both spectral convergences and 0 in the envelope cosine; MSS,
+  wMFCC, SOT, log-spectral distance and loudness difference have floors that give silence a finite
+  distance.
+* No metric is ever infinite. A sound that holds NaN or infinity, is empty, or differs in length
+  from the other raises a ValueError.
 
-A sound is silent, and taken as zeros, if it nowhere exceeds -120 dB of full scale.
+A sound that never exceeds -120 dB of full scale counts as silent, and is replaced by zeros.
 """
 
 from collections.abc import Mapping
@@ -38,7 +39,7 @@ from synthmatch_jax.metrics.spectral import (
 
 
 def sound_metrics(sample_rate: int = 44_100) -> dict[str, SoundMetric]:
-  """Name -> metric, for sounds of a sample rate in Hz; a new metric is a line here."""
+  """Returns name -> metric, for sounds of a sample rate in Hz; a new metric is a line here."""
   return {
     "spectral_convergence": SpectralConvergence(sample_rate=sample_rate),
     "mel_spectral_convergence": MelSpectralConvergence(sample_rate=sample_rate),
@@ -58,11 +59,11 @@ SOUND_METRICS = sound_metrics()
 
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
-  """What the metrics know of a sound.
+  """A sound as analysed by the metrics.
 
   Attributes:
-    num_samples: its length.
-    features: name of a metric -> what it knows.
+    num_samples: length of the sound.
+    features: name of a metric -> result of its `analyse`.
   """
 
   num_samples: int
@@ -85,10 +86,10 @@ def analyse(
 def compare(
   target: Analysis, estimate: Analysis, metrics: Mapping[str, SoundMetric] = SOUND_METRICS
 ) -> dict[str, float]:
-  """Every metric of two analysed sounds.
+  """Computes every metric of two analysed sounds.
 
   Raises:
-    ValueError: they differ in length.
+    ValueError: the sounds differ in length.
   """
   check_lengths(target.num_samples, estimate.num_samples)
   return {
@@ -102,9 +103,9 @@ def measure(
   estimate: Float[np.ndarray, " n"],
   metrics: Mapping[str, SoundMetric] = SOUND_METRICS,
 ) -> dict[str, float]:
-  """Every metric of a pair of mono sounds of equal length.
+  """Computes every metric of a pair of mono sounds of equal length.
 
   Raises:
-    ValueError: a sound is empty or holds NaN or infinity, or they differ in length.
+    ValueError: a sound is empty or holds NaN or infinity, or the sounds differ in length.
   """
   return compare(analyse(target, metrics), analyse(estimate, metrics), metrics)

@@ -1,4 +1,4 @@
-"""Models: networks from mel spectrograms to controls, chosen by name."""
+"""Models: networks that map mel spectrograms to controls, chosen by name."""
 
 import inspect
 import math
@@ -10,19 +10,19 @@ from flax import nnx
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.models.ast import AST
-from synthmatch_jax.models.base import MelModel
+from synthmatch_jax.models.base import Estimator
 from synthmatch_jax.models.cnn import CNN
 from synthmatch_jax.models.mlp import MLP
 from synthmatch_jax.models.resnet import ResNet
 
-MODELS: dict[str, partial[MelModel]] = {
-  # The paper's three (sections 2 and 3.2.1): sizes are the classes' defaults.
+MODELS: dict[str, partial[Estimator]] = {
+  # The paper's three models (sections 2 and 3.2.1), at the default sizes of their classes.
   "ast_base": partial(AST),
   "cnn": partial(CNN),
   "mlp": partial(MLP),
-  # A transformer that two CPU cores can train.
+  # A transformer small enough to train on two CPU cores.
   "ast_small": partial(AST, width=192, depth=6, heads=3, stride=10, head_width=192),
-  # A convolutional baseline given a fair chance.
+  # A convolutional baseline stronger than the paper's.
   "resnet": partial(ResNet),
   # For tests.
   "ast_tiny": partial(AST, width=64, depth=2, heads=2, stride=16, head_width=64),
@@ -30,7 +30,7 @@ MODELS: dict[str, partial[MelModel]] = {
   "resnet_tiny": partial(ResNet, width=16, stages=2, depth=1, head_width=64),
   "mlp_tiny": partial(MLP, width=64, depth=2),
 }
-"""Name -> constructor with its arguments; what they leave open keeps the class's default."""
+"""Name -> constructor with its arguments; any other argument keeps the default of the class."""
 
 # What a recipe's sizes and the seed say.
 _OWN = ("self", "num_frames", "num_bins", "num_controls", "rngs")
@@ -54,19 +54,19 @@ def arguments(name: str) -> dict[str, type]:
 
 def create(
   name: str, *, num_frames: int, num_bins: int, num_controls: int, seed: int, **overrides: Any
-) -> MelModel:
-  """Builds a model, in training mode; the same arguments give the same weights.
+) -> Estimator:
+  """Builds a model in training mode; the same arguments give the same weights.
 
   Args:
     name: key of `MODELS`.
     num_frames: mel frames of the input.
     num_bins: mel bins of the input.
     num_controls: length of the output.
-    seed: of the weights and of dropout.
+    seed: seed of the weights and of dropout.
     **overrides: other arguments of the model's constructor, e.g. `stride=16`.
 
   Raises:
-    UserError: there is no such model or argument (the sentence lists those there are), or the
+    UserError: there is no such model or argument (the message lists the known ones), or the
       arguments do not fit together.
   """
   known = arguments(name)
@@ -89,6 +89,6 @@ def create(
 
 
 def num_params(model: Any) -> int:
-  """Number of trained weights: of a model, or of an nnx.State of weights; abstract ones too."""
+  """Counts the weights of a model, or of an nnx.State of weights; either may be abstract."""
   params = nnx.state(model, nnx.Param) if isinstance(model, nnx.Module) else model
   return sum(math.prod(p.shape) for p in jax.tree.leaves(params))

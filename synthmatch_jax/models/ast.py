@@ -7,29 +7,30 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from synthmatch_jax.models.base import MelModel, require_choice, require_positive
+from synthmatch_jax.models.base import Regression, require_choice, require_positive
 from synthmatch_jax.models.encoder import Encoder
 from synthmatch_jax.models.heads import Activation, ComputeDtype, MLPHead
 
 _TOKEN = nnx.initializers.truncated_normal(stddev=0.02)
 
 
-class AST(MelModel):
+class AST(Regression):
   """Audio Spectrogram Transformer for sound matching (paper, sections 2.1 and 2.2).
 
-  Overlapping square patches of the mel, each flattened and embedded linearly; class token and
-  learnt position embedding of fixed size; a pre-norm ViT encoder; an MLP head on the class
-  token. Defaults are the paper's: ViT-Base on 13 x 9 patches of 16 x 16 at stride 6.
+  The mel is cut into overlapping square patches, each flattened and embedded linearly. A class
+  token and a learnt position embedding of fixed size are added; a pre-norm ViT encoder follows,
+  and an MLP head on the class token. The defaults are the paper's: ViT-Base on 13 x 9 patches
+  of 16 x 16 at stride 6.
 
-  * Class token: the paper is silent. We read "copying the hyperparameters used in [...]
-    ViT-Base" as ViT's single class token. Two are the class and distillation tokens of DeiT, on
-    which the AST of the paper's [10] stands: their outputs are averaged.
+  * Class token: the paper does not say how many there are. We read "copying the hyperparameters
+    used in [...] ViT-Base" as ViT's single class token. With two, as in DeiT (class and
+    distillation token), on which the AST of the paper's [10] is built, their outputs are averaged.
   * Padding: at stride 6 the last whole patch ends at frame 82 of 87. We repeat the last frame
-    (and bin, for other sizes) until every one lies under a patch: this lengthens what is there,
-    where zeros, the mean of normalised mels, would sound up at the end of every decay.
-  * Weights start as in Google Research's ViT code: Lecun normal in patch embedding and head,
-    zero biases (the encoder says its own). Tokens and positions start truncated normal at 0.02,
-    as in AST's code.
+    (and bin, for other sizes) until a patch covers every one: this prolongs the sound, whereas
+    zeros, the mean of normalised mels, would add energy at the end of every decay.
+  * Initialisation: as in Google Research's ViT code, Lecun normal in patch embedding and head,
+    with zero biases (for the encoder see `Encoder`). Tokens and positions are drawn from a
+    truncated normal distribution with deviation 0.02, as in AST's code.
 
   Patch (i, j), i in time and j in frequency, is token `class_tokens + i * grid[1] + j`.
 
@@ -38,25 +39,25 @@ class AST(MelModel):
     num_bins: mel bins of the input.
     num_controls: length of the output.
     patch_size: side of the square patches, in frames and bins.
-    stride: from patch to patch, in frames and bins; at most `patch_size`.
-    width: of the tokens.
+    stride: distance between patches, in frames and bins; at most `patch_size`.
+    width: width of the tokens.
     depth: number of encoder blocks.
-    heads: attention heads; they divide `width`.
+    heads: number of attention heads; it divides `width`.
     head_width: width of the hidden layers between encoder and output.
-    head_depth: number of them; 3 in the paper, 0 in the AST that it changes.
+    head_depth: number of these layers; 3 in the paper, 0 in the original AST.
     class_tokens: 1 as in ViT, 2 as in DeiT and AST.
-    dropout: rate, in [0, 1), after the position embedding and in the encoder.
+    dropout: dropout rate, in [0, 1), after the position embedding and in the encoder.
     activation: form of the GELU, in encoder and head.
-    dtype: compute dtype; weights and controls are float32 always.
+    dtype: compute dtype; weights and controls are always float32.
     grid: number of patches in time and in frequency.
   """
 
   def __init__(
     self,
     *,
-    num_frames: int = 87,
-    num_bins: int = 64,
-    num_controls: int = 16,
+    num_frames: int,
+    num_bins: int,
+    num_controls: int,
     patch_size: int = 16,
     stride: int = 6,
     width: int = 768,
@@ -77,7 +78,7 @@ class AST(MelModel):
     self.stride, self.patch_size = stride, patch_size
     self.class_tokens, self.dtype = class_tokens, jnp.dtype(dtype)
     self.grid = _grid(num_frames, num_bins, patch_size, stride)
-    # A convolution is the same as unfolding and a linear layer; measured no slower on a CPU.
+    # A convolution equals unfolding and a linear layer, and was measured no slower on a CPU.
     self.patch_embedding = nnx.Conv(
       in_features=1,
       out_features=width,
@@ -98,13 +99,16 @@ class AST(MelModel):
     )
 
   def __call__(self, mel: Float[Array, "b t f"]) -> Float[Array, "b d"]:
-    """See `MelModel.__call__`."""
+    """See `Regression.__call__`."""
+    return self.head(self.tokens(mel)[:, : self.class_tokens].mean(axis=1))
+
+  def tokens(self, mel: Float[Array, "b t f"]) -> Float[Array, "b l w"]:
+    """Returns the encoder's output: the class tokens, then a token for each patch."""
     self._check_shape(mel)
-    tokens = self.encoder(self.dropout(self._embed(mel)))
-    return self.head(tokens[:, : self.class_tokens].mean(axis=1))
+    return self.encoder(self.dropout(self._embed(mel)))
 
   def _embed(self, mel: Float[Array, "b t f"]) -> Float[Array, "b l w"]:
-    """Class tokens, then patches, with their positions added."""
+    """Embeds class tokens and patches, in this order, and adds their positions."""
     missing = [
       (count - 1) * self.stride + self.patch_size - size
       for count, size in zip(self.grid, mel.shape[1:], strict=True)
@@ -119,7 +123,7 @@ class AST(MelModel):
 
 
 def _grid(num_frames: int, num_bins: int, patch_size: int, stride: int) -> tuple[int, int]:
-  """Number of patches in time and in frequency, so that every frame and bin is under one."""
+  """Returns the number of patches in time and in frequency that cover every frame and bin."""
   require_positive(patch_size=patch_size, stride=stride)
   if not stride <= patch_size <= min(num_frames, num_bins):
     raise ValueError(

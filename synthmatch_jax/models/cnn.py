@@ -7,38 +7,38 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from synthmatch_jax.models.base import MelModel, require_positive
+from synthmatch_jax.models.base import Regression, require_positive
 from synthmatch_jax.models.heads import BatchNormMLP
 
 
-class CNN(MelModel):
+class CNN(Regression):
   """Strided 2-D convolutions, then the MLP of the other baseline (paper, section 3.2.1).
 
   "5-layer, 128-channel 2D CNN with kernel size 7, stride 2, batch normalization and dropout of
   p = 0.3. This is followed by a 5-layer MLP using the same hyperparameters as the standalone
-  MLP." Each layer is convolution ("SAME" padding: 87 x 64 shrinks to 3 x 2), batch norm, ReLU,
-  dropout of whole channels: order and kind of dropout are those of the code of the paper's
-  reference [7] (flow_synthesizer); the paper names neither, nor the padding.
+  MLP." Each layer is a convolution ("SAME" padding: 87 x 64 shrinks to 3 x 2), batch norm, ReLU
+  and dropout of whole channels. The paper gives neither the order, the kind of dropout nor the
+  padding; the first two are those of the code of its reference [7] (flow_synthesizer).
 
   Attributes:
     num_frames: mel frames of the input.
     num_bins: mel bins of the input.
     num_controls: length of the output.
-    channels: of each convolution.
+    channels: output channels of each convolution.
     conv_depth: number of convolutions.
     kernel: side of the square kernels.
-    stride: in time and frequency.
-    width: of each hidden layer of the MLP.
+    stride: stride of each convolution, in time and frequency.
+    width: width of each hidden layer of the MLP.
     depth: number of hidden layers of the MLP.
-    dropout: rate, in [0, 1), in convolutions and MLP.
+    dropout: dropout rate, in [0, 1), in convolutions and MLP.
   """
 
   def __init__(
     self,
     *,
-    num_frames: int = 87,
-    num_bins: int = 64,
-    num_controls: int = 16,
+    num_frames: int,
+    num_bins: int,
+    num_controls: int,
     channels: int = 128,
     conv_depth: int = 5,
     kernel: int = 7,
@@ -74,7 +74,7 @@ class CNN(MelModel):
     self.dropout = nnx.Dropout(dropout, broadcast_dims=(1, 2), rngs=rngs)
 
   def __call__(self, mel: Float[Array, "b t f"]) -> Float[Array, "b d"]:
-    """See `MelModel.__call__`."""
+    """See `Regression.__call__`."""
     self._check_shape(mel)
     x = mel[..., None]
     for conv, norm in zip(self.convs, self.norms, strict=True):
@@ -82,11 +82,11 @@ class CNN(MelModel):
     return self.mlp(x.reshape(len(mel), -1))
 
   def _convolve(self, conv: nnx.Conv, x: Float[Array, "b t f c"]) -> Float[Array, "b u g e"]:
-    """The layer; of small images as one product of matrices, which is the same.
+    """Applies a layer; for small images as one matrix product, which gives the same result.
 
     On a CPU, XLA takes several times as long for a convolution where the image, or in the
-    backward pass the gradient, is smaller than the kernel. Elsewhere this costs little: the images
-    are small.
+    backward pass the gradient, is smaller than the kernel. On other devices the product costs
+    little, since the images are small.
     """
     counts = [-(-size // self.stride) for size in x.shape[1:3]]
     if min(counts) >= self.kernel:

@@ -11,21 +11,21 @@ from synthmatch_jax.models.heads import Activation, ComputeDtype, gelu
 from synthmatch_jax.models.layers import layer_norm, self_attention
 
 _XAVIER = nnx.initializers.xavier_uniform()
-_EPSILON = 1e-6  # of ViT's LayerNorm, in its JAX code and in timm's.
+_EPSILON = 1e-6  # As in ViT's LayerNorm, in its JAX code and in timm.
 
 
 class Encoder(nnx.Module):
-  """Pre-norm ViT encoder: `depth` blocks and a last LayerNorm (paper, section 2.1; its [13]).
+  """Pre-norm ViT encoder: `depth` blocks, then a LayerNorm (paper, section 2.1; its [13]).
 
-  Dropout, where used, stands as in big_vision's ViT: on each residual branch and within the
-  MLPs, not on attention weights. Weights start as in Google Research's ViT code: Glorot uniform
+  Dropout is applied as in big_vision's ViT: on each residual branch and within the MLPs, not on
+  attention weights. Weights are initialised as in Google Research's ViT code: Glorot uniform,
   with zero biases.
 
   Attributes:
-    width: of the tokens.
+    width: width of the tokens.
     depth: number of blocks.
-    heads: attention heads; they divide `width`.
-    dropout: rate, in [0, 1).
+    heads: number of attention heads; it divides `width`.
+    dropout: dropout rate, in [0, 1).
     activation: form of the GELU.
     dtype: compute dtype; weights are float32.
   """
@@ -58,15 +58,15 @@ class Encoder(nnx.Module):
     self.norm = nnx.LayerNorm(width, epsilon=_EPSILON, dtype=jnp.dtype(dtype), rngs=rngs)
 
   def __call__(self, x: Float[Array, "b l w"]) -> Float[Array, "b l w"]:
-    """Normalised tokens after all blocks."""
-    tokens = x.reshape(-1, x.shape[-1])  # Flat, XLA on a CPU moves less about.
+    """Returns the tokens after all blocks, normalised."""
+    tokens = x.reshape(-1, x.shape[-1])  # On a CPU, XLA copies less when flat.
     for block in self.blocks:
       tokens = block(tokens, length=x.shape[1])
     return layer_norm(self.norm, tokens).reshape(x.shape)
 
 
 class EncoderBlock(nnx.Module):
-  """Self-attention, then an MLP four times as wide; arguments are those of `Encoder`."""
+  """Self-attention, then an MLP four times as wide; the arguments are those of `Encoder`."""
 
   def __init__(
     self,
@@ -90,7 +90,7 @@ class EncoderBlock(nnx.Module):
     self.dropout = nnx.Dropout(dropout, rngs=rngs)
 
   def __call__(self, x: Float[Array, "n w"], *, length: int) -> Float[Array, "n w"]:
-    """Tokens after the block; of all sounds, each with `length` of them."""
+    """Returns the tokens after the block: those of all sounds, `length` tokens each."""
     normal = layer_norm(self.attention_norm, x)
     x = x + self.dropout(self_attention(self.attention, normal, length=length))
     hidden = self.expand(layer_norm(self.mlp_norm, x))

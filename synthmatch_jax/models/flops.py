@@ -1,9 +1,9 @@
-"""Floating-point operations of a model, counted: what a rate is divided by to say how well it is.
+"""Counts the floating-point operations of a model, to compute the utilisation of the devices.
 
-Only products of matrices and convolutions count, a multiplication and an addition each as one, as
-is usual for "model FLOPs" (PaLM, arXiv:2204.02311, appendix B): the rest is a few percent of an
-AST. The count is of the mathematics and not of what a compiler makes of it, so recomputation or
-padding cannot flatter a utilisation.
+Only matrix products and convolutions count, a multiplication and an addition as one each, as is
+usual for "model FLOPs" (PaLM, arXiv:2204.02311, appendix B); the rest is a few percent of an AST.
+The operations counted are those of the model and not of the compiled program, so recomputation or
+padding cannot inflate the utilisation.
 """
 
 import math
@@ -15,64 +15,77 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from synthmatch_jax.models.base import MelModel
+from synthmatch_jax.models.base import Estimator
 
 TRAINING = 3
-"""A training step per forward pass: gradients of weights and of inputs cost one more each."""
+"""Cost of a training step in forward passes: gradients of weights and inputs cost one more each."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-  """What one forward pass over one sound takes.
+  """The cost of one answer to one sound.
 
   Attributes:
     flops: floating-point operations.
-    largest: values of the largest array on the way.
+    largest: number of values of the largest array on the way.
   """
 
   flops: int
   largest: int
 
 
-def forward_flops(model: MelModel) -> int:
-  """FLOPs of one forward pass over one sound (see `forward_cost`).
+def forward_flops(model: Estimator) -> int | None:
+  """Counts the FLOPs of one answer to one sound (see `forward_cost`).
 
-  A training step over a batch of b takes `TRAINING * b` times as many, the optimizer left aside.
+  A training step on a batch of b takes `TRAINING * b` times as many, without the optimizer.
   """
-  return forward_cost(model).flops
+  cost = forward_cost(model)
+  return None if cost is None else cost.flops
 
 
-def forward_cost(model: MelModel) -> Cost:
-  """The cost of one forward pass over one sound, from the model's traced program.
+def forward_cost(model: Estimator) -> Cost | None:
+  """Counts the cost of one answer to one sound, from the model's traced program.
 
-  Nothing is compiled or computed; an abstract model (`nnx.eval_shape`) will do.
+  Nothing is compiled or computed, so an abstract model (`nnx.eval_shape`) is enough.
+
+  Returns:
+    The cost, or None for a model with a loop or a branch that depends on values.
   """
   graphdef, state = nnx.split(model)
 
   def run(state, mel):
     copy = nnx.merge(graphdef, state)
     copy.eval()
-    return copy(mel)
+    return copy.answers(mel, keys=jax.random.split(jax.random.key(0), 1), count=1)
 
   mel = jax.ShapeDtypeStruct((1, model.num_frames, model.num_bins), jnp.float32)
   program = jax.make_jaxpr(run)(jax.eval_shape(lambda: state), mel)
-  operations = list(_operations(program.jaxpr))
-  outputs = [out for operation in operations for out in operation.outvars]
+  try:
+    operations = list(_operations(program.jaxpr))
+  except _UnknownError:
+    return None
+  outputs = [out for _, operation in operations for out in operation.outvars]
   return Cost(
-    flops=sum(map(_flops, operations)),
+    flops=sum(times * _flops(operation) for times, operation in operations),
     largest=max(math.prod(getattr(out.aval, "shape", ())) for out in outputs),
   )
 
 
-def _operations(program: Any) -> Iterator[Any]:
-  """Operations of a program and of the programs within it."""
+class _UnknownError(Exception):
+  """How often something is computed is decided only while the program runs."""
+
+
+def _operations(program: Any) -> Iterator[tuple[int, Any]]:
+  """Yields each operation of a program and of its subprograms, with how often it is computed."""
   for operation in program.eqns:
-    if operation.primitive.name in ("scan", "while", "cond"):
-      raise NotImplementedError(f"operations within a {operation.primitive.name} are not counted")
-    yield operation
+    if operation.primitive.name in ("while", "cond"):
+      raise _UnknownError
+    yield 1, operation
+    rounds = operation.params["length"] if operation.primitive.name == "scan" else 1
     for parameter in jax.tree.leaves(operation.params, is_leaf=_is_program):
       if _is_program(parameter):
-        yield from _operations(getattr(parameter, "jaxpr", parameter))
+        for times, inner in _operations(getattr(parameter, "jaxpr", parameter)):
+          yield rounds * times, inner
 
 
 def _is_program(parameter: Any) -> bool:
@@ -86,7 +99,7 @@ def _flops(operation: Any) -> int:
     shape = operation.invars[0].aval.shape
     return 2 * outputs * math.prod(shape[axis] for axis in contracted)
   if operation.primitive.name == "conv_general_dilated":
-    # Every output is as many products as one output channel has weights (the padded included).
+    # Every output takes as many products as an output channel has weights, padding included.
     kernel = operation.invars[1].aval.shape
     channels = kernel[operation.params["dimension_numbers"].rhs_spec[0]]
     return 2 * outputs * math.prod(kernel) // channels

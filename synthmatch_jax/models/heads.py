@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons that end in the controls."""
+"""Multi-layer perceptrons whose outputs are the controls."""
 
 from typing import Literal
 
@@ -13,15 +13,15 @@ from synthmatch_jax.models.layers import gelu_tanh
 Activation = Literal["gelu_tanh", "gelu_exact"]
 """GELU by its tanh approximation (the original ViT code in JAX) or by erf (PyTorch, AST).
 
-The tanh form is the cheaper one on a CPU.
+The tanh form is cheaper on a CPU.
 """
 
 ComputeDtype = Literal["float32", "bfloat16"]
-"""What layers compute in; weights are float32 in both cases."""
+"""The dtype that layers compute in; weights are float32 in both cases."""
 
 
 def gelu(x: Float[Array, "*shape"], activation: Activation) -> Float[Array, "*shape"]:
-  """Gaussian error linear unit."""
+  """Applies the Gaussian error linear unit."""
   return gelu_tanh(x) if activation == "gelu_tanh" else jax.nn.gelu(x, approximate=False)
 
 
@@ -29,14 +29,14 @@ class MLPHead(nnx.Module):
   """The AST's head: `depth` layers (linear, GELU), then a linear output layer.
 
   Paper, section 2.2: "a small 3-layer MLP of width 768 between the output of the Transformer
-  encoder and the output layer". It names no activation; we take the encoder's.
+  encoder and the output layer". The paper names no activation; we take the encoder's.
 
   Attributes:
     in_features: width of the encoder.
     out_features: number of controls.
-    width: of each hidden layer.
-    depth: number of hidden layers; 0 for the output layer alone, as the original AST has it.
-    activation: after each hidden layer.
+    width: width of each hidden layer.
+    depth: number of hidden layers; 0 for the output layer alone, as in the original AST.
+    activation: form of the GELU after each hidden layer.
     dtype: compute dtype of the hidden layers; the output layer computes in float32.
   """
 
@@ -62,7 +62,7 @@ class MLPHead(nnx.Module):
     self.output = nnx.Linear(sizes[-1], out_features, rngs=rngs)
 
   def __call__(self, x: Float[Array, "b w"]) -> Float[Array, "b d"]:
-    """Controls, float32, of the encoder's output."""
+    """Maps the encoder's output to controls, float32."""
     for layer in self.layers:
       x = gelu(layer(x), self.activation)
     return self.output(x.astype(jnp.float32))
@@ -73,10 +73,10 @@ class BatchNormMLP(nnx.Module):
 
   Paper, section 3.2.1: "5-layer MLP with width of 2048, including batch normalization and a
   dropout of p = 0.3, with ReLU activations". We read "5-layer" as five hidden layers of that
-  width and an output layer after them, as the paper counts its AST head (the code of its
-  reference [7], flow_synthesizer, counts the output layer among them). The order within a layer
-  is that of this code; so are the bias before the normalisation and the momentum, PyTorch's
-  defaults.
+  width and an output layer after them, as the paper counts the layers of its AST head (the code of
+  its reference [7], flow_synthesizer, counts the output layer as the fifth). The order within a
+  layer is that of this code; so are the bias before the normalisation and the momentum, which are
+  PyTorch's defaults.
 
   Where a run keeps an average of its weights, that is used with the running statistics of the
   weights that were averaged, here and in the ResNet; to compute them anew gained nothing that
@@ -85,9 +85,9 @@ class BatchNormMLP(nnx.Module):
   Attributes:
     in_features: length of the input vectors.
     out_features: number of controls.
-    width: of each hidden layer.
+    width: width of each hidden layer.
     depth: number of hidden layers.
-    dropout: rate, in [0, 1).
+    dropout: dropout rate, in [0, 1).
   """
 
   def __init__(
@@ -109,7 +109,7 @@ class BatchNormMLP(nnx.Module):
     self.output = nnx.Linear(width, out_features, rngs=rngs)
 
   def __call__(self, x: Float[Array, "b w"]) -> Float[Array, "b d"]:
-    """Controls of flat vectors."""
+    """Maps vectors to controls."""
     for layer, norm in zip(self.layers, self.norms, strict=True):
       x = self.dropout(jax.nn.relu(norm(layer(x))))
     return self.output(x)

@@ -1,7 +1,7 @@
-"""What layers of the encoder compute, with gradients that cost a CPU less than Flax's.
+"""Functions of the encoder's layers, with gradients that cost a CPU less than Flax's.
 
-The layers themselves, and so the weights, are Flax's. What was gained stands in
-docs/benchmarks.md. As other functions with a gradient of their own, these have no forward mode.
+The layers themselves, and so the weights, are Flax's. The gain is measured in docs/benchmarks.md.
+Like all functions with a custom gradient, these do not support forward-mode differentiation.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 @jax.custom_vjp
 def gelu_tanh(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-  """GELU by its tanh approximation, as `jax.nn.gelu`; keeps only `x` and the tanh for backward."""
+  """GELU by its tanh approximation, as `jax.nn.gelu`; saves only `x` and the tanh for backward."""
   return _gelu_forward(x)[0]
 
 
@@ -33,7 +33,7 @@ gelu_tanh.defvjp(_gelu_forward, _gelu_backward)
 
 
 def layer_norm(norm: nnx.LayerNorm, x: Float[Array, "n w"]) -> Float[Array, "n w"]:
-  """Normalises over the last axis, in float32; backward is the closed form."""
+  """Normalises over the last axis in float32; the gradient is computed in closed form."""
   out = _layer_norm(x, _value(norm.scale), _value(norm.bias), norm.epsilon)
   return out.astype(norm.dtype or x.dtype)
 
@@ -65,12 +65,12 @@ _layer_norm.defvjp(_layer_norm_forward, _layer_norm_backward)
 def self_attention(
   attention: nnx.MultiHeadAttention, x: Float[Array, "n w"], *, length: int
 ) -> Float[Array, "n w"]:
-  """What tokens gather from each other; query, key and value by one product of matrices.
+  """Self-attention that computes query, key and value in one matrix product.
 
   Args:
     attention: the layer, without dropout.
     x: tokens of all sounds, one sound after the other.
-    length: tokens of a sound.
+    length: number of tokens of a sound.
   """
   width, heads = x.shape[-1], attention.num_heads
   parts = (attention.query, attention.key, attention.value)
@@ -88,5 +88,5 @@ def self_attention(
 
 
 def _value(weight: Any) -> Array:
-  """Of a weight, which layers may be built without; those of the encoder have them all."""
+  """The array of a weight: Flax types it as optional, but the encoder's layers have them all."""
   return weight[...]

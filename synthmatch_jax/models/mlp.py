@@ -3,31 +3,31 @@
 from flax import nnx
 from jaxtyping import Array, Float
 
-from synthmatch_jax.models.base import MelModel
+from synthmatch_jax.models.base import Regression
 from synthmatch_jax.models.heads import BatchNormMLP
 
 
-class MLP(MelModel):
+class MLP(Regression):
   """A multi-layer perceptron on the flattened mel (paper, section 3.2.1).
 
-  Five hidden layers of 2048 (linear, batch norm, ReLU, dropout), then the linear output layer;
-  `BatchNormMLP` says how the paper was read.
+  There are five hidden layers of width 2048 (linear, batch norm, ReLU, dropout) and a linear
+  output layer; for the reading of the paper see `BatchNormMLP`.
 
   Attributes:
     num_frames: mel frames of the input.
     num_bins: mel bins of the input.
     num_controls: length of the output.
-    width: of each hidden layer.
+    width: width of each hidden layer.
     depth: number of hidden layers.
-    dropout: rate, in [0, 1).
+    dropout: dropout rate, in [0, 1).
   """
 
   def __init__(
     self,
     *,
-    num_frames: int = 87,
-    num_bins: int = 64,
-    num_controls: int = 16,
+    num_frames: int,
+    num_bins: int,
+    num_controls: int,
     width: int = 2048,
     depth: int = 5,
     dropout: float = 0.3,
@@ -44,6 +44,6 @@ class MLP(MelModel):
     )
 
   def __call__(self, mel: Float[Array, "b t f"]) -> Float[Array, "b d"]:
-    """See `MelModel.__call__`."""
+    """See `Regression.__call__`."""
     self._check_shape(mel)
     return self.mlp(mel.reshape(len(mel), -1))

@@ -1,36 +1,36 @@
-"""A convolutional baseline given a fair chance."""
+"""A convolutional baseline stronger than the paper's."""
 
 import jax
 from flax import nnx
 from jaxtyping import Array, Float
 
-from synthmatch_jax.models.base import MelModel, require_positive, require_rate
+from synthmatch_jax.models.base import Regression, require_positive, require_rate
 
 
-class ResNet(MelModel):
-  """Residual blocks of 3 x 3 convolutions, pre-activated (He et al., arXiv:1603.05027).
+class ResNet(Regression):
+  """Pre-activation residual blocks of 3 x 3 convolutions (He et al., arXiv:1603.05027).
 
-  What the paper's CNN lacks: shortcuts around its layers, and a head that is small. The first
-  convolution and each stage halve time and frequency; what is left of both is kept for the head
-  and not averaged, since when a sound starts and how it ends are what several controls are about.
+  Unlike the paper's CNN it has shortcuts around its layers, and a small head. The first
+  convolution and each stage halve time and frequency. The head takes what is left of both without
+  averaging it, since several controls determine how a sound starts and ends.
 
   Attributes:
     num_frames: mel frames of the input.
     num_bins: mel bins of the input.
     num_controls: length of the output.
     width: channels of the first stage; every further stage has twice as many.
-    stages: number of them.
+    stages: number of stages.
     depth: residual blocks in a stage.
-    head_width: of the head's hidden layer.
-    dropout: rate before the head's layers, in [0, 1).
+    head_width: width of the head's hidden layer.
+    dropout: dropout rate before the head's layers, in [0, 1).
   """
 
   def __init__(
     self,
     *,
-    num_frames: int = 87,
-    num_bins: int = 64,
-    num_controls: int = 16,
+    num_frames: int,
+    num_bins: int,
+    num_controls: int,
     width: int = 48,
     stages: int = 3,
     depth: int = 2,
@@ -59,7 +59,7 @@ class ResNet(MelModel):
     self.dropout = nnx.Dropout(dropout, rngs=rngs)
 
   def __call__(self, mel: Float[Array, "b t f"]) -> Float[Array, "b d"]:
-    """See `MelModel.__call__`."""
+    """See `Regression.__call__`."""
     self._check_shape(mel)
     x = self.stem(mel[..., None])
     for block in self.blocks:
@@ -69,7 +69,7 @@ class ResNet(MelModel):
 
 
 class _Block(nnx.Module):
-  """Two convolutions and a way around them."""
+  """Two convolutions and a shortcut around them."""
 
   def __init__(self, before: int, channels: int, *, stride: int, rngs: nnx.Rngs):
     self.norms = nnx.List([nnx.BatchNorm(n, momentum=0.9, rngs=rngs) for n in (before, channels)])

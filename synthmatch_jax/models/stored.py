@@ -20,7 +20,7 @@ from safetensors import numpy as safetensors
 from synthmatch_jax import models, untrusted
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.models import flops
-from synthmatch_jax.models.base import MelModel
+from synthmatch_jax.models.base import Estimator
 
 StoredDtype = Literal["float32", "float16"]
 
@@ -35,7 +35,7 @@ _ARRAYS_OF_LAYERS = {"depth": 6, "conv_depth": 6, "stages": 10, "head_depth": 2}
 _MOST_FLOPS, _MOST_VALUES = 1e13, 1 << 24
 
 
-def dumps(model: MelModel, *, dtype: StoredDtype) -> bytes:
+def dumps(model: Estimator, *, dtype: StoredDtype) -> bytes:
   """The file's bytes.
 
   Raises:
@@ -49,7 +49,7 @@ def dumps(model: MelModel, *, dtype: StoredDtype) -> bytes:
 
 def read(
   path: Path, arguments: Mapping[str, Any], sizes: Mapping[str, Any], *, sha256: str = ""
-) -> MelModel:
+) -> Estimator:
   """The model that a file holds the weights of; none is drawn at random on the way.
 
   Args:
@@ -85,7 +85,7 @@ def read(
   return _filled(abstract, arrays)
 
 
-def arrays_of(model: MelModel) -> dict[str, Any]:
+def arrays_of(model: Estimator) -> dict[str, Any]:
   """Name -> array of all that inference computes with."""
   state = nnx.state(model, nnx.Any(nnx.Param, nnx.BatchStat))
   return {_name(path): variable.get_raw_value() for path, variable in nnx.to_flat_state(state)}
@@ -110,7 +110,7 @@ def _shapes(header: str, name: str) -> tuple[dict[str, tuple[int, ...]], int]:
   return shapes, held
 
 
-def _abstract(arguments: Mapping[str, Any], sizes: Mapping[str, Any], *, arrays: int) -> MelModel:
+def _abstract(arguments: Mapping[str, Any], sizes: Mapping[str, Any], *, arrays: int) -> Estimator:
   """The model without weights, if it is one that a file with so many arrays can hold."""
   _check(arguments, arrays)
   try:
@@ -118,6 +118,8 @@ def _abstract(arguments: Mapping[str, Any], sizes: Mapping[str, Any], *, arrays:
     cost = flops.forward_cost(model)
   except (ArithmeticError, TypeError, ValueError) as error:
     raise UserError(f"the model {arguments['name']} cannot be built: {brief(error)}") from None
+  if cost is None:
+    raise UserError(f"what the model {arguments['name']} takes for one sound cannot be counted")
   if cost.flops > _MOST_FLOPS or cost.largest > _MOST_VALUES:
     raise UserError(
       f"the model takes {cost.flops:.2g} operations and arrays of {cost.largest:.2g} values for"
@@ -151,7 +153,7 @@ def _check(arguments: Mapping[str, Any], arrays: int) -> None:
       raise UserError(f"the model's {key} is {value}; a file with its weights has at most {most}")
 
 
-def _filled(abstract: MelModel, arrays: Mapping[str, np.ndarray]) -> MelModel:
+def _filled(abstract: Estimator, arrays: Mapping[str, np.ndarray]) -> Estimator:
   graphdef, state = nnx.split(abstract)
   flat = [
     (path, variable.replace(_value(path, variable, arrays)))

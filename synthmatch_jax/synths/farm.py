@@ -3,14 +3,13 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from queue import SimpleQueue
 from typing import Literal, TypeVar
 
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from synthmatch_jax.synths import hosts
 from synthmatch_jax.synths.hosts import Host
+from synthmatch_jax.synths.pool import Pool
 from synthmatch_jax.synths.registry import Engine
 
 Job = TypeVar("Job")
@@ -56,16 +55,13 @@ def run(
       are dropped. The same happens when the caller stops iterating, e.g. at Ctrl-C.
   """
   stopped = threading.Event()
-  team = [hosts.host(engine, report=report) for _ in range(workers)]
-  free: SimpleQueue[Host] = SimpleQueue()
-  for host in team:
-    free.put(host)
   with (
+    Pool(engine, size=workers, report=report) as pool,
     threadpool_limits(1, user_api="blas"),  # A worker is a core's work already.
     tqdm(
       total=total, desc=label, unit="sound", smoothing=0.05, disable=bar == "hidden"
     ) as progress,
-    ThreadPoolExecutor(workers) as pool,
+    ThreadPoolExecutor(workers) as threads,
   ):
 
     def tick() -> None:
@@ -74,19 +70,15 @@ def run(
       progress.update()
 
     def do(job: Job) -> Result:
-      host = free.get()
-      try:
+      with pool.lend() as host:
         host.renew()
         return work(job, host, tick)
-      finally:
-        free.put(host)
 
     try:
-      futures = [pool.submit(do, job) for job in jobs]
+      futures = [threads.submit(do, job) for job in jobs]
       for future in as_completed(futures):
         yield future.result()
     finally:
       stopped.set()
-      for host in team:
-        host.close()
-      pool.shutdown(wait=True, cancel_futures=True)
+      pool.close()
+      threads.shutdown(wait=True, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Masks over mel spectrograms while a model trains."""
+"""Masking of mel spectrograms during training."""
 
 from dataclasses import dataclass
 
@@ -9,15 +9,15 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 @dataclass(frozen=True, kw_only=True)
 class Masking:
-  """Bands of frames and of bins that are set to the mean, as in SpecAugment.
+  """Sets random bands of frames and of bins to the mean, as in SpecAugment (Park et al. 2019).
 
-  Park et al. 2019, without time warping: of each sound `time_masks` runs of up to `time_width`
-  frames and `bin_masks` bands of up to `bin_width` bins, at random places and of random widths.
+  In each sound, `time_masks` runs of up to `time_width` frames and `bin_masks` bands of up to
+  `bin_width` bins are masked, at random places and of random widths. There is no time warping.
 
   Attributes:
-    time_masks: runs of frames; 0 for none.
+    time_masks: number of runs of frames; 0 for none.
     time_width: longest run, in frames.
-    bin_masks: bands of bins; 0 for none.
+    bin_masks: number of bands of bins; 0 for none.
     bin_width: widest band, in bins.
   """
 
@@ -27,7 +27,7 @@ class Masking:
   bin_width: int = 8
 
   def __call__(self, mel: Float[Array, "b t f"], key: PRNGKeyArray) -> Float[Array, "b t f"]:
-    """Masks normalised mels, each in its own way."""
+    """Masks normalised mels, each at places of its own."""
     over_time, over_bins = jax.random.split(key)
     size, frames, bins = mel.shape
     hidden = [
@@ -38,7 +38,7 @@ class Masking:
 
 
 def _bands(key: PRNGKeyArray, size: int, count: int, width: int, length: int) -> Array:
-  """(size, length), true under one of `count` bands of up to `width`."""
+  """Returns a mask (size, length) with `count` bands of up to `width`, true under a band."""
   widths, places = jax.random.split(key)
   wide = jax.random.randint(widths, (size, count, 1), 0, min(width, length) + 1)
   start = jax.random.uniform(places, (size, count, 1)) * (length - wide + 1)

@@ -1,4 +1,4 @@
-"""The model card: what a trained model is, for who finds it."""
+"""The model card, which describes a trained model to its users."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ _METRICS = {
 
 
 def write(found: Exported, workdir: Path, *, dtype: str) -> str:
-  """Markdown: task, data, config, what was measured, licence."""
+  """Returns the card in Markdown: task, data, config, measurements and licence."""
   config, data = workdirs.read(workdir)
   recipe, counts = data.recipe, data.dataset["num_examples"]
   sizes = ", ".join(f"{count:,} {split}" for split, count in counts.items())
@@ -28,11 +28,11 @@ def write(found: Exported, workdir: Path, *, dtype: str) -> str:
   engine = json.dumps(recipe.fingerprint, sort_keys=True)
   return f"""# {found.arguments["name"]} for {recipe.engine}
 
-A synthesizer sound matching model: from the log-mel of a sound to the {recipe.space.dim} controls
-of {recipe.engine} that come near it.
+A synthesizer sound matching model: it maps the log-mel of a sound to {recipe.space.dim} controls of
+{recipe.engine} that come near it.
 
-* Model: `{json.dumps(dict(found.arguments))}`, {weights:,} weights, stored as {dtype}; those of
-  step {found.step}, which had the lowest validation loss.{_snapped(found)}
+* Model: `{json.dumps(dict(found.arguments))}`, {weights:,} weights, stored as {dtype}; they
+  are those of step {found.step}, which had the lowest validation loss.{_snapped(found)}
 * Data: {data.dataset["name"]} {data.dataset["version"]}, {sizes}; MIDI note {recipe.note.pitch}
   held for {recipe.note.seconds:g} s, {recipe.seconds:g} s in all; prior `{recipe.prior.name}`;
   recipe {recipe.digest()}.
@@ -40,8 +40,8 @@ of {recipe.engine} that come near it.
 * Made with {version}.
 
 {_measured(workdir, found)}
-Limits: it has heard one synth, one note and one base preset. Sounds of other instruments are
-answered with what this synth can do that is near, which may be far.
+Limits: it was trained on one synth, one note and one base preset. A sound of another instrument is
+answered with the nearest that this synth can do, which may be far from it.
 
 Licence of the weights: Apache-2.0. They are the result of training on sounds that were rendered
 with `{recipe.engine}`, whose licence is its own.
@@ -60,10 +60,10 @@ def _snapped(found: Exported) -> str:
 
 
 def _measured(workdir: Path, exported: Exported) -> str:
-  """A table of each evaluation of these weights, snapped as they are, that is in the workdir."""
+  """Returns a table of each evaluation in the workdir of these weights with this snapping."""
   tables = []
   for path in sorted(workdir.glob("eval/*/results.json")):
-    with contextlib.suppress(*files.UNREADABLE):  # A damaged one is none.
+    with contextlib.suppress(*files.UNREADABLE):  # Damaged results are left out.
       results = json.loads(path.read_text())
       tables += [_table(results)] if exported.is_measured_by(results) else []
   return "\n".join(tables) or "Not evaluated yet.\n"
@@ -92,7 +92,7 @@ def _cell(summary: dict[str, Any]) -> str:
 
 
 def _commit() -> str:
-  """Of the source, where it is a clone; "-dirty" if that was changed since."""
+  """Names the commit of the source if it is a clone, with "-dirty" if it was changed since."""
   command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
   try:
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""How fast the devices could be, to tell how much of them a run uses."""
+"""Peak speed of the devices, to compute how much of it a run uses."""
 
 import time
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-# Dense bfloat16 operations a second of one device, by the beginning of its kind's name: NVIDIA's
-# data sheets (SXM where there are several) and Google Cloud's TPU pages.
+# Dense bfloat16 operations per second of one device, by the beginning of the name of its kind, from
+# NVIDIA's data sheets (SXM where there are several) and Google Cloud's TPU pages.
 PEAKS = {
   "NVIDIA H100": 989e12,
   "NVIDIA H200": 989e12,
@@ -19,9 +19,9 @@ PEAKS = {
   "TPU v6": 918e12,
   "TPU v5 lite": 197e12,
   "TPU v5e": 197e12,
-  "TPU v5": 459e12,  # v5p, which also calls itself so.
+  "TPU v5": 459e12,  # v5p reports this name, too.
   "TPU v4": 275e12,
-  "TPU v3": 61.5e12,  # A core.
+  "TPU v3": 61.5e12,  # Of one core.
 }
 
 _SIDE = 2048
@@ -29,11 +29,11 @@ _ROUNDS = 3
 
 
 def peak_flops(devices: Sequence[Any]) -> float | None:
-  """Floating-point operations a second of devices together; None where it is not known.
+  """Returns the floating-point operations per second of all devices; None where not known.
 
-  Of accelerators as their makers state it, for bfloat16, whatever a model computes in: a share
-  of it means the same for every run. Of a CPU as measured here, by multiplying matrices in
-  float32; its devices share one machine.
+  For accelerators this is the makers' figure for bfloat16, whatever dtype a model computes in, so
+  that utilisations of different runs can be compared. For a CPU it is measured, by multiplying
+  matrices in float32, once for all its devices, which share one machine.
   """
   if devices[0].platform == "cpu":
     return _measured() * jax.process_count()

@@ -1,4 +1,4 @@
-"""Metrics on disk: one JSON object a line, and TensorBoard."""
+"""Logs metrics to disk: as one JSON object per line, and for TensorBoard."""
 
 import itertools
 import json
@@ -27,9 +27,9 @@ class MetricLog:
   """Writes metrics.jsonl, validation.md and tensorboard/ in a run's folder; a context manager."""
 
   def __init__(self, workdir: Path, *, step: int):
-    """Opens the log of a run at a step; what it says of later steps is cut off.
+    """Opens the log of a run at a step and removes the entries of later steps.
 
-    Those steps were made after the checkpoint that the run goes on from, and are made again.
+    Those steps were made after the checkpoint from which the run resumes, and are made again.
     """
     self._workdir = workdir
     path = workdir / "metrics.jsonl"
@@ -56,7 +56,7 @@ class MetricLog:
       self._board.close()
 
   def write(self, step: int, metrics: Mapping[str, float]) -> None:
-    """Adds what is known of a step; once a step."""
+    """Adds the metrics of a step; must be called once per step."""
     # JSON has no word for what is no number; a loss that is none has ended the training by now.
     plain = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
     line = json.dumps({"step": step, **plain}, allow_nan=False)
@@ -65,7 +65,7 @@ class MetricLog:
     self._board.add(step, *(summaries.scalar(name, value) for name, value in metrics.items()))
 
   def table(self, step: int, markdown: str) -> None:
-    """Shows a table in TensorBoard, and as validation.md."""
+    """Writes a table to TensorBoard and to validation.md."""
     self._board.add(step, summaries.text("validation/table", markdown))
     self._board.flush()
     files.write_text(self._workdir / "validation.md", f"Step {step}\n\n{markdown}\n")
@@ -110,12 +110,12 @@ class _Board:
 
 
 def open_log(workdir: Path, *, step: int, keep: bool) -> "MetricLog | NoLog":
-  """The log of a run; one that keeps nothing where another process of the run does (`keep`)."""
+  """Opens the log of a run, or one that keeps nothing if another process does (not `keep`)."""
   return MetricLog(workdir, step=step) if keep else NoLog()
 
 
 class NoLog:
-  """A log that is not kept; a context manager."""
+  """A log that keeps nothing; a context manager."""
 
   def __enter__(self) -> "NoLog":
     return self
@@ -131,7 +131,7 @@ class NoLog:
 
 
 def read(workdir: Path) -> list[dict[str, Any]]:
-  """What a run has logged, a dictionary for each of its steps; empty before the first.
+  """Reads what a run has logged, as a dictionary for each step; empty before the first.
 
   Raises:
     UserError: the file is damaged, or cannot be read.
@@ -147,7 +147,7 @@ def read(workdir: Path) -> list[dict[str, Any]]:
 
 
 def _length_until(file: BinaryIO, path: Path, step: int) -> int:
-  """Bytes of the lines of steps up to `step`."""
+  """Returns the number of bytes of the lines up to `step`."""
   file.seek(0)
   count = len(list(itertools.takewhile(lambda line: line["step"] <= step, _lines(file, path))))
   file.seek(0)
@@ -166,5 +166,5 @@ def _lines(file: BinaryIO, path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
-  """Lines up to the first torn one: a kill may have torn the last."""
+  """Yields the complete lines: a killed run may have left the last one incomplete."""
   return itertools.takewhile(lambda line: line.endswith(b"\n"), file)

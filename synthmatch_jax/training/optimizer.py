@@ -1,4 +1,4 @@
-"""Optimizers, chosen by name, and what a recipe may put around them."""
+"""Optimizers, chosen by name, with learning-rate schedules and gradient clipping."""
 
 import inspect
 from collections.abc import Callable
@@ -12,7 +12,7 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
   "adam": optax.adam,
   "adamw": optax.adamw,
 }
-"""Name -> optax constructor, called with the config's other fields."""
+"""Name -> optax constructor, which gets the other fields of the config."""
 
 Schedule = Literal["constant", "cosine"]
 
@@ -31,12 +31,12 @@ def create(
 
   Args:
     name: key of `OPTIMIZERS`; the paper's is "adam" (section 3.2.1).
-    learning_rate: the highest, e.g. 5e-5.
-    total_steps: of the run; the cosine schedule needs it.
-    schedule: "constant", as in the paper, or "cosine": down to 0 over the run.
-    warmup_steps: over which the rate rises from 0 first.
-    clip_norm: longer gradients are cut to this norm, that of all weights together.
-    **arguments: of the constructor, e.g. `b1=0.9`.
+    learning_rate: highest learning rate, e.g. 5e-5.
+    total_steps: number of steps of the run; the cosine schedule needs it.
+    schedule: "constant", as in the paper, or "cosine", which decays to 0 over the run.
+    warmup_steps: number of first steps over which the rate rises from 0.
+    clip_norm: largest norm of the gradients of all weights together; None does not clip.
+    **arguments: other arguments of the constructor, e.g. `b1=0.9`.
 
   Raises:
     UserError: there is no such optimizer, schedule or argument.
@@ -62,7 +62,7 @@ def create(
 def learning_rate_over(
   schedule: str, *, learning_rate: float, warmup_steps: int, total_steps: int
 ) -> float | optax.Schedule:
-  """The learning rate as optax takes it: a number, or a function of the step."""
+  """Returns the learning rate for optax: a number, or a function of the step."""
   if schedule not in get_args(Schedule):
     raise UserError(
       f"no optimizer.schedule {schedule!r}; known are {', '.join(get_args(Schedule))}"

@@ -1,4 +1,4 @@
-"""Where arrays live when a run is spread over devices, and over processes that have devices."""
+"""Placement of arrays when a run is spread over several devices and processes."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,6 @@ from typing import Any, Literal, cast, get_args
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
@@ -18,22 +17,22 @@ Params = Literal["replicated", "sharded"]
 
 _AXIS = "data"
 
-# Batches on the devices before they are asked for.
+# Number of batches that are sent to the devices in advance.
 _AHEAD = 2
 
-# A smaller array is kept whole on every device: to gather it costs more than it takes.
+# A smaller array is kept whole on every device, as gathering it costs more than storing it.
 _LEAST_ELEMENTS = 2**14
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-  """A mesh of devices with one axis, along which every batch is cut.
+  """A mesh of devices with one axis, along which every batch is split.
 
   Attributes:
-    mesh: of all devices of all processes.
+    mesh: mesh of all devices of all processes.
     params: "replicated": each device holds the whole state of the run (data parallel);
-      "sharded": each array of weights, of the optimizer and of their average is cut along its
-      longest side, and gathered where it is needed (fully sharded, as ZeRO-3 and FSDP do).
+      "sharded": each array of the weights, their average and the optimizer's state is split along
+      its longest side and gathered where it is needed (fully sharded, as in ZeRO-3 and FSDP).
   """
 
   mesh: Mesh
@@ -41,20 +40,20 @@ class Layout:
 
   @property
   def whole(self) -> NamedSharding:
-    """Of an array that every device holds."""
+    """Sharding of an array that every device holds."""
     return NamedSharding(self.mesh, P())
 
   @property
   def batch(self) -> NamedSharding:
-    """Of arrays whose first axis is that of the batch."""
+    """Sharding of arrays whose first axis is the batch."""
     return NamedSharding(self.mesh, P(_AXIS))
 
   def state(self, shapes: Any) -> Any:
-    """Shardings of a run's state: a pytree as `shapes` (arrays, abstract or not)."""
+    """Returns the shardings of a run's state, a pytree like `shapes` (arrays, abstract or not)."""
     return jax.tree.map(self._of, shapes)
 
-  def put(self, batch: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
-    """This process's part of a batch, as its part of global arrays on the devices."""
+  def put(self, batch: Mapping[str, Any]) -> dict[str, jax.Array]:
+    """Puts this process's part of a batch on its devices, as part of global arrays."""
     return {
       key: jax.make_array_from_process_local_data(self.batch, values)
       for key, values in batch.items()
@@ -73,16 +72,16 @@ class Layout:
 
 
 def layout(*, devices: int | None, params: str, batch_size: int, accumulate: int = 1) -> Layout:
-  """The layout that a config's `mesh` section asks for.
+  """Creates the layout that a config's `mesh` section asks for.
 
   Args:
-    devices: how many of this process's to use; None for all, of all processes.
+    devices: number of this process's devices to use; None for all devices of all processes.
     params: see `Layout`.
-    batch_size: records of a step, on all devices together.
-    accumulate: parts that a batch is worked through in, one after the other.
+    batch_size: number of records in a step, on all devices together.
+    accumulate: number of parts in which a batch is processed, one after the other.
 
   Raises:
-    UserError: the machine has fewer devices, or the batch cannot be cut evenly.
+    UserError: the machine has fewer devices, or the batch cannot be split evenly.
   """
   if params not in get_args(Params):
     raise UserError(f"mesh.params must be {' or '.join(get_args(Params))}, not {params!r}")
@@ -98,14 +97,14 @@ def layout(*, devices: int | None, params: str, batch_size: int, accumulate: int
       f"train.batch_size {batch_size} cannot be cut evenly for {len(chosen)} devices{parts}; make"
       f" it a multiple of {len(chosen) * accumulate}"
     )
-  # Auto: the compiler finds out where intermediate results live.
+  # Auto: the compiler decides where intermediate results are placed.
   axis_types = (AxisType.Auto,)
   mesh = jax.make_mesh((len(chosen),), (_AXIS,), axis_types=axis_types, devices=chosen)
   return Layout(mesh=mesh, params=cast(Params, params))
 
 
 def is_first() -> bool:
-  """Whether this process is the one that writes files and speaks."""
+  """Whether this process is the one that writes files and prints."""
   return jax.process_index() == 0
 
 
@@ -116,13 +115,13 @@ def meet(where: str) -> None:
 
 
 def say(what: str) -> None:
-  """Prints what all processes know, once."""
+  """Prints a message that all processes have, once."""
   if is_first():
     print(what, flush=True)
 
 
-def ahead(batches: Iterator[Mapping[str, np.ndarray]], layout: Layout) -> Iterator[Any]:
-  """Batches on the devices, each sent there while the ones before it are worked on."""
+def ahead(batches: Iterator[Mapping[str, Any]], layout: Layout) -> Iterator[Any]:
+  """Yields batches on the devices; each is sent there while earlier ones are processed."""
   waiting = deque(layout.put(next(batches)) for _ in range(_AHEAD))
   while True:
     yield waiting.popleft()
@@ -134,14 +133,14 @@ def join(address: str, *, num_processes: int | None, process: int | None) -> Non
 
   Args:
     address: "HOST:PORT" of the first process; "auto" where a cluster (TPU, Slurm, Open MPI,
-      Kubernetes) tells all.
-    num_processes: how many there are; None where the cluster tells.
-    process: which one this is, from 0; None where the cluster tells.
+      Kubernetes) provides it.
+    num_processes: number of processes; None where the cluster provides it.
+    process: index of this process, from 0; None where the cluster provides it.
 
   Raises:
-    UserError: they do not find each other.
+    UserError: the processes do not find each other.
   """
-  # Of several CPU processes, for which JAX has no default that works.
+  # For several CPU processes, where JAX's default does not work.
   jax.config.update("jax_cpu_collectives_implementation", "gloo")
   try:
     jax.distributed.initialize(

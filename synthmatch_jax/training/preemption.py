@@ -1,4 +1,4 @@
-"""The signal that a machine is about to be taken away."""
+"""Detects the signal that a machine is about to be taken away."""
 
 import signal
 import threading
@@ -9,10 +9,10 @@ from jax.experimental import multihost_utils
 
 
 class Preemption:
-  """Tells when SIGTERM has come; a context manager.
+  """Detects SIGTERM; a context manager.
 
-  Of several processes, which may hear of it at different times, all agree on one step after
-  which to stop: JAX's preemption service lets them.
+  Several processes, which may get the signal at different times, agree on the step after which
+  they stop, through JAX's preemption service.
   """
 
   def __init__(self):
@@ -30,7 +30,7 @@ class Preemption:
       signal.signal(signal.SIGTERM, self._earlier)
 
   def reached(self, step: int) -> bool:
-    """Whether to save and stop after this step; to be asked after every step."""
+    """Whether to save and stop after this step; must be called after every step."""
     if jax.process_count() > 1:
       return multihost_utils.reached_preemption_sync_point(step)
     return self._came

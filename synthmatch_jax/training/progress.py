@@ -1,4 +1,4 @@
-"""How a run is going: losses fetched without holding up the devices, and a line that shows it."""
+"""Progress of a run: losses fetched without holding up the devices, and a progress bar."""
 
 import sys
 import time
@@ -12,15 +12,15 @@ from tqdm import tqdm
 
 from synthmatch_jax.errors import UserError
 
-# Between two lines where no terminal can redraw one.
+# Time between two progress lines where there is no terminal for a bar.
 _LINE_SECONDS = 15
 
 
 class Progress:
   """Follows the steps of a run; a context manager.
 
-  The devices work through steps that Python has long handed over. Losses are therefore taken
-  when they are there, not when they are asked for; only `drain`, at log points, waits.
+  The devices work asynchronously, some steps behind Python. A loss is therefore fetched once it is
+  ready, without waiting; only `settle` and `drain`, which are called at log points, wait.
   """
 
   def __init__(
@@ -36,12 +36,12 @@ class Progress:
     """Begins after `step` steps of `total`.
 
     Args:
-      step: that were made before.
-      total: steps of the run.
-      batch_size: records of a step.
-      losses: of earlier steps that are not in a log yet.
-      share: of the devices' peak that one example a second takes, where it is known.
-      silent: nothing is shown.
+      step: number of steps made before.
+      total: number of steps of the run.
+      batch_size: number of records in a step.
+      losses: losses of earlier steps that are not in a log yet.
+      share: fraction of the devices' peak that one example per second takes, if it is known.
+      silent: whether to show nothing.
     """
     self._step, self._total, self._batch_size = step, total, batch_size
     self._share, self._silent = share, silent
@@ -50,7 +50,7 @@ class Progress:
     self._compiled = False
     self._restart()
     self._shown = time.perf_counter()
-    # Without a terminal the bar is silent; lines appear now and then instead.
+    # Without a terminal, lines are printed now and then instead of the bar.
     self._bar = tqdm(
       total=total,
       initial=step,
@@ -66,7 +66,7 @@ class Progress:
     self._bar.close()
 
   def watch(self, batches: Iterator[Any]) -> Iterator[Any]:
-    """The same batches, while the time is counted that each is waited for."""
+    """Yields the same batches and counts the time spent waiting for them."""
     while True:
       asked = time.perf_counter()
       batch = next(batches)
@@ -74,39 +74,39 @@ class Progress:
       yield batch
 
   def add(self, loss: jax.Array) -> None:
-    """Notes the loss of the next step, which the devices may still be busy with."""
+    """Adds the loss of the next step, which the devices may still be computing."""
     self._pending.append(loss)
     while self._pending and self._pending[0].is_ready():
       self._take()
 
   def settle(self) -> tuple[float, ...]:
-    """Waits for the steps so far; losses of those since the last `drain`.
+    """Waits for the steps so far and returns the losses of those since the last `drain`.
 
     Raises:
-      UserError: one is not a finite number. (A loss is that of the weights before its update: what
-        the last update has done shows in the next.)
+      UserError: a loss is not finite. (A step's loss is computed before its update, so the effect
+        of the last update shows only in the next step.)
     """
     while self._pending:
       self._take()
     if not np.isfinite(self._losses).all():
       raise UserError(
-        f"the training loss is no finite number any more by step {self._step}; try a lower"
+        f"the training loss is no longer a finite number by step {self._step}; try a lower"
         " --config.optimizer.learning_rate in another --workdir"
       )
     return tuple(self._losses)
 
   def drain(self) -> dict[str, float]:
-    """Waits for the steps so far; metrics of those since the last `drain`.
+    """Waits for the steps so far and returns metrics of those since the last `drain`.
 
     Returns:
       The mean of "train/loss" and, without the step that compiles, "speed/examples_per_second",
-      "speed/step_seconds", "speed/input_wait" (share of the time in which Python waited for
-      records; while the devices are busy that costs nothing, so it is an upper bound of their
-      stall) and, where the peak is known, "speed/utilisation" (share of the devices' peak that
+      "speed/step_seconds", "speed/input_wait" (fraction of the time in which Python waited for
+      records; it costs nothing while the devices are busy, so it is an upper bound of their
+      stall) and, where the peak is known, "speed/utilisation" (fraction of the devices' peak that
       the model's own floating-point operations take).
 
     Raises:
-      UserError: the loss is not a finite number any more.
+      UserError: the loss is no longer finite.
     """
     self.settle()
     metrics = {"train/loss": float(np.mean(self._losses))}
@@ -122,7 +122,7 @@ class Progress:
     return metrics
 
   def report(self, metrics: Mapping[str, float]) -> None:
-    """Shows the losses of a validation, whose time does not count as training."""
+    """Shows the losses at a validation, whose time does not count as training."""
     losses = f"train {metrics['train/loss']:.5f}, validation {metrics['validation/loss']:.5f}"
     if not self._silent:
       tqdm.write(f"step {self._step}/{self._total}: loss {losses}", file=sys.stderr)

@@ -1,5 +1,6 @@
 """What a config makes of a run: its model, its steps, its records, its layout."""
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from synthmatch_jax.data import pipeline
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.statistics import Statistics
 from synthmatch_jax.models import flops
-from synthmatch_jax.models.base import MelModel
+from synthmatch_jax.models.base import Estimator
 from synthmatch_jax.training import hardware, parallel
 from synthmatch_jax.training import optimizer as optimizers
 from synthmatch_jax.training import state as states
@@ -71,14 +72,14 @@ class Run:
       eval_every=train.eval_every or epoch,
     )
 
-  def model(self) -> MelModel:
+  def model(self) -> Estimator:
     """The model, with its first weights."""
     arguments = configs.arguments(self.config.model)
     return models.create(**arguments, **self.dataset.recipe.sizes, seed=self.config.seed)
 
   def wanted(self) -> TrainState:
     """Shapes, types and shardings of the state (`jax.ShapeDtypeStruct`)."""
-    _, shapes = self._abstract()
+    _, shapes = self._abstract
     return jax.tree.map(
       lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
       shapes,
@@ -93,7 +94,7 @@ class Run:
     """The training step, compiled when it is called first; it takes the memory of the state."""
     train = self.config.train
     step = make_train_step(
-      self._abstract()[0],
+      self._abstract[0],
       self.optimizer,
       statistics,
       masking=Masking(**self.config.masking.to_dict()),
@@ -106,7 +107,7 @@ class Run:
 
   def eval_step(self, statistics: Statistics) -> EvalStep:
     """The validation step, compiled when it is called first."""
-    step = make_eval_step(self._abstract()[0], statistics)
+    step = make_eval_step(self._abstract[0], statistics)
     return jax.jit(step, out_shardings=self.layout.whole)
 
   def batches(self, start: int) -> Iterator[Any]:
@@ -126,15 +127,16 @@ class Run:
   def share_of_peak(self) -> float | None:
     """Share of the devices' peak that one example a second takes; None where it is unknown."""
     peak = hardware.peak_flops(self.layout.mesh.devices.ravel().tolist())
-    operations = flops.TRAINING * flops.forward_flops(nnx.eval_shape(self.model))
-    return operations / peak if peak else None
+    forward = flops.forward_flops(nnx.eval_shape(self.model))
+    return flops.TRAINING * forward / peak if peak and forward else None
 
   def _create(self) -> tuple[nnx.GraphDef, TrainState]:
     averaged = self.config.train.average_decay is not None
     return states.create(self.model(), self.optimizer, averaged=averaged)
 
+  @functools.cached_property
   def _abstract(self) -> tuple[nnx.GraphDef, TrainState]:
     return nnx.eval_shape(self._create)
 
   def _shardings(self) -> Any:
-    return self.layout.state(self._abstract()[1])
+    return self.layout.state(self._abstract[1])

@@ -1,4 +1,4 @@
-"""All that a training run carries from step to step, as one pytree."""
+"""The state that a training run carries from step to step, as one pytree."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +12,14 @@ from flax import nnx
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, kw_only=True)
 class TrainState:
-  """State of a run after some steps; leaves are arrays (or shapes, when abstract).
+  """State of a run after some steps; its leaves are arrays (or shapes, when abstract).
 
   Attributes:
-    step: how many steps were made, int32.
-    params: the network's weights, an nnx.State.
-    variables: what else the network holds: running statistics of batch normalisation, random
+    step: number of steps made, int32.
+    params: weights of the network, an nnx.State.
+    variables: other variables of the network: running statistics of batch normalisation, random
       state of dropout.
-    optimizer: the optimizer's state.
+    optimizer: state of the optimizer.
     average: exponential moving average of the weights; None where none is kept.
   """
 
@@ -31,7 +31,7 @@ class TrainState:
 
   @property
   def best_params(self) -> Any:
-    """The weights to use: the average, where there is one."""
+    """The weights to use: the average where there is one, else `params`."""
     return self.params if self.average is None else self.average
 
 

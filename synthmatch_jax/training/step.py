@@ -1,6 +1,6 @@
 """One training step and one validation step: pure functions, to be compiled."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -9,16 +9,21 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
+from synthmatch_jax.data.batch import Batch
 from synthmatch_jax.data.statistics import Statistics
-from synthmatch_jax.training import losses
 from synthmatch_jax.training.augment import Masking
 from synthmatch_jax.training.state import TrainState
 
-Batch = Mapping[str, Float[Array, "b ..."] | Float[np.ndarray, "b ..."]]
-"""`mel` (b, t, f) in dB and `controls` (b, d)."""
 TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Float[Array, ""]]]
 Mask = Bool[Array, " b"] | Bool[np.ndarray, " b"]
-EvalStep = Callable[[TrainState, Batch, Mask], Float[Array, " d"]]
+Sums = dict[str, Float[Array, "*rest"]]
+"""The name of a measure -> its sum over records; a measure of parameters has a sum for each."""
+EvalStep = Callable[[TrainState, Batch, Mask], Sums]
+
+# Keeps what a loss draws at random apart from the masks of the same step.
+_LOSS_STREAM = 1
+# A validation draws the same at every step, so that losses compare.
+_VALIDATION_SEED = 0
 
 
 def make_train_step(
@@ -49,9 +54,9 @@ def make_train_step(
     model = nnx.merge(graphdef, params, variables, copy=True)
     model.train()
     mel = statistics.normalise(part["mel"])
-    estimate = model(masking(mel, key) if masking else mel)
-    loss = losses.mean_squared_error(estimate, part["controls"])
-    return loss, nnx.state(model, nnx.Not(nnx.Param))
+    heard = Batch(mel=masking(mel, key) if masking else mel, controls=part["controls"])
+    losses, _ = model.loss(heard, jax.random.fold_in(key, _LOSS_STREAM))
+    return losses.mean(), nnx.state(model, nnx.Not(nnx.Param))
 
   gradient_of = jax.value_and_grad(loss_of, has_aux=True)
 
@@ -97,13 +102,20 @@ def make_train_step(
 
 
 def make_eval_step(graphdef: nnx.GraphDef, statistics: Statistics) -> EvalStep:
-  """A function (state, batch, mask) -> sum of squared errors of each control, where mask."""
+  """A function (state, batch, mask) -> sums of the loss and of what the model reports.
+
+  Both are summed over the records where `mask` is true; the loss is called "loss".
+  """
 
   def step(state, batch, mask):
     model = nnx.merge(graphdef, state.best_params, state.variables)
     model.eval()
-    estimate = model(statistics.normalise(batch["mel"]))
-    return losses.squared_error_sums(estimate, batch["controls"], mask)
+    heard = Batch(mel=statistics.normalise(batch["mel"]), controls=batch["controls"])
+    losses, report = model.loss(heard, jax.random.key(_VALIDATION_SEED))
+    return {
+      name: jnp.sum(values, axis=0, where=mask[:, *[None] * (values.ndim - 1)])
+      for name, values in {"loss": losses, **report}.items()
+    }
 
   return step
 

@@ -1,4 +1,4 @@
-"""One recipe, several seeds."""
+"""Trains one recipe with several seeds."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,12 +12,12 @@ from synthmatch_jax.training.validation import LOSS
 
 
 def over_seeds(config: Config, workdir: Path, seeds: Sequence[int]) -> bool:
-  """Trains one run a seed, one after the other, in `workdir`/seedN, and sums them up.
+  """Trains a run for each seed in `workdir`/seedN, one after the other, and writes sweep.md.
 
-  Those that are finished are not trained again. Writes sweep.md.
+  Runs that are finished are not trained again. For exceptions see `loop.train_and_evaluate`.
 
   Returns:
-    Whether all are finished; see `loop.train_and_evaluate`, also for what it raises.
+    Whether all runs are finished.
   """
   best: dict[int, float] = {}
   for seed in seeds:

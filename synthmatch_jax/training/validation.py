@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.data import pipeline
-from synthmatch_jax.data.batch import Batch, pad
+from synthmatch_jax.data.batch import Batch, Columns, pad
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.training.parallel import Layout
@@ -18,35 +18,42 @@ from synthmatch_jax.training.run import Run
 from synthmatch_jax.training.state import TrainState
 from synthmatch_jax.training.step import EvalStep
 
-LOSS = "validation/loss"
-_PER_CONTROL = "validation/mse/"
+_PREFIX = "validation/"
+LOSS = f"{_PREFIX}loss"
+_PER_CONTROL = f"{_PREFIX}mse/"
 
 
 def evaluate(eval_step: EvalStep, state: TrainState, run: Run) -> dict[str, float]:
-  """Mean squared error over the whole validation split: of all controls, and of each.
+  """The means over the validation split of the loss and of all that the model reports.
+
+  Returns:
+    "validation/NAME" -> value; a measure of parameters is "validation/NAME/PARAMETER".
 
   Raises:
-    UserError: it is not a finite number.
+    UserError: one of them is not a finite number.
   """
   dataset = run.dataset
   batches = _batches(dataset, run.layout, run.config.train.batch_size)
-  sums = [eval_step(state, batch, mask) for batch, mask in batches]
-  total = np.asarray(jax.device_get(sums), np.float64).sum(axis=0)
-  errors = total / dataset.num_examples("validation")
-  if not np.isfinite(errors).all():
-    raise UserError(
-      f"the validation loss is no finite number any more at step {int(state.step)}; try a lower"
-      " --config.optimizer.learning_rate in another --workdir"
-    )
-  per_control = zip(dataset.recipe.space.names, errors, strict=True)
-  return {
-    LOSS: float(errors.mean()),
-    **{f"{_PER_CONTROL}{name}": float(error) for name, error in per_control},
-  }
+  sums = jax.device_get([eval_step(state, batch, mask) for batch, mask in batches])
+  metrics: dict[str, float] = {}
+  for name in sums[0]:
+    total = np.sum([part[name] for part in sums], axis=0, dtype=np.float64)
+    mean = total / dataset.num_examples("validation")
+    if not np.isfinite(mean).all():
+      raise UserError(
+        f"the validation {name} is no finite number any more at step {int(state.step)}; try a"
+        " lower --config.optimizer.learning_rate in another --workdir"
+      )
+    if mean.ndim == 0:
+      metrics[f"{_PREFIX}{name}"] = float(mean)
+    else:
+      named = zip(dataset.recipe.space.names, mean.tolist(), strict=True)
+      metrics |= {f"{_PREFIX}{name}/{parameter}": value for parameter, value in named}
+  return metrics
 
 
 def floor(dataset: Dataset, mean: Float[np.ndarray, " d"]) -> dict[str, float]:
-  """Mean squared error of each control for who always answers with the mean."""
+  """The mean squared error of each control of an answer that is always the mean."""
   controls = np.concatenate(
     [
       batch["controls"]
@@ -60,8 +67,13 @@ def floor(dataset: Dataset, mean: Float[np.ndarray, " d"]) -> dict[str, float]:
 
 
 def table(metrics: Mapping[str, float], floors: Mapping[str, float]) -> str:
-  """Markdown: the error of each control, beside that of the mean; the worst first."""
-  errors = {name: metrics[_PER_CONTROL + name] for name in floors}
+  """Markdown: the error of each control, beside that of the mean; the worst first.
+
+  It is empty for a model that does not report the squared error of controls.
+  """
+  errors = {name: metrics[_PER_CONTROL + name] for name in floors if _PER_CONTROL + name in metrics}
+  if not errors:
+    return ""
   shares = {name: errors[name] / floors[name] if floors[name] else np.nan for name in floors}
   lines = ["| control | MSE | MSE of the mean | share |", "|---|---:|---:|---:|"]
   for name in sorted(errors, key=lambda name: -errors[name]):
@@ -80,11 +92,11 @@ def stalled(history: Sequence[Mapping[str, Any]], patience: int | None) -> bool:
 
 def _batches(
   dataset: Dataset, layout: Layout, batch_size: int
-) -> Iterator[tuple[dict[str, jax.Array], jax.Array]]:
+) -> Iterator[tuple[Batch, jax.Array]]:
   """The split, each record once on some device, padded; as many batches in every process."""
   which, count = jax.process_index(), jax.process_count()
   size, total = batch_size // count, dataset.num_examples("validation")
-  own: Iterator[Batch] = pipeline.ordered_batches(
+  own: Iterator[Columns] = pipeline.ordered_batches(
     dataset, "validation", batch_size=size, indices=range(which, total, count)
   )
   number = math.ceil(math.ceil(total / count) / size)
@@ -92,10 +104,10 @@ def _batches(
   for batch in itertools.islice(itertools.chain(own, itertools.repeat(empty)), number):
     padded, mask = pad(batch, size)
     put = layout.put({**padded, "mask": mask})
-    yield {key: put[key] for key in padded}, put["mask"]
+    yield Batch(mel=put["mel"], controls=put["controls"]), put["mask"]
 
 
-def _empty(dataset: Dataset) -> Batch:
+def _empty(dataset: Dataset) -> Columns:
   mel = (0, dataset.recipe.num_frames, dataset.recipe.mel.n_mels)
   return {
     "mel": np.zeros(mel, np.float32),

@@ -79,8 +79,8 @@ def test_the_newest_file_of_a_session_counts(tmp_path):
 @pytest.mark.parametrize(
   ("content", "sentence"),
   [
-    ("{", "is no JSON file"),
-    ("\xff", "is no JSON file"),
+    ("{", "is not a JSON file"),
+    ("\xff", "is not a JSON file"),
     ("[]", "holds no answers"),
     ('{"test": "t1"}', "holds no answers"),
     ('{"test": "t1", "session": "s", "saved": "x", "answers": 3}', "holds no answers"),
@@ -110,7 +110,7 @@ def test_answers_need_the_key_of_their_test(tmp_path):
   answers = save(tmp_path / "a.json", {1: "a"}, test="t2")
   with pytest.raises(UserError, match="answers test t2"):
     preferences.analyse([answers], key=key(tmp_path))
-  with pytest.raises(UserError, match="is no key"):
+  with pytest.raises(UserError, match="is not the key"):
     preferences.analyse([answers], key=answers)
   with pytest.raises(UserError, match="cannot be read"):
     preferences.analyse([answers], key=tmp_path / "nowhere.json")

@@ -62,13 +62,13 @@ def test_of_many_records_a_sample_of_controls_is_kept(dataset, monkeypatch):
 @pytest.mark.parametrize(
   ("changes", "says"),
   [
-    ({"controls": np.full(16, 0.5)}, "controls that seed, index and draw do not give"),
+    ({"controls": np.full(16, 0.5)}, "controls other than those that seed, index and draw give"),
     ({"controls": np.full(16, np.nan)}, "controls outside of 0 to 1"),
-    ({"attempts": 7}, "controls that seed, index and draw do not give"),
-    ({"attempts": -1}, "a number of draws that cannot be"),
-    ({"level_db": -61.0}, "below the threshold of loudness"),
-    ({"level_db": np.nan}, "below the threshold of loudness"),
-    ({"mel": np.full((22, 64), np.inf)}, "spectrograms with values that are no numbers"),
+    ({"attempts": 7}, "controls other than those that seed, index and draw give"),
+    ({"attempts": -1}, "an impossible number of draws"),
+    ({"level_db": -61.0}, "below the loudness threshold"),
+    ({"level_db": np.nan}, "below the loudness threshold"),
+    ({"mel": np.full((22, 64), np.inf)}, "spectrograms with NaN or infinity"),
     ({"mel": np.zeros((21, 64))}, "cannot be read"),
   ],
   ids=lambda value: next(iter(value)) if isinstance(value, dict) else value.split()[-1],
@@ -90,7 +90,7 @@ def test_a_record_twice_is_found(dataset):
   first, *others = damages(twice)
   assert (
     first
-    == f"train shard 0: 1 of 24 records are not those that belong there, first record {index[1]}"
+    == f"train shard 0: 1 of 24 records are not the ones that belong there, first record {index[1]}"
   )
   assert others[0] == f"1 of 60 indices are missing, first {index[1]}"
   assert others[1] == f"1 of 60 indices are there more than once, first {index[0]}"
@@ -102,7 +102,7 @@ def test_records_in_another_split_are_found(dataset):
   )
   found = damages(swapped)
   assert [d.split(":")[0] for d in found[:2]] == ["validation shard 0", "test shard 0"]
-  assert all("6 of 6 records are not those that belong there" in d for d in found[:2])
+  assert all("6 of 6 records are not the ones that belong there" in d for d in found[:2])
 
 
 def test_nothing_that_can_be_read_is_no_crash(dataset):

@@ -76,7 +76,7 @@ def test_ledgers_of_other_records_are_found(dataset):
   assert damage == "train shard 0: the ledger does not know it"
   (damage,) = check(dataset, known, redrawn={("test", 0): 99}).damages
   assert damage == (
-    f"test shard 0: 99 patches were drawn again, {len(known[-1].rejections)} by the ledger"
+    f"test shard 0: 99 patches were drawn again, the ledger has {len(known[-1].rejections)}"
   )
 
 

@@ -60,7 +60,7 @@ def test_what_is_not_the_records_own_is_found(dataset):
     (4, {"mel": other["mel"]}, "its spectrogram is off by"),
     (5, {"mel": quieter}, "its spectrogram is off by -39 dB"),
     (6, {"mel": np.full_like(other["mel"], np.nan)}, "its spectrogram is unknown"),
-    (7, {"controls": other["controls"]}, "its controls are others"),
+    (7, {"controls": other["controls"]}, "its controls are not as drawn"),
     (8, {"read_back": other["read_back"]}, "the engine reads back other controls"),
     (10, {"level_db": -59.0}, "its loudness is"),
   ):

@@ -108,7 +108,7 @@ def test_without_a_head_the_output_layer_is_left(build):
 
 
 def test_defaults_are_the_papers_grid():
-  model = nnx.eval_shape(lambda: AST(rngs=nnx.Rngs(0)))
+  model = nnx.eval_shape(lambda: AST(num_frames=87, num_bins=64, num_controls=16, rngs=nnx.Rngs(0)))
   assert model.grid == (13, 9)
   assert model.position_embedding.shape == (1 + 117, 768)
 

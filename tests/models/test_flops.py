@@ -7,6 +7,7 @@ from flax import nnx
 
 from synthmatch_jax import models
 from synthmatch_jax.models import flops
+from synthmatch_jax.models.base import Regression
 
 
 def abstract(name, **overrides):
@@ -65,3 +66,23 @@ def test_a_concrete_model_counts_as_an_abstract_one():
   model = models.create("ast_tiny", num_frames=87, num_bins=64, num_controls=16, seed=0)
   assert flops.forward_flops(model) == flops.forward_flops(abstract("ast_tiny"))
   assert model.encoder.blocks[0].dropout.deterministic is False  # still in training mode
+
+
+def test_a_loop_of_known_length_counts_by_its_rounds_and_one_of_unknown_length_not_at_all():
+  class Looping(Regression):
+    def __init__(self, loop):
+      super().__init__(num_frames=4, num_bins=3, num_controls=3)
+      self.weight = nnx.Param(jnp.ones((3, 3)))
+      self.loop = loop
+
+    def __call__(self, mel):
+      return self.loop(lambda x: x @ self.weight[...], mel.mean(axis=1))
+
+  def five_times(step, x):
+    return jax.lax.scan(lambda x, _: (step(x), None), x, length=5)[0]
+
+  def until_it_is_small(step, x):
+    return jax.lax.while_loop(lambda x: x.sum() > 1, step, x)
+
+  assert flops.forward_flops(Looping(five_times)) == 5 * matmul(1, 3, 3)
+  assert flops.forward_flops(Looping(until_it_is_small)) is None

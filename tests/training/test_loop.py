@@ -76,7 +76,7 @@ def test_batches_may_be_larger_than_a_split(make_config, tmp_path, metrics):
 
 
 def test_a_loss_that_is_no_number_ends_the_run(make_config, tmp_path):
-  with pytest.raises(UserError, match=r"no finite number any more by step \d+; try a lower"):
+  with pytest.raises(UserError, match=r"no longer a finite number by step \d+; try a lower"):
     loop.train_and_evaluate(make_config("mlp_tiny", learning_rate=1e30, steps=50), tmp_path)
 
 

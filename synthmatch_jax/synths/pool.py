@@ -1,0 +1,134 @@
+"""Engines that stay: many sounds rendered in parallel, without a new engine for each."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from threadpoolctl import threadpool_limits
+
+from synthmatch_jax.synths import hosts
+from synthmatch_jax.synths.base import RenderError
+from synthmatch_jax.synths.hosts import Host
+from synthmatch_jax.synths.registry import Engine
+
+Result = TypeVar("Result")
+
+
+class Pool:
+  """Some engines of one kind, each in a host of its own; a context manager.
+
+  The engines are lent one at a time (`lend`), or all work on one list of items (`map`). Item k of
+  a list is always done on engine k modulo `size`, and each engine does its items in their order.
+  Since the last bits of a sound depend on what its engine played before, the results of `map` thus
+  depend on `size` and on the lists since `renew`, but not on how many threads do the work.
+
+  Attributes:
+    size: number of engines.
+    workers: number of items that are worked on at once.
+  """
+
+  def __init__(
+    self,
+    engine: Engine,
+    *,
+    size: int,
+    workers: int | None = None,
+    report: Callable[[str], None] | None = None,
+  ):
+    """Makes the hosts; an engine starts when it is used first.
+
+    Args:
+      engine: what is hosted.
+      size: number of engines.
+      workers: number of threads; as many as engines by default.
+      report: gets a sentence for every process that had to be replaced.
+    """
+    self.size = size
+    self.workers = min(workers or size, size)
+    self._hosts = [hosts.host(engine, report=report) for _ in range(size)]
+    self._free = set(range(size))
+    self._changed = threading.Condition()
+    self._threads = ThreadPoolExecutor(self.workers)
+    self._stopped = threading.Event()
+
+  def __enter__(self) -> "Pool":
+    return self
+
+  def __exit__(self, *_: object) -> None:
+    self.close()
+
+  @contextlib.contextmanager
+  def lend(self) -> Iterator[Host]:
+    """An engine that nobody else uses meanwhile; waits for one."""
+    with self._taken(None) as host:
+      yield host
+
+  def map(
+    self, task: Callable[..., Result], items: Sequence[tuple[Any, ...]]
+  ) -> Iterator[Result | RenderError]:
+    """Yields `task(synth, *item)` for each item, in order; all of it must be picklable.
+
+    Where the engine fails, the error takes the place of the result. Where the caller stops
+    iterating, what is under way is finished and the rest dropped.
+
+    Raises:
+      Exception: any other that a task raises.
+    """
+    stopped = threading.Event()
+    results: list[Future[Result | RenderError]] = [Future() for _ in items]
+
+    def do(lane: int) -> None:
+      with self._taken(lane) as host, threadpool_limits(1, user_api="blas"):
+        for k in range(lane, len(items), self.size):
+          if stopped.is_set() or self._stopped.is_set():
+            results[k].cancel()
+            continue
+          try:
+            results[k].set_result(_call(host, task, items[k]))
+          except BaseException as error:
+            results[k].set_exception(error)
+
+    lanes = [self._threads.submit(do, lane) for lane in range(min(self.size, len(items)))]
+    try:
+      for result in results:
+        yield result.result()
+    finally:
+      stopped.set()
+      for lane in lanes:
+        lane.exception()  # Waits for it.
+
+  def renew(self) -> None:
+    """Makes all engines as good as new, so that what follows does not depend on what was before."""
+    for lane in range(self.size):
+      with self._taken(lane) as host:
+        host.renew()
+
+  def close(self) -> None:
+    """Ends the engines, at once and for good."""
+    self._stopped.set()
+    for host in self._hosts:
+      host.close()
+    self._threads.shutdown(wait=True, cancel_futures=True)
+
+  @contextlib.contextmanager
+  def _taken(self, lane: int | None) -> Iterator[Host]:
+    """A certain engine, or any that is free."""
+    with self._changed:
+      self._changed.wait_for(lambda: self._free if lane is None else lane in self._free)
+      taken = min(self._free) if lane is None else lane
+      self._free.remove(taken)
+    try:
+      yield self._hosts[taken]
+    finally:
+      with self._changed:
+        self._free.add(taken)
+        self._changed.notify_all()
+
+
+def _call(host: Host, task: Callable[..., Result], item: tuple[Any, ...]) -> Result | RenderError:
+  try:
+    return host.call(task, *item)
+  except RenderError as error:
+    return error

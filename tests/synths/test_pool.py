@@ -1,0 +1,88 @@
+"""The pool against plain loops over its engines."""
+
+import itertools
+import threading
+
+import numpy as np
+import pytest
+
+from synthmatch_jax.audio.note import Note
+from synthmatch_jax.spaces.massive16 import VITAL as SPACE
+from synthmatch_jax.synths import hosts
+from synthmatch_jax.synths.base import RenderError
+from synthmatch_jax.synths.pool import Pool
+from synthmatch_jax.synths.registry import Engine
+
+VITAL = Engine(name="vital")
+
+
+def sound(synth, number):
+  controls = np.random.default_rng(number).random(SPACE.dim)
+  note = Note(seconds=0.2)
+  return synth.render(SPACE.decode(controls), note=note, seconds=0.3, sample_rate=44_100)
+
+
+def failing(synth, number):
+  if number == 2:
+    raise RenderError("not this one")
+  return number, id(synth)
+
+
+ITEMS = [(number,) for number in range(7)]
+
+
+def test_results_come_in_order_and_do_not_depend_on_the_number_of_threads():
+  wanted = {}
+  for lane in range(3):
+    host = hosts.host(VITAL)
+    wanted |= {k: host.call(sound, k) for k in range(lane, 7, 3)}
+  for workers in (1, 2, 3):
+    with Pool(VITAL, size=3, workers=workers) as pool:
+      found = list(pool.map(sound, ITEMS))
+      for k in range(7):
+        np.testing.assert_array_equal(found[k], wanted[k])
+      pool.renew()
+      np.testing.assert_array_equal(next(pool.map(sound, ITEMS)), wanted[0])
+
+
+def test_what_the_engine_fails_on_is_an_error_in_its_place():
+  with Pool(VITAL, size=2) as pool:
+    found = list(pool.map(failing, ITEMS))
+  assert isinstance(found[2], RenderError)
+  kept = [one for k, one in enumerate(found) if k != 2]
+  assert [number for number, _ in kept] == [0, 1, 3, 4, 5, 6]
+  assert len({engine for _, engine in kept}) == 2
+  assert len({engine for number, engine in kept if number % 2}) == 1
+
+
+def test_an_engine_is_lent_to_one_at_a_time():
+  with Pool(VITAL, size=2) as pool:
+    with pool.lend() as one, pool.lend() as other:
+      assert one is not other
+      third = threading.Thread(target=lambda: pool.lend().__enter__(), daemon=True)
+      third.start()
+      third.join(0.2)
+      assert third.is_alive()
+    third.join(5)
+    assert not third.is_alive()
+
+
+def test_whoever_stops_early_drops_the_rest():
+  done = []
+
+  def noting(synth, number):
+    del synth
+    done.append(number)
+    return number
+
+  with Pool(VITAL, size=1) as pool:
+    found = pool.map(noting, [(k,) for k in range(10_000)])
+    assert next(found) == 0
+    found.close()
+    assert len(done) < 10_000
+    assert list(itertools.islice(pool.map(noting, ITEMS), 2)) == [0, 1]
+
+
+def test_a_mistake_of_a_task_is_raised():
+  with Pool(VITAL, size=2) as pool, pytest.raises(ZeroDivisionError):
+    list(pool.map(lambda synth, number: 1 / (number - 3), ITEMS))
