@@ -11,7 +11,6 @@ from jaxtyping import Float
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
 
-
 _RANGES: Mapping[str, type] = {"pitch": int, "velocity": int, "hold_seconds": float}
 
 
