@@ -14,7 +14,7 @@ FLOORS = (
   {"cli", "config", "audio", "spaces"},
   {"data"},
   {"models", "metrics", "synths", "reports"},
-  {"exported"},
+  {"exported", "selection"},
   {"training", "generation", "probing"},
   {"inference", "inspection"},
   {"evaluation", "matching"},

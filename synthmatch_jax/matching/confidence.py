@@ -12,14 +12,8 @@ from jaxtyping import Float
 from synthmatch_jax import files
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching.match import Confidence
+from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.spaces import snapping
-
-RANKED_BY = "mss"
-"""The metric that ranks answers and that confidence is about.
-
-Deaf to level, which an answer is brought to anyway; defined for every pair; over the whole range
-of hearing, at three resolutions. `evaluation` picks the sounds of its pages by it, too.
-"""
 
 OUT_OF_REACH = 95.0
 """Percentile from which a target is out of reach: one in twenty of the synth's own sounds is."""
