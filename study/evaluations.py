@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from study.runs import LOGS, ROOT
+from synthmatch_jax import selection
 from synthmatch_jax.evaluation import compare
 from synthmatch_jax.evaluation.summary import summarise
 
@@ -130,8 +131,9 @@ def evaluate(name: str, *, data_dir: Path, runs: Path, ood: Path) -> None:
 def nearer(
   rows: tuple[str, ...], per_sound: Mapping[str, np.ndarray], metrics: tuple[str, ...]
 ) -> dict[str, dict[str, Any]]:
-  """Returns a row that takes, for every sound, the nearest of several answers by MSS."""
-  best = np.argmin([per_sound[f"{row}/mss"] for row in rows], axis=0)
+  """Returns a row that takes, for every sound, the nearest of several answers."""
+  distances = np.array([per_sound[f"{row}/{selection.RANKED_BY}"] for row in rows])
+  best = np.array([selection.nearest(column)[0] for column in distances.T])
   values = {m: np.array([per_sound[f"{row}/{m}"] for row in rows]) for m in metrics}
   return {m: summarise(v[best, np.arange(len(best))]) for m, v in values.items()}
 

@@ -15,9 +15,9 @@ from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.evaluation import rerender, rows
 from synthmatch_jax.evaluation.evaluation import Evaluation
 from synthmatch_jax.reports import blind, figures, listening
+from synthmatch_jax.selection import RANKED_BY
 
 _PICKS = 3  # Best ones, and as many median and worst ones.
-_PICKED_BY = "mss"  # Nearly deaf to level and near to the ear, of all metrics.
 _SEED = 0  # Of the choice of the other sounds.
 # Loudness of the players: the softest sounds of a random synth are 50 dB below the loudest.
 _LISTENING_DB = -23.0
@@ -76,7 +76,7 @@ def write(evaluation: Evaluation, folder: Path, *, count: int, workers: int, plu
 
 def choose(evaluation: Evaluation, count: int) -> dict[int, list[str]]:
   """Numbers of targets -> what they are examples of, by the first row's distances."""
-  distances = evaluation.scores[evaluation.rows[0]][_PICKED_BY]
+  distances = evaluation.scores[evaluation.rows[0]][RANKED_BY]
   known = np.flatnonzero(~np.isnan(distances))
   order = known[np.argsort(distances[known], kind="stable")]
   picks = min(_PICKS, count // 3, len(order) // 3)
@@ -162,7 +162,7 @@ def _section(folder: Path, results: Mapping[str, Any]) -> listening.Section:
     title=f"{domain} domain: {results['name']}",
     description=f"{results['title']}: {results['num_examples']:,} sounds measured with the weights"
     f" of step {results['step']},"
-    f" {len(gallery)} to be heard; best, median and worst are the first row's by {_PICKED_BY}.",
+    f" {len(gallery)} to be heard; best, median and worst are the first row's by {RANKED_BY}.",
     rows=[
       listening.Row(name=row, meaning=meaning, kind=rows.kind(row))
       for row, meaning in results["row_meanings"].items()

@@ -19,6 +19,7 @@ from synthmatch_jax.matching.jobs import Job
 from synthmatch_jax.matching.matcher import Listen, Matcher, ways
 from synthmatch_jax.matching.models import Model
 from synthmatch_jax.matching.stored import Description
+from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.synths import farm
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.hosts import Host
@@ -182,7 +183,7 @@ def _line(outcome: Outcome) -> str:
   guesses = outcome.match["assumed"].get("guesses", {}).items()
   return "".join(
     [
-      f"{outcome.job.source}: MSS {best['distances']['mss']:.1f} dB{answers}{kept},",
+      f"{outcome.job.source}: MSS {best['distances'][RANKED_BY]:.1f} dB{answers}{kept},",
       f" {outcome.job.folder / 'index.html'}",
       *(f"\n  {sentence}; --{flag} tells it" for flag, sentence in guesses),
     ]

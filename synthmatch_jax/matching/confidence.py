@@ -12,14 +12,8 @@ from synthmatch_jax import files, untrusted
 from synthmatch_jax.exported import PER_SOUND, RESULTS
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching.match import Confidence
+from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.spaces import snapping
-
-RANKED_BY = "mss"
-"""The metric that ranks answers and that confidence is about.
-
-Nearly deaf to level, which an answer is brought to anyway; defined for every pair; over the whole
-range of hearing, at three resolutions. `evaluation` picks the sounds of its pages by it, too.
-"""
 
 OUT_OF_REACH = 95.0
 """Percentile from which a target is out of reach.

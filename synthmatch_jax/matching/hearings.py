@@ -1,6 +1,5 @@
 """How distinct answers come about: a model listens to a sound in several ways."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,13 +11,9 @@ from synthmatch_jax.audio.hearing import Heard
 from synthmatch_jax.audio.loudness import match_loudness
 from synthmatch_jax.audio.onset import cut
 from synthmatch_jax.data.recipe import Recipe
-from synthmatch_jax.metrics import parameters
 
 # Semitones: what is nearer is in tune; what is farther a phase vocoder turns into something else.
 _LEAST_SHIFT, _MOST_SHIFT = 0.25, 24.0
-
-# Root mean square over the controls, in [0, 1]: a fiftieth of a knob's way.
-_NEAR = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,31 +96,3 @@ def listen(
   told = heard.told.level_db
   levelled = match_loudness(clip, level_db if told is None else told, rate)
   return (levelled * 10 ** (hearing.gain_db / 20)).astype(np.float32)
-
-
-def distinct(
-  controls: Sequence[Float[np.ndarray, " d"]], recipe: Recipe, *, count: int
-) -> list[int]:
-  """Places of the first answers of which none is nearly the same as one before it.
-
-  Args:
-    controls: of the answers, the best first.
-    recipe: of the models.
-    count: answers wanted, at most.
-
-  Two answers are nearly the same if they differ by less than 0.02 (root mean square) in the
-  controls that can be heard in the better one.
-  """
-  names, gates = recipe.space.names, recipe.space.gates
-  kept: list[int] = []
-  for i, candidate in enumerate(controls):
-    if len(kept) == count:
-      break
-    better = np.stack([controls[k] for k in kept]) if kept else np.zeros((0, len(names)))
-    errors = parameters.squared_errors(better, np.broadcast_to(candidate, better.shape))
-    heard = parameters.audible(
-      errors, better, names=names, depends=gates, threshold=parameters.SILENT_CONTROL
-    )
-    if not np.any(np.sqrt(np.nanmean(heard, axis=1)) < _NEAR):
-      kept.append(i)
-  return kept

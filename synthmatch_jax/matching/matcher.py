@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax import selection
 from synthmatch_jax.audio import io
 from synthmatch_jax.audio.floor import clear
 from synthmatch_jax.audio.hearing import NOTHING, Assume, hear_clear
@@ -18,11 +19,12 @@ from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching import hearings, models
-from synthmatch_jax.matching.confidence import RANKED_BY, SILENT
+from synthmatch_jax.matching.confidence import SILENT
 from synthmatch_jax.matching.hearings import AS_RECORDED, BY_HAND, HEARINGS, Hearing, Recording
 from synthmatch_jax.matching.match import Answer, Match
 from synthmatch_jax.matching.models import Model
 from synthmatch_jax.metrics import suite
+from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import engine, hosting, play
@@ -229,10 +231,14 @@ class Matcher:
       return list(candidates)
     metric = suite.sound_metrics(self.recipe.mel.sample_rate)[RANKED_BY]
     wanted = metric.analyse(target)
-    distances = [metric.distance(wanted, metric.analyse(c.estimate)) for c in candidates]
-    order = sorted(range(len(candidates)), key=lambda i: (candidates[i].silent, distances[i]))
-    kept = hearings.distinct([candidates[i].controls for i in order], self.recipe, count=count)
-    return [candidates[order[k]] for k in kept]
+    chosen = selection.choose(
+      [one.controls for one in candidates],
+      np.array([metric.distance(wanted, metric.analyse(one.estimate)) for one in candidates]),
+      self.recipe.space,
+      count=count,
+      silent=np.array([one.silent for one in candidates]),
+    )
+    return [candidates[i] for i in chosen]
 
   def _measure(
     self, target: Float[np.ndarray, " n"], chosen: Sequence[_Rendered]

@@ -13,11 +13,11 @@ from synthmatch_jax.audio import io
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching import stored
-from synthmatch_jax.matching.confidence import RANKED_BY
 from synthmatch_jax.matching.match import Answer, Match
 from synthmatch_jax.matching.stored import PATCH, Description
 from synthmatch_jax.metrics.suite import sound_metrics
 from synthmatch_jax.reports import figures, pages
+from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths.base import Synth
 from synthmatch_jax.synths.hosts import Host

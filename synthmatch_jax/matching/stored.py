@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from synthmatch_jax import untrusted
-from synthmatch_jax.matching.confidence import RANKED_BY
+from synthmatch_jax.selection import RANKED_BY
 
 PATCH, PAGE = "patch.json", "index.html"
 """The first marks a folder as a match, which is finished if the file names its answers."""

@@ -5,7 +5,7 @@ import pytest
 
 from synthmatch_jax.audio.hearing import Assume, hear
 from synthmatch_jax.audio.pitch import heard_pitch
-from synthmatch_jax.matching.hearings import AS_RECORDED, HEARINGS, Recording, distinct, listen
+from synthmatch_jax.matching.hearings import AS_RECORDED, HEARINGS, Recording, listen
 
 WAYS = {way.name: way for way in HEARINGS}
 LEVEL = -25.0
@@ -84,23 +84,3 @@ def test_what_is_at_the_note_is_not_moved(recipe):
   assert listen(told, way, recipe=recipe, level_db=LEVEL) is None
   far = recorded(69.0, recipe, note=100)
   assert listen(far, way, recipe=recipe, level_db=LEVEL) is None
-
-
-def test_near_duplicates_are_dropped_and_the_better_one_stays(recipe):
-  rng = np.random.default_rng(0)
-  one, other = rng.uniform(0.2, 0.8, (2, recipe.space.dim)).astype(np.float32)
-  near = one + np.float32(0.01)
-  assert distinct([one, near, other], recipe, count=3) == [0, 2]
-  assert distinct([near, other, one], recipe, count=3) == [0, 1]
-  assert distinct([one, other, near], recipe, count=1) == [0]
-
-
-def test_what_cannot_be_heard_makes_no_difference(recipe):
-  names = recipe.space.names
-  one = np.full(recipe.space.dim, 0.5, np.float32)
-  one[names.index("osc2_amp")] = 0
-  other = one.copy()
-  other[names.index("osc2_position")] = 1.0
-  assert distinct([one, other], recipe, count=2) == [0]
-  one[names.index("osc2_amp")] = other[names.index("osc2_amp")] = 0.5
-  assert distinct([one, other], recipe, count=2) == [0, 1]

@@ -1,0 +1,108 @@
+"""An example, all that a sound of a synth is a function of; and the notes that examples are of."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from synthmatch_jax.audio.note import Note
+from synthmatch_jax.errors import UserError
+
+_RANGES: Mapping[str, type] = {"pitch": int, "velocity": int, "hold_seconds": float}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+  """A patch and the note that it is played with.
+
+  Attributes:
+    controls: the patch, in the order of a recipe's space.
+    note: what is played.
+  """
+
+  controls: Float[np.ndarray, " d"]
+  note: Note
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotePrior:
+  """The distribution that notes are drawn from: pitch, velocity and hold are independent.
+
+  Pitch and velocity are uniform over whole numbers, the hold is uniform in its logarithm. A range
+  whose ends are equal is a fixed value; where all three are, there is one note.
+
+  Attributes:
+    pitch: the lowest and the highest MIDI note number.
+    velocity: the least and the largest MIDI velocity.
+    hold_seconds: the shortest and the longest time from note-on to note-off.
+
+  Raises:
+    UserError: an end of a range is no value of a note, or lies beyond the other.
+  """
+
+  pitch: tuple[int, int] = (33, 96)
+  velocity: tuple[int, int] = (127, 127)
+  hold_seconds: tuple[float, float] = (0.08, 3.0)
+
+  def __post_init__(self):
+    for name in _RANGES:
+      low, high = getattr(self, name)
+      if not low <= high < math.inf:
+        raise UserError(f"the {name} of notes goes from {low} to {high}: no such range")
+    try:
+      self._note(0), self._note(1)
+    except ValueError as error:
+      raise UserError(str(error)) from None
+
+  @classmethod
+  def of(cls, note: Note) -> "NotePrior":
+    """The distribution that has one note."""
+    return cls(
+      pitch=(note.pitch, note.pitch),
+      velocity=(note.velocity, note.velocity),
+      hold_seconds=(note.seconds, note.seconds),
+    )
+
+  @property
+  def only(self) -> Note | None:
+    """The note, if there is only one."""
+    return self._note(0) if self._note(0) == self._note(1) else None
+
+  def sample(self, rng: np.random.Generator) -> Note:
+    """Draws a note: a hold is rounded to a tenth of a millisecond."""
+    low, high = (math.log(end) for end in self.hold_seconds)
+    pitch, velocity = (
+      int(rng.integers(*ends, endpoint=True)) for ends in (self.pitch, self.velocity)
+    )
+    hold = round(math.exp(rng.uniform(low, high)), 4) if low < high else self.hold_seconds[0]
+    return Note(pitch=pitch, velocity=velocity, seconds=hold)
+
+  def to_dict(self) -> dict[str, Any]:
+    """The distribution as JSON-ready data."""
+    return {name: list(getattr(self, name)) for name in _RANGES}
+
+  @classmethod
+  def from_dict(cls, data: Any) -> "NotePrior":
+    """Inverse of `to_dict`; a range may be a single value, and what is left out is the default.
+
+    Raises:
+      UserError: an entry is unknown, or is no range.
+    """
+    if not isinstance(data, Mapping) or not set(data) <= set(_RANGES):
+      raise UserError(f"notes are given as ranges of {', '.join(_RANGES)}, not as {data!r}")
+    ranges: dict[str, Any] = {}
+    for name, value in data.items():
+      ends = list(value) if isinstance(value, list | tuple) else [value, value]
+      kinds = (int,) if _RANGES[name] is int else (int, float)
+      if len(ends) != 2 or not all(type(end) in kinds for end in ends):
+        number = "whole numbers" if _RANGES[name] is int else "numbers"
+        raise UserError(f"the {name} of notes is a range of two {number}, not {value!r}")
+      ranges[name] = tuple(map(_RANGES[name], ends))
+    return cls(**ranges)
+
+  def _note(self, end: int) -> Note:
+    pitch, velocity, hold = self.pitch[end], self.velocity[end], self.hold_seconds[end]
+    return Note(pitch=pitch, velocity=velocity, seconds=hold)

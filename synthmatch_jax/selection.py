@@ -1,0 +1,77 @@
+"""Which of several answers to a sound is the nearest, and which of them are distinct."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from synthmatch_jax.metrics import parameters
+from synthmatch_jax.spaces.space import ParameterSpace
+
+RANKED_BY = "mss"
+"""The metric by which answers are ranked, the sounds of a page are picked, and confidence is said.
+
+It hears little of the level of a sound, to which an answer is brought anyway; it is defined for
+every pair of sounds, over the whole range of hearing, at three resolutions.
+"""
+
+# Root mean square over the controls, in [0, 1]: a fiftieth of a knob's way.
+_NEAR = 0.02
+
+
+def nearest(
+  distances: Float[np.ndarray, " n"], silent: Bool[np.ndarray, " n"] | None = None
+) -> Int[np.ndarray, " n"]:
+  """Places of the answers, the nearest first; of equal ones the earlier.
+
+  Args:
+    distances: the distance of each answer, by `RANKED_BY`.
+    silent: the answers that cannot be heard, which come last: some metrics take silence for noise.
+  """
+  last = np.zeros(len(distances), bool) if silent is None else silent
+  return np.lexsort((distances, last))
+
+
+def distinct(
+  controls: Sequence[Float[np.ndarray, " d"]], space: ParameterSpace, *, count: int
+) -> list[int]:
+  """Places of the first answers of which none is nearly the same as one before it.
+
+  Two answers are nearly the same if they differ by less than 0.02 (root mean square) in the
+  controls that can be heard in the better one.
+
+  Args:
+    controls: the answers, the best first.
+    space: the space of the controls.
+    count: the largest number of answers wanted.
+  """
+  kept: list[int] = []
+  for i, candidate in enumerate(controls):
+    if len(kept) == count:
+      break
+    better = np.stack([controls[k] for k in kept]) if kept else np.zeros((0, space.dim))
+    errors = parameters.squared_errors(better, np.broadcast_to(candidate, better.shape))
+    heard = parameters.audible(
+      errors,
+      better,
+      names=space.names,
+      depends=space.gates,
+      threshold=parameters.SILENT_CONTROL,
+    )
+    if not np.any(np.sqrt(np.nanmean(heard, axis=1)) < _NEAR):
+      kept.append(i)
+  return kept
+
+
+def choose(
+  controls: Sequence[Float[np.ndarray, " d"]],
+  distances: Float[np.ndarray, " n"],
+  space: ParameterSpace,
+  *,
+  count: int,
+  silent: Bool[np.ndarray, " n"] | None = None,
+) -> list[int]:
+  """Places of the nearest answers that are distinct, the nearest first."""
+  order = nearest(distances, silent)
+  kept = distinct([controls[i] for i in order], space, count=count)
+  return [int(order[k]) for k in kept]
