@@ -82,7 +82,7 @@ def _named(description: Description) -> list[str]:
   """The files that a description names, whatever else it says."""
   answers = description.get("answers")
   entries = [a for a in answers if isinstance(a, dict)] if isinstance(answers, list) else []
-  texts = [description.get("target") if entries else None]
+  texts: list[Any] = [description.get("target") if entries else None]
   texts += [a.get(key) for a in entries for key in _FILES]
   return [text for text in texts if _is_name(text)]
 
