@@ -162,8 +162,8 @@ def run_of(workdir: Path, *, wanted: str) -> Path:
   (path,) = models([workdir])
   if not (path / RUN).exists():
     raise UserError(
-      f"the model in {path} was exported already: {wanted} needs the folder of its training, and"
-      " everything else takes it as it is, by --workdir"
+      f"the model in {path} was exported already: {wanted} the run's own folder; everything else"
+      " takes the exported one as it is, by --workdir"
     )
   return path
 

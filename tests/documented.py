@@ -72,7 +72,7 @@ def commands(page: str) -> list[Command]:
   text = (ROOT / page).read_text()
   for found in re.finditer(r"`([^`]+)`", text):
     inline = " ".join(found[1].split())
-    if _COMMAND.match(f"{inline} ") and inline.count(" ") > 0:
+    if _COMMAND.match(inline) and inline != "python -m":
       texts.append((text.count("\n", 0, found.start()) + 1, inline))
   return [Command(f"{page}:{number}", _words(text)) for number, text in texts]
 

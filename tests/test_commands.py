@@ -80,7 +80,7 @@ MISTAKES = [
   (
     "snap",
     [f"--workdir={RELEASED}"],
-    "was exported already: snap needs the folder of its tra",
+    "exported already: snap the run's own folder",
   ),
   ("eval", ["--workdir=nowhere"], "there is no trained model in nowhere"),
   ("eval", [f"--workdir={RELEASED}", "--sounds=nowhere"], "there is no folder nowhere of sounds"),

@@ -264,7 +264,6 @@ def test_what_a_newcomer_types_runs(tiny_run, tmp_path):
 def test_the_whole_way_runs_as_documented(tiny_run, tiny_dataset, tmp_path):
   run = shutil.copytree(tiny_run, tmp_path / "run")
   places = {"W": run, "D": tiny_dataset.dir, "massive16/NAME": tiny_dataset.name}
-  typed(in_docs("synthmatch_jax.snap", "--workdir=W"), **places)
   typed(in_docs("synthmatch_jax.eval", "--workdir=W"), **places)
   assert (run / "eval" / "test" / "table.md").exists()
   assert "better" in typed(in_docs("synthmatch_jax.compare", "W", "W:nearest_mel"), **places)

@@ -45,7 +45,7 @@ def without_offset(audio: Float[np.ndarray, " n"], sample_rate: int) -> Float[np
   if audio.size < length:
     return audio
   blocks = np.lib.stride_tricks.sliding_window_view(audio, length)[:: length // 2]
-  weights = np.asarray(scipy.signal.get_window("hann", length))
+  weights = np.hanning(length)
   mean = blocks @ (weights / weights.sum())
   moving = np.maximum(np.square(blocks) @ (weights / weights.sum()) - mean**2, 0)
   still = mean**2 > np.maximum(20 * moving, _HARMLESS * moving.max())

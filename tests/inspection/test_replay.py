@@ -114,7 +114,8 @@ def test_an_engine_that_repeats_itself_less_is_given_more(repeatable_db, toleran
 def test_a_plugin_is_rendered_in_its_process(testbed, dataset, monkeypatch):
   monkeypatch.setenv("TESTBED", "")
   engine = Engine(name="testbed", plugin=instrument(), path=str(testbed))
-  other = dataclasses.replace(dataset, recipe=dataclasses.replace(dataset.recipe, engine="testbed"))
+  recipe = dataclasses.replace(dataset.recipe, engine="testbed", space=engine.space)
+  other = dataclasses.replace(dataset, recipe=recipe)
   (found,) = replay.replay(other, PLACES[:1], keep=1, engine=engine, workers=1)
   assert found.faults[0].startswith("its spectrogram is off by")  # That of Vital is stored.
   assert np.abs(found.sound.audio).max() > 0
