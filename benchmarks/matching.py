@@ -74,7 +74,9 @@ def warm(options: argparse.Namespace) -> dict[str, list[float]]:
     def render(fresh: bool) -> None:
       if fresh:
         matcher.host.renew()
-      matcher.host.call(play, matcher.recipe, found.best.controls, found.note)
+      matcher.host.call(
+        play, matcher.recipe, Example(controls=found.best.controls, note=found.note)
+      )
 
     found = matcher.match(options.sound)
     matcher.match(options.sound, top=4)

@@ -34,10 +34,10 @@ def sound(
   """Returns the controls and the samples of a record: its first draw that is loud enough."""
   attempt = 1
   while True:
-    controls = draw(recipe, index, attempt)
-    audio = host.call(play, recipe, controls)
+    example = draw(recipe, index, attempt)
+    audio = host.call(play, recipe, example)
     if loudness_db(audio, recipe.mel.sample_rate) >= recipe.threshold_db:
-      return controls, audio
+      return example.controls, audio
     attempt += 1
 
 

@@ -54,6 +54,9 @@ class Massive16Config(tfds.core.BuilderConfig):
     pitch: MIDI note number; 60 is C4.
     velocity: MIDI velocity.
     note_seconds: from note-on to note-off.
+    notes: a distribution of notes, from which each record draws one: "varied" for the default one,
+      or {"pitch": [33, 96], "velocity": 127, "hold_seconds": [0.08, 3.0]}, any of which may be left
+      out. Where it is empty, every record is of the one note that the options above describe.
     seconds: length of a sound.
     threshold_db: a sound of less loudness, in LUFS, is drawn again.
     n_mels: mel bins of a spectrogram.
@@ -71,6 +74,7 @@ class Massive16Config(tfds.core.BuilderConfig):
   pitch: int = 60
   velocity: int = 127
   note_seconds: float = 1.0
+  notes: str | Mapping[str, Any] = ""
   seconds: float = 4.0
   threshold_db: float = -60.0
   n_mels: int = 64
@@ -110,6 +114,7 @@ class Massive16Config(tfds.core.BuilderConfig):
       prior=prior.load(self.prior or synth.prior, synth.space),
       seed=self.seed,
       note=note,
+      notes=checks.notes(self.notes),
       seconds=float(self.seconds),
       mel=MelSettings(n_mels=self.n_mels),
       threshold_db=float(self.threshold_db),

@@ -11,6 +11,8 @@ import numpy as np
 from jaxtyping import Float
 from tensorflow_datasets.proto import tf_example_pb2
 
+from synthmatch_jax.audio.note import Note
+from synthmatch_jax.data import records
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 
@@ -98,6 +100,18 @@ class Dataset:
     examples = [self.example(split, position, EXAMPLE) for position in range(size)]
     mel, controls = (np.stack([example[key] for example in examples]) for key in EXAMPLE)
     return mel, controls
+
+  def notes(self, split: str, *, limit: int | None = None) -> list[Note]:
+    """The notes of a split in its order, or of its first `limit` records.
+
+    Raises:
+      UserError: a record is damaged.
+    """
+    size = min(len(self.sources[split]), limit or sys.maxsize)
+    keys = records.note_keys(self.recipe)
+    if not keys:
+      return [self.recipe.note] * size
+    return [records.note_of(self.example(split, i, keys), self.recipe) for i in range(size)]
 
   def example(self, split: str, position: int, keys: Sequence[str]) -> dict[str, np.ndarray]:
     """The named features of a record, to be learnt from or measured on.

@@ -53,7 +53,8 @@ class NotePrior:
       if not low <= high < math.inf:
         raise UserError(f"the {name} of notes goes from {low} to {high}: no such range")
     try:
-      self._note(0), self._note(1)
+      for end in (0, 1):
+        self._note(end)
     except ValueError as error:
       raise UserError(str(error)) from None
 

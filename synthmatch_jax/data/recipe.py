@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 
 from synthmatch_jax.audio.mel import MelSettings
 from synthmatch_jax.audio.note import Note
+from synthmatch_jax.data.example import NotePrior
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.spaces.parameters import Continuous, require_text
@@ -68,7 +69,8 @@ class Recipe:
     space: the parameters that the controls stand for.
     prior: the distribution of the controls.
     seed: of everything random.
-    note: what is played.
+    note: what is played, or, where notes vary, what an answer plays for want of a better one.
+    notes: the distribution of notes; None where every record plays `note`.
     seconds: length of a sound.
     mel: the spectrogram; its sample rate is the rate of the rendering.
     threshold_db: a sound of less loudness (LUFS) is drawn again; -60 in the paper (section 3.1).
@@ -88,6 +90,7 @@ class Recipe:
   prior: Prior
   seed: int = 0
   note: Note = dataclasses.field(default_factory=Note)
+  notes: NotePrior | None = None
   seconds: float = 4.0
   mel: MelSettings = dataclasses.field(default_factory=MelSettings)
   threshold_db: float = -60.0
@@ -138,7 +141,7 @@ class Recipe:
     plain = {
       field.name: getattr(self, field.name)
       for field in dataclasses.fields(self)
-      if field.name not in ("space", "prior", "note", "mel")
+      if field.name not in ("space", "prior", "note", "notes", "mel")
     }
     if self.render_revision == self.revision:
       del plain["render_revision"]  # As before there were two: earlier versions can read it.
@@ -147,6 +150,8 @@ class Recipe:
       "prior": self.prior.to_dict(),
       "note": dataclasses.asdict(self.note),
       "mel": dataclasses.asdict(self.mel),
+      # Left out for one note: earlier versions can read such a recipe, and its digest stays.
+      **({} if self.notes is None else {"notes": self.notes.to_dict()}),
     }
 
   @classmethod
@@ -168,6 +173,7 @@ class Recipe:
         "space": space,
         "prior": prior.checked(data["prior"], space, origin="its"),
         "note": Note(**data["note"]),
+        "notes": NotePrior.from_dict(data["notes"]) if "notes" in data else None,
         "mel": MelSettings(**data["mel"]),
       }
       return cls(**plain | made)

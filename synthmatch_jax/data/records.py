@@ -1,8 +1,12 @@
 """What one record holds."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import tensorflow_datasets as tfds
 
+from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.recipe import Recipe
 
 DESCRIPTIONS = {
@@ -12,6 +16,15 @@ DESCRIPTIONS = {
   "index": "number of the record; with the seed it gives the patch",
   "attempts": "draws until the sound was loud enough (1: the first)",
   "level_db": "integrated loudness of the sound in LUFS (ITU-R BS.1770)",
+  "note_pitch": "the MIDI note number that was played",
+  "note_velocity": "the MIDI velocity that it was played with",
+  "note_hold_seconds": "time from note-on to note-off",
+}
+
+_NOTE: dict[str, Any] = {
+  "note_pitch": np.int32,
+  "note_velocity": np.int32,
+  "note_hold_seconds": np.float32,
 }
 
 
@@ -35,4 +48,30 @@ def features(recipe: Recipe) -> tfds.features.FeaturesDict:
       "attempts": scalar("attempts", np.int32),
       "level_db": scalar("level_db", np.float32),
     }
+    | ({} if recipe.notes is None else {n: scalar(n, kind) for n, kind in _NOTE.items()})
   )
+
+
+def note_columns(note: Note) -> dict[str, np.generic]:
+  """A note as the features of a record; a record has them where the notes of its recipe vary."""
+  values = (note.pitch, note.velocity, note.seconds)
+  return {name: kind(v) for (name, kind), v in zip(_NOTE.items(), values, strict=True)}
+
+
+def note_of(record: Mapping[str, Any], recipe: Recipe) -> Note:
+  """The note of a record.
+
+  Args:
+    record: decoded features; those of `note_keys` are among them.
+    recipe: the recipe of its data set.
+  """
+  if recipe.notes is None:
+    return recipe.note
+  pitch, velocity, hold = (record[name].item() for name in _NOTE)
+  # Stored in single precision: rounded as it was drawn, to a tenth of a millisecond.
+  return Note(pitch=pitch, velocity=velocity, seconds=round(hold, 4))
+
+
+def note_keys(recipe: Recipe) -> tuple[str, ...]:
+  """The features that say the note of a record; none where all records have one note."""
+  return () if recipe.notes is None else tuple(_NOTE)

@@ -46,4 +46,4 @@ class Evaluation:
   @property
   def in_domain(self) -> bool:
     """Whether the true controls are known."""
-    return self.targets[0].controls is not None
+    return self.targets[0].example is not None

@@ -48,7 +48,7 @@ def of_split(dataset: Dataset, split: str, *, limit: int | None) -> Material:
   return Material(
     name=split,
     title=f"{dataset.name}, {split} split",
-    targets=targets.of_dataset(controls, dataset.recipe, split=split),
+    targets=targets.of_dataset(controls, dataset.notes(split, limit=limit), split=split),
     mel=mel,
     controls=controls,
   )

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.audio.loudness import loudness_db, match_loudness
+from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.evaluation.parts import Parts
 from synthmatch_jax.evaluation.targets import Target
@@ -64,7 +65,7 @@ def score(
   """
   parts = parts or Parts()
   # What answers all targets with one patch is one sound for all only where all play one note.
-  one_sound = all(t.controls is not None and t.note == recipe.note for t in targets)
+  one_sound = all(t.example is not None and t.note == recipe.note for t in targets)
   shared = {name: c[0] for name, c in rows.items() if len(c) == 1 and one_sound}
   single = {
     name: np.broadcast_to(c, (len(targets), c.shape[1]))
@@ -165,7 +166,7 @@ def _score_chunk(
 
   def once(name: str) -> Float[np.ndarray, " n"] | None:
     try:
-      return host.call(play, recipe, shared[name])
+      return host.call(play, recipe, Example(controls=shared[name], note=recipe.note))
     except RenderError as error:
       silent[name] = f"{recipe.engine} failed: {error}"
       return None
@@ -219,18 +220,16 @@ def _sounds(
   estimates: Mapping[str, Float[np.ndarray, " d"]],
 ) -> dict[str, Float[np.ndarray, " n"]]:
   """The target and its estimates: runs where the engine is."""
-  if target.heard is None:
-    assert target.controls is not None
-    wanted = play(synth, recipe, target.controls, target.note)
-    return {"target": wanted} | {
-      row: play(synth, recipe, c, target.note) for row, c in estimates.items()
-    }
-  wanted, rate = target.heard.audio, recipe.mel.sample_rate
-  level_db = loudness_db(wanted, rate)
-  return {"target": wanted} | {
-    row: match_loudness(play(synth, recipe, c, target.note), level_db, rate)
-    for row, c in estimates.items()
+  wanted = target.heard.audio if target.heard else play(synth, recipe, target.known)
+  answers = {
+    row: play(synth, recipe, Example(controls=controls, note=target.note))
+    for row, controls in estimates.items()
   }
+  if target.heard:
+    rate = recipe.mel.sample_rate
+    level_db = loudness_db(wanted, rate)
+    answers = {row: match_loudness(answer, level_db, rate) for row, answer in answers.items()}
+  return {"target": wanted, **answers}
 
 
 def _plain(scores: Scores) -> dict[str, dict[str, list[float]]]:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from synthmatch_jax.audio import io
 from synthmatch_jax.audio.hearing import Heard, hear
 from synthmatch_jax.audio.note import Note
+from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.ood.sounds import Sound
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
@@ -22,22 +23,28 @@ class Target:
   Attributes:
     name: for people.
     family: of sounds that are also summed up by themselves; empty for none.
-    note: played by every estimate.
-    controls: of a sound of the data set, which is rendered again.
+    note: the note that every estimate plays.
+    example: the patch and note of a sound of the data set, which is rendered again.
     heard: a sound from outside; estimates are brought to its loudness.
 
-  One of `controls` and `heard` is there.
+  One of `example` and `heard` is there.
   """
 
   name: str
   family: str = ""
   note: Note
-  controls: Float[np.ndarray, " d"] | None = None
+  example: Example | None = None
   heard: Heard | None = None
 
   def __post_init__(self):
-    if (self.controls is None) == (self.heard is None):
-      raise ValueError(f"the target {self.name} needs controls or a sound, not both")
+    if (self.example is None) == (self.heard is None):
+      raise ValueError(f"the target {self.name} needs an example or a sound, not both")
+
+  @property
+  def known(self) -> Example:
+    """The example of a sound of the data set."""
+    assert self.example is not None
+    return self.example
 
   @property
   def assumed(self) -> str:
@@ -52,10 +59,13 @@ class Target:
     )
 
 
-def of_dataset(controls: Float[np.ndarray, "i d"], recipe: Recipe, *, split: str) -> list[Target]:
-  """The first sounds of a split, rendered again from their controls."""
+def of_dataset(
+  controls: Float[np.ndarray, "i d"], notes: Sequence[Note], *, split: str
+) -> list[Target]:
+  """The first sounds of a split, rendered again from their controls and notes."""
   return [
-    Target(name=f"{split} {i}", note=recipe.note, controls=one) for i, one in enumerate(controls)
+    Target(name=f"{split} {i}", note=note, example=Example(controls=one, note=note))
+    for i, (one, note) in enumerate(zip(controls, notes, strict=True))
   ]
 
 
@@ -84,8 +94,7 @@ def digest(targets: Sequence[Target]) -> str:
   """16 hexadecimal digits of all that is measured against."""
   state = hashlib.sha256()
   for target in targets:
-    sound = target.controls if target.heard is None else target.heard.audio
-    assert sound is not None
+    sound = target.heard.audio if target.heard else target.known.controls
     state.update(repr((target.name, target.note, sound.shape)).encode())
     state.update(np.ascontiguousarray(sound).tobytes())
   return state.hexdigest()[:16]

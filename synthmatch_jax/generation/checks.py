@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from synthmatch_jax.data.example import NotePrior
 from synthmatch_jax.errors import UserError
 
 _TEXTS = ("name", "description", "engine", "plugin", "prior", "shards")
@@ -38,6 +39,20 @@ def require_texts(options: Mapping[str, Any]) -> None:
       "name must be letters, digits and any of ._+-, as a folder's; --config has"
       f" {options['name']!r}"
     )
+
+
+def notes(option: Any) -> NotePrior | None:
+  """The distribution of notes that an option asks for; None for one note.
+
+  Raises:
+    UserError: it is no distribution.
+  """
+  if option == "":
+    return None
+  try:
+    return NotePrior() if option == "varied" else NotePrior.from_dict(option)
+  except UserError as error:
+    raise UserError(f'{error}; give "varied", or such ranges, as "notes" in --config') from None
 
 
 def require_numbers(options: Mapping[str, Any]) -> None:

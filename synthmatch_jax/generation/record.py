@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from synthmatch_jax.audio.loudness import loudness_db
 from synthmatch_jax.audio.mel import log_mel
+from synthmatch_jax.data import records
+from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.recipe import REVISION, Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces import prior
@@ -22,6 +23,7 @@ MAX_ATTEMPTS = 100
 MAX_FAILURES = 10
 # Keeps the random numbers of splits and of patches apart.
 _PATCH_STREAM = 0
+_NOTE_STREAM = 3  # 1 and 2 belong to the splits and to the rows of an evaluation.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +43,20 @@ class Rejection:
   failed: bool
 
 
-def draw(recipe: Recipe, index: int, attempt: int) -> Float[np.ndarray, " d"]:
-  """Controls of a record's n-th attempt (from 1): a function of seed, index and attempt."""
-  key = (_PATCH_STREAM, index, attempt)
-  rng = np.random.default_rng(np.random.SeedSequence(recipe.seed, spawn_key=key))
-  return prior.sample(recipe.prior, recipe.space, rng)
+def draw(recipe: Recipe, index: int, attempt: int) -> Example:
+  """The patch and the note of a record's n-th attempt (from 1).
+
+  They are a function of seed, index and attempt; patches do not depend on how notes are drawn.
+  """
+
+  def rng(stream: int) -> np.random.Generator:
+    key = (stream, index, attempt)
+    return np.random.default_rng(np.random.SeedSequence(recipe.seed, spawn_key=key))
+
+  return Example(
+    controls=prior.sample(recipe.prior, recipe.space, rng(_PATCH_STREAM)),
+    note=recipe.note if recipe.notes is None else recipe.notes.sample(rng(_NOTE_STREAM)),
+  )
 
 
 def require_revision(recipe: Recipe) -> None:
@@ -99,13 +110,14 @@ def _render(
 
   Runs where the engine is: the sound itself never travels.
   """
-  controls = draw(recipe, index, attempt)
-  audio = play(synth, recipe, controls)
+  example = draw(recipe, index, attempt)
+  audio = play(synth, recipe, example)
   level_db = loudness_db(audio, recipe.mel.sample_rate)
   if not level_db >= recipe.threshold_db:  # Also NaN, which is no loudness.
     return level_db, None
   return level_db, {
     "mel": log_mel(audio, recipe.mel),
-    "controls": controls,
+    "controls": example.controls,
     "read_back": recipe.space.encode(synth.read_back()),
+    **(records.note_columns(example.note) if recipe.notes is not None else {}),
   }

@@ -145,7 +145,7 @@ def _read(dataset: Dataset, shard: Shard, sampled: Bool[np.ndarray, " m"]) -> _P
   looked_at = sampled[readable]
   not_drawn = looked_at & ~no_draw & ~no_controls
   for i in np.flatnonzero(not_drawn):
-    again = draw(recipe, int(indices[i]), int(batch["attempts"][i]))
+    again = draw(recipe, int(indices[i]), int(batch["attempts"][i])).controls
     not_drawn[i] = not np.array_equal(again, controls[i])
   wrong = {
     _MISPLACED: batch["index"] != indices,

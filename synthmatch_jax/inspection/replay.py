@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from synthmatch_jax.audio.loudness import loudness_db
 from synthmatch_jax.audio.mel import log_mel
+from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.generation.record import draw
@@ -173,11 +174,12 @@ def _replay(dataset: Dataset, place: Place, host: Host, *, keep: bool, within_db
   record = dataset.decode(dataset.sources[place.split][place.position], _KEYS)
   attempts = int(record["attempts"])
   # No draw has a number below 1; `contents` reports a record that has one.
-  controls = draw(recipe, place.index, max(1, attempts))
-  faults = [] if np.array_equal(controls, record["controls"]) else ["its controls are not as drawn"]
+  example = draw(recipe, place.index, max(1, attempts))
+  drawn = np.array_equal(example.controls, record["controls"])
+  faults = [] if drawn else ["its controls are not as drawn"]
   deviation, sound = math.nan, None
   try:
-    audio, read_back = host.call(_render, recipe, controls)
+    audio, read_back = host.call(_render, recipe, example)
   except RenderError as error:
     faults.append(f"{recipe.engine} fails on it: {error}")
   else:
@@ -203,8 +205,8 @@ def _replay(dataset: Dataset, place: Place, host: Host, *, keep: bool, within_db
 
 
 def _render(
-  synth: Synth, recipe: Recipe, controls: Float[np.ndarray, " d"]
+  synth: Synth, recipe: Recipe, example: Example
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " d"]]:
-  """Renders controls and reads back those that the engine has; runs in the engine's process."""
-  audio = play(synth, recipe, controls)
+  """Renders an example, in the engine's process, and reads back the controls that it has."""
+  audio = play(synth, recipe, example)
   return audio, recipe.space.encode(synth.read_back())

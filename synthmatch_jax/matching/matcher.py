@@ -17,6 +17,7 @@ from synthmatch_jax.audio.hearing import NOTHING, Assume, hear_clear
 from synthmatch_jax.audio.loudness import loudness_db, match_loudness
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.audio.note import Note
+from synthmatch_jax.data.example import Example
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching import hearings, models
 from synthmatch_jax.matching.confidence import SILENT
@@ -210,7 +211,7 @@ class Matcher:
     trouble: RenderError | None = None
     for candidate in candidates:
       try:
-        played = self.host.call(play, self.recipe, candidate.controls, note)
+        played = self.host.call(play, self.recipe, Example(controls=candidate.controls, note=note))
       except RenderError as error:
         trouble = error
         continue

@@ -1,4 +1,4 @@
-"""A control vector made audible as a data set's recipe says."""
+"""An example made audible as a data set's recipe says."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from operator import methodcaller
 import numpy as np
 from jaxtyping import Float
 
-from synthmatch_jax.audio.note import Note
+from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.recipe import RENDER_REVISION, Recipe
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces.space import ParameterSpace
@@ -17,16 +17,13 @@ from synthmatch_jax.synths.description import Description
 from synthmatch_jax.synths.registry import Engine
 
 
-def play(
-  synth: Synth, recipe: Recipe, controls: Float[np.ndarray, " d"], note: Note | None = None
-) -> Float[np.ndarray, " n"]:
-  """The sound of the controls: decoded by the recipe's space, with its length.
+def play(synth: Synth, recipe: Recipe, example: Example) -> Float[np.ndarray, " n"]:
+  """The sound of an example: decoded by the recipe's space, with its length.
 
   Args:
     synth: the engine.
-    recipe: of the data set that the controls belong to.
-    controls: of the patch.
-    note: played instead of the recipe's.
+    recipe: the recipe of the data set that the controls belong to.
+    example: the patch and the note.
 
   Raises:
     UserError: the engine's controls mean something else than the recipe's.
@@ -35,8 +32,8 @@ def play(
   _require_same(recipe.space, synth.space)
   return sound(
     synth,
-    recipe.space.decode(controls),
-    note=note or recipe.note,
+    recipe.space.decode(example.controls),
+    note=example.note,
     seconds=recipe.seconds,
     sample_rate=recipe.mel.sample_rate,
   )

@@ -33,7 +33,7 @@ def recipe():
 
 @pytest.fixture(scope="module")
 def targets(recipe, controls):
-  return of_dataset(controls, recipe, split="test")
+  return of_dataset(controls, [recipe.note] * len(controls), split="test")
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_what_the_engine_fails_on_is_told_and_the_rest_is_measured(testbed, monk
   recipe = recipe_of(testbed)
   controls = np.full((5, 16), 0.5, np.float32)
   controls[3, recipe.space.names.index("noise_amp")] = 0.9
-  targets = of_dataset(controls, recipe, split="test")
+  targets = of_dataset(controls, [recipe.note] * len(controls), split="test")
   scored = rerender.score(targets, {"oracle": controls}, recipe, workers=1, plugin=str(testbed))
   assert list(scored.failures) == [3]
   assert "crashed" in scored.failures[3]
@@ -134,7 +134,7 @@ def test_a_row_that_the_engine_fails_on_costs_no_other_row(testbed, monkeypatch,
   controls = np.full((3, 16), 0.5, np.float32)
   loud = controls[:1].copy()
   loud[:, noise] = 0.9
-  targets = of_dataset(controls, recipe, split="test")
+  targets = of_dataset(controls, [recipe.note] * len(controls), split="test")
   rows = {"oracle": controls, "mean": loud}
   scored = rerender.score(targets, rows, recipe, workers=1, plugin=str(testbed))
   assert scored.failures == {}
@@ -177,7 +177,7 @@ def test_one_wrong_control_is_detected_by_every_metric_on_every_sound(recipe, co
     controls[:, recipe.space.names.index(name)] = value
   wrong = controls.copy()
   wrong[:, recipe.space.names.index("osc2_pitch")] = 0.75
-  targets = of_dataset(controls, recipe, split="test")
+  targets = of_dataset(controls, [recipe.note] * len(controls), split="test")
   scores = rerender.score(targets, {"oracle": controls, "wrong": wrong}, recipe, workers=2).scores
   for name, metric in SOUND_METRICS.items():
     error = {row: np.abs(metrics[name] - metric.floor) for row, metrics in scores.items()}

@@ -52,7 +52,7 @@ def test_records_are_what_their_index_says(built):
   for source in dataset.sources.values():
     for i in range(len(source)):
       one = dataset.decode(source[i], keys)
-      drawn = record.draw(dataset.recipe, int(one["index"]), int(one["attempts"]))
+      drawn = record.draw(dataset.recipe, int(one["index"]), int(one["attempts"])).controls
       np.testing.assert_array_equal(one["controls"], drawn)
       assert one["level_db"] >= -60
       np.testing.assert_allclose(one["read_back"], one["controls"], rtol=0, atol=1e-6)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from synthmatch_jax.audio.mel import MelSettings, log_mel
+from synthmatch_jax.data.example import Example
 from synthmatch_jax.generation.plan import Plan
 from synthmatch_jax.inspection import replay
 from synthmatch_jax.inspection.replay import Place, deviation_db
@@ -78,7 +79,8 @@ def test_a_control_that_is_a_little_off_is_heard(dataset):
   controls = edited.record(dataset, "train", 0, "controls")["controls"].copy()
   controls[wrong] += 0.01 if controls[wrong] < 0.5 else -0.01
   with play.hosting(VITAL) as host:
-    mel = log_mel(host.call(play.play, dataset.recipe, controls), dataset.recipe.mel)
+    example = Example(controls=controls, note=dataset.recipe.note)
+    mel = log_mel(host.call(play.play, dataset.recipe, example), dataset.recipe.mel)
   stored = edited.record(dataset, "train", 0, "mel")["mel"]
   assert deviation_db(stored, mel) > replay.tolerance_db(VITAL)
 

@@ -42,11 +42,11 @@ def test_it_is_nearer_to_the_synths_own_sounds_than_their_mean(matcher):
   other = dataclasses.replace(matcher.recipe, seed=123_456)
   errors, floors = [], []
   for i in range(6):
-    controls = draw(other, i, 0)
-    sound = matcher.host.call(play, matcher.recipe, controls)
+    example = draw(other, i, 0)
+    sound = matcher.host.call(play, matcher.recipe, example)
     found = matcher.match(sound, sample_rate=matcher.recipe.mel.sample_rate)
-    errors.append(np.square(found.best.controls - controls).mean())
-    floors.append(np.square(mean - controls).mean())
+    errors.append(np.square(found.best.controls - example.controls).mean())
+    floors.append(np.square(mean - example.controls).mean())
   assert np.mean(errors) < 0.75 * np.mean(floors)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data import recipe as recipes
+from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation import record
@@ -44,7 +45,10 @@ def test_an_engine_whose_controls_mean_something_else_is_refused(recipe, monkeyp
   assert play.engine(recipe).name == "vital"
   synth = Vital()
   monkeypatch.setattr(Vital, "space", narrowed(**change))
-  for asked in (lambda: play.engine(recipe), lambda: play.play(synth, recipe, np.ones(16))):
+  for asked in (
+    lambda: play.engine(recipe),
+    lambda: play.play(synth, recipe, Example(controls=np.ones(16), note=recipe.note)),
+  ):
     with pytest.raises(UserError, match=r"differ in osc2_pitch, -12 to 12 \(linear\) and .* to "):
       asked()
 
@@ -102,7 +106,7 @@ def test_a_sound_that_is_not_finite_is_no_sound(recipe, monkeypatch, value):
   spoilt(monkeypatch, value)
   synth = Vital()
   with pytest.raises(RenderError, match="NaN or infinite samples"):
-    play.play(synth, recipe, np.full(16, 0.5))
+    play.play(synth, recipe, Example(controls=np.full(16, 0.5), note=recipe.note))
   with pytest.raises(UserError, match="vital failed on 10 patches of 10"):
     record.make_record(
       dataclasses.replace(recipe, seconds=0.2), 0, ThreadHost(Engine(name="vital"))
