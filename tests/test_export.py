@@ -36,8 +36,10 @@ def export(*arguments):
 
 @pytest.fixture(scope="module")
 def folder(tiny_run, tmp_path_factory):
-  out = tmp_path_factory.mktemp("exported") / "model"
-  done = export(f"--workdir={tiny_run}", f"--out={out}")
+  """The model of a run that was not evaluated, whatever other tests do with the run."""
+  run, out = (tmp_path_factory.mktemp("exported") / name for name in ("run", "model"))
+  shutil.copytree(tiny_run, run, ignore=shutil.ignore_patterns("eval"))
+  done = export(f"--workdir={run}", f"--out={out}")
   assert done.returncode == 0, done.stderr
   assert f"is in {out}: " in done.stdout
   return out

@@ -219,6 +219,6 @@ def test_no_code_of_a_data_set_runs(tiny_dataset, tmp_path, monkeypatch):
   )
   assert "evil.X" in path.read_text()
   monkeypatch.syspath_prepend(tmp_path)
-  with pytest.raises(UserError, match=r"asks for code that is not of TFDS \(evil\.X"):
+  with pytest.raises(UserError, match=r"asks for the class evil\.X in features\.json"):
     pipeline.open_dataset("massive16/tiny", dir=tmp_path)
   assert not (tmp_path / "ran").exists()

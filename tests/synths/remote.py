@@ -49,10 +49,10 @@ class Puppet(Engine):
   def make(self):
     played = []
 
-    def render(patch, **_):
+    def render(patch, *, seconds=1, sample_rate=1, **_):
       played.append(patch)
       time.sleep(patch.get("wait", 0.0))
-      return np.ones(1, np.float32)
+      return np.ones(round(seconds * sample_rate), np.float32)
 
     space = SimpleNamespace(dim=1, decode=lambda controls: {})
     return SimpleNamespace(space=space, played=played, render=render)

@@ -1,6 +1,7 @@
 """Whatever a plugin does to its process: one sentence, and the work goes on."""
 
 import gc
+import multiprocessing
 import os
 import pickle
 import re
@@ -209,6 +210,8 @@ def listing(synth, i):
 @pytest.mark.skipif(sys.platform != "linux", reason="counts files as Linux lists them")
 def test_a_closed_host_leaves_no_thread_and_no_file_behind():
   def left():
+    while multiprocessing.active_children():  # A process that was killed needs a moment to end.
+      time.sleep(0.01)
     gc.collect()
     return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
 
