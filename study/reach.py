@@ -23,7 +23,7 @@ from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.generation.record import draw
 from synthmatch_jax.matching import models
 from synthmatch_jax.matching.matcher import Matcher
-from synthmatch_jax.metrics.parameters import SILENT_CONTROL
+from synthmatch_jax.spaces.space import SILENT_CONTROL
 from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import engine, hosting, play
 

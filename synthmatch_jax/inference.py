@@ -156,7 +156,7 @@ class Predictor:
   def _compute(self, mel, *, count=1, seeds=None) -> Float[np.ndarray, "b n d"]:
     size = next((size for size in _BATCH_SIZES if len(mel) <= size), _BATCH_SIZES[-1])
     columns = {"mel": mel, "seeds": np.zeros(len(mel), np.int32) if seeds is None else seeds}
-    found = [np.zeros((0, 1, self.recipe.space.dim), np.float32)] if not len(mel) else []
+    found = [np.zeros((0, 1, self.recipe.space.width), np.float32)] if not len(mel) else []
     for start in range(0, len(mel), size):
       part = {name: values[start : start + size] for name, values in columns.items()}
       batch, mask = pad(part, size)

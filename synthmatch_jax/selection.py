@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from synthmatch_jax.metrics import parameters
 from synthmatch_jax.spaces.space import ParameterSpace
 
 RANKED_BY = "mss"
@@ -49,15 +48,9 @@ def distinct(
   for i, candidate in enumerate(controls):
     if len(kept) == count:
       break
-    better = np.stack([controls[k] for k in kept]) if kept else np.zeros((0, space.dim))
-    errors = parameters.squared_errors(better, np.broadcast_to(candidate, better.shape))
-    heard = parameters.audible(
-      errors,
-      better,
-      names=space.names,
-      depends=space.gates,
-      threshold=parameters.SILENT_CONTROL,
-    )
+    better = np.stack([controls[k] for k in kept]) if kept else np.zeros((0, space.width))
+    squares = space.errors(better, np.broadcast_to(candidate, better.shape)) ** 2
+    heard = np.where(space.heard(better), squares, np.nan)
     if not np.any(np.sqrt(np.nanmean(heard, axis=1)) < _NEAR):
       kept.append(i)
   return kept

@@ -76,7 +76,7 @@ def test_descriptions(tmp_path, seed):
   path = hostile.description(tmp_path / "plugin.json", seed)
   engine = sentence(registry.engine, str(path))
   if engine is not None:
-    assert engine.space.dim >= 1
+    assert engine.space.width >= 1
     with pytest.raises(UserError, match="no plugin"):
       locate.locate(engine.plugin.files)
 

@@ -13,9 +13,9 @@ from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.example import NotePrior
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces import prior
-from synthmatch_jax.spaces.parameters import Continuous, require_text
+from synthmatch_jax.spaces.parameters import require_text
 from synthmatch_jax.spaces.prior import Prior
-from synthmatch_jax.spaces.space import ParameterSpace
+from synthmatch_jax.spaces.space import ParameterSpace, parameter_from_dict
 
 # Raised when the same settings give other records: a build depends on it.
 REVISION = 2
@@ -133,7 +133,7 @@ class Recipe:
     return {
       "num_frames": self.num_frames,
       "num_bins": self.mel.n_mels,
-      "num_controls": self.space.dim,
+      "num_controls": self.space.width,
     }
 
   def to_dict(self) -> dict[str, Any]:
@@ -167,7 +167,7 @@ class Recipe:
       for name in ("engine", "fingerprint"):
         require_text(name, plain[name])
       if plain.get("plugin") is not None:  # Its description is read where it is used.
-        tuple(Continuous(**c) for c in plain["plugin"]["controls"])
+        tuple(parameter_from_dict(c) for c in plain["plugin"]["controls"])
       space = ParameterSpace.from_dict(data["space"])
       made = {
         "space": space,
@@ -213,7 +213,8 @@ def _without(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
 
 
 def _bare_parameters(parameters: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-  return [_without(parameter, "meaning", "unit", "heard_with") for parameter in parameters]
+  idle = ("meaning", "unit", "heard_with", "heard_when")
+  return [_without(parameter, *idle) for parameter in parameters]
 
 
 def _bare_distribution(distribution: Mapping[str, Any]) -> dict[str, Any]:

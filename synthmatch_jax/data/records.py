@@ -42,8 +42,8 @@ def features(recipe: Recipe) -> tfds.features.FeaturesDict:
   return tfds.features.FeaturesDict(
     {
       "mel": tensor("mel", (recipe.num_frames, recipe.mel.n_mels)),
-      "controls": tensor("controls", (recipe.space.dim,)),
-      "read_back": tensor("read_back", (recipe.space.dim,)),
+      "controls": tensor("controls", (recipe.space.width,)),
+      "read_back": tensor("read_back", (recipe.space.width,)),
       "index": scalar("index", np.int64),
       "attempts": scalar("attempts", np.int32),
       "level_db": scalar("level_db", np.float32),

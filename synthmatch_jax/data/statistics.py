@@ -104,8 +104,8 @@ class TrainingData:
     try:
       recipe = Recipe.from_dict(data["recipe"])
       statistics = Statistics.from_dict(data["statistics"])
-      if statistics.controls_mean.size != recipe.space.dim:
-        raise ValueError(f"it has no mean for each of the {recipe.space.dim} controls")
+      if statistics.controls_mean.size != recipe.space.width:
+        raise ValueError(f"it has no mean for each of the {recipe.space.width} controls")
       _require_named(data["dataset"])
     except KeyError as error:
       raise UserError(f"what is kept of the training data is damaged: it has no {error}") from None

@@ -109,7 +109,7 @@ def summary(found: Inspection) -> str:
 def write(found: Inspection, folder: Path) -> Path:
   """Writes the pictures, the sounds and the page; returns the page."""
   recipe, contents = found.dataset.recipe, found.contents
-  pairs = zip(recipe.space.names, contents.controls.T, found.prior.T, strict=True)
+  pairs = zip(recipe.space.outputs, contents.controls.T, found.prior.T, strict=True)
   for i, (name, data, prior) in enumerate(pairs):  # A plugin's names may hold any character.
     distributions.control(data, prior, folder / "controls" / f"{i}.png", title=name)
   distributions.levels(contents.level_db, recipe.threshold_db, folder / "levels.png")

@@ -99,7 +99,7 @@ def describe_answer(answer: Answer, match: Match) -> Description:
     "model": answer.model,
     "hearing": answer.hearing,
     "patch": {n: {"value": v, "unit": units[n]} for n, v in answer.patch.items()},
-    "controls": dict(zip(space.names, answer.controls.tolist(), strict=True)),
+    "controls": space.named(answer.controls),
     "distances": {n: v if math.isfinite(v) else None for n, v in answer.distances.items()},
     "confidence": asdict(answer.confidence),
   }

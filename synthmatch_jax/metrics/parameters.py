@@ -1,16 +1,7 @@
-"""Errors of controls: plain, up to symmetry, and of the controls that can be heard.
-
-The functions compose. The example gives the plain errors of a prediction, its errors against the
-nearest assignment of interchangeable controls, and those of them that can be heard:
-
-  plain = squared_errors(target, estimate)
-  target = nearest_assignment(target, estimate, names=names, swaps=swaps)
-  symmetric = squared_errors(target, estimate)
-  heard = audible(symmetric, target, names=names, depends=depends)
-"""
+"""Errors of patches: plain, up to symmetry, and of the parameters that can be heard."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -35,22 +26,12 @@ SYMMETRIC = {
 }
 """The same for the metrics that are added where a space has symmetries."""
 
-SILENT_CONTROL = 0.03
-"""Largest amplitude that counts as zero: -61 dB on Vital, where the gain is its square."""
-
 
 def squared_errors(
   target: Float[np.ndarray, "*b d"], estimate: Float[np.ndarray, "*b d"]
 ) -> Float[np.ndarray, "*b d"]:
   """Computes squared errors of controls in [0, 1]; their mean is the paper's MSE (section 3.2)."""
   return (estimate.astype(np.float64) - target.astype(np.float64)) ** 2
-
-
-def absolute_errors(
-  target: Float[np.ndarray, "*b d"], estimate: Float[np.ndarray, "*b d"]
-) -> Float[np.ndarray, "*b d"]:
-  """Computes the absolute error of each control, in [0, 1]."""
-  return np.abs(estimate.astype(np.float64) - target.astype(np.float64))
 
 
 def measure(
@@ -71,20 +52,20 @@ def measure(
     "metric/control". `mse_heard` covers the controls that can be heard in the target; it is NaN
     for a control that cannot.
   """
-  names = space.names
-  nearest = nearest_assignment(target, estimate, names=names, swaps=space.swaps)
-  fair = squared_errors(nearest, estimate)
+  nearest = nearest_assignment(target, estimate, names=space.outputs, swaps=space.swaps)
+  plain = space.errors(target, estimate)
+  fair = space.errors(nearest, estimate) ** 2
   errors = {
-    "mse": squared_errors(target, estimate),
-    "mae": absolute_errors(target, estimate),
-    "mse_heard": audible(fair, nearest, names=names, depends=space.gates, threshold=SILENT_CONTROL),
+    "mse": plain**2,
+    "mae": plain,
+    "mse_heard": np.where(space.heard(nearest), fair, np.nan),
   }
   errors |= {"mse_symmetric": fair} if space.swaps else {}
   totals = {metric: np.nanmean(values, axis=1) for metric, values in errors.items()}
   return totals | {
     f"{metric}/{name}": values[:, i]
     for metric, values in errors.items()
-    for i, name in enumerate(names)
+    for i, name in enumerate(space.names)
   }
 
 
@@ -119,41 +100,6 @@ def nearest_assignment(
       nearest = np.where((distance < least)[:, None], candidate, nearest)
       least = np.minimum(distance, least)
   return nearest
-
-
-def audible(
-  errors: Float[np.ndarray, "i d"],
-  target: Float[np.ndarray, "i d"],
-  *,
-  names: Sequence[str],
-  depends: Mapping[str, str],
-  threshold: float = 0.0,
-) -> Float[np.ndarray, "i d"]:
-  """Replaces the errors of controls that cannot be heard by NaN, so that means can omit them.
-
-  A control cannot be heard if the target has the control that it depends on at zero (the position
-  of an oscillator that is turned down), or if that one cannot be heard for the same reason. The
-  estimate does not matter here: if it wrongly has an amplitude at zero, that counts as an error
-  of the amplitude.
-
-  Args:
-    errors: error of each control.
-    target: true controls.
-    names: names of the controls, in their order.
-    depends: control -> the control that makes it heard.
-    threshold: largest value that counts as zero.
-
-  Raises:
-    ValueError: `depends` names an unknown control.
-  """
-  heard = np.ones(target.shape, bool)
-  for control in depends:
-    # The control's gate, that gate's gate and so on; each is visited once, even in a cycle.
-    met: list[str] = [control]
-    while (gate := depends.get(met[-1])) is not None and gate not in met:
-      heard[:, _index(names, control)] &= target[:, _index(names, gate)] > threshold
-      met.append(gate)
-  return np.where(heard, errors, np.nan)
 
 
 def _swapped(

@@ -114,4 +114,4 @@ def draw(engine: Engine, *, count: int, seed: int) -> Draws:
 def patches(space: ParameterSpace, count: int, seed: int) -> list[Patch]:
   """Patches of uniform controls."""
   rng = np.random.default_rng(seed)
-  return [space.decode(rng.uniform(size=space.dim)) for _ in range(count)]
+  return [space.decode(rng.uniform(size=space.width)) for _ in range(count)]

@@ -23,8 +23,7 @@ class Integer:
     heard_when: condition under which it can be heard (see `spaces.conditions`); empty for always.
   """
 
-  kind: ClassVar = "integer"
-  width: ClassVar = 1
+  kind: ClassVar[str] = "integer"
 
   name: str
   meaning: str
@@ -43,30 +42,41 @@ class Integer:
 
   @property
   def outputs(self) -> tuple[str, ...]:
-    """The name of each output."""
+    """See `Parameter`."""
     return (self.name,)
 
-  def decode(self, outputs: Sequence[float] | Float[np.ndarray, " w"]) -> int:
-    """Returns the nearest value; an output outside [0, 1] is clamped, and NaN counts as 0."""
-    (control,) = outputs
+  @property
+  def effective(self) -> tuple[Any, ...]:
+    """See `Parameter`."""
+    return self.kind, self.name, self.low, self.high
+
+  @property
+  def span(self) -> str:
+    """See `Parameter`."""
+    return f"whole numbers from {self.low} to {self.high}"
+
+  def decode(self, control: float) -> int:
+    """The nearest value; a control outside [0, 1], or one that is no number, is clamped."""
     if not control > 0:
       return self.low
     return self.low + round(min(float(control), 1.0) * (self.high - self.low))
 
-  def encode(self, value: Any) -> Float[np.ndarray, " w"]:
-    """Returns the outputs for a value; a value out of range is clamped."""
-    inside = min(max(round(value), self.low), self.high)
-    return np.array([(inside - self.low) / (self.high - self.low)], np.float32)
+  def encode(self, value: Any) -> float:
+    """The place of a value in the range; one out of range is clamped."""
+    return (min(max(round(value), self.low), self.high) - self.low) / (self.high - self.low)
+
+  def place(self, drawn: float) -> float:
+    """The control of the value that lies nearest to what a prior has drawn, in [0, 1]."""
+    return self.encode(self.decode(drawn))
 
   def errors(
-    self, target: Float[np.ndarray, "*b w"], estimate: Float[np.ndarray, "*b w"]
-  ) -> Float[np.ndarray, "*b"]:
-    """Computes how far the values are apart, as a fraction of the range."""
+    self, target: Float[np.ndarray, "i w"], estimate: Float[np.ndarray, "i w"]
+  ) -> Float[np.ndarray, " i"]:
+    """How far the values lie apart, as a share of the range."""
     steps = self.high - self.low
-    places = [
-      np.round(np.clip(x[..., 0].astype(np.float64), 0, 1) * steps) for x in (target, estimate)
-    ]
-    return np.abs(places[0] - places[1]) / steps
+    pair = (np.clip(x[:, 0].astype(np.float64), 0.0, 1.0) for x in (target, estimate))
+    one, other = (np.round(controls * steps) for controls in pair)
+    return np.abs(one - other) / steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +89,7 @@ class Switch:
     heard_when: see `Integer`.
   """
 
-  kind: ClassVar = "switch"
-  width: ClassVar = 1
+  kind: ClassVar[str] = "switch"
   unit: ClassVar = ""
 
   name: str
@@ -89,23 +98,36 @@ class Switch:
 
   @property
   def outputs(self) -> tuple[str, ...]:
-    """The name of each output."""
+    """See `Parameter`."""
     return (self.name,)
 
-  def decode(self, outputs: Sequence[float] | Float[np.ndarray, " w"]) -> int:
-    """Returns 1 for on, 0 for off."""
-    (control,) = outputs
+  @property
+  def effective(self) -> tuple[Any, ...]:
+    """See `Parameter`."""
+    return self.kind, self.name
+
+  @property
+  def span(self) -> str:
+    """See `Parameter`."""
+    return "off or on"
+
+  def decode(self, control: float) -> int:
+    """1 for on, 0 for off."""
     return int(control >= 0.5)
 
-  def encode(self, value: Any) -> Float[np.ndarray, " w"]:
-    """Returns the outputs for a value, true or false."""
-    return np.array([1.0 if value else 0.0], np.float32)
+  def encode(self, value: Any) -> float:
+    """1 for a value that is true, 0 for one that is false."""
+    return 1.0 if value else 0.0
+
+  def place(self, drawn: float) -> float:
+    """On where a prior has drawn 0.5 or more, in [0, 1]."""
+    return float(self.decode(drawn))
 
   def errors(
-    self, target: Float[np.ndarray, "*b w"], estimate: Float[np.ndarray, "*b w"]
-  ) -> Float[np.ndarray, "*b"]:
-    """Returns 1 where one is on and the other off, else 0."""
-    return ((target[..., 0] >= 0.5) != (estimate[..., 0] >= 0.5)).astype(np.float64)
+    self, target: Float[np.ndarray, "i w"], estimate: Float[np.ndarray, "i w"]
+  ) -> Float[np.ndarray, " i"]:
+    """1 where one is on and the other off, else 0."""
+    return ((target[:, 0] >= 0.5) != (estimate[:, 0] >= 0.5)).astype(np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +142,7 @@ class Choice:
     heard_when: see `Integer`.
   """
 
-  kind: ClassVar = "choice"
+  kind: ClassVar[str] = "choice"
   unit: ClassVar = ""
 
   name: str
@@ -136,32 +158,44 @@ class Choice:
       raise ValueError(f"{self.name}: two options have the same name")
 
   @property
-  def width(self) -> int:
-    """Number of outputs."""
-    return len(self.options)
-
-  @property
   def outputs(self) -> tuple[str, ...]:
-    """The name of each output."""
+    """See `Parameter`."""
     return tuple(f"{self.name}={option}" for option in self.options)
 
-  def decode(self, outputs: Sequence[float] | Float[np.ndarray, " w"]) -> str:
-    """Returns the option with the largest output; the first one in a tie."""
-    return self.options[int(np.argmax(np.nan_to_num(np.asarray(outputs), nan=-np.inf)))]
+  @property
+  def effective(self) -> tuple[Any, ...]:
+    """See `Parameter`."""
+    return self.kind, self.name, self.options
+
+  @property
+  def span(self) -> str:
+    """See `Parameter`."""
+    return ", ".join(self.options)
+
+  def decode(self, control: Sequence[float] | Float[np.ndarray, " w"]) -> str:
+    """The option of the largest output; of equal ones, the first."""
+    return self.options[int(np.argmax(np.nan_to_num(np.asarray(control), nan=-np.inf)))]
 
   def encode(self, value: Any) -> Float[np.ndarray, " w"]:
-    """Returns the outputs for an option: 1 for it, 0 for the others.
+    """The outputs that stand for an option: 1 for it, 0 for the others.
 
     Raises:
       ValueError: there is no such option.
     """
     if value not in self.options:
-      raise ValueError(f"{self.name} has no option {value!r}; it has {', '.join(self.options)}")
-    return (np.arange(self.width) == self.options.index(value)).astype(np.float32)
+      raise ValueError(f"{self.name} has no option {value!r}; it has {self.span}")
+    return (np.arange(len(self.options)) == self.options.index(value)).astype(np.float32)
+
+  def place(self, drawn: Any) -> Float[np.ndarray, " w"]:
+    """The outputs of an option that a prior has drawn, or of a place among them, in [0, 1]."""
+    if isinstance(drawn, str):
+      return self.encode(drawn)
+    count = len(self.options)
+    return self.encode(self.options[min(int(drawn * count), count - 1)])
 
   def errors(
-    self, target: Float[np.ndarray, "*b w"], estimate: Float[np.ndarray, "*b w"]
-  ) -> Float[np.ndarray, "*b"]:
-    """Returns 0 for equal options, else 1; for ordered ones, their distance scaled to [0, 1]."""
+    self, target: Float[np.ndarray, "i w"], estimate: Float[np.ndarray, "i w"]
+  ) -> Float[np.ndarray, " i"]:
+    """0 where the options are the same, else 1; of ordered ones the share of the way between."""
     apart = np.abs(target.argmax(-1) - estimate.argmax(-1)).astype(np.float64)
-    return apart / (self.width - 1) if self.ordered else (apart > 0).astype(np.float64)
+    return apart / (len(self.options) - 1) if self.ordered else (apart > 0).astype(np.float64)

@@ -1,8 +1,11 @@
-"""One parameter of a synth as one number in [0, 1]."""
+"""The parameters of a synth as outputs of a network, in [0, 1]."""
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
 
 Curve = Literal["linear", "quadratic", "cubic", "quartic"]
 
@@ -10,6 +13,63 @@ Curve = Literal["linear", "quadratic", "cubic", "quartic"]
 _MOST_CHARACTERS, _LARGEST = 300, 1e9
 
 _EXPONENTS: dict[Curve, int] = {"linear": 1, "quadratic": 2, "cubic": 3, "quartic": 4}
+
+
+@runtime_checkable
+class Parameter(Protocol):
+  """What parameters of all kinds offer (`spaces.space.KINDS` lists the kinds).
+
+  Attributes:
+    kind: the name of the kind, in JSON.
+    name: the key in a patch.
+    meaning: what it does, in a few words.
+    unit: the unit of the value in a patch; empty for none.
+    heard_when: the condition under which it can be heard (`spaces.conditions`); empty for always.
+  """
+
+  kind: ClassVar[str]
+
+  @property
+  def name(self) -> str: ...  # noqa: D102 - see above.
+  @property
+  def meaning(self) -> str: ...  # noqa: D102
+  @property
+  def unit(self) -> str: ...  # noqa: D102
+  @property
+  def heard_when(self) -> str: ...  # noqa: D102
+
+  @property
+  def outputs(self) -> tuple[str, ...]:
+    """The name of each output of the network that stands for the parameter."""
+    ...
+
+  @property
+  def effective(self) -> tuple[Any, ...]:
+    """All that a patch depends on, without what is there for people."""
+    ...
+
+  @property
+  def span(self) -> str:
+    """The values that it can have, in words."""
+    ...
+
+  def decode(self, control: Any) -> Any:
+    """The value of an output, or of several; what is out of range is clamped."""
+    ...
+
+  def encode(self, value: Any) -> Any:
+    """The output that stands for a value, or the outputs; the inverse of `decode`."""
+    ...
+
+  def place(self, drawn: Any) -> Any:
+    """The output, or the outputs, of what a prior has drawn."""
+    ...
+
+  def errors(
+    self, target: Float[np.ndarray, "i w"], estimate: Float[np.ndarray, "i w"]
+  ) -> Float[np.ndarray, " i"]:
+    """How far two values lie apart, from 0 to 1, of each row of outputs."""
+    ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +88,10 @@ class Continuous:
     curve: from control to value.
     heard_with: the parameter without which this one has no effect: while that is at zero, a
       wrong value here cannot be heard. Empty: it is always heard.
+    heard_when: the same as a condition on any of the other parameters (see `Parameter`).
   """
+
+  kind: ClassVar[str] = "continuous"
 
   name: str
   meaning: str
@@ -37,6 +100,7 @@ class Continuous:
   high: float = 1.0
   curve: Curve = "linear"
   heard_with: str = ""
+  heard_when: str = ""
 
   def __post_init__(self):
     if not self.name:
@@ -75,8 +139,28 @@ class Continuous:
 
   @property
   def effective(self) -> tuple[str, float, float, str]:
-    """What a patch depends on: name, range and curve, without what is there for people."""
+    """See `Parameter`."""
     return self.name, self.low, self.high, self.curve
+
+  @property
+  def span(self) -> str:
+    """See `Parameter`."""
+    return f"{self.low:g} to {self.high:g} ({self.curve})"
+
+  @property
+  def outputs(self) -> tuple[str, ...]:
+    """See `Parameter`."""
+    return (self.name,)
+
+  def place(self, drawn: float) -> float:
+    """See `Parameter`; a prior draws controls."""
+    return min(max(drawn, 0.0), 1.0)
+
+  def errors(
+    self, target: Float[np.ndarray, "i w"], estimate: Float[np.ndarray, "i w"]
+  ) -> Float[np.ndarray, " i"]:
+    """See `Parameter`: the difference of the controls."""
+    return np.abs(estimate[:, 0].astype(np.float64) - target[:, 0].astype(np.float64))
 
   def _roots(self) -> tuple[float, float]:
     power = 1 / _EXPONENTS[self.curve]

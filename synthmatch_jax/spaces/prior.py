@@ -1,6 +1,7 @@
 """Priors: the distribution that random patches are drawn from, stored as data."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -63,11 +64,11 @@ def sample(
       f"the prior {prior.name} is for {prior.space} and does not name exactly the controls of"
       f" the space {space.name}; take another prior"
     )
-  values = np.array([_draw(prior.controls[name], rng) for name in space.names])
-  if not np.isfinite(values).all():
-    wrong = space.names[int(np.argmin(np.isfinite(values)))]
-    raise UserError(f"the prior {prior.name} gives {wrong} a value that is no number; mend it")
-  return np.clip(values, 0.0, 1.0).astype(np.float32)
+  drawn = {name: _draw(prior.controls[name], rng) for name in space.names}
+  for name, value in drawn.items():
+    if not isinstance(value, str) and not math.isfinite(value):
+      raise UserError(f"the prior {prior.name} gives {name} a value that is no number; mend it")
+  return space.place(drawn)
 
 
 def load(name: str | Mapping[str, Any], space: ParameterSpace) -> Prior:
@@ -133,7 +134,7 @@ def _try(distribution: Distribution, rng: np.random.Generator) -> None:
     _try(part, rng)
 
 
-def _draw(distribution: Distribution, rng: np.random.Generator) -> float:
+def _draw(distribution: Distribution, rng: np.random.Generator) -> float | str:
   arguments = {k: v for k, v in distribution.items() if k not in ("kind", "why", "weight")}
   try:
     kind = _KINDS[distribution["kind"]]
@@ -160,7 +161,7 @@ def _normal(rng: np.random.Generator, *, mean: float, std: float) -> float:
   return float(2.0 - folded if folded > 1.0 else folded)
 
 
-def _mixture(rng: np.random.Generator, *, components: list[Distribution]) -> float:
+def _mixture(rng: np.random.Generator, *, components: list[Distribution]) -> float | str:
   weights = np.array([c["weight"] for c in components], float)
   return _draw(components[rng.choice(len(components), p=weights / weights.sum())], rng)
 
@@ -172,10 +173,17 @@ def _empirical(rng: np.random.Generator, *, quantiles: list[float], count: int =
   return float(np.interp(rng.random(), ranks, quantiles))
 
 
-_KINDS: dict[str, Callable[..., float]] = {
+def _options(rng: np.random.Generator, *, weights: Mapping[str, float | int]) -> str:
+  """One of the options of a choice."""
+  shares = np.array(list(weights.values()), float)
+  return str(rng.choice(list(weights), p=shares / shares.sum()))
+
+
+_KINDS: dict[str, Callable[..., float | str]] = {
   "uniform": _uniform,
   "beta": _beta,
   "normal": _normal,
   "mixture": _mixture,
   "empirical": _empirical,
+  "options": _options,
 }

@@ -65,7 +65,7 @@ def fit(
     estimates: a model's answers to them.
   """
   found = {}
-  for i, name in enumerate(space.names):
+  for i, name in enumerate(space.outputs):
     errors = np.abs(estimates[:, i] - true[:, i])
     noise = float(np.median(errors[::2])) / _MEDIAN_DEVIATION
     curve = [round(float(value), 5) for value in _expected(patches[:, i], noise=noise)]
@@ -83,7 +83,7 @@ def apply(
   """The estimates, those of controls with a curve along it."""
   snapped = estimates.copy()
   for name, curve in snapping.items():
-    i = space.names.index(name)
+    i = space.outputs.index(name)
     snapped[:, i] = _along(curve, estimates[:, i])
   return snapped
 
@@ -97,7 +97,7 @@ def check(stored: Any, space: ParameterSpace) -> Snapping:
   if not isinstance(stored, Mapping):
     raise ValueError("snapping has no names of controls")
   for name, curve in stored.items():
-    if name not in space.names:
+    if name not in space.outputs:
       raise ValueError(f"snapping of {name!r}, which is no control")
     if not isinstance(curve, list) or not 2 <= len(curve) <= _MOST_POINTS:
       raise ValueError(f"snapping of {name!r} is no curve")

@@ -100,6 +100,6 @@ class Canary:
 
 def _render(synth: Synth, patch: dict[str, float]) -> Float[np.ndarray, " n"]:
   """Half a second of a patch; the middle of every control where it is left out."""
-  middle = synth.space.decode([0.5] * synth.space.dim)
+  middle = synth.space.decode([0.5] * synth.space.width)
   patch = middle | patch
   return base.sound(synth, patch, note=Note(seconds=0.3), seconds=0.5, sample_rate=44_100)

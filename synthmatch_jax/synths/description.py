@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 from synthmatch_jax import files, untrusted
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces.parameters import Continuous, require_text
-from synthmatch_jax.spaces.space import ParameterSpace
+from synthmatch_jax.spaces.space import ParameterSpace, parameter_from_dict, parameter_to_dict
 from synthmatch_jax.synths import locate
 
 Reset = Literal["clear", "flush", "instance", "process"]
@@ -125,7 +125,7 @@ class Description:
 
   def to_dict(self) -> dict[str, Any]:
     """The description as JSON-ready data."""
-    return dataclasses.asdict(self)
+    return dataclasses.asdict(self) | {"controls": list(map(parameter_to_dict, self.controls))}
 
   def essentials(self) -> dict[str, Any]:
     """What travels with a data set: all but the prior, which has its own place, and `others`."""
@@ -149,7 +149,12 @@ class Description:
     if plain.get("reset", "clear") not in RESETS:
       raise ValueError(f"reset is {plain['reset']!r}; known are {', '.join(RESETS)}")
     try:
-      plain["controls"] = tuple(Continuous(**c) for c in plain["controls"])
+      controls: tuple[Any, ...] = tuple(parameter_from_dict(c) for c in plain["controls"])
+      plain["controls"] = controls
+      if other := [c for c in controls if not isinstance(c, Continuous)]:
+        raise ValueError(
+          f"{other[0].name} is a {other[0].kind}: a plugin's controls are continuous"
+        )
       plain["files"] = tuple(plain["files"])
       plain["others"] = tuple(plain.get("others", ()))
       plain["care"] = Care(**plain.get("care", {}))

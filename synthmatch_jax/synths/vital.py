@@ -14,6 +14,7 @@ from synthmatch_jax import files
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces import massive16
+from synthmatch_jax.spaces.parameters import Continuous
 from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths.base import RenderError
 
@@ -136,6 +137,7 @@ class Vital:
     """Raises a RenderError that names the first value that Vital does not have as it was set."""
     read = self.read_back()
     for parameter in self.space.parameters:
+      assert isinstance(parameter, Continuous)
       name, room = parameter.name, _TOLERANCE * (parameter.high - parameter.low)
       asked, got = wanted[name], read[name]
       if not abs(got - asked) <= room:

@@ -28,8 +28,8 @@ def write(found: Exported, workdir: Path, *, dtype: str) -> str:
   engine = json.dumps(recipe.fingerprint, sort_keys=True)
   return f"""# {found.arguments["name"]} for {recipe.engine}
 
-A synthesizer sound matching model: it maps the log-mel of a sound to {recipe.space.dim} controls of
-{recipe.engine} that come near it.
+A synthesizer sound matching model: it maps the log-mel of a sound to {recipe.space.width}
+controls of {recipe.engine} that come near it.
 
 * Model: `{json.dumps(dict(found.arguments))}`, {weights:,} weights, stored as {dtype}; they
   are those of step {found.step}, which had the lowest validation loss.{_snapped(found)}

@@ -47,7 +47,7 @@ def evaluate(eval_step: EvalStep, state: TrainState, run: Run) -> dict[str, floa
     if mean.ndim == 0:
       metrics[f"{_PREFIX}{name}"] = float(mean)
     else:
-      named = zip(dataset.recipe.space.names, mean.tolist(), strict=True)
+      named = zip(dataset.recipe.space.outputs, mean.tolist(), strict=True)
       metrics |= {f"{_PREFIX}{name}/{parameter}": value for parameter, value in named}
   return metrics
 
@@ -63,7 +63,7 @@ def floor(dataset: Dataset, mean: Float[np.ndarray, " d"]) -> dict[str, float]:
     ]
   )
   errors = np.square(controls.astype(np.float64) - mean).mean(axis=0)
-  return dict(zip(dataset.recipe.space.names, errors.tolist(), strict=True))
+  return dict(zip(dataset.recipe.space.outputs, errors.tolist(), strict=True))
 
 
 def table(metrics: Mapping[str, float], floors: Mapping[str, float]) -> str:
@@ -111,5 +111,5 @@ def _empty(dataset: Dataset) -> Columns:
   mel = (0, dataset.recipe.num_frames, dataset.recipe.mel.n_mels)
   return {
     "mel": np.zeros(mel, np.float32),
-    "controls": np.zeros((0, dataset.recipe.space.dim), np.float32),
+    "controls": np.zeros((0, dataset.recipe.space.width), np.float32),
   }

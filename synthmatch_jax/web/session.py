@@ -147,8 +147,8 @@ class Visit:
       old = self._entry(key)
       space = old.match.recipe.space
       moved = np.asarray(controls, np.float32)
-      if moved.shape != (space.dim,) or not np.isfinite(moved).all():
-        raise UserError(f"an answer has {space.dim} controls: load the page again")
+      if moved.shape != (space.width,) or not np.isfinite(moved).all():
+        raise UserError(f"an answer has {space.width} controls: load the page again")
       before = old.match.best.controls
       # One that was not moved keeps the digits that a slider does not show.
       moved = np.where(np.abs(moved - before) <= 0.6 * STEP, before, moved.clip(0, 1))

@@ -3,7 +3,7 @@
 import html
 from collections.abc import Sequence
 
-from synthmatch_jax.spaces.parameters import Continuous
+from synthmatch_jax.spaces.parameters import Parameter
 from synthmatch_jax.web.entries import Entry
 
 
@@ -46,6 +46,6 @@ def _paragraphs(facts: Sequence[tuple[str, str]]) -> str:
   return f"<div class='said'>{''.join(lines)}</div>"
 
 
-def info(parameter: Continuous, value: float) -> str:
+def info(parameter: Parameter, value: float) -> str:
   """A value in the synth's own terms, and what it is of."""
   return f"{value:.3g} {parameter.unit}: {parameter.meaning}"

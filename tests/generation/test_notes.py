@@ -47,7 +47,7 @@ def test_every_record_says_its_note_and_was_played_with_it(dataset):
 
 def test_a_note_is_heard_in_its_sound(dataset):
   recipe = dataset.recipe
-  bare = np.full(recipe.space.dim, 0.5, np.float32)
+  bare = np.full(recipe.space.width, 0.5, np.float32)
   quiet = {"osc2_amp": 0, "noise_amp": 0, "filter2_cut_prm_1": 0, "envelope1_att_lev": 0}
   loud = {"osc1_amp": 1, "filter1_cut_prm_1": 1, "master_fx2_dry_wet": 0}
   for name, value in (quiet | loud).items():

@@ -27,7 +27,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 def sound(matcher):
   """One of the synth's own sounds."""
   recipe = matcher.recipe
-  controls = np.linspace(0.4, 0.7, recipe.space.dim)
+  controls = np.linspace(0.4, 0.7, recipe.space.width)
   return Vital().render(
     recipe.space.decode(controls), note=Note(), seconds=recipe.seconds, sample_rate=44_100
   )
@@ -95,10 +95,10 @@ def test_what_is_told_shapes_the_answer(matcher):
 def test_a_silent_answer_comes_last_and_says_so(matcher):
   """Though MSS takes it for the nearest to steady noise."""
   recipe, model = matcher.recipe, matcher.models[0]
-  silent = np.full(recipe.space.dim, 0.5, np.float32)
+  silent = np.full(recipe.space.width, 0.5, np.float32)
   for name in ("osc1_amp", "osc2_amp", "noise_amp"):
     silent[recipe.space.names.index(name)] = 0
-  sounding = np.full(recipe.space.dim, 0.5, np.float32)
+  sounding = np.full(recipe.space.width, 0.5, np.float32)
   candidates = [
     _Candidate(model=model, hearing=AS_RECORDED, controls=controls)
     for controls in (silent, sounding)

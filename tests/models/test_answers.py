@@ -73,7 +73,7 @@ def test_answers_are_as_many_as_asked_for_and_a_function_of_the_sounds_seed(pred
   mel = np.zeros((3, recipe.num_frames, recipe.mel.n_mels), np.float32)
   seeds = np.array([4, 5, 4], np.int32)
   found = predictor.answers(mel, count=6, seeds=seeds)
-  assert found.shape == (3, 6, recipe.space.dim)
+  assert found.shape == (3, 6, recipe.space.width)
   assert 0 <= found.min() < found.max() <= 1
   np.testing.assert_array_equal(found[0], found[2])
   assert (found[0] != found[1]).any()

@@ -76,7 +76,7 @@ def test_a_uniform_prior_has_no_peaks():
 
 
 def test_without_curves_nothing_moves():
-  estimates = np.random.default_rng(5).random((4, VITAL.dim), np.float32)
+  estimates = np.random.default_rng(5).random((4, VITAL.width), np.float32)
   np.testing.assert_array_equal(snapping.apply({}, VITAL, estimates), estimates)
 
 

@@ -1,10 +1,14 @@
 import json
+import re
 
 import numpy as np
 import pytest
 
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.spaces import prior
+from synthmatch_jax.spaces.discrete import Choice, Integer, Switch
 from synthmatch_jax.spaces.massive16 import TABLE_1, VITAL
+from synthmatch_jax.spaces.parameters import Continuous
 from synthmatch_jax.spaces.space import ParameterSpace
 
 
@@ -14,12 +18,12 @@ def test_the_space_is_the_papers_table_in_its_order():
     filter1_res_prm_3 filter2_cut_prm_1 filter2_res_prm_3 envelope4_att_tme envelope4_dec_tme
     envelope1_att_tme envelope1_att_lev envelope1_dec_tme master_fx2_dry_wet"""
   assert VITAL.names == tuple(TABLE_1) == tuple(table.split())
-  assert VITAL.dim == 16
+  assert VITAL.width == 16
   assert all(p.meaning and p.unit for p in VITAL.parameters)
 
 
 def test_controls_survive_the_patch():
-  controls = np.random.default_rng(0).random((1000, VITAL.dim), np.float32)
+  controls = np.random.default_rng(0).random((1000, VITAL.width), np.float32)
   controls[0], controls[1] = 0, 1
   back = np.stack([VITAL.encode(VITAL.decode(c)) for c in controls])
   np.testing.assert_array_equal(back, controls)
@@ -44,3 +48,122 @@ def test_slices_point_at_their_control():
 
 def test_a_space_survives_json():
   assert ParameterSpace.from_dict(json.loads(json.dumps(VITAL.to_dict()))) == VITAL
+
+
+MIXED = ParameterSpace(
+  "mixed",
+  (
+    Switch(name="on", meaning="oscillator 2"),
+    Choice(name="shape", meaning="its wave", options=("sine", "saw", "noise"), heard_when="on"),
+    Continuous(name="level", meaning="its level", heard_when="on"),
+    Integer(
+      name="octave", meaning="", low=-2, high=2, heard_when="on and level > 0 and shape != 'noise'"
+    ),
+    Choice(name="foot", meaning="", options=("16", "8", "4"), ordered=True),
+  ),
+)
+PATCH = {"on": 1, "shape": "saw", "level": 0.25, "octave": -1, "foot": "8"}
+
+
+def test_a_space_counts_its_parameters_and_its_outputs():
+  assert (len(MIXED.parameters), MIXED.width) == (5, 9)
+  assert MIXED.outputs[:4] == ("on", "shape=sine", "shape=saw", "shape=noise")
+  assert (MIXED.slices["level"], MIXED.slices["foot"]) == (slice(4, 5), slice(6, 9))
+  assert VITAL.outputs == VITAL.names
+
+
+def test_a_patch_of_several_kinds_goes_there_and_back():
+  controls = MIXED.encode(PATCH)
+  np.testing.assert_allclose(controls, [1, 0, 1, 0, 0.25, 0.25, 0, 1, 0])
+  assert MIXED.decode(controls) == PATCH
+  # What a network says is seldom exact.
+  noisy = controls + np.random.default_rng(0).uniform(-0.1, 0.1, 9).astype(np.float32)
+  assert MIXED.decode(noisy) | {"level": 0.25} == PATCH
+  assert MIXED.decode(np.full(9, np.nan)) == {
+    "on": 0,
+    "shape": "sine",
+    "level": 0.0,
+    "octave": -2,
+    "foot": "16",
+  }
+  assert MIXED.named(controls)["shape"] == [0.0, 1.0, 0.0]
+
+
+def test_errors_are_of_parameters_each_by_its_kind():
+  others = [
+    PATCH | {"on": 0},
+    PATCH | {"shape": "noise"},
+    PATCH | {"level": 0.75},
+    PATCH | {"octave": 2},
+    PATCH | {"foot": "4"},
+    PATCH | {"foot": "16"},
+  ]
+  target = np.stack([MIXED.encode(PATCH)] * 6)
+  estimate = np.stack([MIXED.encode(other) for other in others])
+  expected = np.zeros((6, 5))
+  expected[range(6), [0, 1, 2, 3, 4, 4]] = [1, 1, 0.5, 0.75, 0.5, 0.5]
+  np.testing.assert_allclose(MIXED.errors(target, estimate), expected)
+
+
+def test_what_is_heard_follows_the_conditions():
+  patches = [PATCH, PATCH | {"on": 0}, PATCH | {"shape": "noise"}, PATCH | {"level": 0.0}]
+  heard = MIXED.heard(np.stack([MIXED.encode(patch) for patch in patches]))
+  np.testing.assert_array_equal(
+    heard,
+    [[True] * 5, [True, False, False, False, True], *[[True, True, True, False, True]] * 2],
+  )
+
+
+def test_what_is_heard_with_another_is_not_heard_where_that_is_silent():
+  parameters = (
+    Continuous(name="level", meaning=""),
+    Continuous(name="amount", meaning="", heard_with="level"),
+    Continuous(name="time", meaning="", heard_with="amount"),
+  )
+  controls = np.array([[0.03, 0.5, 0.5], [0.031, 0.02, 0.5], [0.5, 0.5, 0.5]])
+  np.testing.assert_array_equal(
+    ParameterSpace("gates", parameters).heard(controls),
+    [[True, False, False], [True, True, False], [True] * 3],
+  )
+
+
+def test_a_space_of_several_kinds_survives_json():
+  assert ParameterSpace.from_dict(json.loads(json.dumps(MIXED.to_dict()))) == MIXED
+  # As before there were kinds: earlier versions read a continuous space.
+  assert not {"kind", "heard_when"} & set(VITAL.to_dict()["parameters"][0])
+
+
+@pytest.mark.parametrize(
+  ("changed", "says"),
+  [
+    ({"kind": "knob"}, "has the kind 'knob'; known are continuous, integer, switch, choice"),
+    ({"kind": ["a"]}, "has the kind ['a']"),
+    ({"heard_when": "off > 0"}, "on is heard when 'off > 0', but there is no off"),
+    ({"heard_when": "level > 'high'"}, "no such comparison"),
+    ({"heard_when": "import os"}, "cannot be read"),
+  ],
+)
+def test_a_space_that_cannot_be_meant_is_refused(changed, says):
+  data = MIXED.to_dict()
+  data["parameters"][0] |= changed
+  with pytest.raises(ValueError, match=re.escape(says)):
+    ParameterSpace.from_dict(data)
+
+
+def test_a_prior_draws_parameters_of_every_kind():
+  distributions = {
+    "on": {"kind": "uniform", "low": 0.4, "high": 1.0},
+    "shape": {"kind": "options", "weights": {"sine": 3, "noise": 1}},
+    "level": {"kind": "beta", "a": 2.0, "b": 2.0},
+    "octave": {"kind": "uniform"},
+    "foot": {"kind": "uniform"},
+  }
+  found = prior.Prior(name="test", space="mixed", source="", controls=distributions)
+  rng = np.random.default_rng(0)
+  patches = [MIXED.decode(prior.sample(found, MIXED, rng)) for _ in range(2000)]
+  assert np.mean([p["on"] for p in patches]) == pytest.approx(5 / 6, abs=0.03)
+  assert np.mean([p["shape"] == "sine" for p in patches]) == pytest.approx(0.75, abs=0.03)
+  assert {p["shape"] for p in patches} == {"sine", "noise"}
+  for foot in ("16", "8", "4"):
+    assert np.mean([p["foot"] == foot for p in patches]) == pytest.approx(1 / 3, abs=0.04)
+  assert {p["octave"] for p in patches} == {-2, -1, 0, 1, 2}

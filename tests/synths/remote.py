@@ -103,6 +103,6 @@ def play_preset(synth, path, note: Note, seconds, sample_rate):
 
 def play_scripted(synth, value, seconds=0.5):
   """A sound of one number: oscillator 1 at the wavetable position `value`."""
-  patch = synth.space.decode([0.5] * synth.space.dim) | CANARY | {"osc1_position": value}
+  patch = synth.space.decode([0.5] * synth.space.width) | CANARY | {"osc1_position": value}
   note = Note(seconds=seconds / 2)
   return sound(synth, patch, note=note, seconds=seconds, sample_rate=44_100)

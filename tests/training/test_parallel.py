@@ -88,7 +88,7 @@ def test_what_many_devices_have_trained_is_used_by_one(fields, tmp_path):
   predictor = Predictor.load(tmp_path / "cut")
   recipe = predictor.recipe
   mel = np.zeros((1, recipe.num_frames, recipe.mel.n_mels), np.float32)
-  assert predictor.predict(mel).shape == (1, recipe.space.dim)
+  assert predictor.predict(mel).shape == (1, recipe.space.width)
 
 
 @pytest.mark.slow

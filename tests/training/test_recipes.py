@@ -29,7 +29,7 @@ def steps_of(dataset):
   size = {"num_frames": recipe.num_frames, "num_bins": recipe.mel.n_mels}
 
   def make(name, tx, count=3, *, averaged=False, **arguments):
-    model = models.create(name, **size, num_controls=recipe.space.dim, seed=0)
+    model = models.create(name, **size, num_controls=recipe.space.width, seed=0)
     graphdef, current = state.create(model, tx, averaged=averaged)
     found = survey.compute(dataset)
     step = jax.jit(make_train_step(graphdef, tx, found, **arguments))

@@ -25,7 +25,7 @@ def create(dataset, name):
     name,
     num_frames=recipe.num_frames,
     num_bins=recipe.mel.n_mels,
-    num_controls=recipe.space.dim,
+    num_controls=recipe.space.width,
     seed=0,
   )
 
