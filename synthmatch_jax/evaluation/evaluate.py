@@ -98,6 +98,10 @@ def evaluate(
       wanted, estimates, predictor.recipe, workers=workers, plugin=plugin, parts=parts
     )
     failures = {wanted[i].name: why for i, why in scored.failures.items()}
+    missing = {
+      row: {wanted[i].name: why for i, why in reasons.items()}
+      for row, reasons in scored.missing.items()
+    }
     evaluation = Evaluation(
       name=measured_on.name,
       title=measured_on.title,
@@ -108,6 +112,7 @@ def evaluate(
       scores=_with_parameters(scored.scores, estimates, measured_on, predictor),
       failures={**measured_on.failures, **failures},
       facts={
+        "missing": missing,
         "model": workdir.resolve().name,
         "targets": targets.digest(wanted),
         "step": predictor.step,
@@ -140,7 +145,7 @@ def _without_searches(meanings: Mapping[str, str], *, asked: Sequence[str]) -> d
 
 def _with_parameters(
   scores: rerender.Scores,
-  estimates: Mapping[str, Float[np.ndarray, "_ d"]],
+  estimates: Mapping[str, Float[np.ndarray, "i d"]],
   measured_on: Material,
   predictor: Predictor,
 ) -> rerender.Scores:
@@ -149,7 +154,7 @@ def _with_parameters(
   if true is None:
     return scores
   return {
-    row: metrics | parameters.measure(true, np.broadcast_to(estimates[row], true.shape), space)
+    row: metrics | parameters.measure(true, estimates[row], space)
     for row, metrics in scores.items()
   }
 

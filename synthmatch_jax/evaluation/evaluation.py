@@ -22,7 +22,7 @@ class Evaluation:
     predictor: the model.
     meanings: row -> what it is, in the order of tables.
     targets: what it was measured against.
-    estimates: row -> controls, one per target, or one for all.
+    estimates: row -> controls, one per target.
     scores: row -> metric -> one value per target; NaN where there is none.
     failures: name of a target -> why it has no scores.
     facts: how it was measured, JSON-ready.
@@ -33,7 +33,7 @@ class Evaluation:
   predictor: Predictor
   meanings: Mapping[str, str]
   targets: Sequence[Target]
-  estimates: Mapping[str, Float[np.ndarray, "_ d"]]
+  estimates: Mapping[str, Float[np.ndarray, "i d"]]
   scores: Scores
   failures: Mapping[str, str]
   facts: Mapping[str, Any] = field(default_factory=dict)

@@ -58,10 +58,7 @@ def write(evaluation: Evaluation, folder: Path, *, count: int, workers: int, plu
       entry["sounds"][row] = stem.name
     entries[i] = entry
 
-  estimates = {
-    row: np.broadcast_to(controls, (len(evaluation.targets), controls.shape[1]))[places]
-    for row, controls in evaluation.estimates.items()
-  }
+  estimates = {row: controls[places] for row, controls in evaluation.estimates.items()}
   rerender.render(
     [evaluation.targets[i] for i in places],
     estimates,

@@ -12,7 +12,7 @@ from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.evaluation.parts import Parts
 from synthmatch_jax.evaluation.targets import Target
 from synthmatch_jax.metrics import suite
-from synthmatch_jax.metrics.suite import Analysis, sound_metrics
+from synthmatch_jax.metrics.suite import sound_metrics
 from synthmatch_jax.synths import farm
 from synthmatch_jax.synths.base import RenderError, Synth
 from synthmatch_jax.synths.hosts import Host
@@ -23,7 +23,7 @@ from synthmatch_jax.synths.play import engine, play
 CHUNK = 16
 
 # Raised when equal targets and estimates are measured, or kept as parts, in another way.
-REVISION = 1
+REVISION = 2
 
 Scores = dict[str, dict[str, Float[np.ndarray, " i"]]]
 """Row -> metric -> one value per sound; NaN where there is none."""
@@ -34,19 +34,19 @@ class Scored:
   """What was measured.
 
   Attributes:
-    scores: of every row.
+    scores: the scores of every row.
     failures: number of a target -> why nothing of it was measured.
-    silent: row that answers all targets with one sound -> why that is missing, and its scores.
+    missing: row -> number of a target -> why this row's answer alone was not measured.
   """
 
   scores: Scores
   failures: Mapping[int, str]
-  silent: Mapping[str, str]
+  missing: Mapping[str, Mapping[int, str]]
 
 
 def score(
   targets: Sequence[Target],
-  rows: Mapping[str, Float[np.ndarray, "_ d"]],
+  rows: Mapping[str, Float[np.ndarray, "i d"]],
   recipe: Recipe,
   *,
   workers: int,
@@ -57,31 +57,23 @@ def score(
 
   Args:
     targets: what is measured against.
-    rows: name -> estimated controls, one per target; or a single one that stands for all.
-    recipe: tells engine, note and length.
-    workers: sounds rendered at once.
+    rows: name -> estimated controls, one per target.
+    recipe: the recipe of the data set; tells engine and length.
+    workers: number of sounds rendered at once.
     plugin: path of the engine's plugin, where it is not found by itself.
     parts: what an earlier, interrupted run has finished, and where to keep more.
   """
   parts = parts or Parts()
-  # What answers all targets with one patch is one sound for all only where all play one note.
-  one_sound = all(t.example is not None and t.note == recipe.note for t in targets)
-  shared = {name: c[0] for name, c in rows.items() if len(c) == 1 and one_sound}
-  single = {
-    name: np.broadcast_to(c, (len(targets), c.shape[1]))
-    for name, c in rows.items()
-    if name not in shared
-  }
 
   def work(start: int, host: Host, tick: farm.Tick) -> tuple[int, Scored]:
     chunk = slice(start, start + CHUNK)
-    cut = {name: c[chunk] for name, c in single.items()}
-    return start, _score_chunk(host, targets[chunk], cut, shared, recipe, tick)
+    cut = {name: controls[chunk] for name, controls in rows.items()}
+    return start, _score_chunk(host, targets[chunk], cut, recipe, tick)
 
   starts = range(0, len(targets), CHUNK)
   kept = {start: part for start in starts if (part := parts.load(start)) is not None}
   # What failed is tried again: its cause may have been mended.
-  done = {s: part for s, part in kept.items() if part["failures"] == part.get("silent") == {}}
+  done = {start: part for start, part in kept.items() if not part["failures"] | part["missing"]}
   missing = [start for start in starts if start not in done]
   jobs = farm.run(
     work,
@@ -94,9 +86,13 @@ def score(
   for start, part in jobs:
     done[start] = vars(part)
     parts.save(start, {**done[start], "scores": _plain(part.scores)})
-  silent = {row: why for s in starts for row, why in done[s]["silent"].items()}
-  for row, why in silent.items():
-    print(f"the row {row} lacks scores: {why}")
+  found: dict[str, dict[int, str]] = {}
+  for start in starts:
+    for row, reasons in done[start]["missing"].items():
+      found.setdefault(row, {}).update({start + int(i): why for i, why in reasons.items()})
+  for row, reasons in found.items():
+    why = next(iter(reasons.values()))
+    print(f"the row {row} lacks {len(reasons)} of {len(targets)} scores: {why}")
   names = sound_metrics(recipe.mel.sample_rate)
   return Scored(
     scores={
@@ -104,7 +100,7 @@ def score(
       for row in rows
     },
     failures={s + int(i): why for s in starts for i, why in done[s]["failures"].items()},
-    silent=silent,
+    missing=found,
   )
 
 
@@ -153,49 +149,55 @@ def render(
 def _score_chunk(
   host: Host,
   targets: Sequence[Target],
-  single: Mapping[str, Float[np.ndarray, "i d"]],
-  shared: Mapping[str, Float[np.ndarray, " d"]],
+  rows: Mapping[str, Float[np.ndarray, "i d"]],
   recipe: Recipe,
   tick: farm.Tick,
 ) -> Scored:
   """Scores of some sounds; those that the engine fails on are NaN."""
   metrics = sound_metrics(recipe.mel.sample_rate)
-  scores = {row: {m: np.full(len(targets), np.nan) for m in metrics} for row in (*shared, *single)}
+  scores = {row: {m: np.full(len(targets), np.nan) for m in metrics} for row in rows}
   failures: dict[int, str] = {}
-  silent: dict[str, str] = {}
+  missing: dict[str, dict[int, str]] = {}
 
-  def once(name: str) -> Float[np.ndarray, " n"] | None:
-    try:
-      return host.call(play, recipe, Example(controls=shared[name], note=recipe.note))
-    except RenderError as error:
-      silent[name] = f"{recipe.engine} failed: {error}"
-      return None
+  def do(i: int) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+    estimates = {row: controls[i] for row, controls in rows.items()}
+    return _measured(host, recipe, targets[i], estimates)
 
-  sounds = list(host.steadily(once, shared))
-  fixed = {
-    name: suite.analyse(sound, metrics)
-    for name, sound in zip(shared, sounds, strict=True)
-    if sound is not None
-  }
-
-  def do(i: int) -> dict[str, dict[str, float]] | str:
-    try:
-      return host.call(
-        _measure, recipe, targets[i], {row: c[i] for row, c in single.items()}, fixed
-      )
-    except RenderError as error:
-      return str(error)
-
-  for i, measured in enumerate(host.steadily(do, range(len(targets)))):
-    if isinstance(measured, str):
-      failures[i] = f"{recipe.engine} failed: {measured}"
+  for i, (measured, reasons) in enumerate(host.steadily(do, range(len(targets)))):
+    for row, values in measured.items():
+      for metric, value in values.items():
+        scores[row][metric][i] = value
+    if reasons and not measured:
+      failures[i] = next(iter(reasons.values()))
       print(f"{targets[i].name} has no score: {failures[i]}")
     else:
-      for row, values in measured.items():
-        for metric, value in values.items():
-          scores[row][metric][i] = value
+      for row, why in reasons.items():
+        missing.setdefault(row, {})[i] = why
     tick()
-  return Scored(scores=scores, failures=failures, silent=silent)
+  return Scored(scores=scores, failures=failures, missing=missing)
+
+
+def _measured(
+  host: Host,
+  recipe: Recipe,
+  target: Target,
+  estimates: Mapping[str, Float[np.ndarray, " d"]],
+) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+  """Row -> metric -> value, of one target; and row -> why it has none.
+
+  All rows at once, and where the engine fails on that, each by itself: one costs no other.
+  """
+  try:
+    return host.call(_measure, recipe, target, estimates), {}
+  except RenderError:
+    measured: dict[str, dict[str, float]] = {}
+    reasons: dict[str, str] = {}
+    for row, controls in estimates.items():
+      try:
+        measured |= host.call(_measure, recipe, target, {row: controls})
+      except RenderError as error:
+        reasons[row] = f"{recipe.engine} failed: {error}"
+    return measured, reasons
 
 
 def _measure(
@@ -203,12 +205,11 @@ def _measure(
   recipe: Recipe,
   target: Target,
   estimates: Mapping[str, Float[np.ndarray, " d"]],
-  fixed: Mapping[str, Analysis],
 ) -> dict[str, dict[str, float]]:
   """Row -> metric -> value, of one target: runs where the engine is."""
   metrics = sound_metrics(recipe.mel.sample_rate)
   sounds = _sounds(synth, recipe, target, estimates).items()
-  analyses = {**fixed, **{name: suite.analyse(sound, metrics) for name, sound in sounds}}
+  analyses = {name: suite.analyse(sound, metrics) for name, sound in sounds}
   wanted = analyses.pop("target")
   return {row: suite.compare(wanted, one, metrics) for row, one in analyses.items()}
 

@@ -92,7 +92,7 @@ def estimates(
   others: Mapping[str, Predictor],
   material: Material,
   dataset: Dataset | None,
-) -> dict[str, Float[np.ndarray, "_ d"]]:
+) -> dict[str, Float[np.ndarray, "i d"]]:
   """The controls that each row answers with.
 
   Args:
@@ -103,8 +103,8 @@ def estimates(
     dataset: that the model was trained on; None where no row searches it.
 
   Returns:
-    Row -> controls, one per target; a single one for the mean. The repetition comes first, so
-    that it is rendered right after the target.
+    Row -> controls, one per target. The repetition comes first, so that it is rendered right
+    after the target.
   """
   recipe, space, mel = predictor.recipe, predictor.recipe.space, material.mel
 
@@ -125,7 +125,7 @@ def estimates(
     "unsnapped": lambda: predictor.predict_unsnapped(mel),
     "nearest_mel": lambda: baselines.nearest_by_mel(mel, train()),
     "nearest_mfcc": lambda: baselines.nearest_by_mfcc(mel, train()),
-    "mean": lambda: predictor.statistics.controls_mean[None].astype(np.float32),
+    "mean": lambda: np.tile(predictor.statistics.controls_mean.astype(np.float32), (len(mel), 1)),
     "random": lambda: np.stack([draw(i) for i in range(len(mel))]),
     # On the way that a prediction takes: decoded to a patch.
     "oracle": lambda: np.stack([space.encode(space.decode(c)) for c in true_controls()]),

@@ -45,7 +45,7 @@ def controls(recipe):
 def test_the_oracle_is_at_the_floor_and_one_wrong_control_is_not(recipe, targets, controls):
   wrong = controls.copy()
   wrong[:, recipe.space.names.index("osc1_amp")] *= 0.5
-  rows = {"oracle": controls, "wrong": wrong, "mean": controls.mean(0, keepdims=True)}
+  rows = {"oracle": controls, "wrong": wrong, "mean": np.tile(controls.mean(0), (20, 1))}
   scores = rerender.score(targets, rows, recipe, workers=2).scores
   convergence = {row: metrics["spectral_convergence"] for row, metrics in scores.items()}
   assert all(values.shape == (20,) for values in convergence.values())
@@ -127,21 +127,22 @@ def test_what_the_engine_fails_on_is_told_and_the_rest_is_measured(testbed, monk
   np.testing.assert_array_equal(missing, [False, False, False, True, False])
 
 
-def test_a_row_that_the_engine_fails_on_costs_no_other_row(testbed, monkeypatch, capsys):
+def test_an_answer_that_the_engine_fails_on_costs_no_other(testbed, monkeypatch, capsys):
   monkeypatch.setenv("TESTBED", "crash>noise_amp=0.8")
   recipe = recipe_of(testbed)
-  noise = recipe.space.names.index("noise_amp")
   controls = np.full((3, 16), 0.5, np.float32)
-  loud = controls[:1].copy()
-  loud[:, noise] = 0.9
+  loud = controls.copy()
+  loud[1:, recipe.space.names.index("noise_amp")] = 0.9
   targets = of_dataset(controls, [recipe.note] * len(controls), split="test")
-  rows = {"oracle": controls, "mean": loud}
+  rows = {"oracle": controls, "loud": loud}
   scored = rerender.score(targets, rows, recipe, workers=1, plugin=str(testbed))
   assert scored.failures == {}
   assert np.isfinite(scored.scores["oracle"]["mss"]).all()
-  assert np.isnan(scored.scores["mean"]["mss"]).all()
-  assert "crashed" in scored.silent["mean"]
-  assert capsys.readouterr().out.count("the row mean lacks scores: testbed failed: crashed") == 1
+  np.testing.assert_array_equal(np.isnan(scored.scores["loud"]["mss"]), [False, True, True])
+  assert list(scored.missing) == ["loud"]
+  assert "crashed" in scored.missing["loud"][2]
+  said = "the row loud lacks 2 of 3 scores: testbed failed: crashed"
+  assert capsys.readouterr().out.count(said) == 1
 
 
 def test_what_failed_is_tried_again(recipe, targets, controls, tmp_path):
