@@ -4,14 +4,13 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from queue import SimpleQueue
 
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.matching import models
 from synthmatch_jax.matching.matcher import Matcher, ways
 from synthmatch_jax.matching.models import Model
-from synthmatch_jax.synths.hosts import Host
-from synthmatch_jax.synths.play import engine, hosting
+from synthmatch_jax.synths.play import engine
+from synthmatch_jax.synths.pool import Pool
 
 
 class Desk:
@@ -22,12 +21,10 @@ class Desk:
     recipe: of the models.
   """
 
-  def __init__(self, models: Sequence[Model], hosts: Sequence[Host]):
+  def __init__(self, models: Sequence[Model], pool: Pool):
     self.models = tuple(models)
     self.recipe: Recipe = models[0].predictor.recipe
-    self._free: SimpleQueue[Matcher] = SimpleQueue()
-    for host in hosts:
-      self._free.put(Matcher(models, host))
+    self._pool = pool
 
   @classmethod
   @contextlib.contextmanager
@@ -51,15 +48,11 @@ class Desk:
     ]
     for top in (1, 2):
       models.prepare(loaded, count=len(ways(top, None)))
-    found = engine(loaded[0].predictor.recipe, path=plugin)
-    with contextlib.ExitStack() as stack:
-      yield cls(loaded, [stack.enter_context(hosting(found)) for _ in range(workers)])
+    with Pool(engine(loaded[0].predictor.recipe, path=plugin), size=workers) as pool:
+      yield cls(loaded, pool)
 
   @contextlib.contextmanager
   def matcher(self) -> Iterator[Matcher]:
     """A matcher that nobody else has; waits for one."""
-    lent = self._free.get()
-    try:
-      yield lent
-    finally:
-      self._free.put(lent)
+    with self._pool.lend() as host:
+      yield Matcher(self.models, host)
