@@ -3,8 +3,8 @@
     python -m study.screens [--evaluation=W]
 
 The pages are photographed in Debian's chromium, with the model that comes along. The two pictures
-of an evaluation are of W/eval/index.html, where `python -m synthmatch_jax.eval` has measured the
-run that the released model is from; without --evaluation they stay as they are. docs/images/made.json
+of an evaluation are of W/eval/index.html, where `python -m synthmatch_jax.eval` has measured the run
+that the released model is from; without --evaluation they stay as they are. docs/images/made.json
 says what each picture was made of, and a test (tests/test_screens.py) which are older than that.
 """
 
@@ -39,8 +39,8 @@ SOURCES: dict[str, tuple[str, ...]] = {
 
 EVALUATION = ("evaluation_table.png", "evaluation_sounds.png")
 _SHOWN = (
-  "the page of `python -m synthmatch_jax.eval` over the run that the released model is from, with its"
-  " weights; it is made again from that run (--evaluation), and its layout may be older"
+  "the page of `python -m synthmatch_jax.eval` over the run that the released model is from, with"
+  " its weights; it is made again from that run (--evaluation), and its layout may be older"
 )
 
 _SECONDS = 60_000  # What a browser waits for, in milliseconds.
