@@ -3,9 +3,9 @@
     python -m study.screens [--evaluation=W]
 
 The pages are photographed in Debian's chromium, with the model that comes along. The two pictures
-of an evaluation are of W/eval/index.html, where `python -m synthmatch_jax.eval` has measured the run
-that the released model is from; without --evaluation they stay as they are. docs/images/made.json
-says what each picture was made of, and a test (tests/test_screens.py) which are older than that.
+of an evaluation are of W/eval/index.html, where `python -m synthmatch_jax.eval` has measured the
+run that the released model is from; without --evaluation they stay as they are. What each picture
+was made of is in docs/images/made.json, and a test (tests/test_screens.py) says which are older.
 """
 
 import argparse
