@@ -1,4 +1,4 @@
-"""Who may come in: every request is looked at here before the page sees it."""
+"""The door of the page, which looks at every request before the page sees it."""
 
 import ipaddress
 import socket

@@ -1,4 +1,4 @@
-"""Who may ask the page for something: its own visitors, and no page elsewhere."""
+"""The page's own visitors may ask it for something, and no page elsewhere."""
 
 import asyncio
 import socket

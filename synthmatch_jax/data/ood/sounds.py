@@ -14,7 +14,7 @@ from synthmatch_jax.audio import formats
 from synthmatch_jax.errors import UserError
 
 MANIFEST = "sounds.json"
-"""Of a folder that the benchmark's builder has made: what its sounds are."""
+"""The list of the sounds in a folder that the benchmark's builder has made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +22,9 @@ class Sound:
   """A sound file.
 
   Attributes:
-    name: path within its folder, without the suffix.
-    path: of the file.
-    family: that it belongs to; empty for none.
+    name: The path within its folder, without the suffix.
+    path: The file.
+    family: The family that it belongs to; empty for none.
   """
 
   name: str
