@@ -3,9 +3,9 @@
     python -m study.screens [--evaluation=W]
 
 The pages are photographed in Debian's chromium, with the model that comes along. The two pictures
-of an evaluation are of W/eval/index.html, where `python -m synthmatch_jax.eval` has measured a run
-on its test split; without --evaluation they stay as they are. docs/images/made.json says what each
-picture was made of, and a test (tests/test_screens.py) says which are older than that.
+of an evaluation are of W/eval/index.html, where `python -m synthmatch_jax.eval` has measured the
+run that the released model is from; without --evaluation they stay as they are. What each picture
+was made of is in docs/images/made.json, and a test (tests/test_screens.py) says which are older.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,33 +28,45 @@ from synthmatch_jax.matching.models import RELEASED
 
 MADE = IMAGES / "made.json"
 _PACKAGE = ROOT / "synthmatch_jax"
+_EXAMPLES = ROOT / "examples"
+_ANSWERS = ("audio/**/*.py", "matching/**/*.py")  # They decide what is heard, and the MSS of it.
 _REPORTS = ("reports/figures.py", "reports/templates/*.css", "reports/templates/base.html")
 SOURCES: dict[str, tuple[str, ...]] = {
   "matches.png": ("reports/templates/matches.html", "reports/templates/nearness.html", *_REPORTS),
   "app.png": ("web/page.py", "web/words.py", "web/entries.py", "reports/figures.py"),
-  "evaluation_table.png": ("reports/templates/listening*", *_REPORTS),
-  "evaluation_sounds.png": ("reports/templates/listening*", *_REPORTS),
 }
 """What is seen on each picture of a page, below the package."""
+
+EVALUATION = ("evaluation_table.png", "evaluation_sounds.png")
+_SHOWN = (
+  "the page of `python -m synthmatch_jax.eval` over the run that the released model is from, with"
+  " its weights; it is made again from that run (--evaluation), and its layout may be older"
+)
 
 _SECONDS = 60_000  # What a browser waits for, in milliseconds.
 _WIDTH = 1120
 
 
 def state(picture: str, model: Path = RELEASED) -> dict[str, str]:
-  """Returns what a picture would be made of now, as hashes.
+  """Returns what a picture would be made of now, as hashes; of an evaluation the weights alone.
 
   Args:
     picture: The name of the file.
     model: The folder of the model that it shows.
   """
-  shown = [path for pattern in SOURCES[picture] for path in sorted(_PACKAGE.glob(pattern))]
-  return {"model": _digest(sorted(model.glob("*.safetensors"))), "page": _digest(shown)}
+  if picture in EVALUATION:
+    return {"shows": _SHOWN, "weights": _digest(model.glob("*.safetensors"))}
+  return {
+    "model": _digest(path for path in model.rglob("*") if path.is_file()),
+    "page": _digest(path for pattern in SOURCES[picture] for path in _PACKAGE.glob(pattern)),
+    "sounds": _digest(_EXAMPLES.glob("*.flac")),
+    "answers": _digest(path for pattern in _ANSWERS for path in _PACKAGE.glob(pattern)),
+  }
 
 
-def _digest(paths: Sequence[Path]) -> str:
+def _digest(paths: Iterable[Path]) -> str:
   total = hashlib.sha256()
-  for path in paths:
+  for path in sorted(set(paths)):
     total.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
   return total.hexdigest()[:16]
 
@@ -62,7 +74,7 @@ def _digest(paths: Sequence[Path]) -> str:
 def matches(browser: Any, path: Path) -> None:
   """Photographs the page over the matches of the examples."""
   with tempfile.TemporaryDirectory() as out:
-    sounds = sorted((ROOT / "examples").glob("*.flac"))
+    sounds = sorted(_EXAMPLES.glob("*.flac"))
     _run("match", *map(str, sounds), f"--out={out}")
     page = browser.new_page(viewport={"width": 1000, "height": 1320})
     page.goto(f"{Path(out).as_uri()}/index.html")
@@ -139,9 +151,8 @@ def main() -> None:
       photograph(browser, IMAGES / name)
       made[name] = state(name)
     if options.evaluation:
-      names = ("evaluation_table.png", "evaluation_sounds.png")
-      evaluation(browser, IMAGES / names[0], IMAGES / names[1], options.evaluation)
-      made |= {name: state(name) for name in names}
+      evaluation(browser, *(IMAGES / name for name in EVALUATION), options.evaluation)
+      made |= {name: state(name) for name in EVALUATION}
     browser.close()
   files.write_text(MADE, json.dumps(made, indent=2, allow_nan=False) + "\n")
 

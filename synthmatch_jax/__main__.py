@@ -4,6 +4,8 @@ import ast
 import sys
 from pathlib import Path
 
+from synthmatch_jax import cli
+
 
 def commands() -> dict[str, str]:
   """Returns the name of each command and the first sentence about it."""
@@ -22,8 +24,7 @@ def main(arguments: list[str]) -> int:
   lines = [f"  python -m synthmatch_jax.{name:<12} {said}" for name, said in known.items()]
   text = "\n".join(["The commands of synthmatch_jax; each says more by --help:", "", *lines])
   if not arguments or arguments[0] in ("-h", "--help"):
-    print(text)
-    return 0
+    return cli.show(text)
   name = arguments[0]
   advice = f"run python -m synthmatch_jax.{name}" if name in known else "these are the commands"
   print(f"synthmatch_jax: error: {name} is no argument of this: {advice}\n{text}", file=sys.stderr)

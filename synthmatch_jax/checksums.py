@@ -34,7 +34,7 @@ def damages(folder: Path, *, within: str = "") -> dict[str, str]:
   """What is wrong with the files of a folder.
 
   Args:
-    folder: that has checksums.
+    folder: A folder that has checksums.
     within: only files whose names begin so are looked at.
 
   Returns:

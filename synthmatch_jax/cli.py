@@ -1,8 +1,10 @@
 """How every binary starts: absl flags in, one clear sentence out when something is wrong."""
 
 import json
+import math
 import os
 import re
+import select
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -12,13 +14,15 @@ from typing import Any
 from absl import app, flags, logging
 
 from synthmatch_jax import files
-from synthmatch_jax.errors import UserError
+from synthmatch_jax.errors import UserError, printable
 
 flags.disclaim_key_flags()  # --help lists a flag under the binary that has it, not under this.
 
 RUN, EXPORTED = "config.json", "model.json"
 """Files that mark a folder as that of a run, and of a model that was exported."""
 
+# absl's words for a flag that must be given.
+_UNSET = re.compile(r"flag --(\w+)=None: Flag --\1 must have a value other than None\.")
 _HELP = {"-h", "-help", "--help", "-?", "--helpshort"}
 
 # "'lerning_rate'\\nDid you mean "learning_rate" instead of "lerning_rate"?", in any quotes.
@@ -45,9 +49,15 @@ def _guard(main, name):
     if not flags.FLAGS["verbosity"].present:
       logging.set_verbosity(logging.ERROR)  # Orbax alone says a dozen lines a checkpoint.
     try:
-      return main(argv)
+      status = main(argv)
+      sys.stdout.flush()
+      return status
     except UserError as error:
       return _say(name, error, 1)
+    except BrokenPipeError:
+      if _is_read():  # It was another pipe.
+        raise
+      return _unread()
     except MemoryError:
       return _say(name, "there is too little memory: allow more, or take less at once", 1)
     except KeyboardInterrupt:
@@ -60,18 +70,51 @@ def _parser(name):
   def parse(argv):
     given = argv[1 : argv.index("--")] if "--" in argv else argv[1:]
     if _HELP.intersection(given):
-      print(_help(argv[0]))
-      sys.exit(0)
+      sys.exit(show(_help(argv[0])))
     try:
-      return flags.FLAGS(argv)
+      arguments = flags.FLAGS(argv)
+      _check_finite()
+      return arguments
     except flags.Error as error:
-      sys.exit(_say(name, f"{_last_cause(str(error))} (--help lists the flags)", 2))
+      text = _UNSET.sub(r"--\1 is needed.", _last_cause(str(error)))
+      sys.exit(_say(name, f"{text} (--help lists the flags)", 2))
     except (KeyError, AttributeError, ValueError, TypeError, OSError, SyntaxError) as error:
       sys.exit(_say(name, explain(error, argv), 2))
     except UserError as error:
       sys.exit(_say(name, error, 2))
 
   return parse
+
+
+def _check_finite() -> None:
+  """Raises a flags.Error if a flag is a number that is none, as absl lets "nan" and "inf" in."""
+  for name, value in flags.FLAGS.flag_values_dict().items():
+    if isinstance(value, float) and not math.isfinite(value):
+      raise flags.IllegalFlagValueError(f"flag --{name}={value}: it must be a finite number.")
+
+
+def show(text: str) -> int:
+  """Prints a page, of which a reader may take less, as `head` does; returns the exit status."""
+  try:
+    print(text, flush=True)
+  except BrokenPipeError:
+    return _unread()
+  return 0
+
+
+def _unread() -> int:
+  """Lets what is left of the output go nowhere, as nobody reads it; returns the exit status."""
+  os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+  return 141  # A shell's for the signal that says so.
+
+
+def _is_read() -> bool:
+  """Whether somebody reads standard output still; a system that cannot tell says so."""
+  if not hasattr(select, "poll"):
+    return True
+  poll = select.poll()
+  poll.register(sys.stdout.fileno(), 0)  # What is wrong with it is told in any case.
+  return not any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _help(program: str) -> str:
@@ -88,7 +131,7 @@ def _help(program: str) -> str:
 
 
 class _PathParser(flags.ArgumentParser):
-  """Of a path. A shell leaves the ~ of --out=~/x as it is."""
+  """Parses a path. A shell leaves the ~ of --out=~/x as it is."""
 
   syntactic_help = "a path; ~ is your home"
 
@@ -105,7 +148,7 @@ class _PathParser(flags.ArgumentParser):
 
 
 class _PluginParser(_PathParser):
-  """Of a path as text; empty by default."""
+  """Parses a path as text, which may be empty."""
 
   def parse(self, argument: str | Path) -> Any:
     return str(super().parse(argument)) if str(argument) else ""
@@ -122,10 +165,10 @@ def define_plugin(help: str = "The engine's plugin, where it is not found by its
 
 
 def paths(texts: Sequence[str]) -> list[Path]:
-  """Paths from a flag that takes several.
+  """Returns the paths from a flag that takes several.
 
   Raises:
-    UserError: one is empty, or of a user who is not known.
+    UserError: One is empty, or in the home of a user who is not known.
   """
   try:
     return [_PathParser().parse(text) for text in texts]
@@ -215,9 +258,7 @@ def _last_cause(text: str) -> str:
 
 
 def _say(name: str, text: object, status: int) -> int:
-  # What comes out of files of strangers must not steer the terminal.
-  plain = "".join(c if c.isprintable() else "?" for c in " ".join(str(text).split()))
-  print(f"{name}: error: {plain}", file=sys.stderr)
+  print(f"{name}: error: {printable(' '.join(str(text).split()))}", file=sys.stderr)
   return status
 
 

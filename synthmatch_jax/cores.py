@@ -54,7 +54,7 @@ def _quotas(root: Path, own: Path) -> Iterator[float]:
 
 
 def _quota_of_version_2(group: Path) -> float | None:
-  """From e.g. "150000 100000": microseconds in a period, or "max"."""
+  """Reads a limit, e.g. "150000 100000": microseconds in a period, or "max"."""
   quota, period = (group / "cpu.max").read_text().split()
   return None if quota == "max" else int(quota) / int(period)
 

@@ -9,6 +9,11 @@ class UserError(Exception):
   """
 
 
+def printable(text: str) -> str:
+  """Returns a text with a mark in place of what a stranger might steer a terminal or a page by."""
+  return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def brief(error: Exception) -> str:
   """What an exception says, in one line of at most 300 characters; what it is if it says nothing.
 

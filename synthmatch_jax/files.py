@@ -39,6 +39,27 @@ def replace(partial: Path, path: Path) -> None:
     _sync(path.parent)
 
 
+def walk(folder: Path) -> list[Path]:
+  """Returns all that is below a folder and is no folder itself, in order.
+
+  Folders that links lead to are not entered, and those below it that this user may not read, or
+  that have just gone, are passed over.
+
+  Raises:
+    UserError: The folder cannot be read, or the disk fails over one below it.
+  """
+
+  def failed(error: OSError) -> None:
+    passed = isinstance(error, PermissionError | FileNotFoundError)
+    if not passed or Path(error.filename) == folder:
+      reason = (error.strerror or str(error)).lower()
+      raise UserError(f"{error.filename} cannot be read ({reason}): check the folder") from error
+
+  return sorted(
+    Path(place, name) for place, _, names in os.walk(folder, onerror=failed) for name in names
+  )
+
+
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[Path]:
   """A file to be written in place of `path`: a reader, or a kill, never sees a part of it.

@@ -64,7 +64,7 @@ def read_bytes(path: Path, *, most: int, sha256: str = "") -> bytes:
   """All bytes of a regular file.
 
   Args:
-    path: of the file.
+    path: The file.
     most: bytes that it may have.
     sha256: that it must have, as 64 hexadecimal digits; empty: it is not looked at.
 
@@ -127,8 +127,8 @@ def read_arrays(path: Path, names: Sequence[str], *, sha256: str = "") -> dict[s
   """Arrays of numbers from an .npz file.
 
   Args:
-    path: of the file.
-    names: of the arrays; others are not unpacked.
+    path: The file.
+    names: The names of the arrays; others are not unpacked.
     sha256: see `read_bytes`.
 
   Raises:

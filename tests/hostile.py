@@ -18,13 +18,13 @@ VALUES = [
   *("\ud800", "{{ 7 * 7 }}", "<script>", "__import__('os')", "%s%n", "a" * 100_000, "\x1b[2J"),
   *([], {}, [[]], [None], {"": None}, [0] * 5000, {"kind": "mixture", "components": []}),
 ]
-"""In place of what is there: other types, sizes, numbers that nothing can take, names of paths."""
+"""What is put in place of a value: other types, sizes, numbers that nothing takes, paths."""
 
 TEXTS = [
   *("", "null", "[]", "{}", "0", '"x"', "{", "[" * 100_000, '{"a":' * 50_000, "\ufeff{}", "\0"),
   *("[" + "0," * 900_000 + "0]", '{"step": 1e999}', '{"a": 1, "a": 2}', "9" * 100_000, "NaN"),
 ]
-"""In place of a whole file of JSON."""
+"""What is put in place of a whole file of JSON."""
 
 
 def places(tree, path=()):

@@ -64,6 +64,44 @@ def test_help_is_short_and_no_mistake(name):
   assert page.endswith("loaded:\n")
 
 
+@pytest.mark.parametrize("name", ["__main__", "match", "describe"])
+def test_a_reader_who_takes_less_costs_no_traceback(name):
+  """Nobody reads, as behind `head`."""
+  reading, writing = os.pipe()
+  os.close(reading)
+  command = [sys.executable, "-m", f"synthmatch_jax.{name}".removesuffix(".__main__"), "--help"]
+  with os.fdopen(writing, "wb") as pipe:
+    done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, check=False, cwd=REPO)
+  assert (done.returncode, done.stderr) == (141, b"")
+
+
+BROKEN = """
+import os, sys
+from absl import flags
+from synthmatch_jax import cli
+def main(arguments):
+  if sys.argv[1] == "another":
+    raise BrokenPipeError("a plugin's")
+  print("a line\\n" * int(sys.argv[1]))
+cli.run(main)
+"""
+
+
+@pytest.mark.parametrize(
+  ("what", "status", "says"), [("1", 141, b""), ("9999", 141, b""), ("another", 1, b"a plugin's")]
+)
+def test_what_a_command_prints_may_be_left_unread_and_other_pipes_are_told(what, status, says):
+  reading, writing = os.pipe()
+  if what != "another":
+    os.close(reading)
+  command = [sys.executable, "-c", BROKEN, what]
+  with os.fdopen(writing, "wb") as pipe:
+    done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, check=False, cwd=REPO)
+  assert done.returncode == status
+  assert bool(done.stderr) == bool(says)
+  assert says in done.stderr
+
+
 MISTAKES = [
   ("match", [], "name at least one sound"),
   ("match", ["none.wav"], "there is no file none.wav: check the path"),
@@ -94,6 +132,15 @@ MISTAKES = [
   ("train", ["--workdir=W"], "no --config"),
   ("train", ["--config=none.py", "--workdir=W"], "No such file or directory: 'none.py'"),
   ("ood", ["--out=setup.cfg"], "setup.cfg cannot be written"),
+  ("app", ["--max_seconds=nan"], "--max_seconds=nan: it must be a finite number."),
+  ("probe", ["none.vst3", "--patience=inf"], "--patience=inf: it must be a finite number."),
+  ("follow", ["--workdir=W", "--seconds=inf"], "--seconds=inf: it must be a finite number."),
+  ("match", ["a.wav", "--onset=-inf"], "--onset=-inf: it must be a finite number."),
+  ("match", ["a.wav", "--hold=nan"], "--hold=nan: it must be a finite number."),
+  ("match", ["a.wav", "--level=1e999"], "--level=inf: it must be a finite number."),
+  ("export", ["--out=M"], "error: --workdir is needed. (--help"),
+  ("export", [], "error: --workdir is needed. --out is needed. (--help"),
+  ("preferences", ["a.json"], "error: --key is needed. (--help"),
 ]
 
 

@@ -27,7 +27,7 @@ def test_a_process_that_may_run_on_one_core_has_one():
 
 
 def quotas(tmp_path, own, files):
-  """Of a made-up file system of control groups."""
+  """Makes up a file system of control groups, and reads the limit from it."""
   (tmp_path / "own").write_text(own)
   for name, text in files.items():
     path = tmp_path / "cgroup" / name

@@ -9,10 +9,9 @@ import pytest
 from study import report, screens
 
 ROOT = screens.ROOT
-NEEDS_A_RUN = {"evaluation_table.png", "evaluation_sounds.png"}
 
 
-@pytest.mark.parametrize("picture", sorted(set(screens.SOURCES) - NEEDS_A_RUN))
+@pytest.mark.parametrize("picture", [*screens.SOURCES, *screens.EVALUATION])
 def test_a_picture_is_as_new_as_what_it_shows(picture):
   made = json.loads(screens.MADE.read_text())
   assert made[picture] == screens.state(picture), "run python -m study.screens"
@@ -24,24 +23,41 @@ def test_every_picture_is_made_by_the_command_and_shown():
     shown |= set(re.findall(r"\]\((?:docs/)?images/(\w+\.png)\)", path.read_text()))
   there = {path.name for path in report.IMAGES.glob("*.png")}
   drawn = {name for name in there if name.startswith("results_")}
-  assert there == shown == drawn | set(screens.SOURCES)
+  assert there == shown == drawn | {*screens.SOURCES, *screens.EVALUATION}
 
 
-def test_another_model_or_another_page_is_noticed(tmp_path, monkeypatch):
+def test_the_list_of_what_was_made_has_every_picture_of_a_page_and_no_other():
+  assert set(json.loads(screens.MADE.read_text())) == {*screens.SOURCES, *screens.EVALUATION}
+
+
+CHANGES = {
+  "model/weights.safetensors": ({"model"}, {"weights"}),
+  "model/model.json": ({"model"}, set()),
+  "package/web/page.py": ({"page"}, set()),
+  "package/audio/onset.py": ({"answers"}, set()),
+  "package/matching/matcher.py": ({"answers"}, set()),
+  "examples/flute.flac": ({"sounds"}, set()),
+  "package/web/door.py": (set(), set()),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_whatever_changes_a_picture_is_noticed(tmp_path, monkeypatch, name):
   model = tmp_path / "model"
   shutil.copytree(screens.RELEASED, model)
-  before = screens.state("app.png", model)
-  weights = bytearray((model / "weights.safetensors").read_bytes())
-  weights[-1] ^= 1
-  (model / "weights.safetensors").write_bytes(weights)
-  after = screens.state("app.png", model)
-  assert after["model"] != before["model"]
-  assert after["page"] == before["page"]
-  package = tmp_path / "package"
-  shutil.copytree(screens._PACKAGE / "web", package / "web")
-  shutil.copytree(screens._PACKAGE / "reports", package / "reports")
-  monkeypatch.setattr(screens, "_PACKAGE", package)
-  assert screens.state("app.png", model) == after
-  with (package / "web" / "page.py").open("a") as page:
-    page.write("# Changed.\n")
-  assert screens.state("app.png", model)["page"] != after["page"]
+  shutil.copytree(screens._EXAMPLES, tmp_path / "examples")
+  for part in ("web", "reports", "audio", "matching"):
+    shutil.copytree(screens._PACKAGE / part, tmp_path / "package" / part)
+  pictures = ("app.png", screens.EVALUATION[0])
+  real = [screens.state(picture) for picture in pictures]
+  monkeypatch.setattr(screens, "_PACKAGE", tmp_path / "package")
+  monkeypatch.setattr(screens, "_EXAMPLES", tmp_path / "examples")
+  before = [screens.state(picture, model) for picture in pictures]
+  assert before == real
+  with (tmp_path / name).open("ab") as file:
+    file.write(b"\n")
+  after = [screens.state(picture, model) for picture in pictures]
+  changed = [
+    {key for key in old if old[key] != new[key]} for old, new in zip(before, after, strict=True)
+  ]
+  assert changed == [*CHANGES[name]]

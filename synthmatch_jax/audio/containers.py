@@ -13,9 +13,11 @@ from typing import BinaryIO, Literal
 
 from synthmatch_jax.audio.splice import Part
 
-# A size no writer means: what goes into the header when it is written to a pipe and cannot be
-# corrected later. ffmpeg leaves 0xFFFFFFFF, sox 0x7FFFF000 (and 0x7FFFF024 for the whole file).
+# Sizes from here on are not meant: they go into the header when it is written to a pipe and cannot
+# be corrected later. ffmpeg leaves 0xFFFFFFFF, sox 0x7FFFF000, others 0x7FFFFFFF or 0x80000000. The
+# size of the whole file may be one of these, 0 or right.
 _UNKNOWN_SIZE = 0x7FFFF000
+_UNKNOWN_LONG_SIZE = 1 << 62  # Of those with 64 bits.
 
 # A sound file has about ten chunks; a hostile one may claim millions of empty ones.
 _MAX_CHUNKS = 1_000
@@ -39,10 +41,10 @@ class Audio:
   """Where the audio of a file is.
 
   Attributes:
-    start: its first byte.
-    length: of it, in bytes, as promised; None where the header leaves it open.
-    encoding: WAV's number for how it is encoded; 0 of other files.
-    mended: the file as libsndfile reads it, where its header misleads.
+    start: The position of its first byte.
+    length: The number of its bytes, as promised; None where the header leaves it open.
+    encoding: WAV's number for how it is encoded; 0 in other files.
+    mended: The file as libsndfile reads it, where its header misleads.
   """
 
   start: int
@@ -59,23 +61,20 @@ class Audio:
 
 
 def locate(file: BinaryIO, kind: str, *, size: int) -> Audio | None:
-  """Where the audio of a file is; None where its kind does not say it in bytes, or it is damaged.
+  """Finds the audio of a file; None where its kind does not say it in bytes, or it is damaged.
 
   Args:
-    file: open for reading, seekable; its position is moved.
-    kind: of the file.
-    size: of the file, in bytes.
+    file: The file, open for reading and seekable; its position is moved.
+    kind: The name of its format in `formats.FORMATS`.
+    size: The number of its bytes.
   """
   match kind:
     case "wav":
       return _wav(file, size)
     case "aiff":
-      chunks = _chunks(file, ">", size)
-      return next(
-        (Audio(start=c.start, length=c.length) for c in chunks if c.name == b"SSND"), None
-      )
+      return _aiff(file, size)
     case "au":
-      return _au(file)
+      return _au(file, size)
     case "caf":
       return _caf(file)
     case "w64":
@@ -86,7 +85,7 @@ def locate(file: BinaryIO, kind: str, *, size: int) -> Audio | None:
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-  """Of a RIFF or AIFF file; `padded` is whether all chunks before it are as they must be."""
+  """A chunk of a RIFF or AIFF file; `padded` is whether all before it are as they must be."""
 
   name: bytes
   start: int
@@ -97,10 +96,8 @@ class _Chunk:
 def _wav(file: BinaryIO, size: int) -> Audio | None:
   """A WAV or RF64 file."""
   file.seek(0)
-  magic, riff_size = struct.unpack("<4sI", file.read(8))
+  magic = file.read(4)
   order = ">" if magic == b"RIFX" else "<"
-  if order == ">":
-    riff_size = int.from_bytes(struct.pack("<I", riff_size), "big")
   long_size, encoding, copied = None, 0, []
   for chunk in _chunks(file, order, size):
     if chunk.name == b"ds64":
@@ -115,26 +112,25 @@ def _wav(file: BinaryIO, size: int) -> Audio | None:
       if chunk.name == b"fmt ":
         encoding = _encoding(body, order)
     elif chunk.name == b"data":
-      length: int | None = chunk.length
-      if long_size is not None and length == 0xFFFFFFFF:
-        length = long_size
-      elif min(chunk.length, riff_size) >= _UNKNOWN_SIZE:
-        length = None
-      elif length == 0 and not _is_chain(file, chunk.start, order, size):
-        # A recorder that was switched off has not come back to fill the sizes in.
-        return Audio(
-          start=chunk.start,
-          length=None,
-          encoding=encoding,
-          mended=_written(magic, copied, chunk.start, size, order),
-        )
+      length = _known(chunk.length, long_size)
       mended: tuple[Part, ...] = ()
-      if not chunk.padded:
+      if length == 0 and not _is_chain(file, chunk.start, order, size):
+        length = None  # A recorder that was switched off has not come back to fill the sizes in.
+      if length is None or not chunk.padded:
         end = size if length is None else min(size, chunk.start + length)
         mended = _written(magic, copied, chunk.start, end, order)
       elif magic == b"BW64":  # ITU-R BS.2088: RF64 by another name, which libsndfile knows.
         mended = (b"RF64", (4, size))
       return Audio(start=chunk.start, length=length, encoding=encoding, mended=mended)
+  return None
+
+
+def _known(length: int, long_size: int | None) -> int | None:
+  """Returns the size of a data chunk, which may be in the ds64 chunk; None if it is not known."""
+  if length < _UNKNOWN_SIZE:
+    return length
+  if length == 0xFFFFFFFF and long_size and long_size < _UNKNOWN_LONG_SIZE:
+    return long_size
   return None
 
 
@@ -191,12 +187,28 @@ def _is_name(name: bytes) -> bool:
   return len(name) == 4 and all(0x20 <= byte < 0x7F for byte in name)
 
 
-def _au(file: BinaryIO) -> Audio:
+def _aiff(file: BinaryIO, size: int) -> Audio | None:
+  """An AIFF or AIFC file, whose audio follows eight bytes in its chunk."""
+  for chunk in _chunks(file, ">", size):
+    if chunk.name != b"SSND":
+      continue
+    is_empty = chunk.length <= 8 and _is_chain(file, chunk.start + chunk.length, ">", size)
+    if 8 < chunk.length < _UNKNOWN_SIZE or is_empty:
+      return Audio(start=chunk.start, length=chunk.length)
+    length = struct.pack(">I", min(size - chunk.start, _UNKNOWN_SIZE))
+    mended = ((0, chunk.start - 4), length, (chunk.start, size))
+    return Audio(start=chunk.start, length=None, mended=mended)
+  return None
+
+
+def _au(file: BinaryIO, size: int) -> Audio:
   """A Sun or NeXT file; DEC's have the other byte order."""
   file.seek(0)
   head = file.read(12).ljust(12, b"\0")
   start, length = struct.unpack("<II" if head[:4] == b"dns." else ">II", head[4:])
-  return Audio(start=start, length=None if length == 0xFFFFFFFF else length)
+  if length == 0 or length >= _UNKNOWN_SIZE:
+    return Audio(start=start, length=None, mended=((0, 8), b"\xff" * 4, (12, size)))
+  return Audio(start=start, length=length)
 
 
 def _caf(file: BinaryIO) -> Audio | None:

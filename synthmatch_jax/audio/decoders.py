@@ -46,12 +46,12 @@ class Reader(BufferedReader):
 
   @property
   def name(self) -> str:
-    """None: soundfile takes a file whose name ends in .raw for one without header."""
+    """Returns no name: soundfile takes a file whose name ends in .raw for one without header."""
     return ""
 
   @property
   def mode(self) -> str:
-    """Of a file, which bytes in memory do not have."""
+    """Returns the mode of a file, which bytes in memory do not have."""
     return "rb"
 
   def seek(self, target: int, whence: int = os.SEEK_SET, /) -> int:
@@ -66,9 +66,9 @@ def open_sound(file: BinaryIO, *, size: int, name: str) -> Decoder:
   """A decoder of what a file holds, whatever it is called.
 
   Args:
-    file: open for reading, seekable, as libsndfile should see it.
-    size: of the file, in bytes.
-    name: for error messages.
+    file: The file, open for reading and seekable, as libsndfile should see it.
+    size: The number of its bytes.
+    name: What it is called in error messages.
 
   Raises:
     UserError: it is no sound file, is damaged or cut off, or needs a decoder that is not here.
@@ -106,9 +106,9 @@ class _Sndfile:
     """Opens the files.
 
     Args:
-      files: that libsndfile can open.
-      name: for error messages.
-      frames: how many there are at most, where libsndfile can only guess.
+      files: The files, each as libsndfile can open it.
+      name: What they are called in error messages.
+      frames: How many there are at most, where libsndfile can only guess.
 
     Raises:
       LibsndfileError: it cannot.

@@ -44,7 +44,7 @@ class _Patient:
     self._left = _MOST_STEPS
 
   def read(self, size: int) -> bytes:
-    """Up to `size` bytes."""
+    """Reads up to `size` bytes."""
     self._count()
     return self._file.read(size)
 
@@ -54,7 +54,7 @@ class _Patient:
     return self._file.seek(target, whence)
 
   def tell(self) -> int:
-    """The position."""
+    """Returns the position."""
     return self._file.tell()
 
   def _count(self) -> None:
@@ -135,7 +135,7 @@ def open_sound(file: BinaryIO, kind: str, *, name: str) -> _Ffmpeg:
 
   Args:
     file: open for reading, seekable.
-    kind: of the file, in `formats.FORMATS`.
+    kind: The name of its format in `formats.FORMATS`.
     name: for error messages.
 
   Raises:
@@ -151,7 +151,7 @@ def open_other(file: BinaryIO, kind: str, *, name: str, otherwise: str) -> _Ffmp
 
   Args:
     file: open for reading, seekable.
-    kind: of the file, in `formats.FORMATS`.
+    kind: The name of its format in `formats.FORMATS`.
     name: for error messages.
     otherwise: what is said of a file that FFmpeg does not decode either.
 

@@ -18,7 +18,7 @@ def mended(file: BinaryIO, *, size: int) -> tuple[Part, ...]:
 
   Args:
     file: open for reading, seekable; its position is moved.
-    size: of the file, in bytes.
+    size: The number of its bytes.
   """
   file.seek(0)
   head = file.read(26)

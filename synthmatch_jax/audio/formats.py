@@ -16,10 +16,10 @@ class Format:
   """A kind of sound file.
 
   Attributes:
-    magic: what its files begin with.
-    suffixes: of its files, in lower case.
+    magic: What its files begin with.
+    suffixes: The ends of its files' names, in lower case.
     ffmpeg: FFmpeg's name of the container; empty where libsndfile decodes all that is in it.
-    foreign: whether FFmpeg alone decodes it.
+    foreign: Whether FFmpeg alone decodes it.
   """
 
   magic: re.Pattern[bytes]
@@ -58,34 +58,34 @@ FORMATS: Mapping[str, Format] = {
   "xi": _format(rb"Extended Instrument: ", ".xi"),
   "wve": _format(rb"ALawSoundFile\*\*", ".wve"),
   "mat5": _format(rb"MATLAB 5\.0 MAT-file", ""),  # Few of them are sounds.
-  "mp4": _format(rb".{4}ftyp", ".m4a .m4b .m4r .mp4 .3gp", "mov", foreign=True),
+  "mp4": _format(rb".{4}ftyp", ".m4a .m4b .m4r .m4v .mp4 .mov .qt .3gp .3g2", "mov", foreign=True),
   "aac": _format(rb"\xff[\xf0\xf1\xf8\xf9][\x40-\x7f\x80-\xb3]", ".aac", "aac", foreign=True),
-  "webm": _format(rb"\x1a\x45\xdf\xa3", ".webm .weba .mka", "matroska", foreign=True),
+  "webm": _format(rb"\x1a\x45\xdf\xa3", ".webm .weba .mka .mkv", "matroska", foreign=True),
   "wma": _format(
     rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c",
-    ".wma",
+    ".wma .wmv .asf",
     "asf",
     foreign=True,
   ),
-  "amr": _format(rb"#!AMR(?:-WB)?\n", ".amr", "amr", foreign=True),
+  "amr": _format(rb"#!AMR(?:-WB)?\n", ".amr .awb", "amr", foreign=True),
   "wavpack": _format(rb"wvpk", ".wv", "wv", foreign=True),
   MP3: _format(rb"(?!)", ".mp3 .mp2 .mp1 .mpga", "mp3"),
 }
-"""By name. What begins as MPEG audio is told by its frames, which may come late (`mpeg.find`)."""
+"""The kinds by name. MPEG audio is told by its frames, which may come late (`mpeg.find`)."""
 
 COMMON = "wav, flac, ogg, mp3 or aiff"
 """The formats that sounds are best converted to, in words."""
 
 SUFFIXES = frozenset(suffix for one in FORMATS.values() for suffix in one.suffixes)
-"""Of all files that are read, in lower case. A file that is named need not have one of these."""
+"""The files that a folder is searched for, in lower case. A file that is named may end in any."""
 
 
 def kind_of(file: BinaryIO, *, size: int) -> str | None:
   """The name in `FORMATS` of what a file holds; None for anything else, whatever it is called.
 
   Args:
-    file: open for reading, seekable; its position is moved.
-    size: of the file, in bytes.
+    file: The file, open for reading and seekable; its position is moved.
+    size: The number of its bytes.
   """
   file.seek(0)
   head = file.read(128)

@@ -13,16 +13,15 @@ from jaxtyping import Float
 
 from synthmatch_jax.audio import channels
 from synthmatch_jax.audio.decoders import Decoder, Reader, open_sound
-from synthmatch_jax.audio.samples import to_float, to_rate
-from synthmatch_jax.errors import UserError
-
-# Sample rates that are taken for real, in Hz: from old phones to the fastest converters.
-_MIN_RATE, _MAX_RATE = 1_000, 768_000
+from synthmatch_jax.audio.samples import MAX_RATE, MIN_RATE, to_float, to_rate
+from synthmatch_jax.errors import UserError, brief
 
 _MIN_SECONDS = 0.02  # Five periods of C4; anything shorter is no sound to match.
 _SILENCE = 1e-4  # -80 dB below full scale: the hum of a sound card, not a note.
 _LOUDEST = 1e10  # 200 dB above full scale: beyond integers that were written as floats.
-_MOST_BYTES = 1 << 28  # Of an open file: more than a minute of eight channels at 96 kHz.
+
+MOST_BYTES = 1 << 28
+"""The most that is read of an open file: more than a minute of eight channels at 96 kHz."""
 
 
 def read(
@@ -33,8 +32,8 @@ def read(
   Args:
     sound: a path; the bytes of a sound file; a file open for reading bytes, which is read from
       its start; or samples, (n,) or (n, channels), as `resample` takes them.
-    rate: of samples, in Hz.
-    name: what it is called; by default the file's name.
+    rate: The sample rate of samples, in Hz.
+    name: What the sound is called; by default the file's name.
     sample_rate: see `load`.
 
   Returns:
@@ -44,8 +43,8 @@ def read(
     UserError: see `load` and `resample`.
   """
   if isinstance(sound, str | os.PathLike):
-    path = Path(os.fsdecode(sound))
-    return load(path, sample_rate=sample_rate), name or path.name
+    path = os.fsdecode(sound)
+    return load(path, sample_rate=sample_rate), name or Path(path).name
   name = name or "the sound"
   if isinstance(sound, bytes | bytearray | memoryview):
     return decode(bytes(sound), name=name, sample_rate=sample_rate), name
@@ -73,6 +72,8 @@ def load(
       damaged, silent (peak below -80 dB of full scale), not finite, shorter than 20 ms or too
       long; or it needs a decoder that is not installed.
   """
+  if not os.fspath(path):
+    raise UserError("the path of the sound is empty: name a file")
   path = Path(path)
   try:
     if path.is_dir():
@@ -130,7 +131,7 @@ def resample(
     UserError: see `load`; or it is no such array, or has no such rate.
   """
   array = _Array(to_float(samples, name=name), to_rate(rate, name=name))
-  return _mono(array, name, sample_rate, max_seconds)
+  return _mono(array, name, sample_rate, max_seconds, advice="give finite ones, full scale is 1")
 
 
 def save(path: str | os.PathLike[str], audio: Float[np.ndarray, " n"], sample_rate: int) -> None:
@@ -182,13 +183,17 @@ def _bytes_of(file: Any, name: str) -> bytes:
   try:
     if getattr(file, "seekable", bool)():
       file.seek(0)
-    data = file.read(_MOST_BYTES + 1)
-  except (OSError, ValueError, TypeError) as error:
-    raise UserError(f"{name} cannot be read ({error}): give a file that is open") from error
-  if not isinstance(data, bytes | bytearray | memoryview):
+    data = file.read(MOST_BYTES + 1)
+  except Exception as error:  # Whatever the file is made of: an archive, a connection.
+    raise UserError(
+      f"{name} cannot be read ({brief(error)}): give a file that is open and whole"
+    ) from error
+  if isinstance(data, str):
     raise UserError(f"{name} is open as text: open it as bytes, with mode 'rb'")
-  if len(data) > _MOST_BYTES:
-    raise UserError(f"{name} has more than {_MOST_BYTES >> 20} MB: cut the note out of it")
+  if not isinstance(data, bytes | bytearray | memoryview):
+    raise UserError(f"{name} gives {type(data).__name__} and no bytes: give a file of bytes")
+  if len(data) > MOST_BYTES:
+    raise UserError(f"{name} has more than {MOST_BYTES >> 20} MB: cut the note out of it")
   return bytes(data)
 
 
@@ -200,17 +205,23 @@ def _decoded(file: Reader, name: str, sample_rate: int, max_seconds: float) -> n
   return _mono(open_sound(file, size=size, name=name), name, sample_rate, max_seconds)
 
 
-def _mono(decoder: Decoder, name: str, sample_rate: int, max_seconds: float) -> np.ndarray:
+def _mono(
+  decoder: Decoder,
+  name: str,
+  sample_rate: int,
+  max_seconds: float,
+  *,
+  advice: str = "export it again",
+) -> np.ndarray:
   """The channels of a sound as one, at another rate (n,)."""
   rate = decoder.rate
-  if not _MIN_RATE <= rate <= _MAX_RATE:
+  if not MIN_RATE <= rate <= MAX_RATE:
     raise UserError(
-      f"{name} claims a sample rate of {rate:g} Hz, {_MIN_RATE} to {_MAX_RATE} Hz are read:"
-      " export it again"
+      f"{name} claims a sample rate of {rate:g} Hz, {MIN_RATE} to {MAX_RATE} Hz are read: {advice}"
     )
   if decoder.frames is not None:
     _check_length(decoder.frames, rate, name, max_seconds)
-  mono = channels.mono(lambda: _checked(decoder, name, max_seconds))
+  mono = channels.mono(lambda: _checked(decoder, name, max_seconds, advice))
   _check_length(mono.size, rate, name, max_seconds)
   silent = UserError(f"{name} is silent (below -80 dB of full scale): choose another sound")
   if np.ptp(mono) / 2 < _SILENCE:  # Whatever constant it rests at.
@@ -221,7 +232,7 @@ def _mono(decoder: Decoder, name: str, sample_rate: int, max_seconds: float) -> 
   return resampled
 
 
-def _checked(decoder: Decoder, name: str, max_seconds: float) -> Iterator[np.ndarray]:
+def _checked(decoder: Decoder, name: str, max_seconds: float, advice: str) -> Iterator[np.ndarray]:
   """What is decoded, as long as it is audio and not too long."""
   frames = 0
   for block in decoder.blocks():
@@ -232,9 +243,7 @@ def _checked(decoder: Decoder, name: str, max_seconds: float) -> Iterator[np.nda
         " cut the note out of it"
       )
     if not np.abs(block).max(initial=0) <= _LOUDEST:  # False for NaN as well.
-      raise UserError(
-        f"{name} holds samples that are no audio (NaN, infinite or huge): export it again"
-      )
+      raise UserError(f"{name} holds samples that are no audio (NaN, infinite or huge): {advice}")
     yield block
 
 

@@ -55,7 +55,7 @@ class Stream:
   Attributes:
     parts: where they are, without what is between them.
     frames: how many are whole.
-    samples: of each.
+    samples: The number of samples in each of them.
     rate: in Hz.
     said: how many a length header says there are; None without one.
     torn: whether the last one is not whole.

@@ -7,6 +7,9 @@ from jaxtyping import Float
 
 from synthmatch_jax.errors import UserError
 
+MIN_RATE, MAX_RATE = 1_000, 768_000
+"""Sample rates that are taken for real, in Hz: from old phones to the fastest converters."""
+
 _INTEGERS = (np.int8, np.int16, np.int32, np.uint8, np.uint16, np.uint32)
 
 
@@ -40,20 +43,26 @@ def to_float(values: Any, *, name: str) -> Float[np.ndarray, "n c"]:
 
 
 def to_rate(value: Any, *, name: str) -> float:
-  """A sample rate in Hz.
+  """Returns a sample rate in Hz.
 
   Raises:
-    UserError: there is none, or it is no number.
+    UserError: There is none, it is no number, or it is no rate of a sound.
   """
   if value is None:
     raise UserError(f"{name} has no sample rate: give sample_rate, in Hz")
   try:
     array = np.asarray(value)
-    if array.ndim == 0 and array.dtype.kind in "iuf":
-      return float(array)
+    rate = float(array) if array.ndim == 0 and array.dtype.kind in "iuf" else None
   except Exception as error:  # Of whatever library the number is from.
     raise UserError(f"{name} has no sample rate ({error}): give a number, in Hz") from error
-  raise UserError(f"{name} has the sample rate {value!r}: give a number, in Hz")
+  if rate is None:
+    raise UserError(f"{name} has the sample rate {value!r}: give a number, in Hz")
+  if not MIN_RATE <= rate <= MAX_RATE:
+    raise UserError(
+      f"{name} has a sample rate of {rate:g} Hz, {MIN_RATE} to {MAX_RATE} Hz are read: give the"
+      " one that it was recorded at"
+    )
+  return rate
 
 
 def _array(values: Any, name: str) -> np.ndarray:
@@ -74,5 +83,10 @@ def _array(values: Any, name: str) -> np.ndarray:
     raise UserError(
       f"{name} holds integers of {8 * array.dtype.itemsize} bits, whose full scale is not known:"
       " give int16, int32 or floats"
+    )
+  if array.ndim == 0 and array.dtype == object:
+    raise UserError(
+      f"{name} is {'None' if values is None else f'of the type {type(values).__name__}'}: give a"
+      " path, the bytes of a sound file, an open one, or samples"
     )
   raise UserError(f"{name} holds {array.dtype} and no samples: give an array of floats")

@@ -23,15 +23,15 @@ class Spliced(io.RawIOBase):
 
   @property
   def size(self) -> int:
-    """In bytes."""
+    """The number of all bytes."""
     return self._ends[-1] if self._ends else 0
 
   def readable(self) -> bool:
-    """Always."""
+    """Says that it can be read."""
     return True
 
   def seekable(self) -> bool:
-    """Always."""
+    """Says that its position can be moved."""
     return True
 
   def seek(self, target: int, whence: int = os.SEEK_SET, /) -> int:
@@ -43,7 +43,7 @@ class Spliced(io.RawIOBase):
     return self._position
 
   def tell(self) -> int:
-    """The position."""
+    """Returns the position."""
     return self._position
 
   def readinto(self, buffer: Any, /) -> int:

@@ -52,7 +52,7 @@ class Dataset:
     path: its folder.
     recipe: everything that shaped its records.
     sources: split -> its records, serialised, in the order of their indices.
-    features: of a record, a tfds.features.FeaturesDict (see records.py).
+    features: The features of a record, a tfds.features.FeaturesDict (see records.py).
     files: split -> name and number of records of each of its shards, in their order.
   """
 
@@ -168,5 +168,5 @@ def _decode(stored: Any, feature: Any) -> np.ndarray:
 
 
 def first_line(error: Exception) -> str:
-  """Of an error's text, with its kind: libraries in C++ add traces of their own."""
+  """Returns the kind of an error and its first line: libraries in C++ add traces of their own."""
   return f"{type(error).__name__}: {error}".strip().splitlines()[0][:200]

@@ -77,7 +77,7 @@ class Recipe:
     shard_size: records that one engine renders in a row, from new to discarded. It belongs to
       the recipe since an engine's last bits depend on what it played before.
     revision: of the code that makes records.
-    render_revision: of the code between controls, sound and mel.
+    render_revision: The revision of the code between controls, sound and mel.
     plugin: the description of the plugin (`synths.description`), where the engine is one.
 
   Raises:

@@ -45,7 +45,7 @@ def put_aside_if_damaged(folder: Path, names: Mapping[str, Shard], store: Store)
   Args:
     folder: see `damages`.
     names: see `damages`.
-    store: of the data set's recipe; gets the sound shards that it has no more.
+    store: The store of the data set's recipe; it gets the sound shards that it has no more.
 
   Returns:
     Where the damaged data set is now; None where none is damaged.
@@ -96,7 +96,7 @@ def _give_back(folder: Path, names: Mapping[str, Shard], store: Store) -> None:
 
 
 def _damages_by_ledger(folder: Path, names: Mapping[str, Shard]) -> dict[str, str]:
-  """Of a data set of an earlier version, which has checksums of its shards only."""
+  """Finds the damages of a data set of an earlier version, which has checksums of shards only."""
   found = {}
   for name in DESCRIPTIONS:
     try:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from synthmatch_jax import files
 from synthmatch_jax.audio.hearing import NOTHING, Assume
-from synthmatch_jax.errors import UserError
+from synthmatch_jax.errors import UserError, printable
 from synthmatch_jax.matching import jobs, models, output, stored
 from synthmatch_jax.matching.jobs import Job
 from synthmatch_jax.matching.matcher import Listen, Matcher, ways
@@ -170,8 +170,7 @@ def _digest(job: Job, answering: Sequence[Model], wish: Wish) -> str:
 
 def _warn(line: str) -> None:
   """Writes one line to standard error, whatever is in it."""
-  plain = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
-  tqdm.write(f"match: {' '.join(plain.split())}", file=sys.stderr)
+  tqdm.write(f"match: {' '.join(printable(line).split())}", file=sys.stderr)
 
 
 def _line(outcome: Outcome) -> str:

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthmatch_jax.audio import io
 from synthmatch_jax.data.ood import sounds as folders
-from synthmatch_jax.errors import UserError
+from synthmatch_jax.errors import UserError, printable
 from synthmatch_jax.matching import output
 
 STDIN = "-"
 """Stands for the bytes of a sound file on standard input."""
 
-_MOST_BYTES = 1 << 28  # From standard input: more than a minute of eight channels at 96 kHz.
 _LONGEST_NAME = 100  # Bytes of a folder's name, which also names presets and partial files.
 _UNFIT = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')  # In names on one system or another.
 
@@ -102,12 +102,12 @@ def place(found: Sequence[tuple[str, str, Path | None]], out: Path) -> list[Job]
 def _plain(name: str) -> str:
   """A file's name as text: bytes that are no text are replaced."""
   text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-  return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+  return printable(text)
 
 
 def _read_stdin() -> tuple[bytes, str]:
   """Its bytes; or none, and why."""
-  data = sys.stdin.buffer.read(_MOST_BYTES + 1)
-  if len(data) > _MOST_BYTES:
-    return b"", f"standard input gives more than {_MOST_BYTES >> 20} MB: cut the note out of it"
+  data = sys.stdin.buffer.read(io.MOST_BYTES + 1)
+  if len(data) > io.MOST_BYTES:
+    return b"", f"standard input gives more than {io.MOST_BYTES >> 20} MB: cut the note out of it"
   return data, ""

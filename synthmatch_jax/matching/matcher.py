@@ -115,7 +115,7 @@ class Matcher:
       sound: a path; the bytes of a sound file; a file open for reading bytes, read from its
         start; or samples, (n,) or (n, channels) as soundfile gives them: floats of full scale 1,
         or integers of 8, 16 or 32 bits. The channels are averaged.
-      sample_rate: of samples, in Hz; they need it.
+      sample_rate: The sample rate of samples, in Hz; they need it.
       source: what the sound is called; the file's name by default.
       assume: what is told about the sound; all else is heard.
       top: distinct answers wanted; there may be fewer.

@@ -53,9 +53,9 @@ def read(
   """The model that a file holds the weights of; none is drawn at random on the way.
 
   Args:
-    path: of the file.
-    arguments: that the model was built with, its name included.
-    sizes: of its input and output, as `models.create` takes them.
+    path: The file.
+    arguments: The arguments that the model was built with, its name included.
+    sizes: The sizes of its input and output, as `models.create` takes them.
     sha256: that the file must have; empty: it is not looked at.
 
   Returns:

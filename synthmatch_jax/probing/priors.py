@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
+from synthmatch_jax import files
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces.prior import Prior
 from synthmatch_jax.spaces.space import Patch
@@ -119,9 +121,10 @@ def _impatient(engine: Engine) -> Engine:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-  for path in sorted(folder.rglob("*")):
+  for path in files.walk(folder):
     hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    if path.is_file() and not hidden and path.suffix.lower() not in _WORDS + _MEDIA:
+    is_file = os.path.isfile(path)  # noqa: PTH113 - a Path raises on some.
+    if is_file and not hidden and path.suffix.lower() not in _WORDS + _MEDIA:
       yield path
 
 

@@ -38,9 +38,9 @@ class Block:
     """Keeps a result until it is confirmed.
 
     Args:
-      call: that gave it.
-      result: of it.
-      sounds: that were made for it.
+      call: The call that gave it.
+      result: The result of the call.
+      sounds: The sounds that were made for it.
       fresh: whether it is the first of its process.
     """
     self.fresh = fresh if not self.pending else self.fresh

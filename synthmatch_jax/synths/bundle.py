@@ -57,7 +57,7 @@ def trouble(path: Path) -> str:
   """What is wrong with a plugin's file or bundle; empty where nothing is seen.
 
   Args:
-    path: of the plugin.
+    path: The plugin.
 
   Returns:
     The end of a sentence that begins with the path, e.g. "holds binaries for Windows (x86_64);

@@ -81,7 +81,7 @@ class Canary:
     return False
 
   def hurry(self) -> None:
-    """Has the next check come sooner: work since the last one was lost."""
+    """Brings the next check forward: work since the last one was lost."""
     self.interval = max(1, self.interval // 2)
 
   def _same(self, target: Float[np.ndarray, " n"], estimate: Float[np.ndarray, " n"]) -> bool:

@@ -22,8 +22,8 @@ class Surroundings:
     environment: variables and their values.
     umask: bits that new files lack; None where the system does not tell.
     limits: soft and hard limit of every `resource.RLIMIT_...`.
-    niceness: of the calling thread, as the system counts it.
-    processors: that the calling thread may run on.
+    niceness: The niceness of the calling thread, as the system counts it.
+    processors: The processors that the calling thread may run on.
     blocked: signals that wait while the calling thread has them blocked.
     ignored: signals that are ignored; handlers are not inherited.
   """

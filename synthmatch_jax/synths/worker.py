@@ -43,7 +43,7 @@ def serve(connection: Connection, engine: Engine, surroundings: Surroundings | N
     connection: takes a pickled `(task, args)`; gives pickled `Answer`s, a first one when the
       engine is ready.
     engine: to be made here.
-    surroundings: of the parent; None where this process has them already.
+    surroundings: The surroundings of the parent; None where this process has them already.
   """
   if surroundings is not None:
     surroundings.enter()

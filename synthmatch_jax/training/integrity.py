@@ -168,7 +168,7 @@ def set_aside(folder: Path, damaged: Mapping[int, str]) -> None:
   """Renames damaged checkpoints, so that nothing takes them for whole ones, and says so.
 
   Args:
-    folder: of all checkpoints.
+    folder: The folder of all checkpoints.
     damaged: step -> what is wrong with its checkpoint.
   """
   parallel.meet("checked")  # Every process has read what the first one renames.

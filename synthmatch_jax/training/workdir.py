@@ -82,7 +82,7 @@ def _read(workdir: Path, name: str) -> dict[str, Any]:
 
 
 def _checksum(data: Mapping[str, Any]) -> str:
-  """Of the statistics of data.json: another number among them changes every answer in silence."""
+  """Hashes the statistics of data.json: another number there changes every answer in silence."""
   text = json.dumps(data["statistics"], sort_keys=True)
   return hashlib.sha256(text.encode()).hexdigest()
 

@@ -5,6 +5,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from synthmatch_jax.audio.hearing import Assume
 from synthmatch_jax.audio.note import pitch_of
+from synthmatch_jax.errors import printable
 
 _LONGEST_NAME = 60  # Characters of a sound's name that are shown.
 _LONGEST_NOTE = 12  # Characters that are read as a note.
@@ -15,9 +16,9 @@ class Limits:
   """What a visitor may ask for.
 
   Attributes:
-    max_seconds: length of a sound.
-    max_bytes: size of an upload.
-    max_answers: that a visit keeps; older ones are forgotten.
+    max_seconds: The greatest length of a sound.
+    max_bytes: The greatest size of an upload.
+    max_answers: The number of answers that a visit keeps; older ones are forgotten.
   """
 
   max_seconds: float = 30.0
@@ -52,5 +53,4 @@ class Told:
 def shown_name(name: str) -> str:
   """Returns the name of an upload as it is shown: short, printable, and no path."""
   base = PureWindowsPath(PurePosixPath(name).name).name
-  text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in base)
-  return text[:_LONGEST_NAME] or "the sound"
+  return printable(base)[:_LONGEST_NAME] or "the sound"

@@ -1,4 +1,4 @@
-"""Who may come in: every request is looked at here before the page sees it."""
+"""The door of the page, which looks at every request before the page sees it."""
 
 import ipaddress
 import socket
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from synthmatch_jax import untrusted
 from synthmatch_jax.web.address import is_loopback
 from synthmatch_jax.web.log import cause, tell
 
@@ -132,27 +132,33 @@ class Door:
       await self._pass(scope, receive, send)
 
   async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
-    begun = False
+    begun = ended = False
 
     async def sent(message: Message) -> None:
-      nonlocal begun
+      nonlocal begun, ended
       if message["type"] == "http.response.start":
         begun = True
         MutableHeaders(scope=message).update(_HEADERS)
+      elif message["type"] == "http.response.body":
+        ended = not message.get("more_body", False)
       await send(message)
 
-    if scope["path"] != UPLOAD:
-      receive = _bounded(receive, _MOST_BYTES)
     try:
+      if scope["method"] == "POST" and scope["path"] != UPLOAD:
+        body = await _body(receive)
+        if refused := _refused(body):
+          await PlainTextResponse(*refused)(scope, receive, sent)
+          return
+        receive = _again(body, receive)
       await self._app(scope, receive, sent)
     except ClientDisconnect:
       pass
     except Exception as error:  # What a route makes of a client's bytes; matches are not made here.
       tell(f"{scope['method']} {scope['path']}: {cause(error)}")
-      if begun:
-        await send({"type": "http.response.body", "body": b""})
-      else:
+      if not begun:
         await PlainTextResponse("the page cannot answer this\n", 500)(scope, receive, send)
+      elif not ended:  # Gradio's own answer to an error is whole, and raises the error again.
+        await send({"type": "http.response.body", "body": b""})
 
 
 def visitor(scope: Scope) -> str:
@@ -178,19 +184,45 @@ def _unneeded(scope: Scope) -> tuple[int, str] | None:
   return 404, "there is nothing here\n"
 
 
-def _bounded(receive: Receive, most: int) -> Receive:
-  """Returns `receive` for a body of so many bytes at most."""
-  left = most
+async def _body(receive: Receive) -> bytes:
+  """Returns the body of a request, or as much of it as shows that it is too long.
 
-  async def bounded() -> Message:
-    nonlocal left
+  Raises:
+    ClientDisconnect: The client has gone before it has sent all of it.
+  """
+  body, more = b"", True
+  while more and len(body) <= _MOST_BYTES:
     message = await receive()
-    left -= len(message.get("body", b""))
-    if left < 0:
-      raise HTTPException(413, "this is more than the page can be asked")
-    return message
+    if message["type"] == "http.disconnect":
+      raise ClientDisconnect
+    body += message.get("body", b"")
+    more = message.get("more_body", False)
+  return body
 
-  return bounded
+
+def _refused(body: bytes) -> tuple[str, int] | None:
+  """Returns the sentence and the status for a body that is no JSON; None lets it in.
+
+  Gradio's routes take NaN, infinity and halves of characters in, and fail over them later.
+  """
+  if len(body) > _MOST_BYTES:
+    return "this is more than the page can be asked\n", 413
+  try:
+    untrusted.parse_json(body.decode("utf-8"))
+  except (ValueError, RecursionError) as error:
+    tell(f"a request is refused: {error}")
+    return f"this cannot be asked: {error}\n", 400
+  return None
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+  """Returns `receive` for a body that has been read already."""
+  left: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+  async def again() -> Message:
+    return left.pop() if left else await receive()
+
+  return again
 
 
 def _is_visit(scope: Scope, headers: Headers) -> bool:

@@ -3,13 +3,14 @@
 import sys
 import traceback
 
+from synthmatch_jax.errors import printable
+
 _LONGEST = 300  # Characters.
 
 
 def tell(line: str) -> None:
   """Writes one line to standard error; a text of a client cannot make it two."""
-  plain = "".join(c if c.isprintable() else "?" for c in line)
-  print(f"app: {plain[:_LONGEST]}", file=sys.stderr, flush=True)
+  print(f"app: {printable(line)[:_LONGEST]}", file=sys.stderr, flush=True)
 
 
 def cause(error: BaseException) -> str:

@@ -63,6 +63,49 @@ SLIPS = {
   ),
   "a tag before": b"ID3\3\0\0\0\0\0\x0a" + bytes(10) + riff(FMT, chunk(b"data", AUDIO)),
 }  # fmt: skip
+UNKNOWN = (0xFFFFFFFF, 0xFFFFFFF0, 0x80000000, 0x7FFFFFFF, 0x7FFFF000)
+SLIPS |= {
+  f"data of unknown size {mark:#x}, a file of size {size}": riff(
+    FMT, chunk(b"data", AUDIO, mark), size=size
+  )
+  for mark in UNKNOWN
+  for size in (None, 0, mark)
+}
+RF64 = struct.pack("<QQQI", 0, 0, 0, 0)
+SLIPS |= {
+  f"RF64 whose sizes are {what}": riff(
+    *ds64, FMT, chunk(b"data", AUDIO, mark), size=mark, magic=b"RF64"
+  )
+  for what, ds64, mark in (
+    ("not filled in", [chunk(b"ds64", RF64)], 0xFFFFFFFF),
+    ("all open", [chunk(b"ds64", b"\xff" * 28)], 0xFFFFFFFF),
+    ("0", [chunk(b"ds64", RF64)], 0),
+    ("missing", [], 0xFFFFFFFF),
+  )
+}
+
+
+def aiff(ssnd: int, *, form: int | None = None, frames: int = RATE, behind=b"") -> bytes:
+  """An AIFF file of which some sizes are as they are told."""
+  rate = struct.pack(">HQ", 0x400E, RATE << 48)  # 80 bits of a float.
+  audio = bytes(8) + SAMPLES.astype(">i2").tobytes()
+  body = b"AIFFCOMM" + struct.pack(">IhIh", 18, 1, frames, 16) + rate
+  body += b"SSND" + struct.pack(">I", ssnd) + audio + behind
+  return b"FORM" + struct.pack(">I", len(body) if form is None else form) + body
+
+
+SLIPS |= {"AIFF as it must be": aiff(len(AUDIO) + 8)}
+SLIPS |= {
+  f"AIFF of size {mark:#x}, {form}, {frames}": aiff(mark, form=form, frames=frames)
+  for mark in (0, 8, *UNKNOWN)
+  for form in (None, 0, mark)
+  for frames in (RATE, 0, mark)
+}
+SLIPS |= {
+  f"AU of size {mark:#x}": struct.pack(">4s5I", b".snd", 24, mark, 3, RATE, 1)
+  + SAMPLES.astype(">i2").tobytes()
+  for mark in (0, *UNKNOWN)
+}
 
 
 @pytest.mark.parametrize("slip", SLIPS)

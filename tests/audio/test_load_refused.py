@@ -151,7 +151,6 @@ def test_an_hour_is_refused_by_its_header(tmp_path):
     (24, struct.pack("<I", 2**32 - 1)),
     (20, struct.pack("<H", 0x7777)),  # Encoding.
     (16, struct.pack("<I", 2**32 - 1)),  # Size of the format chunk.
-    (40, struct.pack("<I", 2**32 - 1)),  # Size of the audio.
   ],
 )
 def test_hostile_wav_headers(tmp_path, offset, value):

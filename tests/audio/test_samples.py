@@ -1,6 +1,8 @@
 """Sounds that are no files: arrays of every kind, lists, bytes, open files."""
 
+import gzip
 import io as streams
+import lzma
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -76,7 +78,8 @@ def test_a_rate_that_is_no_whole_number():
     ("fast", "'fast'"),
     ([RATE, RATE], "give a number"),
     (True, "give a number"),
-    (0, "0 Hz"),
+    (0, "0 Hz.*recorded at"),
+    (-1, "-1 Hz.*recorded at"),
     (-RATE, "-44100 Hz"),
     (float("nan"), "nan Hz"),
     (float("inf"), "inf Hz"),
@@ -100,7 +103,7 @@ def test_rates_that_are_none(rate, says):
     (np.float32(1.0), "0 dimensions"),
     (7, "0 dimensions|64 bits"),
     (np.zeros((RATE, 2, 2)), "3 dimensions"),
-    (np.where(np.arange(RATE) == 7, np.nan, 0.5), "no audio"),
+    (np.where(np.arange(RATE) == 7, np.nan, 0.5), "no audio.*give finite"),
     (np.where(np.arange(RATE) == 7, np.inf, 0.5), "no audio"),
     (np.full((RATE, 2), 1e300), "no audio"),
     (TONE.astype(object), "object"),
@@ -110,8 +113,8 @@ def test_rates_that_are_none(rate, says):
     (integers(np.int16).tolist(), "64 bits"),
     (integers(np.int16).astype(np.uint64), "64 bits"),
     ([[0.1] * RATE, [0.1]], "as an array"),
-    ({"array": TONE}, "object"),
-    (None, "object"),
+    ({"array": TONE}, "is of the type dict: give a path"),
+    (None, "is None: give a path"),
     (np.zeros(RATE, np.int16), "silent"),
     (np.full(RATE, 128, np.uint8), "silent"),
     (np.full(RATE, 0.3), "silent"),
@@ -151,3 +154,34 @@ def test_open_files_that_are_no_sound(tmp_path):
     io.read(new)
   with pytest.raises(UserError, match="0 bytes"):
     io.read(streams.BytesIO())
+  for nowhere in ("", b""):
+    with pytest.raises(UserError, match=r"the path of the sound is empty|0 bytes"):
+      io.read(nowhere)
+
+
+class _Failing:
+  """A file that fails in some way, which is that of whatever library it is from."""
+
+  def __init__(self, error):
+    self.error = error
+
+  def read(self, size):
+    raise self.error
+
+
+def test_open_files_that_fail_in_ways_of_their_own(tmp_path):
+  whole = gzip.compress(write(tmp_path / "tone.wav", TONE).read_bytes())
+  packed = {
+    "gzip, cut off": gzip.GzipFile(fileobj=streams.BytesIO(whole[:-2000])),
+    "gzip, damaged": gzip.GzipFile(fileobj=streams.BytesIO(whole[:500] + b"\xff" * 500)),
+    "lzma, cut off": lzma.LZMAFile(streams.BytesIO(lzma.compress(whole)[:-2000])),  # noqa: SIM115
+    "lzma, none": lzma.LZMAFile(streams.BytesIO(whole)),  # noqa: SIM115
+    "of another library": _Failing(RuntimeError("gone\naway")),
+    "without a word": _Failing(KeyError()),
+  }
+  for what, file in packed.items():
+    with pytest.raises(UserError, match=r"cannot be read .+: give a file that is open") as caught:
+      io.read(file, name=what)
+    assert "\n" not in str(caught.value)
+  with gzip.GzipFile(fileobj=streams.BytesIO(whole)) as file:
+    np.testing.assert_array_equal(io.read(file)[0], io.load(tmp_path / "tone.wav"))

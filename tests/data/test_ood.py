@@ -1,9 +1,11 @@
 """Sounds from outside: any folder, and the benchmark that is built."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,7 +65,31 @@ def test_every_kind_that_is_read_is_found_and_nothing_that_is_hidden(tmp_path):
   assert {".wav", ".wave", ".bwf", ".w64", ".rf64", ".aifc", ".oga", ".opus", ".caf", ".au"} < set(
     kinds
   )
-  assert {".snd", ".mp2", ".m4a", ".aac", ".webm"} < set(kinds)
+  assert {".snd", ".mp2", ".m4a", ".aac", ".webm", ".mov", ".mkv", ".wmv", ".3g2"} < set(kinds)
+
+
+def test_folders_that_cannot_be_walked_get_a_sentence_or_are_passed_over(tmp_path, monkeypatch):
+  """A disk fails, and the kernel's own files come and go; root may read all others."""
+  errors = {"gone": FileNotFoundError(2, "None"), "locked": PermissionError(13, "Not permitted")}
+  for name in (*errors, "broken", "there"):
+    (tmp_path / "in" / name).mkdir(parents=True)
+    (tmp_path / "in" / name / "a.wav").touch()
+  (tmp_path / "in" / "link.wav").symlink_to("nowhere")
+  scan = os.scandir
+
+  def scanned(path):
+    if error := errors.get(Path(path).name):
+      raise type(error)(*error.args, str(path))
+    return scan(path)
+
+  monkeypatch.setattr(os, "scandir", scanned)
+  found = [s.name for s in sounds.load_folder(tmp_path / "in")]
+  assert found == ["broken/a", "link", "there/a"]
+  for bad in ({"broken": OSError(22, "Invalid argument")}, {"in": PermissionError(13, "Denied")}):
+    errors = bad
+    where = "in/broken" if "broken" in bad else "in"
+    with pytest.raises(UserError, match=rf"{where} cannot be read .+: check the folder"):
+      sounds.load_folder(tmp_path / "in")
 
 
 def test_any_folder_of_sounds_will_do(tmp_path):

@@ -43,7 +43,7 @@ def data_dir(original, tmp_path):
 
 
 def contents(folder):
-  """Of all files but the ledger, which has times, and the checksums, which have its."""
+  """Reads all files but the ledger, which has times, and the checksums, which have its."""
   names = (ledger.FILE, checksums.FILE)
   return {p.name: p.read_bytes() for p in folder.iterdir() if p.name not in names}
 

@@ -73,7 +73,7 @@ def flip(path, rng):
 
 
 def test_each_of_100_flipped_bits_in_the_best_checkpoint_is_found(run, folder):
-  """By whoever uses it: `match`, `eval`, `export` read nothing else of a run's weights."""
+  """Whoever uses it finds them: `match`, `eval`, `export` read nothing else of a run's weights."""
   rng = np.random.default_rng(0)
   paths = sorted(path for path in (folder / "1").rglob("*") if path.is_file())
   for _ in range(100):

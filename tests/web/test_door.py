@@ -1,11 +1,12 @@
-"""Who may ask the page for something: its own visitors, and no page elsewhere."""
+"""The page's own visitors may ask it for something, and no page elsewhere."""
 
+import asyncio
 import socket
 from urllib.parse import urlsplit
 
 import pytest
 
-from synthmatch_jax.web.door import Names, visitor
+from synthmatch_jax.web.door import Door, Names, visitor
 from tests.web.serving import ask, running, upload
 
 ELSEWHERE = [
@@ -172,3 +173,76 @@ def test_a_visitor_is_an_address_and_of_ipv6_a_network():
   assert of("127.0.0.2") == "127.0.0.2" != of("127.0.0.1")
   assert of("2001:db8::1") == of("2001:db8::ffff:2") != of("2001:db8:0:1::1")
   assert visitor({}) == ""
+
+
+async def _answered(send, more):
+  await send({"type": "http.response.start", "status": 500, "headers": []})
+  await send({"type": "http.response.body", "body": b"a", "more_body": more})
+
+
+async def _whole(scope, receive, send):
+  """Answers as Starlette does, which raises an error again when it has answered it."""
+  await _answered(send, more=False)
+  raise ValueError("again")
+
+
+async def _begun(scope, receive, send):
+  await _answered(send, more=True)
+  raise ValueError("halfway")
+
+
+async def _silent(scope, receive, send):
+  raise ValueError("at once")
+
+
+@pytest.mark.parametrize(
+  ("app", "bodies"),
+  [(_whole, [b"a"]), (_begun, [b"a", b""]), (_silent, [b"the page cannot answer this\n"])],
+)
+def test_an_answer_that_fails_is_ended_once(app, bodies, capsys):
+  sent = []
+
+  async def send(message):
+    sent.append(message)
+
+  async def receive():
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+  scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"127.0.0.1")]}
+  asyncio.run(Door(app, names=Names.of("127.0.0.1"))(scope, receive, send))
+  start, *rest = sent
+  assert (start["type"], start["status"]) == ("http.response.start", 500)
+  assert [message["body"] for message in rest] == bodies
+  assert [bool(message.get("more_body")) for message in rest][-1] is False
+  assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("size", [0, 1, 1 << 15, 1 << 16, (1 << 16) + 1])
+def test_a_body_comes_in_parts_and_is_given_whole(size):
+  text = b'"' + b"a" * (size - 2) + b'"' if size > 1 else b"1" * size
+  parts = [text[at : at + 1000] for at in range(0, len(text), 1000)] or [b""]
+  messages = [
+    {"type": "http.request", "body": part, "more_body": at < len(parts) - 1}
+    for at, part in enumerate(parts)
+  ] + [{"type": "http.disconnect"}]
+  got, sent = [], []
+
+  async def app(scope, receive, send):
+    got.extend([await receive(), await receive()])
+
+  async def receive():
+    return messages.pop(0)
+
+  async def send(message):
+    sent.append(message)
+
+  scope = {"type": "http", "method": "POST", "path": "/gradio_api/cancel"}
+  scope["headers"] = [(b"host", b"127.0.0.1")]
+  asyncio.run(Door(app, names=Names.of("127.0.0.1"))(scope, receive, send))
+  if 0 < size <= 1 << 16:
+    whole = {"type": "http.request", "body": text, "more_body": False}
+    assert got == [whole, {"type": "http.disconnect"}]
+    assert sent == []
+  else:
+    assert got == []
+    assert sent[0]["status"] == (413 if size else 400)

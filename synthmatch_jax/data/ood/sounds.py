@@ -1,6 +1,7 @@
 """A folder of sounds from outside."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,12 @@ from typing import Any
 import numpy as np
 import soundfile as sf
 
-from synthmatch_jax import untrusted
+from synthmatch_jax import files, untrusted
 from synthmatch_jax.audio import formats
 from synthmatch_jax.errors import UserError
 
 MANIFEST = "sounds.json"
-"""Of a folder that the benchmark's builder has made: what its sounds are."""
+"""The list of the sounds in a folder that the benchmark's builder has made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +22,9 @@ class Sound:
   """A sound file.
 
   Attributes:
-    name: path within its folder, without the suffix.
-    path: of the file.
-    family: that it belongs to; empty for none.
+    name: The path within its folder, without the suffix.
+    path: The file.
+    family: The family that it belongs to; empty for none.
   """
 
   name: str
@@ -39,14 +40,14 @@ def load_folder(folder: Path) -> list[Sound]:
   other systems' disks and archives cannot.
 
   Raises:
-    UserError: there is no such folder, or no sound in it; or it is a benchmark of which a sound
-      is missing or has been altered.
+    UserError: there is no such folder, it cannot be read, or holds no sound; or it is a
+      benchmark of which a sound is missing or has been altered.
   """
   if not folder.is_dir():
     raise UserError(f"there is no folder {folder} of sounds: check the path")
-  if (folder / MANIFEST).exists():
+  if os.path.exists(folder / MANIFEST):  # noqa: PTH110 - a Path raises on some.
     return _of_manifest(folder)
-  paths = sorted(p for p in folder.rglob("*") if _is_sound(p, folder))
+  paths = [path for path in files.walk(folder) if _is_sound(path, folder)]
   if not paths:
     raise UserError(f"{folder} holds no sound file ({', '.join(sorted(formats.SUFFIXES))})")
   return [
@@ -71,14 +72,14 @@ def _is_sound(path: Path, folder: Path) -> bool:
   """Whether a path within a folder is of a sound file."""
   parts = path.relative_to(folder).parts
   is_hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-  return path.suffix.lower() in formats.SUFFIXES and not is_hidden and not path.is_dir()
+  return path.suffix.lower() in formats.SUFFIXES and not is_hidden
 
 
 def _of_manifest(folder: Path) -> list[Sound]:
   try:
     manifest: dict[str, Any] = untrusted.read_json(folder / MANIFEST)
     entries = [(e["name"], e["family"], e["file"], e["sha256"]) for e in manifest["sounds"]]
-  except (ValueError, KeyError, TypeError) as error:
+  except (OSError, ValueError, KeyError, TypeError) as error:
     raise UserError(
       f"{folder / MANIFEST} is no list of sounds ({error}); build the benchmark again"
     ) from None
