@@ -11,6 +11,7 @@ from synthmatch_jax.data import pipeline
 from synthmatch_jax.data.records import note_keys, note_of
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation.record import draw
+from synthmatch_jax.inspection import inspect, report
 from synthmatch_jax.synths.play import engine, hosting, play
 
 NOTES = {"pitch": [48, 72], "velocity": [60, 127], "hold_seconds": [0.1, 0.8]}
@@ -78,3 +79,12 @@ def test_varied_notes_are_the_default_distribution():
 def test_a_mistaken_distribution_is_one_sentence(notes):
   with pytest.raises(UserError, match=r'give "varied", or such ranges, as "notes" in --config'):
     _ = config(notes=notes).recipe
+
+
+def test_describe_shows_the_distribution_and_finds_the_records_sound(dataset, tmp_path):
+  found = inspect.inspect(dataset, engine=engine(dataset.recipe), sample=4, examples=1)
+  assert found.verdict == "sound"
+  for name in ("controls", "examples"):
+    (tmp_path / name).mkdir()
+  page = report.write(found, tmp_path).read_text()
+  assert "MIDI 48 to 72, velocity 60 to 127, held for 0.1 to 0.8 s" in page
