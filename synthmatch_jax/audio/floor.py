@@ -20,6 +20,7 @@ _DIGITAL = 1e-8  # -80 dB of the loudest block: no recorder is that quiet, zeros
 _HARMLESS = 1e-5  # -50 dB of the loudest block: well under the threshold of an onset.
 _LOUDEST_FLOOR = 0.06  # -12 dB of the loudest frame: what is louder is no background.
 _LOUDEST_ON_ONE_SIDE = 0.006  # -22 dB, of a floor on one side: what is louder may be a sustain.
+_SWELL_DB = 6.0  # Of a room or of crackles, around the level at which they are flat.
 _REACH_SECONDS = 0.1  # From a floor on one side to that end of the recording.
 _ALIKE_DB = 3.0  # Over the bands: two spectra that differ by less have one shape.
 _PEAK_DB, _PEAK_BINS = 13.0, 25  # A partial over its surroundings; mean noise is smoother.
@@ -168,18 +169,31 @@ def _is_floor(
   if floor[loud < floor / 4].sum() > floor.sum() / 2:
     return False  # It is gone where the sound is loudest.
   hum = pitch is not None and _is_mains(pitch.midi)
-  before, behind = bool(flat[:peak].any()), bool(flat[peak:].any())
+  level = scipy.ndimage.uniform_filter1d(total, 1 + 2 * round(0.04 * frames_per_second))
+  # It swells and crackles: on the other side it may nowhere be flat, but it is about as loud.
+  near = flat | (np.abs(10 * np.log10(np.maximum(level, 1e-30) / total[flat].mean())) < _SWELL_DB)
+  places = np.flatnonzero(near)
+  least = _LEAST_SECONDS * frames_per_second
+  before, behind = (
+    bool(flat[side].any())
+    or (side.size > least and _differ(bands[:, side].mean(1), floor) < _ALIKE_DB)
+    for side in (places[places < peak], places[places > peak])
+  )
   if before and behind:
     return pitch is None or hum
   spectrum = power[:, flat].mean(1)
   decibels = 10 * np.log10(np.maximum(spectrum, 1e-3 * spectrum.max()))
   peaks = scipy.signal.find_peaks(decibels, prominence=_PEAK_DB, wlen=_PEAK_BINS)[0]
-  places = np.flatnonzero(flat)
   rest = places[0] if before else flat.size - 1 - places[-1]
-  unlike = np.std(10 * np.log10(loud / floor)) > _ALIKE_DB
+  unlike = _differ(loud, floor) > _ALIKE_DB
   soft = total[flat].mean() < _LOUDEST_ON_ONE_SIDE * loudest
   noise = pitch is None and not peaks.size and soft
   return bool((noise or hum) and unlike and not gated and rest < _REACH_SECONDS * frames_per_second)
+
+
+def _differ(one: Float[np.ndarray, " b"], other: Float[np.ndarray, " b"]) -> float:
+  """Standard deviation over the bands, in dB: 0 for spectra of one shape, however loud."""
+  return float(np.std(10 * np.log10(one / other)))
 
 
 def _is_mains(midi: float) -> bool:

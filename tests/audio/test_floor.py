@@ -89,7 +89,7 @@ def test_a_constant_offset_is_gone(offset, lead):
 def test_an_offset_of_the_note_makes_no_thump_before_it():
   """As of a one-sided swell behind digital silence."""
   swell = faded((0, 0), (0.12, 0), (0.4, 1), (1.2, 1), (1.5, 0)) * 0.2
-  audio = swell + faded((0, 0), (0.12, 0), (0.4, 1), (1.2, 1), (1.5, 0)) * tone(seconds=1.5) / 5
+  audio = swell + faded((0, 0), (0.12, 0), (0.4, 1), (1.2, 1), (1.5, 0)) * tone(seconds=1.5) / 20
   centred = without_offset(audio, RATE)
   assert centred is not audio
   np.testing.assert_allclose(centred[: round(0.1 * RATE)], 0, atol=1e-6)
