@@ -35,6 +35,12 @@ _NOTE = flags.DEFINE_string("note", None, "Note of the sounds, as 60 or C4; else
 _ONSET = flags.DEFINE_float("onset", None, "Where the sounds begin, in s; else it is heard.")
 _HOLD = flags.DEFINE_float("hold", None, "How long answers are held, in s; else it is heard.")
 _LEVEL = flags.DEFINE_float("level", None, "Loudness to hear at, in LUFS; else the training's.")
+_NOISE = flags.DEFINE_enum(
+  "noise",
+  None,
+  ["keep", "remove"],
+  "Whether the noise floor of a recording is kept; else it is removed where it is heard, and said.",
+)
 _JSON = flags.DEFINE_bool("json", False, "Print one JSON object and nothing else, for programs.")
 _WORKERS = flags.DEFINE_integer(
   "workers", 0, "Sounds matched at once; 0 is one a core.", lower_bound=0
@@ -57,6 +63,7 @@ def main(sounds: Sequence[str]) -> int:
     onset_seconds=_ONSET.value,
     hold_seconds=_HOLD.value,
     level_db=_LEVEL.value,
+    clear=None if _NOISE.value is None else _NOISE.value == "remove",
   )
   # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
   from tqdm import tqdm

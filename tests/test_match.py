@@ -195,6 +195,7 @@ def test_several_models_give_distinct_answers_ranked_by_distance(tiny_run, secon
     ([EXAMPLES / "flute.flac", "--hold=0"], 1, "held for 0 s"),
     ([EXAMPLES / "flute.flac", "--level=3"], 1, "a level of 3 LUFS"),
     ([EXAMPLES / "flute.flac", "--top=0"], 2, "top"),
+    ([EXAMPLES / "flute.flac", "--noise=some"], 2, "noise"),
     (["-", "-", "--workdir={run}"], 1, "name - once"),
     (["{empty}", "--workdir={run}"], 1, "holds no sound file"),
   ],

@@ -3,44 +3,49 @@
 from collections.abc import Callable, Iterable
 
 import numpy as np
+import scipy.signal
 from jaxtyping import Float
 
 # The mean of the channels is given up if it holds less than this share of the loudest one's
 # power. Two channels of which one is silent hold 1/4, two of opposite phase nothing.
 _CANCELLED = 0.01
 
+_HIGH_PASS_HZ = 15.0  # An octave below the lowest note of a piano.
 
-def mono(blocks: Callable[[], Iterable[np.ndarray]]) -> Float[np.ndarray, " n"]:
+
+def high_pass(sample_rate: int | float) -> Float[np.ndarray, "sections 6"]:
+  """A filter that leaves what can be heard: no offset, be it constant, settling or drifting."""
+  return np.asarray(scipy.signal.butter(2, _HIGH_PASS_HZ, "highpass", fs=sample_rate, output="sos"))
+
+
+def mono(
+  blocks: Callable[[], Iterable[np.ndarray]], sample_rate: int | float
+) -> Float[np.ndarray, " n"]:
   """The mean of the channels; where they cancel (opposite phase), the loudest one alone.
 
-  Whether they cancel is judged without the constant part of each channel, which cannot be heard.
+  Whether they cancel is judged on what can be heard of each channel (see `high_pass`).
 
   Args:
     blocks: gives the recording (k, channels) from its start, each time it is called.
+    sample_rate: in Hz.
 
   Returns:
     The samples, float32; none if there is no block.
   """
-  mixed, power = _mixed(blocks(), None)
-  if _variation(mixed) >= _CANCELLED * power.max(initial=0):
-    return mixed
-  return _mixed(blocks(), int(np.argmax(power)))[0]
-
-
-def _mixed(blocks: Iterable[np.ndarray], channel: int | None) -> tuple[np.ndarray, np.ndarray]:
-  """One channel or the mean of all (n,), and the variation of each, summed up (c,)."""
-  parts, total, squares, count = [np.zeros(0, np.float32)], np.zeros(0), np.zeros(0), 0
-  for block in blocks:
+  parts, mixed, power = [np.zeros(0, np.float32)], 0.0, np.zeros(1)
+  filtered, state = high_pass(sample_rate), None
+  for block in blocks():
     weights = np.full(block.shape[1], 1 / block.shape[1], np.float32)
-    mixed = block @ weights if channel is None else block[:, channel]
-    parts.append(mixed.astype(np.float32))
+    parts.append((block @ weights).astype(np.float32))
+    if not len(block):
+      continue
     exact = block.astype(np.float64)
-    count += len(block)
-    total = exact.sum(axis=0) + (total if total.size else 0)
-    squares = np.square(exact).sum(axis=0) + (squares if squares.size else 0)
-  return np.concatenate(parts), squares - np.square(total) / max(1, count)
-
-
-def _variation(samples: np.ndarray) -> float:
-  exact = samples.astype(np.float64)
-  return float(np.square(exact - exact.mean()).sum()) if exact.size else 0.0
+    if state is None:
+      state = scipy.signal.sosfilt_zi(filtered)[:, :, None] * exact[0]
+    audible, state = scipy.signal.sosfilt(filtered, exact, axis=0, zi=state)
+    mixed += np.square(audible.mean(axis=1)).sum()
+    power = power + np.square(audible).sum(axis=0)
+  if mixed >= _CANCELLED * power.max():
+    return np.concatenate(parts)
+  loudest = int(np.argmax(power))
+  return np.concatenate([block[:, loudest].astype(np.float32) for block in blocks()])

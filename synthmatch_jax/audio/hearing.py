@@ -2,13 +2,13 @@
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.audio.duration import held_seconds
-from synthmatch_jax.audio.floor import clear
+from synthmatch_jax.audio.floor import Cleared, clear
 from synthmatch_jax.audio.loudness import match_loudness
 from synthmatch_jax.audio.note import Note, name_of
 from synthmatch_jax.audio.onset import cut, find_note
@@ -30,6 +30,7 @@ class Assume:
     onset_seconds: where in the recording the sound begins.
     hold_seconds: how long the note of the answer is held.
     level_db: loudness (LUFS) that the sound is heard at; None is that of the training.
+    clear: whether the noise of a recording is taken away; None is so where it is sure.
 
   Raises:
     UserError: a value cannot be meant.
@@ -39,6 +40,7 @@ class Assume:
   onset_seconds: float | None = None
   hold_seconds: float | None = None
   level_db: float | None = None
+  clear: bool | None = None
 
   def __post_init__(self):
     if self.note is not None and not 0 <= self.note <= 127:
@@ -67,6 +69,7 @@ class Heard:
     held_seconds: how long its note was held, as heard.
     passed_over: whether something else than a click sounds before it.
     endless: whether it sounds to the end of what is heard, so that its length is a guess.
+    cleared: what was taken away from the recording.
     told: what was not to be heard.
   """
 
@@ -77,6 +80,7 @@ class Heard:
   held_seconds: float
   passed_over: bool = False
   endless: bool = False
+  cleared: Cleared = field(default_factory=Cleared)
   told: Assume = NOTHING
 
   @property
@@ -104,7 +108,7 @@ class Heard:
     return dataclasses.replace(note, seconds=self.held_seconds)
 
   def guesses(self, note: Note) -> dict[str, str]:
-    """What was neither heard for certain nor told: note, onset or hold -> a sentence about it.
+    """What was neither heard for certain nor told: note, onset, hold or noise -> a sentence.
 
     Args:
       note: that is played.
@@ -119,6 +123,9 @@ class Heard:
       found["onset"] = f"what sounds before {self.onset_seconds:.2f} s is taken for no part of it"
     if self.endless and self.told.hold_seconds is None:
       found["hold"] = f"no end of the note was heard: {note.seconds:.2f} s are assumed"
+    if self.cleared.noise_db is not None and self.told.clear is None:
+      level = f"{self.cleared.noise_db:.0f} dB"
+      found["noise"] = f"noise of {level} was taken for the recorder's and removed"
     return found
 
 
@@ -142,10 +149,11 @@ def hear(
   Raises:
     UserError: what is told does not fit the sound.
   """
-  audio = clear(audio, sample_rate)
-  return hear_clear(
+  audio, cleared = clear(audio, sample_rate, noise=assume.clear is not False)
+  heard = hear_clear(
     audio, sample_rate=sample_rate, seconds=seconds, level_db=level_db, assume=assume
   )
+  return dataclasses.replace(heard, cleared=cleared)
 
 
 def hear_clear(

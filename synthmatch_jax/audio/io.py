@@ -221,7 +221,7 @@ def _mono(
     )
   if decoder.frames is not None:
     _check_length(decoder.frames, rate, name, max_seconds)
-  mono = channels.mono(lambda: _checked(decoder, name, max_seconds, advice))
+  mono = channels.mono(lambda: _checked(decoder, name, max_seconds, advice), rate)
   _check_length(mono.size, rate, name, max_seconds)
   silent = UserError(f"{name} is silent (below -80 dB of full scale): choose another sound")
   if np.ptp(mono) / 2 < _SILENCE:  # Whatever constant it rests at.

@@ -106,7 +106,8 @@ def heard_pitch(
     return heard
   rate = HIGH_NOTES.sample_rate
   finer = soxr.resample(audio.astype(np.float64), sample_rate, rate, quality="HQ")
-  return _heard(pitch_track(finer, rate, HIGH_NOTES), min_confidence)
+  # A note of few frames may be lost among those of its attack: then the first answer holds.
+  return _heard(pitch_track(finer, rate, HIGH_NOTES), min_confidence) or heard
 
 
 def _heard(track: PitchTrack, min_confidence: float) -> HeardPitch | None:

@@ -142,7 +142,7 @@ class Matcher:
     """The first half of `match`: all that can be wrong with a sound is found here."""
     rate = self.recipe.mel.sample_rate
     audio, source = io.read(sound, rate=sample_rate, name=source, sample_rate=rate)
-    audio = clear(audio, rate)
+    audio, cleared = clear(audio, rate, noise=assume.clear is not False)
     try:
       heard = hear_clear(
         audio,
@@ -153,6 +153,7 @@ class Matcher:
       )
     except UserError as error:
       raise UserError(f"{source}: {error}") from None
+    heard = dataclasses.replace(heard, cleared=cleared)
     return Recording(source=source, audio=audio, heard=heard)
 
   def answer(self, recording: Recording, *, top: int = 1, listen: Listen | None = None) -> Match:

@@ -84,6 +84,7 @@ def describe(match: Match) -> Description:
       "gain_db": heard.gain_db,
       "held_seconds": heard.held_seconds,
       "pitch": asdict(heard.pitch) if heard.pitch else None,
+      "cleared": asdict(heard.cleared),
       "guesses": heard.guesses(match.note),
       "told": {name: value for name, value in asdict(heard.told).items() if value is not None},
     },

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from synthmatch_jax.audio.floor import without_noise, without_offset
+from synthmatch_jax.audio.floor import clear, without_noise, without_offset
 
 RATE = 44_100
 
@@ -25,6 +25,27 @@ def noise(samples, *, level_db, slope=0.0):
   return coloured * 10 ** (level_db / 20) / np.sqrt(np.mean(coloured**2))
 
 
+def faded(*points):
+  """Levels between points in time (s, gain), up to the last one."""
+  times, gains = np.transpose(points)
+  return np.interp(np.arange(round(times[-1] * RATE)) / RATE, times, gains)
+
+
+def hiss(seconds, *, gain=0.1):
+  return np.random.default_rng(3).normal(0, gain, round(seconds * RATE))
+
+
+SUSTAIN = faded((0, 0), (0.01, 1), (0.2, 0.1), (2, 0.1))  # 20 dB under the attack.
+CHORD = sum(tone(hz, seconds=2) for hz in (130.8, 155.6, 196.0, 233.1, 293.7))
+BELL = sum(np.sin(2 * np.pi * hz * np.arange(2 * RATE) / RATE) for hz in (310, 437, 711, 1193))
+PLUCK = tone(220, seconds=2) * faded((0, 0), (0.005, 1), (0.3, 0), (2, 0))
+SUSTAINED = {
+  "a note": tone(220, seconds=2) * SUSTAIN,
+  "a chord": CHORD * SUSTAIN,
+  "a bell": BELL * SUSTAIN,
+  "noise": hiss(2) * SUSTAIN,
+  "a pluck over an oscillator of noise": PLUCK + hiss(2, gain=0.03),
+}
 DYING = np.exp(-np.arange(2 * RATE) / (0.6 * RATE))
 CLEAN = {
   "behind silence": np.concatenate([silence(0.5), tone(), silence(0.5)]),
@@ -36,6 +57,13 @@ CLEAN = {
   "soft noise": np.concatenate([silence(0.5), tone()]) + noise(66_150, level_db=-66),
   "noise that is the sound": noise(RATE, level_db=-20),
   "shorter than a block": tone(seconds=0.01),
+  **{f"{name}, cut": sound for name, sound in SUSTAINED.items()},
+  **{f"{name}, gated": np.concatenate([sound, silence(1)]) for name, sound in SUSTAINED.items()},
+  "gated reverb": np.concatenate([hiss(0.04), hiss(0.35, gain=0.015), silence(1)]),
+  "noise that rises to a hit": np.concatenate([hiss(1, gain=0.01), hiss(0.2), silence(1)]),
+  "loud and soft noise": np.concatenate([hiss(1), hiss(1, gain=0.005), hiss(1)]),
+  "an s before an a": np.concatenate([np.diff(hiss(0.3, gain=0.01)), tone(220), silence(1)]),
+  "an s before an a, cut": np.concatenate([np.diff(hiss(0.3, gain=0.01)), tone(220)]),
   "nothing": silence(0.0),
   "silent": silence(1.0),
 }
@@ -56,6 +84,30 @@ def test_a_constant_offset_is_gone(offset, lead):
   if lead:
     np.testing.assert_allclose(centred[: round(lead * RATE)], 0, atol=1e-6)
     assert np.corrcoef(centred, clean)[0, 1] > 0.99
+
+
+def test_an_offset_of_the_note_makes_no_thump_before_it():
+  """As of a one-sided swell behind digital silence."""
+  swell = faded((0, 0), (0.12, 0), (0.4, 1), (1.2, 1), (1.5, 0)) * 0.2
+  audio = swell + faded((0, 0), (0.12, 0), (0.4, 1), (1.2, 1), (1.5, 0)) * tone(seconds=1.5) / 20
+  centred = without_offset(audio, RATE)
+  assert centred is not audio
+  np.testing.assert_allclose(centred[: round(0.1 * RATE)], 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.2])
+@pytest.mark.parametrize("level_db", [None, -50.0, -40.0])
+def test_what_was_taken_away_is_told(offset, level_db):
+  audio = np.concatenate([silence(1.0), tone(), silence(1.0)]) + offset
+  if level_db is not None:
+    audio = audio + noise(audio.size, level_db=level_db)
+  clean, cleared = clear(audio, RATE)
+  assert (clean is audio) == (not offset and level_db is None)
+  assert cleared.offset == bool(offset)
+  assert cleared.noise_db == (None if level_db is None else pytest.approx(level_db, abs=1))
+  kept, cleared = clear(audio, RATE, noise=False)
+  np.testing.assert_array_equal(kept, without_offset(audio, RATE))
+  assert cleared.noise_db is None
 
 
 @pytest.mark.parametrize("tau", [0.1, 0.5, 2.0])

@@ -67,6 +67,20 @@ def test_an_offset_that_both_channels_have_is_no_sound(tmp_path, offset):
   np.testing.assert_allclose(loaded - offset, -0.4 * audio, atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", ["settling", "drifting", "wandering"])
+def test_whether_channels_cancel_is_not_judged_on_an_offset_that_moves(tmp_path, shape):
+  audio = sine(1.0)
+  time = np.arange(audio.size) / RATE
+  offset = {
+    "settling": 0.4 * np.exp(-time / 0.3),
+    "drifting": 0.4 * time,
+    "wandering": 0.3 * np.sin(2 * np.pi * time),
+  }[shape]
+  both = np.stack([offset - 0.4 * audio, offset + 0.4 * audio], 1)
+  loaded = io.load(write(tmp_path / "a.wav", both, kind=("WAV", "FLOAT")))
+  np.testing.assert_allclose(np.abs(loaded - offset), np.abs(0.4 * audio), atol=1e-5)
+
+
 def test_offsets_that_cancel_leave_the_mean(tmp_path):
   audio = sine()
   both = np.stack([0.5 * audio + 0.3, 0.25 * audio - 0.3], 1)

@@ -18,7 +18,7 @@ def tone(seconds=1.0, *, attack=0.0, hz=261.63, gain=0.5):
 
 def placed(audio, *, sample_rate=RATE, seconds=4.0):
   """Clip and start of the note, found as `hear` finds it."""
-  start = find_note(clear(audio, sample_rate), sample_rate).start_seconds
+  start = find_note(clear(audio, sample_rate)[0], sample_rate).start_seconds
   return cut(audio, start, sample_rate=sample_rate, seconds=seconds), start
 
 

@@ -14,7 +14,7 @@ from synthmatch_jax.audio.loudness import loudness_db
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.matching import models
+from synthmatch_jax.matching import models, output
 from synthmatch_jax.matching.hearings import AS_RECORDED
 from synthmatch_jax.matching.matcher import _Candidate
 from synthmatch_jax.metrics import suite
@@ -90,6 +90,27 @@ def test_what_is_told_shapes_the_answer(matcher):
   assert not np.array_equal(told.best.controls, free.best.controls)
   with pytest.raises(UserError, match=r"flute\.flac: nothing sounds after"):
     matcher.match(path, assume=Assume(onset_seconds=50.0))
+
+
+def test_a_target_is_cleared_of_noise_unless_that_is_refused(matcher, sound):
+  quiet = np.zeros(44_100, np.float32)
+  clean = np.concatenate([quiet, sound, quiet])
+  noise = np.random.default_rng(0).normal(0, 0.01 * np.abs(sound).max(), clean.size)
+  noisy = (clean + noise).astype(np.float32)
+  cleared = matcher.hear(noisy, sample_rate=44_100)
+  kept = matcher.hear(noisy, sample_rate=44_100, assume=Assume(clear=False))
+  np.testing.assert_array_equal(cleared.audio[: 44_100 // 2], 0)
+  np.testing.assert_array_equal(kept.audio, noisy)
+  assert cleared.heard.onset_seconds == pytest.approx(1.0, abs=0.03)
+  level_db = 20 * np.log10(0.01 * np.abs(sound).max())
+  assert cleared.heard.cleared.noise_db == pytest.approx(level_db, abs=1)
+  assert kept.heard.cleared.noise_db is None
+  found = matcher.answer(cleared)
+  assert found.target is cleared.heard.audio
+  said = output.describe(found)["assumed"]
+  assert said["cleared"] == {"offset": False, "noise_db": cleared.heard.cleared.noise_db}
+  assert said["guesses"]["noise"].endswith("was taken for the recorder's and removed")
+  assert "noise" not in output.describe(matcher.answer(kept))["assumed"]["guesses"]
 
 
 def test_a_silent_answer_comes_last_and_says_so(matcher):
