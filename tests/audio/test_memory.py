@@ -47,7 +47,7 @@ def test_samples_are_resampled_as_a_file_is(tmp_path):
     (np.zeros(RATE), RATE, "mine is silent"),
     (np.full(RATE, np.nan), RATE, "no audio"),
     (np.full(RATE, 1e300), RATE, "no audio"),
-    (np.ones(RATE), 10, "claims a sample rate of 10 Hz"),
+    (np.ones(RATE), 10, "has a sample rate of 10 Hz"),
     (np.ones(61 * 8_000), 8_000, "lasts 61.0 s"),
   ],
 )
