@@ -205,6 +205,20 @@ def _forget_caches(folder: str, owner: int) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def expanded(path: str | Path) -> Path:
+  """A path with its "~" replaced by the home folder.
+
+  Raises:
+    UserError: there is no home, or no such user.
+  """
+  try:
+    return Path(path).expanduser()
+  except RuntimeError:
+    raise UserError(
+      f"{path} is in a home folder that is not known: name a path without ~"
+    ) from None
+
+
 def data_dir() -> str:
   """TFDS's `data_dir`, where none is named."""
   return os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
