@@ -23,7 +23,7 @@ def main(runs: Sequence[str]) -> None:
     raise UserError(f"name two runs, not {len(runs)}: compare WORKDIR[:ROW] WORKDIR[:ROW]")
   for run in runs:
     workdir = run if Path(run).is_dir() else run.rpartition(":")[0] or run
-    if not Path(workdir).expanduser().is_dir():
+    if not files.expanded(workdir).is_dir():
       raise UserError(
         f"there is no evaluation in {workdir}: run `python -m synthmatch_jax.eval"
         f" --workdir={workdir}` first"

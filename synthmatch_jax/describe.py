@@ -6,7 +6,6 @@ a random sample of them with what the engine renders. The exit status is 1 if it
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
@@ -29,7 +28,7 @@ def main(arguments: Sequence[str]) -> None:
   """Describes the data set named on the command line."""
   if len(arguments) != 1:
     raise UserError("name one data set: describe massive16/NAME [--data_dir=D]")
-  dir, name = (_DATA_DIR.value or Path(files.data_dir())).expanduser(), arguments[0]
+  dir, name = files.expanded(_DATA_DIR.value or files.data_dir()), arguments[0]
   if len(name.split("/")) in (2, 3) and not (dir / name).is_dir():
     raise UserError(f"there is no data set {name} in {dir}: check its name, or name --data_dir")
   # Here, so that a mistyped flag is answered at once.

@@ -180,9 +180,16 @@ def _sync(path: Path) -> None:
 
 @functools.cache
 def user_cache() -> Path | None:
-  """The user's cache folder, which is made; None where this process cannot write to it."""
+  """The user's cache folder, which is made; None where this process cannot write to it.
+
+  What is cached is run. A path that is not whole would be in the working directory, which may be
+  a stranger's, and is not taken (as the XDG Base Directory Specification demands).
+  """
   try:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    cache = named if named.is_absolute() else Path.home() / ".cache"
+    if not cache.is_absolute():
+      return None
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=cache):
       return cache
@@ -192,14 +199,22 @@ def user_cache() -> Path | None:
 
 @functools.cache
 def settle_caches() -> None:
-  """Gives libraries that must write a cache a place where the user's folder cannot be written.
+  """Gives libraries that must write a cache a place of the user's or of this process.
 
-  numba (which librosa needs) fails without one, and matplotlib complains. The place belongs to
-  this process and goes with it: compiled code in a folder that others can write to would be
-  theirs to choose. What the environment already says stays.
+  numba (which librosa needs) runs what its cache holds. Unless the environment names the place, a
+  file .numba_config.yaml in the working directory may, which may be a stranger's: so the
+  environment always does. Where the user's folder cannot be written, numba would fail and
+  matplotlib complain; the place then belongs to this process and goes with it, as compiled code
+  in a folder that others can write to would be theirs to choose. What the environment already
+  says stays.
   """
+  cache = user_cache()
+  if cache is not None:
+    if not os.environ.get("NUMBA_CACHE_DIR"):
+      os.environ["NUMBA_CACHE_DIR"] = str(cache / "synthmatch_jax" / "numba")
+    return
   missing = [name for name in ("NUMBA_CACHE_DIR", "MPLCONFIGDIR") if not os.environ.get(name)]
-  if not missing or user_cache() is not None:
+  if not missing:
     return
   folder = tempfile.mkdtemp(prefix="synthmatch-cache-")
   atexit.register(_forget_caches, folder, os.getpid())
@@ -209,6 +224,20 @@ def settle_caches() -> None:
 def _forget_caches(folder: str, owner: int) -> None:
   if os.getpid() == owner:  # And no process that was forked from it.
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def expanded(path: str | Path) -> Path:
+  """A path with its "~" replaced by the home folder.
+
+  Raises:
+    UserError: there is no home, or no such user.
+  """
+  try:
+    return Path(path).expanduser()
+  except RuntimeError:
+    raise UserError(
+      f"{path} is in a home folder that is not known: name a path without ~"
+    ) from None
 
 
 def data_dir() -> str:

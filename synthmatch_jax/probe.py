@@ -6,11 +6,10 @@ sets, evaluation and matches work from.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
-from synthmatch_jax import cli
+from synthmatch_jax import cli, files
 from synthmatch_jax.errors import UserError
 
 _OUT = cli.define_path("out", None, "File for the description; the report goes beside it.")
@@ -42,7 +41,7 @@ def main(arguments: Sequence[str]) -> None:
   """Probes the plugin named on the command line."""
   if len(arguments) != 1:
     raise UserError("name one plugin: probe PLUGIN [--out=FILE.json]")
-  named = Path(arguments[0]).expanduser()
+  named = files.expanded(arguments[0])
   if named.suffix.lower() in _KINDS and not named.exists():
     raise UserError(f"no plugin at {named}; name the path of a .vst3 or .component")
   # Here, so that a mistyped flag is answered at once.

@@ -13,6 +13,7 @@ import math
 import os
 import re
 import stat
+import struct
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -141,8 +142,12 @@ def read_arrays(path: Path, names: Sequence[str], *, sha256: str = "") -> dict[s
   size = int.from_bytes(end[12:16], "little")
   if end[:4] != b"PK\5\6" or data[-42:-38] == b"PK\6\7" or size > _MOST_DIRECTORY_BYTES:
     raise ValueError(f"{path.name} is no archive of arrays")
-  with zipfile.ZipFile(io.BytesIO(data)) as archive:
-    return {name: _array(archive, name) for name in names}
+  try:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+      return {name: _array(archive, name) for name in names}
+  except (RuntimeError, struct.error, OverflowError) as error:
+    # zipfile's words for kinds of archives that it does not know, NotImplementedError among them.
+    raise ValueError(f"{path.name} is no archive of arrays: {error}") from None
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:

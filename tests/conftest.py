@@ -13,6 +13,7 @@ import jax
 import pytest
 from filelock import FileLock
 
+from synthmatch_jax import files
 from synthmatch_jax.config import base_config
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.synths.surroundings import Surroundings
@@ -22,6 +23,7 @@ from tests.plugin import build
 
 def pytest_configure(config):
   """Keeps compiled functions from run to run, and shares them with the processes of tests."""
+  files.settle_caches()
   settings = {
     "jax_compilation_cache_dir": str(config.cache.mkdir("jax")),
     "jax_persistent_cache_min_compile_time_secs": 0.1,

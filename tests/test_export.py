@@ -3,6 +3,8 @@
 import errno
 import hashlib
 import json
+import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -310,6 +312,21 @@ def test_a_model_that_the_file_cannot_hold_is_refused_before_it_is_built(
   with pytest.raises(UserError, match=says):
     Predictor.load(damaged(folder, tmp_path, "model.json", json.dumps(other).encode()))
   assert time.monotonic() - started < 10  # On a busy machine.
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("F32", 4), ("F16", 2)])
+def test_weights_of_more_than_a_gibibyte_are_not_read(folder, tmp_path, dtype, size):
+  """As float32. The file occupies a few kilobytes of a disk: all but its header is a hole."""
+  values = (1 << 28) + 1
+  about = {"dtype": dtype, "shape": [values], "data_offsets": [0, size * values]}
+  text = json.dumps({"w": about}).encode()
+  start = len(text).to_bytes(8, "little") + text
+  path = damaged(folder, tmp_path, "weights.safetensors", start)
+  os.truncate(path / "weights.safetensors", len(start) + size * values)
+  before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+  with pytest.raises(UserError, match=r"holds more weights than fit into 1,024 MiB"):
+    Predictor.load(path)
+  assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # Kilobytes.
 
 
 def test_a_spectrogram_that_costs_too_much_is_refused(folder, tmp_path):

@@ -173,6 +173,10 @@ def hear_clear(
   onset_seconds = found.start_seconds if told is None else float(told)
   end = skipped + round(found.end_seconds * sample_rate)
   clip = cut(audio, onset_seconds, sample_rate=sample_rate, seconds=seconds)
+  if not clip.any():
+    raise UserError(
+      f"nothing sounds in the {seconds:g} s after {onset_seconds:g} s: give the onset of a note"
+    )
   note = cut(audio[:end], onset_seconds, sample_rate=sample_rate, seconds=seconds)
   held = held_seconds(note, sample_rate)
   if assume.hold_seconds is not None and assume.hold_seconds > seconds:

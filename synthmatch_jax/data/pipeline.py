@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from jaxtyping import Int
 
-from synthmatch_jax import untrusted
+from synthmatch_jax import files, untrusted
 from synthmatch_jax.data.batch import Batch, Columns
 from synthmatch_jax.data.dataset import EXAMPLE, REBUILD, Dataset, first_line
 from synthmatch_jax.data.recipe import Recipe
@@ -43,7 +43,7 @@ def open_dataset(name: str, *, dir: str | Path, advice: str = "") -> Dataset:
     UserError: there is no such data set, it is none of synthmatch_jax, or what describes it is
       damaged.
   """
-  root = Path(dir).expanduser()
+  root = files.expanded(dir)
   path = _find(name, root, advice)
   _allow_many_files()
   try:

@@ -28,7 +28,7 @@ RENDER_REVISION = 2
 # sound file of over a minute is refused, too.
 _BOUNDS: dict[str, tuple[type, float, float]] = {
   "seed": (int, 0, 2**63 - 1),
-  "seconds": (float, 0.001, 60.0),
+  "seconds": (float, 0.1, 60.0),
   "threshold_db": (float, -1000.0, 1000.0),
   "shard_size": (int, 1, 10**7),
   "revision": (int, 0, 10**6),
@@ -36,7 +36,7 @@ _BOUNDS: dict[str, tuple[type, float, float]] = {
   "note.pitch": (int, 0, 127),
   "note.velocity": (int, 1, 127),
   "note.seconds": (float, 1e-6, 60.0),
-  "mel.sample_rate": (int, 1_000, 768_000),
+  "mel.sample_rate": (int, 4_000, 768_000),
   "mel.n_fft": (int, 2, 1 << 17),
   "mel.hop_length": (int, 1, 1 << 17),
   "mel.n_mels": (int, 1, 1 << 12),
@@ -44,6 +44,8 @@ _BOUNDS: dict[str, tuple[type, float, float]] = {
   "mel.f_max": (float, 1.0, 384_000.0),
   "mel.floor_db": (float, -1000.0, 1000.0),
 }
+# Of a sound: a minute at 96 kHz.
+_MOST_SAMPLES = 60 * 96_000
 # Values of a spectrogram before and after the mel filters; the paper's has 178,000 and 5,568.
 _MOST_VALUES, _MOST_MELS = 1 << 26, 1 << 20
 
@@ -110,6 +112,11 @@ class Recipe:
         )
     if not self.mel.f_min < self.mel.f_max:
       raise UserError(f"a recipe's mel.f_max is above its mel.f_min, {self.mel.f_min:g} Hz")
+    if self.num_samples > _MOST_SAMPLES:
+      raise UserError(
+        f"{self.seconds:g} s at {self.mel.sample_rate:,} Hz are {self.num_samples:,} samples, more"
+        f" than the {_MOST_SAMPLES:,} allowed: take fewer seconds or a lower mel.sample_rate"
+      )
     values = self.num_frames * (self.mel.n_fft // 2 + 1)
     if values > _MOST_VALUES or self.num_frames * self.mel.n_mels > _MOST_MELS:
       raise UserError(

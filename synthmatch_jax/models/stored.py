@@ -1,7 +1,7 @@
 """The weights of a model in a file (safetensors), which may come from a stranger.
 
 The file says what it holds in a header. That is compared with what the model needs before any
-weight is read, so neither can ask for more memory than the file has bytes.
+weight is read, and both are bounded: a file may be long and occupy nothing of a disk.
 """
 
 import hashlib
@@ -31,8 +31,10 @@ _MOST_HEADER_BYTES, _MOST_ARRAYS, _MOST_LAYERS = 1 << 18, 1024, 48
 _LARGEST_ARGUMENT = 1 << 16
 # Arguments that count layers -> arrays that each layer has at least, over all models.
 _ARRAYS_OF_LAYERS = {"depth": 6, "conv_depth": 6, "stages": 10, "head_depth": 2}
+# Of all weights as float32: the paper's model has 350 MB. Reading them takes some three times that.
+_MOST_BYTES = 1 << 30
 # Of one sound: the paper's model takes 2e10 operations, and its largest array has 4e5 values.
-_MOST_FLOPS, _MOST_VALUES = 1e13, 1 << 24
+_MOST_FLOPS, _MOST_VALUES = 1e12, 1 << 24
 
 
 def dumps(model: Estimator, *, dtype: StoredDtype) -> bytes:
@@ -73,6 +75,8 @@ def read(
     shapes, held = _shapes(header.decode(), path.name)
     if size != 8 + length + held:
       raise ValueError(f"{path.name} is not as long as its header says")
+    if 4 * sum(map(math.prod, shapes.values())) > _MOST_BYTES:
+      raise ValueError(f"{path.name} holds more weights than fit into {_MOST_BYTES >> 20:,} MiB")
     abstract = _abstract(arguments, sizes, arrays=len(shapes))
     if shapes != {name: tuple(array.shape) for name, array in arrays_of(abstract).items()}:
       raise UserError(f"the weights in {path.parent} are not those of its model; export it again")

@@ -32,6 +32,9 @@ MOST_STATE_BYTES = 64 << 20
 
 _MOST_FILES = 16
 
+# It names one that comes with the package; a path of the user's is the user's to give.
+_PRIOR_NAME = r"(?!.*\.json$)\w[\w. -]{0,99}"
+
 # Least and most of every number of a description; whole numbers where the bounds are. They bound
 # what a stranger's description can cost: the most that is waited for is a day.
 _BOUNDS = {
@@ -183,6 +186,11 @@ class Description:
       locate.require_bare(name)
     if not isinstance(self.prior, str | Mapping):
       raise ValueError("its prior is neither a name nor distributions")
+    if isinstance(self.prior, str) and not re.fullmatch(_PRIOR_NAME, self.prior):
+      raise ValueError(
+        f"its prior is {self.prior!r:.80}, which is no name: a prior in a file is given when a data"
+        " set is built, or is written into the description"
+      )
     numbers = {f: getattr(self, f) for f in _BOUNDS if hasattr(self, f)}
     numbers |= {f: getattr(self.care, f) for f in _BOUNDS if hasattr(self.care, f)}
     if self.repeatable_db is None:

@@ -1,6 +1,7 @@
 """One process with an engine: from its start, over its calls, to its end."""
 
 import atexit
+import contextlib
 import math
 import multiprocessing
 import os
@@ -10,7 +11,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from synthmatch_jax.errors import UserError
@@ -62,15 +64,12 @@ class Life:
     self._ending = threading.Lock()
     self.sounds = self.memory = 0
     try:
-      with _STARTING, _NoMain():
+      with _STARTING, _NoMain(), _safe_path():
         self._process.start()
     except (EOFError, ConnectionError):  # The fork server died; the next start has a new one.
       raise Lost("could not be started") from None
     except OSError as error:
-      raise UserError(
-        f"no process can be started for {engine.name}: {error.strerror}; see what this machine"
-        " and its limits (`ulimit -a`) allow"
-      ) from None
+      raise UserError(f"no process can be started for {engine.name}: {_why(error)}") from None
     finally:
       there.close()
     atexit.register(self.kill)  # The program's end would wait for one that ignores SIGTERM.
@@ -188,6 +187,41 @@ class Life:
 
 def _nothing(synth: Synth, task: Callable[..., Any]) -> None:
   del synth, task
+
+
+def _why(error: OSError) -> str:
+  """Why no process can be started, and what to do."""
+  if _working_directory() is None:
+    return "the working directory was deleted; change to one that is there"
+  return f"{error.strerror}; see what this machine and its limits (`ulimit -a`) allow"
+
+
+def _working_directory() -> Path | None:
+  try:
+    return Path.cwd()
+  except OSError:  # It was deleted.
+    return None
+
+
+@contextlib.contextmanager
+def _safe_path() -> Iterator[None]:
+  """Keeps what is started from importing modules that lie in the working directory.
+
+  Python would look there first, for the fork server and its helper too, and the folder may be a
+  stranger's. Their search path is that of this process. The one folder that is left on it is that
+  of this package, which may be found in no other way. The engine's process has its environment
+  from `Surroundings`, without this.
+  """
+  if (
+    os.environ.get("PYTHONSAFEPATH") or _working_directory() == Path(__file__).resolve().parents[2]
+  ):
+    yield
+    return
+  os.environ["PYTHONSAFEPATH"] = "1"
+  try:
+    yield
+  finally:
+    del os.environ["PYTHONSAFEPATH"]
 
 
 class _NoMain:

@@ -40,8 +40,7 @@ def locate(names: Sequence[str], *, option: str = "") -> Path:
     found = _in_places(names, [Path(option)])
     looked = option
   else:
-    # A home that is no whole path would be the working directory.
-    places = [*_from_variable(), *(place for place in usual_folders() if place.is_absolute())]
+    places = [*_from_variable(), *usual_folders()]
     found = _in_places(names, places)
     looked = ", ".join(str(place) for place in places)
   named = option and found is None and Path(option).suffix and os.path.lexists(option)
@@ -79,7 +78,15 @@ def find(names: Sequence[str], *, option: str = "") -> Path | None:
 
 def usual_folders() -> list[Path]:
   """Where plugins are installed on this system (Steinberg's and Apple's conventions)."""
-  home = Path.home()
+  try:
+    home = Path.home()
+  except RuntimeError:  # A user whom the system does not know has none.
+    home = Path("~")
+  # A home that is no whole path would be in the working directory.
+  return [place for place in _conventional(home) if place.is_absolute()]
+
+
+def _conventional(home: Path) -> list[Path]:
   if sys.platform == "darwin":
     roots = [home / "Library/Audio/Plug-Ins", Path("/Library/Audio/Plug-Ins")]
     return [root / kind for root in roots for kind in ("VST3", "Components")]

@@ -90,7 +90,8 @@ class Vital:
     wanted = self._apply(patch)
     # The warm-up: lets every smoothed value arrive, and the last reverb die away.
     self._synth.render(note.pitch, 0.0, 0.175, 0.35)
-    stereo = self._synth.render(note.pitch, note.velocity / 127, note.seconds, seconds)
+    asked = _seconds_to_ask(seconds, sample_rate)
+    stereo = self._synth.render(note.pitch, note.velocity / 127, note.seconds, asked)
     self._verify(wanted)
     return np.asarray(stereo, np.float32).mean(0)
 
@@ -147,6 +148,17 @@ class Vital:
     """Sets a control within its range: vita 0.1.0 crashes on values far outside."""
     details = self._ranges[control]
     self._controls[control].set(min(max(value, details.min), details.max))
+
+
+def _seconds_to_ask(seconds: float, sample_rate: int) -> float:
+  """What vita must be asked for to give `round(seconds * sample_rate)` samples.
+
+  vita 0.1.0 takes the whole part of a product of float32, which is one sample less for many
+  lengths, as 1.3 s at 44.1 kHz. Half a sample more is asked for there, and nowhere else.
+  """
+  wanted = round(seconds * sample_rate)
+  given = int(np.float32(seconds) * np.float32(sample_rate))
+  return seconds if given == wanted else (wanted + 0.5) / sample_rate
 
 
 def load_vita() -> Any:

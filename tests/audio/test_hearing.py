@@ -114,6 +114,12 @@ def test_an_onset_after_the_sound_is_refused(onset):
     heard(tone(60), onset_seconds=onset)
 
 
+def test_an_onset_long_before_the_sound_is_refused():
+  late = np.concatenate([np.zeros(5 * RATE, np.float32), tone(60)])
+  with pytest.raises(UserError, match=r"nothing sounds in the 4 s after 0 s"):
+    heard(late, onset_seconds=0.0)
+
+
 def test_a_note_longer_than_its_answer_is_refused():
   with pytest.raises(UserError, match="give up to 4"):
     heard(tone(60), hold_seconds=4.5)

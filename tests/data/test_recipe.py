@@ -129,6 +129,12 @@ def test_a_recipe_of_one_revision_is_one_of_both():
   "change",
   [
     {"seconds": 1e9},
+    {"seconds": 0.008},
+    {"seconds": 0.099},
+    {"seconds": 60.0, "mel": {"sample_rate": 768_000}},
+    {"seconds": 60.1},
+    {"mel": {"sample_rate": 2000}},
+    {"mel": {"sample_rate": 3999}},
     {"seconds": "4"},
     {"seconds": float("nan")},
     {"seed": -1},
@@ -162,6 +168,22 @@ def test_a_recipe_of_one_revision_is_one_of_both():
 def test_no_other_recipe_is_read(change):
   with pytest.raises(UserError, match=r"^the recipe is damaged: [^\n]{1,400}$"):
     Recipe.from_dict(recipe().to_dict() | change)
+
+
+@pytest.mark.parametrize(
+  ("seconds", "rate", "samples"),
+  [
+    (0.1, 44_100, 4_410),
+    (4.0, 4_000, 16_000),
+    (60.0, 96_000, 5_760_000),
+    (7.5, 768_000, 5_760_000),
+  ],
+)
+def test_what_is_just_within_the_bounds_is_read(seconds, rate, samples):
+  mel = MelSettings(sample_rate=rate, hop_length=2048, f_min=20.0, f_max=2000.0)
+  one = recipe(seconds=seconds, mel=mel)
+  assert Recipe.from_dict(one.to_dict()) == one
+  assert one.num_samples == samples
 
 
 def test_what_is_no_recipe_is_refused():

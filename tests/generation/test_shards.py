@@ -197,4 +197,4 @@ def test_quiet_sounds_are_drawn_again():
 
 def test_a_prior_of_silence_is_an_error_not_a_hang():
   with pytest.raises(UserError, match="100 patches in a row"):
-    record.make_record(small_recipe(threshold_db=20.0, seconds=0.05), 0, vital())
+    record.make_record(small_recipe(threshold_db=20.0, seconds=0.1), 0, vital())

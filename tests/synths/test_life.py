@@ -175,6 +175,17 @@ def sounds(synth, count, wait, hang_at=-1, after=0.0):
   return len(synth.played)
 
 
+def test_a_deleted_working_directory_is_told(host, tmp_path, monkeypatch):
+  (tmp_path / "gone").mkdir()
+  monkeypatch.chdir(tmp_path / "gone")
+  (tmp_path / "gone").rmdir()
+  try:
+    with pytest.raises(UserError, match=r"puppet: the working directory was deleted; change to"):
+      host().call(give)
+  finally:
+    monkeypatch.undo()
+
+
 def test_limits_are_of_a_sound_however_many_a_call_makes(host):
   one = host()
   assert one.call(sounds, 18, 0.2, -1, 4.0) == 18  # 7.6 s, where a sound has 2.

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import os
 import pickle
 
 import pytest
@@ -54,6 +55,28 @@ def test_a_plugin_that_is_nowhere_gets_a_sentence_with_the_places(tmp_path, monk
     locate.locate(SMALL.files, option=str(tmp_path / "Other.vst3"))
 
 
+@pytest.mark.parametrize("home", [".", "home", None])
+def test_where_there_is_no_home_its_folders_are_left_out(tmp_path, monkeypatch, home):
+  """Neither where the system knows no user, nor where the home would be the working directory."""
+  monkeypatch.chdir(tmp_path)
+  monkeypatch.delenv(locate.VARIABLE, raising=False)
+  (tmp_path / ".vst3" / "Small.vst3").mkdir(parents=True)
+  (tmp_path / "~" / ".vst3" / "Small.vst3").mkdir(parents=True)
+  if home is None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000)  # Whom the system does not know.
+  else:
+    monkeypatch.setenv("HOME", home)
+  assert all(place.is_absolute() for place in locate.usual_folders())
+  with pytest.raises(UserError, match=r"no plugin Small\.vst3 found; looked for at /usr/local"):
+    locate.locate(SMALL.files)
+
+
+@pytest.mark.parametrize("prior", ["uniform", "presets", {"name": "own", "controls": {}}])
+def test_a_prior_of_a_description_is_a_name_or_distributions(prior):
+  assert Description.from_dict(SMALL.to_dict() | {"prior": prior}).prior == prior
+
+
 def test_a_description_survives_its_file_and_the_way_to_a_process(tmp_path):
   path = description.write(SMALL, tmp_path / "small.json")
   read = description.read(path)
@@ -77,6 +100,13 @@ def test_a_description_survives_its_file_and_the_way_to_a_process(tmp_path):
     ({"values": {"volume": 0.5}}, "nothing could prove"),
     ({"colour": "red"}, "unknown entries colour; known are name, files, controls"),
     ({"state": "?"}, "is no plugin description"),
+    ({"prior": "/etc/passwd.json"}, "its prior is '/etc/passwd.json', which is no name"),
+    ({"prior": "../mine.json"}, "which is no name"),
+    ({"prior": "mine.json"}, "which is no name"),
+    ({"prior": "..\\mine"}, "which is no name"),
+    ({"prior": "C:mine"}, "which is no name"),
+    ({"prior": "~"}, "which is no name"),
+    ({"prior": ""}, "which is no name"),
   ],
 )
 def test_a_mistake_in_a_description_is_named(tmp_path, change, says):
