@@ -54,7 +54,7 @@ class Puppet(Engine):
       time.sleep(patch.get("wait", 0.0))
       return np.ones(round(seconds * sample_rate), np.float32)
 
-    space = SimpleNamespace(dim=1, decode=lambda controls: {})
+    space = SimpleNamespace(width=1, decode=lambda controls: {})
     return SimpleNamespace(space=space, played=played, render=render)
 
 
