@@ -46,7 +46,9 @@ SIDEWAYS = {
   ("cli", "errors"),
   ("cli", "files"),
   ("files", "errors"),
+  ("files", "untrusted"),
   ("checksums", "files"),
+  ("checksums", "untrusted"),
   ("config", "models"),  # Its section `model` has the arguments of all of them.
   ("synths", "data"),  # An engine plays what a data set's recipe says.
   ("training", "exported"),
