@@ -186,6 +186,7 @@ def _keep(workdir: Path, logs: Path) -> None:
   (logs / "facts.json").write_text(json.dumps(facts) + "\n")
   config = json.loads((logs / "config.json").read_text())
   del config["data"]["dir"]  # A path of one machine.
+  config.pop("digest", None)  # It sealed the whole.
   (logs / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 

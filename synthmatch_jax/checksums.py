@@ -1,41 +1,59 @@
-"""Checksums of all files of a folder, so that a damaged file is found before it is used.
+"""Checksums: of the files of a folder, and of what a JSON file says; damage is found before use.
 
-They stand in a file of the folder itself, in the format of the command `sha256sum`, which can
-check it as well: `cd FOLDER && sha256sum -c SHA256SUMS`.
+Those of a folder stand in a file of the folder itself, in the format of the command `sha256sum`,
+which can check it as well: `cd FOLDER && sha256sum -c SHA256SUMS`. That of a JSON file is an entry
+of its own, `SEAL`.
 """
 
+import hashlib
+import json
 import os
 import re
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
-from synthmatch_jax import files
+from synthmatch_jax import files, untrusted
 
 FILE = "SHA256SUMS"
+
+SEAL = "digest"
+"""The entry of a sealed JSON object that is the checksum of all others."""
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 # Hashing lets go of Python's lock.
 _READERS = 4
 
 
-def write(folder: Path) -> None:
+def _any(name: str) -> bool:
+  del name
+  return True
+
+
+def write(folder: Path, *, ours: Callable[[str], bool] = _any) -> None:
   """Writes the checksums of a folder's files, which must not change from now on.
+
+  Args:
+    folder: whose files they are.
+    ours: whether a file of a name belongs to it; others may come, change and go.
 
   Raises:
     OSError: a file cannot be read, or the checksums cannot be written.
   """
-  sums = _compute(folder, _names(folder))
+  sums = _compute(folder, list(filter(ours, _names(folder))))
   text = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
   # No line end is translated: Windows would write bytes that `sha256sum` does not take.
   (folder / FILE).write_bytes(text.encode())
 
 
-def damages(folder: Path, *, within: str = "") -> dict[str, str]:
+def damages(folder: Path, *, ours: Callable[[str], bool] = _any) -> dict[str, str]:
   """What is wrong with the files of a folder.
 
   Args:
-    folder: A folder that has checksums.
-    within: only files whose names begin so are looked at.
+    folder: a folder that has checksums.
+    ours: whether a file of a name belongs to the folder and is looked at: people and their
+      programs put files of their own beside ours, which are no damage.
 
   Returns:
     File -> what is wrong with it, e.g. "is missing"; empty where every file is as it was.
@@ -47,8 +65,8 @@ def damages(folder: Path, *, within: str = "") -> dict[str, str]:
   wanted = _parse((folder / FILE).read_bytes())
   if wanted is None:
     return {FILE: "is not what was written"}
-  wanted = {name: digest for name, digest in wanted.items() if name.startswith(within)}
-  there = [name for name in _names(folder) if name.startswith(within)]
+  wanted = {name: digest for name, digest in wanted.items() if ours(name)}
+  there = list(filter(ours, _names(folder)))
   known = [name for name in there if name in wanted]
   found = _compute(folder, known)
   return {
@@ -61,6 +79,52 @@ def damages(folder: Path, *, within: str = "") -> dict[str, str]:
 def exist(folder: Path) -> bool:
   """Whether a folder has checksums."""
   return (folder / FILE).exists()
+
+
+def known(folder: Path) -> dict[str, str]:
+  """File -> checksum of a folder; empty where it has none that can be read.
+
+  Raises:
+    OSError: they cannot be read now.
+  """
+  return (_parse((folder / FILE).read_bytes()) or {}) if exist(folder) else {}
+
+
+def holds(path: Any, digest: str) -> bool:
+  """Whether there is a regular file of this checksum (SHA-256, hexadecimal).
+
+  Raises:
+    OSError: it cannot be read now.
+  """
+  try:
+    return files.sha256(path) == digest
+  except (FileNotFoundError, ValueError):
+    return False
+
+
+def seal(content: Mapping[str, Any]) -> dict[str, Any]:
+  """What is to be written as JSON, with the checksum of it as an entry more."""
+  said = {key: value for key, value in content.items() if key != SEAL}
+  text = json.dumps(said, sort_keys=True, allow_nan=False)
+  return said | {SEAL: hashlib.sha256(text.encode()).hexdigest()}
+
+
+def unseal(name: str, content: Mapping[str, Any], *, keys: Collection[str]) -> dict[str, Any]:
+  """What was sealed; what an earlier version has written without a seal is taken as it is.
+
+  Args:
+    name: of the file, for the sentence.
+    content: of it.
+    keys: that it may have. One that is not known may be what damage has made of the seal.
+
+  Raises:
+    ValueError: the content is not what was sealed.
+  """
+  if unknown := sorted(set(content) - {*keys, SEAL}):
+    raise ValueError(f"{name} has the unknown entry {unknown[0]:.50}")
+  if SEAL in content:
+    untrusted.require_sum(name, seal(content)[SEAL], content[SEAL])
+  return {key: value for key, value in content.items() if key != SEAL}
 
 
 def _names(folder: Path) -> list[str]:
@@ -83,8 +147,15 @@ def _raise(error: OSError) -> None:
 
 def _compute(folder: Path, names: list[str]) -> dict[str, str]:
   with ThreadPoolExecutor(_READERS) as pool:
-    digests = pool.map(lambda name: files.sha256(folder / name), names)
+    digests = pool.map(lambda name: _sha256(folder / name), names)
     return dict(zip(names, digests, strict=True))
+
+
+def _sha256(path: Path) -> str:
+  try:
+    return files.sha256(path)
+  except ValueError:  # A pipe or a device, in place of what was written.
+    return ""
 
 
 def _parse(text: bytes) -> dict[str, str] | None:

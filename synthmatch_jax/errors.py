@@ -21,3 +21,8 @@ def brief(error: Exception) -> str:
   """
   text = " ".join(str(error).split()) or type(error).__name__
   return text if len(text) <= 300 else f"{text[:297]}..."
+
+
+def first_line(error: Exception) -> str:
+  """Of an error's text, with its kind: libraries in C++ add traces of their own."""
+  return f"{type(error).__name__}: {error}".strip().splitlines()[0][:200]

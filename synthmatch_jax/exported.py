@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError
 
-from synthmatch_jax import files, untrusted
+from synthmatch_jax import checksums, files, untrusted
 from synthmatch_jax.data.statistics import TrainingData
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.models import stored
@@ -211,18 +211,11 @@ def _said(folder: Path) -> dict[str, Any]:
 def _require_intact(described: Mapping[str, Any]) -> None:
   """Raises a ValueError if model.json does not say what was written."""
   if "digest" in described:
-    untrusted.require_sum(_MODEL, _digest(described), described["digest"])
+    checksums.unseal(_MODEL, described, keys=_KEYS)
 
 
 def _write_model(folder: Path, described: Mapping[str, Any]) -> None:
-  complete = {**described, "digest": _digest(described)}
-  files.write_json(folder / _MODEL, complete)
-
-
-def _digest(described: Mapping[str, Any]) -> str:
-  """SHA-256 of all that model.json says but this."""
-  said = {key: value for key, value in described.items() if key != "digest"}
-  return hashlib.sha256(json.dumps(said, sort_keys=True, allow_nan=False).encode()).hexdigest()
+  files.write_json(folder / _MODEL, checksums.seal(described))
 
 
 def _unreadable(folder: Path, error: Exception) -> UserError:

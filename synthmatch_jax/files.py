@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from synthmatch_jax import untrusted
 from synthmatch_jax.errors import UserError
 
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
@@ -138,8 +139,14 @@ def sha256(path: Any) -> str:
 
   Raises:
     OSError: the file cannot be read.
+    ValueError: it is a pipe or a device, which is not waited for.
   """
-  with path.open("rb") as file:
+  with contextlib.ExitStack() as stack:
+    file: Any  # Of whatever kind: what is read are bytes.
+    if isinstance(path, Path):
+      file, _ = stack.enter_context(untrusted.opened(path))
+    else:
+      file = stack.enter_context(path.open("rb"))
     return hashlib.file_digest(file, "sha256").hexdigest()
 
 

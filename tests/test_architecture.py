@@ -10,7 +10,8 @@ PACKAGE = Path(__file__).parents[1] / "synthmatch_jax"
 # From the bottom up; a unit imports what is on floors below its own.
 FLOORS = (
   {"errors"},
-  {"files", "untrusted", "cores"},
+  {"untrusted", "cores"},
+  {"files"},
   {"cli", "checksums", "audio", "spaces"},
   {"data"},
   {"models", "metrics", "synths", "reports"},

@@ -111,6 +111,7 @@ def test_damage_is_told_on_the_page_and_by_the_status(tiny_dataset, tmp_path):
 def test_no_ledger_and_another_engine_leave_much_to_tell(tiny_dataset, tmp_path):
   dataset = edited.copy(tiny_dataset, tmp_path)
   (dataset.path / ledger.FILE).unlink()
+  (dataset.path / "SHA256SUMS").unlink()
   path = dataset.path / "metadata.json"
   metadata = json.loads(path.read_text())
   metadata["recipe"]["fingerprint"] = "vital/0"

@@ -75,7 +75,7 @@ def test_a_model_gives_its_answers(golden, name):
   assert_alike(predictor.predict(mel), ANSWERS[name], atol=1e-5)
 
 
-def test_a_run_goes_on_from_its_checkpoint(golden):
+def test_a_run_goes_on_from_its_checkpoint(golden, tmp_path):
   config = base_config()
   config.data.name, config.data.dir = "massive16/golden", str(golden / "data")
   config.model.update(MODELS["ast"])
@@ -86,3 +86,8 @@ def test_a_run_goes_on_from_its_checkpoint(golden):
   lines = log.read(golden / "runs" / "ast")
   assert lines[: len(before)] == before
   assert [line["step"] for line in lines] == [2, 4, 6]
+  # A run of today that is never interrupted: a lost weight or moment shows in the last loss.
+  assert loop.train_and_evaluate(config, tmp_path)
+  for found, wanted in zip(log.read(tmp_path), lines, strict=True):
+    for name in ("train/loss", "validation/loss"):
+      np.testing.assert_allclose(found[name], wanted[name], rtol=1e-5)

@@ -83,11 +83,13 @@ def test_snapping_of_other_weights_is_not_taken(run):
   assert Predictor.load(run).snapping == {}
 
 
-def test_it_ends_with_the_weights_that_it_was_fitted_to(run, make_config, tiny_dataset):
+def test_it_stays_where_the_weights_that_it_was_fitted_to_are_away(run, make_config, tiny_dataset):
   keep(run)
   shutil.rmtree(run / "checkpoints")
-  workdirs.prepare(run, make_config("ast_tiny"), tiny_dataset.open())
-  assert not (run / "snapping.json").exists()
+  before = (run / "snapping.json").read_bytes()
+  with pytest.raises(UserError, match="put the checkpoints back"):
+    workdirs.prepare(run, make_config("ast_tiny"), tiny_dataset.open())
+  assert (run / "snapping.json").read_bytes() == before
 
 
 def test_matches_and_measurements_from_before_are_not_taken(run):

@@ -7,7 +7,6 @@ loads this file.
 
 import dataclasses
 import functools
-import json
 import os
 import shutil
 import sys
@@ -18,9 +17,10 @@ from typing import Any
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import writer as writer_lib
 
-from synthmatch_jax import checksums, cli, cores
+from synthmatch_jax import cli, cores, untrusted
 from synthmatch_jax.audio.mel import MelSettings
 from synthmatch_jax.audio.note import Note
+from synthmatch_jax.data.dataset import DESCRIPTIONS
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.records import features
 from synthmatch_jax.errors import UserError
@@ -143,7 +143,7 @@ class Builder(tfds.core.ShardBasedBuilder):
     except (UserError, OSError):
       raise
     except Exception as error:  # TFDS and protobuf raise of every kind.
-      info = Path(os.fspath(getattr(self, "_data_dir", ""))) / finished.DESCRIPTIONS[0]
+      info = Path(os.fspath(getattr(self, "_data_dir", ""))) / DESCRIPTIONS[0]
       if not info.exists():
         raise
       # TFDS reads what describes a data set before it can be asked to write it anew.
@@ -167,17 +167,15 @@ class Builder(tfds.core.ShardBasedBuilder):
       )
     self._beam_options = download_config.beam_options if download_config else None
     with self._store.building():
-      for remains in self._folder.parent.glob("incomplete.*"):  # Of a build that was killed.
-        shutil.rmtree(remains)
-      aside = finished.put_aside_if_damaged(self._folder, self._names, self._store)
+      for remains in self._folder.parent.glob(f"incomplete.*_{self._folder.name}"):
+        shutil.rmtree(remains)  # Of a build that was killed.
+      finished.put_aside_if_damaged(self._folder, self._names, self._store)
       super().download_and_prepare(download_config=download_config, **kwargs)
       known = [found for shard in self._shards if (found := self._store.ledger(shard))]
       if not (self._folder / ledger.FILE).exists() and len(known) == len(self._shards):
         ledger.write_all(known, self._folder)
-      if not checksums.exist(self._folder):
-        checksums.write(self._folder)
-      if aside is not None:
-        finished.drop(aside, self._folder)
+      finished.seal(self._folder, self._names)
+      finished.drop(self._folder, self._names)
 
   def _refuse_other_options(self) -> None:
     built = self._folder / "metadata.json"
@@ -185,7 +183,7 @@ class Builder(tfds.core.ShardBasedBuilder):
       return
     config = self._config
     try:
-      metadata = json.loads(built.read_text())
+      metadata = untrusted.read_json(built)
       Recipe.from_dict(metadata["recipe"])
     except (ValueError, KeyError, TypeError, AttributeError):
       return  # It is damaged, which is found out next.

@@ -14,10 +14,13 @@ from tensorflow_datasets.proto import tf_example_pb2
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data import records
 from synthmatch_jax.data.recipe import Recipe
-from synthmatch_jax.errors import UserError
+from synthmatch_jax.errors import UserError, first_line
 
 # What training reads; decoding only these reads twice as fast as decoding whole records.
 EXAMPLE = ("mel", "controls")
+
+DESCRIPTIONS = ("dataset_info.json", "features.json", "metadata.json")
+"""What TFDS writes beside the records; the last has the recipe."""
 
 REBUILD = "the `tfds build` command that made it, given again, mends what is damaged"
 _ANEW = (
@@ -165,8 +168,3 @@ def _decode(stored: Any, feature: Any) -> np.ndarray:
   if kind == "bytes_list":  # A tensor; see records.py.
     return np.frombuffer(value, feature.np_dtype).reshape(feature.shape)
   return np.asarray(value, feature.np_dtype)
-
-
-def first_line(error: Exception) -> str:
-  """Returns the kind of an error and its first line: libraries in C++ add traces of their own."""
-  return f"{type(error).__name__}: {error}".strip().splitlines()[0][:200]

@@ -15,11 +15,12 @@ import numpy as np
 import tensorflow_datasets as tfds
 from jaxtyping import Int
 
-from synthmatch_jax import files, untrusted
+from synthmatch_jax import checksums, files, untrusted
+from synthmatch_jax.data import records
 from synthmatch_jax.data.batch import Batch, Columns
-from synthmatch_jax.data.dataset import EXAMPLE, REBUILD, Dataset, first_line
+from synthmatch_jax.data.dataset import DESCRIPTIONS, EXAMPLE, REBUILD, Dataset
 from synthmatch_jax.data.recipe import Recipe
-from synthmatch_jax.errors import UserError
+from synthmatch_jax.errors import UserError, first_line
 
 # One thread: more are slower, since decoding holds Python's lock (measured with grain 0.2.18).
 _READING = grain.ReadOptions(num_threads=1, prefetch_buffer_size=8)
@@ -62,19 +63,25 @@ def open_dataset(name: str, *, dir: str | Path, advice: str = "") -> Dataset:
 
 def _read(path: Path) -> dict[str, Any]:
   """Recipe, records, features and files of a data set, by the names of `Dataset`."""
-  _refuse_code(untrusted.read_json(path / "features.json"), path)
+  # Each, before TFDS does: it waits for a pipe. One that is missing is looked for below.
+  there = [name for name in DESCRIPTIONS if (path / name).exists()]
+  described = {name: untrusted.read_json(path / name) for name in there}
+  _refuse_code(described.get("features.json"), path)
+  if checksums.exist(path):
+    for name, what in checksums.damages(path, ours=DESCRIPTIONS.__contains__).items():
+      raise UserError(f"{path / name} {what}; {REBUILD}")
   builder: Any = tfds.builder_from_directory(path)  # Its decorators hide its arguments.
   info = builder.info
   metadata = info.metadata or {}
   if "recipe" not in metadata:
     raise UserError(f"the data set in {path} has no recipe; it was not built by synthmatch_jax")
-  files = {
+  shards = {
     name: list(zip(sorted(split.filenames), split.shard_lengths, strict=True))
     for name, split in info.splits.items()
   }
-  for file, _ in itertools.chain(*files.values()):
-    if not (path / file).exists():
-      raise UserError(f"{path / file} is missing; {REBUILD}")
+  for file, _ in itertools.chain(*shards.values()):
+    if not (path / file).is_file():  # A pipe would be waited for.
+      raise UserError(f"{path / file} is missing or is no file; {REBUILD}")
   raw = tfds.decode.DeserializeMethod.RAW_BYTES
   try:
     sources = {
@@ -86,7 +93,23 @@ def _read(path: Path) -> dict[str, Any]:
       f" --dataset_version_dir={path} --out_file_format=array_record`"
     ) from None
   recipe = Recipe.from_dict(metadata["recipe"])
-  return {"recipe": recipe, "sources": sources, "features": info.features, "files": files}
+  _require_agreement(info, recipe, path)
+  return {"recipe": recipe, "sources": sources, "features": info.features, "files": shards}
+
+
+def _require_agreement(info: Any, recipe: Recipe, path: Path) -> None:
+  """Raises a UserError where a data set does not hold what its recipe says."""
+  if missing := sorted({"train", "validation", "test"} - set(info.splits)):
+    raise UserError(f"the data set in {path} has no {missing[0]} split; {REBUILD}")
+  wanted: Any  # Its type says less than it is.
+  for name, wanted in records.features(recipe).items():
+    found = dict(info.features.items()).get(name)
+    form = None if found is None else (found.shape, found.np_dtype)
+    if form != (wanted.shape, wanted.np_dtype):
+      raise UserError(
+        f"the data set in {path} does not agree with its recipe: {name} must be of the shape"
+        f" {wanted.shape} and the type {np.dtype(wanted.np_dtype).name}; {REBUILD}"
+      )
 
 
 def _refuse_code(features: Any, path: Path) -> None:

@@ -1,19 +1,38 @@
-"""A finished data set: whether its files are those that were written, and what is kept of them."""
+"""A finished data set: whether its files are those that were written, and what is kept of them.
 
-import json
+Only the files that a build writes are looked at, put away or removed. People keep files of their
+own in the folder: these stay in it.
+"""
+
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from synthmatch_jax import checksums, files
+from synthmatch_jax import checksums, untrusted
+from synthmatch_jax.data.dataset import DESCRIPTIONS
+from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation import ledger
 from synthmatch_jax.generation.ledger import Ledger
 from synthmatch_jax.generation.plan import Shard
 from synthmatch_jax.generation.store import Store
 
-# What TFDS writes beside the shards.
-DESCRIPTIONS = ("dataset_info.json", "features.json", "metadata.json")
+_METADATA = DESCRIPTIONS[2]
+
+
+def seal(folder: Path, names: Mapping[str, Shard]) -> None:
+  """Writes the checksums of a data set that has none yet.
+
+  Args:
+    folder: see `damages`.
+    names: see `damages`.
+
+  Raises:
+    OSError: a file cannot be read, or the checksums cannot be written.
+  """
+  if not checksums.exist(folder):
+    checksums.write(folder, ours=_ours(names))
 
 
 def damages(folder: Path, names: Mapping[str, Shard]) -> dict[str, str]:
@@ -31,7 +50,7 @@ def damages(folder: Path, names: Mapping[str, Shard]) -> dict[str, str]:
   """
   try:
     if checksums.exist(folder):
-      return checksums.damages(folder)
+      return checksums.damages(folder, ours=_ours(names))
     return _damages_by_ledger(folder, names)
   except OSError as error:
     raise UserError(
@@ -39,16 +58,13 @@ def damages(folder: Path, names: Mapping[str, Shard]) -> dict[str, str]:
     ) from None
 
 
-def put_aside_if_damaged(folder: Path, names: Mapping[str, Shard], store: Store) -> Path | None:
+def put_aside_if_damaged(folder: Path, names: Mapping[str, Shard], store: Store) -> None:
   """Makes place for a data set to be built anew from its sound shards; says what is damaged.
 
   Args:
     folder: see `damages`.
     names: see `damages`.
     store: The store of the data set's recipe; it gets the sound shards that it has no more.
-
-  Returns:
-    Where the damaged data set is now; None where none is damaged.
 
   Raises:
     UserError: a file cannot be read now.
@@ -57,25 +73,62 @@ def put_aside_if_damaged(folder: Path, names: Mapping[str, Shard], store: Store)
   for name, what in found.items():
     print(f"{folder / name} {what}: the data set is put together anew")
   if not found:
-    return None
-  _give_back(folder, names, store)
-  aside = folder.with_name(f"damaged-{folder.name}")
-  shutil.rmtree(aside, ignore_errors=True)
-  return folder.rename(aside)
+    return
+  if _recipe(folder, found) == store.recipe.digest():
+    _give_back(folder, names, store)
+  aside, number = folder.with_name(f"damaged-{folder.name}"), 1
+  while aside.exists():  # Of another recipe, or of a build that was killed.
+    number += 1
+    aside = folder.with_name(f"damaged-{folder.name}-{number}")
+  folder.rename(aside)
 
 
-def drop(aside: Path, folder: Path) -> None:
-  """Removes a data set that was put aside, if it was of the recipe of the one built instead."""
+def drop(folder: Path, names: Mapping[str, Shard]) -> None:
+  """Removes what was put aside of data sets of the recipe of the one built instead.
+
+  What no build has written comes back to the data set's folder.
+
+  Args:
+    folder: of the whole data set.
+    names: see `damages`.
+  """
+  whole, ours = _metadata(folder), _ours(names)
+  for aside in sorted(folder.parent.glob(f"damaged-{folder.name}*")):
+    if whole is None or _metadata(aside) != whole:
+      print(f"what is left of a damaged data set of other or unknown options is in {aside}")
+      continue
+    for path in aside.iterdir():
+      if ours(path.name) or path.name in (checksums.FILE, f".{DESCRIPTIONS[0]}.damaged"):
+        path.unlink()
+      elif not (folder / path.name).exists():
+        path.rename(folder / path.name)
+    if any(aside.iterdir()):
+      print(f"files that no build has written, and that {folder} has already, are in {aside}")
+    else:
+      aside.rmdir()
+
+
+def _ours(names: Mapping[str, Shard]) -> Callable[[str], bool]:
+  """Whether a build writes a file of a name."""
+  return {*names, *DESCRIPTIONS, ledger.FILE}.__contains__
+
+
+def _metadata(folder: Path) -> Any:
+  """What metadata.json says; None where it is damaged or missing."""
   try:
-    same = json.loads((aside / DESCRIPTIONS[2]).read_bytes()) == json.loads(
-      (folder / DESCRIPTIONS[2]).read_bytes()
-    )
+    return untrusted.read_json(folder / _METADATA)
   except (OSError, ValueError):
-    same = False
-  if same:
-    shutil.rmtree(aside)
-  else:
-    print(f"what is left of the damaged data set, whose options are unknown, is in {aside}")
+    return None
+
+
+def _recipe(folder: Path, damaged: Mapping[str, str]) -> str:
+  """Digest of the recipe of a data set; empty where what tells it is damaged."""
+  if {_METADATA, checksums.FILE} & set(damaged):
+    return ""
+  try:
+    return Recipe.from_dict(_metadata(folder)["recipe"]).digest()
+  except (ValueError, KeyError, TypeError, AttributeError, UserError):
+    return ""
 
 
 def _give_back(folder: Path, names: Mapping[str, Shard], store: Store) -> None:
@@ -83,16 +136,25 @@ def _give_back(folder: Path, names: Mapping[str, Shard], store: Store) -> None:
 
   A data set outlives its store: what is not damaged need not be rendered again.
   """
-  known, there = _ledgers(folder), store.names()
+  told, sums, there = _ledgers(folder), checksums.known(folder), store.names()
   for name, shard in names.items():
-    path, told = folder / name, known.get((shard.split, shard.number))
-    if store.path(shard).name in there or told is None or not path.exists():
+    one = told.get((shard.split, shard.number))
+    if one is None and name in sums:  # The ledger is lost: why patches were drawn again is, too.
+      one = Ledger(
+        split=shard.split,
+        number=shard.number,
+        records=len(shard.indices),
+        sha256=sums[name],
+        seconds=None,
+        rejections=None,
+      )
+    if store.path(shard).name in there or one is None:
       continue
-    if files.sha256(path) == told.sha256:
+    if checksums.holds(folder / name, one.sha256):
       with store.writing(store.path(shard)) as partial:
-        shutil.copyfile(path, partial)
+        shutil.copyfile(folder / name, partial)
       with store.writing(store.ledger_path(shard)) as partial:
-        partial.write_text(told.to_json() + "\n", encoding="utf-8")
+        partial.write_text(one.to_json() + "\n", encoding="utf-8")
 
 
 def _damages_by_ledger(folder: Path, names: Mapping[str, Shard]) -> dict[str, str]:
@@ -100,7 +162,7 @@ def _damages_by_ledger(folder: Path, names: Mapping[str, Shard]) -> dict[str, st
   found = {}
   for name in DESCRIPTIONS:
     try:
-      json.loads((folder / name).read_bytes())
+      untrusted.read_json(folder / name)
     except FileNotFoundError:
       found[name] = "is missing"
     except ValueError:
@@ -110,7 +172,7 @@ def _damages_by_ledger(folder: Path, names: Mapping[str, Shard]) -> dict[str, st
     told = known.get((shard.split, shard.number))
     if not (folder / name).exists():
       found[name] = "is missing"
-    elif told is not None and files.sha256(folder / name) != told.sha256:
+    elif told is not None and not checksums.holds(folder / name, told.sha256):
       found[name] = "is not what was written"
   return found
 

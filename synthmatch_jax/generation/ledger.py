@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from synthmatch_jax import files
+from synthmatch_jax import files, untrusted
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation.plan import Split
 from synthmatch_jax.generation.record import Rejection
@@ -26,7 +26,8 @@ class Ledger:
     sha256: of its file, hexadecimal.
     seconds: from its first sound to its last, with one worker at it; None where it was not
       measured.
-    rejections: patches that were drawn for its records and did not become one.
+    rejections: patches that were drawn for its records and did not become one; None where it is
+      not known any more.
   """
 
   split: Split
@@ -34,7 +35,7 @@ class Ledger:
   records: int
   sha256: str
   seconds: float | None
-  rejections: tuple[Rejection, ...]
+  rejections: tuple[Rejection, ...] | None
 
   def to_json(self) -> str:
     """One line."""
@@ -48,8 +49,9 @@ class Ledger:
       ValueError: the text is no ledger, e.g. since it was damaged.
     """
     try:
-      data: Mapping[str, Any] = json.loads(text)
-      rejections = tuple(Rejection(**r) for r in data["rejections"])
+      data: Mapping[str, Any] = untrusted.parse_json(text)
+      told = data["rejections"]
+      rejections = None if told is None else tuple(Rejection(**r) for r in told)
       return cls(**{**data, "rejections": rejections})
     except (KeyError, TypeError) as error:
       raise ValueError(f"no ledger: {error}") from None

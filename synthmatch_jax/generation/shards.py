@@ -70,7 +70,7 @@ def rejections(shards: Iterable[Shard], store: Store) -> Iterator[Rejection]:
   """Every patch that was drawn for finished shards and did not become a record."""
   for shard in shards:
     if ledger := store.ledger(shard):
-      yield from ledger.rejections
+      yield from ledger.rejections or ()
 
 
 def _serialized(

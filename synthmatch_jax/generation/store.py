@@ -20,7 +20,7 @@ from tensorflow_datasets.core import file_adapters
 from tqdm import tqdm
 from upath import UPath
 
-from synthmatch_jax import files
+from synthmatch_jax import checksums, files
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation.ledger import Ledger
@@ -118,7 +118,7 @@ class Store:
   def is_finished(self, shard: Shard) -> bool:
     """Whether the shard is there, and undamaged: reads all of it."""
     ledger = self.ledger(shard)
-    return ledger is not None and files.sha256(self.path(shard)) == ledger.sha256
+    return ledger is not None and checksums.holds(self.path(shard), ledger.sha256)
 
   def missing(self, shards: Sequence[Shard]) -> list[Shard]:
     """Those that are not finished; says which were damaged.

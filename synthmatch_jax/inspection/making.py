@@ -56,7 +56,7 @@ def read(dataset: Dataset) -> tuple[tuple[Ledger, ...] | None, Check]:
 
 def summarise(ledgers: Sequence[Ledger]) -> Making:
   """Summarises the ledgers of all shards."""
-  reasons = (r.reason if r.failed else TOO_QUIET for one in ledgers for r in one.rejections)
+  reasons = (r.reason if r.failed else TOO_QUIET for one in ledgers for r in one.rejections or ())
   measured = [(one.seconds, one.records) for one in ledgers if one.seconds is not None]
   return Making(
     rejected=dict(Counter(reasons).most_common()),
@@ -115,6 +115,6 @@ def _faults(path: Path, known: Ledger, redrawn: int | None) -> list[str]:
     faults = [] if sha256(path) == known.sha256 else [f"the checksum of {path.name} differs"]
   except OSError as error:
     faults = [f"{path.name} cannot be read ({error.strerror or error})"]
-  if redrawn not in (None, len(known.rejections)):
+  if known.rejections is not None and redrawn not in (None, len(known.rejections)):
     faults.append(f"{redrawn} patches were drawn again, the ledger has {len(known.rejections)}")
   return faults

@@ -125,7 +125,7 @@ class Checkpoints:
       args=ocp.args.Composite(
         model=ocp.args.StandardSave(_model_part(state)),
         optimizer=ocp.args.StandardSave(_optimizer_part(state)),
-        log=ocp.args.JsonSave({"losses": list(losses)}),
+        log=ocp.args.JsonSave({"losses": list(losses), integrity.STEP: int(state.step)}),
       ),
       metrics=None if metrics is None else {_LOSS: float(metrics[_LOSS])},
     )
@@ -163,7 +163,7 @@ class Checkpoints:
       raise UserError(
         f"every checkpoint in {self._folder} is damaged (the newest:"
         f" {(damaged | unread)[there[0]]});"
-        " remove the folder to begin anew, or take another --workdir"
+        " keep the folder, and begin anew in another --workdir"
       )
     return None
 

@@ -1,7 +1,6 @@
 """Whether a checkpoint is what was saved: its files by checksums, its numbers by being finite."""
 
 import errno
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -13,8 +12,8 @@ import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from jaxtyping import Array, Bool, Inexact
 
-from synthmatch_jax import checksums
-from synthmatch_jax.errors import UserError
+from synthmatch_jax import checksums, untrusted
+from synthmatch_jax.errors import UserError, first_line
 from synthmatch_jax.training import parallel
 
 # What Orbax and TensorStore say, in errors of any kind, of what the next attempt may read.
@@ -27,6 +26,10 @@ _PASSING = (
   *(os.strerror(number) for number in (errno.ENFILE, errno.ENOMEM, errno.EPERM, errno.ETIMEDOUT)),
   *([os.strerror(errno.ESTALE)] if hasattr(errno, "ESTALE") else []),
 )
+
+
+LOG, STEP = "log", "step"
+"""The part of a checkpoint that says which step it is of, and the entry of it."""
 
 
 class DamageError(Exception):
@@ -44,7 +47,7 @@ class Sealed(ocp.path.atomicity.AtomicRenameTemporaryPath):
   async def finalize(self) -> None:
     """See Orbax's class; runs in the thread that saves, in the first process only."""
     final, temporary = self._final_path, self.get()
-    if not final.name.isdigit():  # A part of a checkpoint, not a whole one.
+    if not _is_step(final.name):  # A part of a checkpoint, not a whole one.
       await super().finalize()
       return
     self._final_path = temporary.with_name(f"{temporary.name}-unsealed")
@@ -64,11 +67,18 @@ def steps(folder: Path) -> set[int]:
   """
   try:
     # Unfinished and damaged ones have longer names.
-    return {int(path.name) for path in folder.iterdir() if path.name.isdigit()}
-  except FileNotFoundError:
+    return {int(path.name) for path in folder.iterdir() if _is_step(path.name)}
+  except FileNotFoundError as error:
+    if folder.is_symlink():  # To a drive that is away.
+      raise unreadable(folder, error) from None
     return set()
   except OSError as error:
     raise unreadable(folder, error) from None
+
+
+def _is_step(name: str) -> bool:
+  """Whether a checkpoint can have a name: other scripts have digits of their own."""
+  return name.isascii() and name.isdecimal() and name == str(int(name))
 
 
 def damage(folder: Path, *, only_metrics: bool = False) -> str | None:
@@ -86,10 +96,28 @@ def damage(folder: Path, *, only_metrics: bool = False) -> str | None:
   try:
     if not checksums.exist(folder):
       return _damaged_metrics(folder)
-    found = checksums.damages(folder, within="metrics/" if only_metrics else "")
+    found = checksums.damages(folder, ours=_is_of_metrics if only_metrics else _is_of_orbax)
+    return next((f"{name} {what}" for name, what in found.items()), None) or _other_step(folder)
   except OSError as error:
     raise unreadable(folder, error) from None
-  return next((f"{name} {what}" for name, what in found.items()), None)
+
+
+def _is_of_metrics(name: str) -> bool:
+  return name.startswith("metrics/")
+
+
+def _is_of_orbax(name: str) -> bool:
+  """Whether a file is a part of a checkpoint; file managers put others beside its folders."""
+  return "/" in name or name == "_CHECKPOINT_METADATA"
+
+
+def _other_step(folder: Path) -> str | None:
+  """What is wrong where a checkpoint is under the name of another step; not known of older ones."""
+  try:
+    step = untrusted.read_json(folder / LOG / "metadata").get(STEP)
+  except (FileNotFoundError, ValueError, AttributeError):
+    return None
+  return None if step is None or str(step) == folder.name else f"it holds step {step}"
 
 
 def warn_if_unsealed(folder: Path) -> None:
@@ -123,7 +151,7 @@ def _damaged_metrics(folder: Path) -> str | None:
   """What is wrong with the metrics of a checkpoint: Orbax does not start where they are no JSON."""
   path = folder / "metrics" / "metrics"
   try:
-    sound = not path.exists() or isinstance(json.loads(path.read_bytes()), dict)
+    sound = not path.exists() or isinstance(untrusted.read_json(path), dict)
   except ValueError:
     sound = False
   return None if sound else "metrics/metrics is no object of JSON"
@@ -136,21 +164,23 @@ def verdict(error: Exception, folder: Path) -> DamageError | UserError:
   """
   if isinstance(error, DamageError | UserError):
     return error
-  if checksums.exist(folder) or _may_pass(error):
+  sealed, passing = checksums.exist(folder), _may_pass(error)
+  if sealed and not passing and isinstance(error, ValueError | KeyError | TypeError):
+    return UserError(
+      f"the checkpoint in {folder} is whole, but is not of the model that config.json describes"
+      f" ({first_line(error)}); put back the config.json that it was trained with"
+    )
+  if sealed or passing:
     return unreadable(folder, error)
-  return DamageError(_first_line(error))
+  return DamageError(first_line(error))
 
 
 def unreadable(folder: Path, error: Exception) -> UserError:
   """What is said where a checkpoint, or the folder of all, cannot be read for a passing reason."""
   return UserError(
-    f"the checkpoint in {folder} cannot be read now ({_first_line(error)}); it is not known to be"
+    f"the checkpoint in {folder} cannot be read now ({first_line(error)}); it is not known to be"
     " damaged and nothing was removed: the same command tries again"
   )
-
-
-def _first_line(error: Exception) -> str:
-  return f"{type(error).__name__}: {error}".strip().splitlines()[0][:200]
 
 
 def _may_pass(error: BaseException | None) -> bool:

@@ -13,7 +13,7 @@ from tensorboardX import summary as summaries
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto import event_pb2
 
-from synthmatch_jax import files
+from synthmatch_jax import files, untrusted
 from synthmatch_jax.errors import UserError
 
 # Made when their module is imported: type checkers do not see them.
@@ -138,12 +138,14 @@ def read(workdir: Path) -> list[dict[str, Any]]:
   """
   path = workdir / "metrics.jsonl"
   try:
-    with path.open("rb") as file:
+    with untrusted.opened(path) as (file, _):
       return list(_lines(file, path))
   except FileNotFoundError:
     return []
   except OSError as error:
     raise UserError(f"{path} cannot be read ({error.strerror or error})") from None
+  except ValueError as error:  # A pipe or a device.
+    raise UserError(f"{path} cannot be read ({error}); remove it") from None
 
 
 def _length_until(file: BinaryIO, path: Path, step: int) -> int:
@@ -157,7 +159,7 @@ def _length_until(file: BinaryIO, path: Path, step: int) -> int:
 def _lines(file: BinaryIO, path: Path) -> Iterator[dict[str, Any]]:
   for number, line in enumerate(_whole_lines(file), start=1):
     try:
-      found = json.loads(line)
+      found = untrusted.parse_json(line.decode())
       if not isinstance(found["step"], int):
         raise TypeError
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from synthmatch_jax import files, untrusted
+from synthmatch_jax import checksums, files, untrusted
 from synthmatch_jax.config import Config, base_config
 from synthmatch_jax.data import survey
 from synthmatch_jax.data.pipeline import Dataset
@@ -16,7 +16,7 @@ from synthmatch_jax.data.statistics import TrainingData
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.spaces.snapping import Snapping
-from synthmatch_jax.training import parallel
+from synthmatch_jax.training import log, parallel
 from synthmatch_jax.training.integrity import steps
 
 # A run may go on with other values of these: they change no step that was made.
@@ -29,6 +29,7 @@ _LENGTH = ("train.epochs", "train.steps")
 
 _SNAPPING = "snapping.json"
 _CHECKSUM = "statistics_sha256"
+_DATA_KEYS = ("dataset", "recipe", "statistics", _CHECKSUM)
 
 
 def checkpoints(workdir: Path) -> Path:
@@ -49,10 +50,12 @@ def read(workdir: Path) -> tuple[dict[str, Any], TrainingData]:
   """
   config, data = _read(workdir, "config.json"), _read(workdir, "data.json")
   try:
+    config = checksums.unseal("config.json", config, keys=base_config().keys())
+    data = checksums.unseal("data.json", data, keys=_DATA_KEYS)
     model = config["model"]
     if not isinstance(model, dict) or {"seed", "rngs", *Sizes.__annotations__} & set(model):
       raise ValueError("config.json has no model that can be built")
-    # Runs of earlier versions have no checksum.
+    # Of runs of earlier versions: of the statistics alone, or none.
     if data.pop(_CHECKSUM, None) not in (None, _checksum(data)):
       raise ValueError(f"the statistics are not those of their checksum ({_CHECKSUM})")
     return config, TrainingData.from_dict(data)
@@ -95,7 +98,7 @@ def read_snapping(workdir: Path, recipe: Recipe, *, step: int) -> Snapping:
   """
   path = workdir / _SNAPPING
   try:
-    kept = untrusted.read_json(path)
+    kept = checksums.unseal(_SNAPPING, untrusted.read_json(path), keys=("step", "curves"))
     return snapping.check(kept["curves"], recipe.space) if kept["step"] == step else {}
   except FileNotFoundError:
     return {}
@@ -109,7 +112,9 @@ def write_snapping(workdir: Path, curves: Snapping, *, step: int) -> None:
   Raises:
     UserError: the folder cannot be written.
   """
-  files.write_json(workdir / _SNAPPING, {"step": step, "curves": curves}, indent=None)
+  files.write_json(
+    workdir / _SNAPPING, checksums.seal({"step": step, "curves": curves}), indent=None
+  )
 
 
 @contextlib.contextmanager
@@ -163,15 +168,32 @@ def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
     )
     kept = data.statistics
   else:
+    _require_new(workdir)
     kept = survey.compute(dataset)
   found = TrainingData(dataset=description, recipe=dataset.recipe, statistics=kept)
   if parallel.is_first():
-    if not has_checkpoint(workdir):
-      (workdir / _SNAPPING).unlink(missing_ok=True)  # Of weights that are gone.
-    files.write_json(workdir / "config.json", plain)
-    told = found.to_dict()
-    files.write_json(workdir / "data.json", told | {_CHECKSUM: _checksum(told)})
+    files.write_json(workdir / "config.json", checksums.seal(plain))
+    files.write_json(workdir / "data.json", checksums.seal(found.to_dict()))
+    checkpoints(workdir).mkdir(exist_ok=True)  # From now on, without it, it was taken away.
   return found
+
+
+def _require_new(workdir: Path) -> None:
+  """Raises a UserError where a run without checkpoints has had some: they are not here now.
+
+  A kill in the midst of the first checkpoint leaves one validation in the log, and the folder.
+  """
+  folder = checkpoints(workdir)
+  validations = sum("validation/loss" in line for line in log.read(workdir))
+  if (
+    validations > (1 if folder.exists() else 0)
+    or (workdir / _SNAPPING).exists()
+    or any(folder.glob("damaged-*"))
+  ):
+    raise UserError(
+      f"the run in {workdir} has been validated, and there is no sound checkpoint in {folder}: put"
+      " the checkpoints back, or begin anew in another --workdir; nothing was changed"
+    )
 
 
 def _require_same(

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -204,6 +205,7 @@ def test_a_data_set_of_others_is_refused(tiny_dataset, tmp_path):
   folder = tmp_path / "massive16" / "tiny" / "2.0.0"
   shutil.copytree(tiny_dataset.dir / "massive16" / "tiny" / "2.0.0", folder)
   (folder / "metadata.json").unlink()
+  (folder / "SHA256SUMS").unlink()
   with pytest.raises(UserError, match="no recipe"):
     pipeline.open_dataset("massive16/tiny", dir=tmp_path)
 
@@ -222,3 +224,56 @@ def test_no_code_of_a_data_set_runs(tiny_dataset, tmp_path, monkeypatch):
   with pytest.raises(UserError, match=r"asks for the class evil\.X in features\.json"):
     pipeline.open_dataset("massive16/tiny", dir=tmp_path)
   assert not (tmp_path / "ran").exists()
+
+
+@pytest.fixture
+def copied(tiny_dataset, tmp_path):
+  """The folder of a copy of the tiny data set."""
+  folder = tmp_path / "massive16" / "tiny" / "2.0.0"
+  return shutil.copytree(tiny_dataset.dir / "massive16" / "tiny" / "2.0.0", folder)
+
+
+def change(path, old, new):
+  text = path.read_text()
+  assert old in text
+  path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+  ("name", "old", "new"),
+  [
+    ("metadata.json", '"pitch": 60', '"pitch": 61'),
+    ("features.json", "float32", "int32"),
+    ("dataset_info.json", "massive16", "massive17"),
+  ],
+)
+def test_a_changed_description_is_seen(copied, tmp_path, name, old, new):
+  change(copied / name, old, new)
+  with pytest.raises(UserError, match=rf"{name} is not what was written; the `tfds build` command"):
+    pipeline.open_dataset("massive16/tiny", dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+  ("name", "old", "new", "said"),
+  [
+    ("features.json", "float32", "int32", "agree with its recipe: .* the type float32"),
+    ("metadata.json", '"n_mels": 64', '"n_mels": 65', "agree with its recipe: mel must be of the"),
+    ("dataset_info.json", '"validation"', '"dev"', "no validation split"),
+  ],
+)
+def test_parts_that_do_not_agree_are_refused(copied, tmp_path, name, old, new, said):
+  (copied / "SHA256SUMS").unlink()  # As of an earlier version, or of a stranger.
+  change(copied / name, old, new)
+  for path in copied.glob("*-validation.*") if new == '"dev"' else ():
+    path.rename(path.with_name(path.name.replace("-validation.", "-dev.")))
+  with pytest.raises(UserError, match=said):
+    pipeline.open_dataset("massive16/tiny", dir=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["metadata.json", "dataset_info.json", "features.json", "shard"])
+def test_a_pipe_is_not_waited_for(copied, tmp_path, name):
+  path = next(copied.glob("*-test.*")) if name == "shard" else copied / name
+  path.unlink()
+  os.mkfifo(path)
+  with pytest.raises(UserError, match=f"{path.name} is (no regular file|missing or is no file)"):
+    pipeline.open_dataset("massive16/tiny", dir=tmp_path)

@@ -165,3 +165,46 @@ def test_numbers_that_are_not_finite_are_refused(data_dir, key):
   with pytest.raises(UserError, match=said):
     for _ in range(8):
       next(batches)
+
+
+def test_files_of_others_are_no_damage_and_outlive_a_mending(data_dir, capsys):
+  folder = data_dir / "massive16" / "tiny" / "2.0.0"
+  (folder / "notes.txt").write_text("mine")
+  (folder / "plots").mkdir()
+  (folder / "plots" / "a.png").write_text("mine, too")
+  build(data_dir)
+  assert "anew" not in capsys.readouterr().out
+  flip(folder)
+  build(data_dir)
+  assert (folder / "notes.txt").read_text() == "mine"
+  assert (folder / "plots" / "a.png").read_text() == "mine, too"
+  assert [path.name for path in folder.parent.iterdir()] == ["2.0.0"]
+
+
+def test_shards_of_unknown_options_are_not_taken_for_those_of_others(data_dir, tmp_path):
+  folder = data_dir / "massive16" / "tiny" / "2.0.0"
+  (folder / "metadata.json").write_text("{")
+  other = massive16.Massive16Config(**OPTIONS | {"seed": 7})
+  massive16.Builder(data_dir=data_dir, config=other).download_and_prepare()
+  massive16.Builder(data_dir=tmp_path / "fresh", config=other).download_and_prepare()
+  assert contents(folder) == contents(tmp_path / "fresh" / "massive16" / "tiny" / "2.0.0")
+  assert (folder.parent / "damaged-2.0.0" / shard(folder, "test").name).exists()
+
+
+def test_without_ledger_and_store_the_checksums_are_trusted(data_dir, capsys):
+  folder = data_dir / "massive16" / "tiny" / "2.0.0"
+  shutil.rmtree(data_dir / ".shards")
+  HARMS["a damaged ledger"](folder)
+  build(data_dir)
+  assert "20 sounds are there already" in capsys.readouterr().out
+
+
+def test_what_a_killed_build_has_put_aside_goes_and_what_is_of_others_stays(data_dir):
+  folder = data_dir / "massive16" / "tiny" / "2.0.0"
+  shutil.copytree(folder, folder.with_name("damaged-2.0.0-2"))
+  unknown = folder.with_name("damaged-2.0.0")
+  unknown.mkdir()
+  (unknown / "metadata.json").write_text("{")
+  flip(folder)
+  build(data_dir)
+  assert {path.name for path in folder.parent.iterdir()} == {"2.0.0", "damaged-2.0.0"}

@@ -1,6 +1,7 @@
 """From a sound to its answers, in Python."""
 
 import io as streams
+import json
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from synthmatch_jax import checksums, files
 from synthmatch_jax.audio.hearing import Assume
 from synthmatch_jax.audio.loudness import loudness_db
 from synthmatch_jax.audio.mel import log_mel
@@ -149,7 +151,7 @@ def test_models_of_one_name_or_of_another_synth_do_not_work_together(tiny_run, t
     models.load([tiny_run, twin])
   other = tmp_path / "longer"
   twin.rename(other)
-  text = (other / "data.json").read_text()
-  (other / "data.json").write_text(text.replace('"pitch": 60', '"pitch": 48'))
+  text = (other / "data.json").read_text().replace('"pitch": 60', '"pitch": 48')
+  files.write_json(other / "data.json", checksums.seal(json.loads(text)))
   with pytest.raises(UserError, match=r"longer cannot .* tiny_run: it has another note"):
     models.load([tiny_run, other])

@@ -117,6 +117,7 @@ def test_a_run_of_a_time_with_fewer_fields_goes_on(tiny_dataset, make_config, tm
   loop.train_and_evaluate(config, tmp_path)
   path = tmp_path / "config.json"
   older = json.loads(path.read_text())
+  del older["digest"]
   for section, key in (("model", "dtype"), ("masking", "bin_width"), ("train", "accumulate")):
     del older[section][key]
   path.write_text(json.dumps(older))
@@ -133,9 +134,20 @@ def test_a_run_of_a_time_with_fewer_fields_goes_on(tiny_dataset, make_config, tm
   [
     ("config.json", lambda text: text[:-9], "config.json is damaged"),
     ("data.json", lambda text: "", "data.json is damaged"),
-    ("data.json", lambda text: text.replace('"level_db": -', '"level_db": '), "not those of"),
-    ("data.json", lambda text: text.replace('"mel_std": ', '"mel_std": 1'), "not those of"),
+    (
+      "data.json",
+      lambda text: text.replace('"level_db": -', '"level_db": '),
+      "its checksum is not",
+    ),
+    (
+      "data.json",
+      lambda text: text.replace('"mel_std": ', '"mel_std": 1'),
+      "its checksum is not",
+    ),
     ("data.json", lambda text: text.replace('"statistics": {', '"st": {'), "is damaged"),
+    ("data.json", lambda text: text.replace('"pitch": 60', '"pitch": 61'), "its checksum is not"),
+    ("config.json", lambda text: text.replace('"seed": ', '"seed": 1'), "its checksum is not"),
+    ("config.json", lambda text: text.replace('"digest"', '"digesu"'), "unknown entry digesu"),
     ("metrics.jsonl", lambda text: text.replace(":", ";", 1), "metrics.jsonl is damaged"),
   ],
 )
@@ -238,3 +250,36 @@ def test_the_log_is_cut_where_a_run_goes_on(tmp_path):
     log.write(3, {"train/loss": 0.5})
   assert path.read_text().splitlines(keepends=True)[:2] == whole[:2]
   assert json.loads(path.read_text().splitlines()[2]) == {"step": 3, "train/loss": 0.5}
+
+
+def contents(folder):
+  """Of all files but the lock."""
+  paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != ".lock")
+  return {path: path.read_bytes() for path in paths}
+
+
+@pytest.mark.parametrize("away", ["gone", "a link to a drive that is away", "nothing but damaged"])
+def test_a_run_whose_checkpoints_are_away_is_not_begun_anew(make_config, tmp_path, away):
+  config, run = make_config("mlp_tiny", steps=2), tmp_path / "run"
+  loop.train_and_evaluate(config, run)
+  folder = run / "checkpoints"
+  if away == "nothing but damaged":
+    (folder / "2").rename(folder / "damaged-2")
+  else:
+    folder.rename(tmp_path / "drive")
+  if away.startswith("a link"):
+    folder.symlink_to(tmp_path / "unplugged")
+  before = contents(run)
+  said = "cannot be read now" if away.startswith("a link") else "put the checkpoints back"
+  with pytest.raises(UserError, match=said):
+    loop.train_and_evaluate(config, run)
+  assert contents(run) == before
+
+
+def test_a_pipe_as_the_log_is_not_waited_for(make_config, tmp_path):
+  config = make_config("mlp_tiny", steps=2)
+  loop.train_and_evaluate(config, tmp_path)
+  (tmp_path / "metrics.jsonl").unlink()
+  os.mkfifo(tmp_path / "metrics.jsonl")
+  with pytest.raises(UserError, match=r"metrics\.jsonl cannot be read .*no regular file"):
+    loop.train_and_evaluate(config, tmp_path)

@@ -240,3 +240,28 @@ def test_numbers_that_are_not_finite_are_not_used(run, folder, monkeypatch, caps
   assert restored_step(run, folder) == 3
   assert "a number in it is not finite" in capsys.readouterr().err
   assert json.loads((folder / "damaged-4" / "metrics" / "metrics").read_text())
+
+
+@pytest.mark.parametrize("place", ["3/desktop.ini", "3/_x (copy)", "Thumbs.db", "\u00b2/x"])
+def test_files_of_file_managers_are_no_damage(run, folder, place, capsys):
+  (folder / place).parent.mkdir(exist_ok=True)
+  (folder / place).write_text("[.ShellClassInfo]")
+  assert restored_step(run, folder) == 3
+  assert weights_of_the_best(run, folder) == (1, pytest.approx(0.1))
+  assert "damaged" not in capsys.readouterr().err
+  assert (folder / place).exists()
+
+
+def test_a_checkpoint_under_the_name_of_another_step_is_damaged(run, folder, capsys):
+  shutil.rmtree(folder / "1")
+  (folder / "3").rename(folder / "4")
+  with pytest.raises(UserError, match=r"checkpoints/4 is damaged \(it holds step 3\)"):
+    restore_best(folder, params=run.params, variables=run.variables)
+  assert restored_step(run, folder) == 2
+
+
+def test_a_pipe_in_a_checkpoint_is_damage_and_not_waited_for(run, folder):
+  path = folder / "3" / "optimizer" / "_METADATA"
+  path.unlink()
+  os.mkfifo(path)
+  assert restored_step(run, folder) == 2
