@@ -224,7 +224,7 @@ def _mono(
   mono = channels.mono(lambda: _checked(decoder, name, max_seconds, advice), rate)
   _check_length(mono.size, rate, name, max_seconds)
   silent = UserError(f"{name} is silent (below -80 dB of full scale): choose another sound")
-  if np.ptp(mono) / 2 < _SILENCE:  # Whatever constant it rests at.
+  if np.abs(mono - mono.mean()).max() < _SILENCE:  # Whatever constant it rests at.
     raise silent
   resampled = soxr.resample(mono, rate, sample_rate, quality="VHQ")
   if np.abs(resampled).max(initial=0) < _SILENCE:

@@ -139,3 +139,12 @@ def test_a_million_empty_chunks(tmp_path):
     assert len(io.load(tmp_path / "a.wav")) == RATE
   except UserError as error:
     assert "a.wav" in str(error)
+
+
+def test_a_peak_of_80_db_below_full_scale_on_one_side_alone_is_a_sound(tmp_path):
+  pulse = np.zeros(RATE)
+  pulse[::200] = 1.05e-4
+  soft = io.load(write(tmp_path / "soft.wav", pulse, kind=("WAV", "FLOAT")))
+  assert soft.max() == pytest.approx(1.05e-4, rel=1e-3)
+  with pytest.raises(UserError, match="silent"):
+    io.load(write(tmp_path / "softer.wav", 0.9 * pulse, kind=("WAV", "FLOAT")))
