@@ -122,7 +122,7 @@ def sha256(path: Any) -> str:
   """
   with contextlib.ExitStack() as stack:
     if isinstance(path, Path):
-      file, _ = stack.enter_context(untrusted.opened(path))
+      file: Any = stack.enter_context(untrusted.opened(path))[0]
     else:
       file = stack.enter_context(path.open("rb"))
     return hashlib.file_digest(file, "sha256").hexdigest()
