@@ -144,7 +144,7 @@ def sha256(path: Any) -> str:
   with contextlib.ExitStack() as stack:
     file: Any  # Of whatever kind: what is read are bytes.
     if isinstance(path, Path):
-      file, _ = stack.enter_context(untrusted.opened(path))
+      file: Any = stack.enter_context(untrusted.opened(path))[0]
     else:
       file = stack.enter_context(path.open("rb"))
     return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from synthmatch_jax import exported
+from synthmatch_jax import checksums, exported
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import fit_snapping
 from synthmatch_jax.evaluation.evaluate import evaluate
@@ -45,7 +45,7 @@ def test_a_gain_is_kept(run, monkeypatch):
   monkeypatch.setattr(fit_snapping, "FEWEST", 1)
   assert fit_snapping.fit(run, data_dir=None, limit=100) == {CONTROL: gain}
   kept = json.loads((run / "snapping.json").read_text())
-  assert kept == {"step": Predictor.load(run).step, "curves": HALVES}
+  assert kept == checksums.seal({"step": Predictor.load(run).step, "curves": HALVES})
 
 
 def test_answers_follow_the_curves_here_and_where_they_are_exported(run, tiny_dataset, tmp_path):
@@ -106,6 +106,10 @@ def test_matches_and_measurements_from_before_are_not_taken(run):
 def test_mistakes_are_one_sentence(run, tmp_path):
   (run / "snapping.json").write_text("{")
   with pytest.raises(UserError, match=r"snapping\.json cannot be read .*remove it, or snap again"):
+    Predictor.load(run)
+  changed = checksums.seal({"step": 12, "curves": HALVES}) | {"step": 13}
+  (run / "snapping.json").write_text(json.dumps(changed))
+  with pytest.raises(UserError, match="its checksum is not the one that was stored"):
     Predictor.load(run)
   for folder, sentence in ((tmp_path / "none", "no trained model in"), (run, "are too few")):
     done = snap(f"--workdir={folder}")

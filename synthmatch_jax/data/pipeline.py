@@ -103,12 +103,13 @@ def _require_agreement(info: Any, recipe: Recipe, path: Path) -> None:
     raise UserError(f"the data set in {path} has no {missing[0]} split; {REBUILD}")
   wanted: Any  # Its type says less than it is.
   for name, wanted in records.features(recipe).items():
+    dtype = getattr(wanted.np_dtype, "__name__", wanted.np_dtype)
     found = dict(info.features.items()).get(name)
     form = None if found is None else (found.shape, found.np_dtype)
     if form != (wanted.shape, wanted.np_dtype):
       raise UserError(
         f"the data set in {path} does not agree with its recipe: {name} must be of the shape"
-        f" {wanted.shape} and the type {np.dtype(wanted.np_dtype).name}; {REBUILD}"
+        f" {wanted.shape} and the type {dtype}; {REBUILD}"
       )
 
 

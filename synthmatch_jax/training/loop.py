@@ -74,6 +74,7 @@ def train_and_evaluate(config: Config, workdir: Path) -> bool:
         preempted = preemption.reached(step)
         if step % run.eval_every == 0 or step == total:
           metrics = progress.drain() | validation.evaluate(eval_step, state, run)
+          checkpoints.wait()  # Two validations in the log say that a checkpoint is finished.
           history.append(metrics)
           metric_log.write(step, metrics)
           metric_log.table(step, validation.table(metrics, floors))

@@ -181,7 +181,8 @@ def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
 def _require_new(workdir: Path) -> None:
   """Raises a UserError where a run without checkpoints has had some: they are not here now.
 
-  A kill in the midst of the first checkpoint leaves one validation in the log, and the folder.
+  A kill or a full disk in the midst of the first checkpoint leaves one validation in the log, and
+  the folder; the next validation is logged when that checkpoint is finished.
   """
   folder = checkpoints(workdir)
   validations = sum("validation/loss" in line for line in log.read(workdir))
