@@ -142,7 +142,6 @@ def sha256(path: Any) -> str:
     ValueError: it is a pipe or a device, which is not waited for.
   """
   with contextlib.ExitStack() as stack:
-    file: Any  # Of whatever kind: what is read are bytes.
     if isinstance(path, Path):
       file: Any = stack.enter_context(untrusted.opened(path))[0]
     else:
