@@ -35,7 +35,7 @@ def write(folder: Path, *, ours: Callable[[str], bool] = _any) -> None:
   """Writes the checksums of a folder's files, which must not change from now on.
 
   Args:
-    folder: whose files they are.
+    folder: the folder of the files.
     ours: whether a file of a name belongs to it; others may come, change and go.
 
   Raises:
@@ -113,9 +113,9 @@ def unseal(name: str, content: Mapping[str, Any], *, keys: Collection[str]) -> d
   """What was sealed; what an earlier version has written without a seal is taken as it is.
 
   Args:
-    name: of the file, for the sentence.
-    content: of it.
-    keys: that it may have. One that is not known may be what damage has made of the seal.
+    name: the name of the file, for the sentence.
+    content: what the file holds.
+    keys: the keys that it may have: an unknown one may be what damage has made of the seal.
 
   Raises:
     ValueError: the content is not what was sealed.

@@ -24,5 +24,5 @@ def brief(error: Exception) -> str:
 
 
 def first_line(error: Exception) -> str:
-  """Of an error's text, with its kind: libraries in C++ add traces of their own."""
+  """Returns the kind of an error and its first line: libraries in C++ add traces of their own."""
   return f"{type(error).__name__}: {error}".strip().splitlines()[0][:200]

@@ -114,7 +114,7 @@ class Predictor:
     Args:
       mel: log-mels in dB, as `audio.mel.log_mel` gives them.
       count: how many are wanted; a model that knows only one gives one.
-      seeds: of what is drawn at random, one for each sound; 0 by default.
+      seeds: the seed of what is drawn at random for each sound; 0 by default.
 
     The model is compiled at most three times for a count: for one sound, and for batches of 8
     and of 32.

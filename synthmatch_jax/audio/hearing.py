@@ -111,7 +111,7 @@ class Heard:
     """What was neither heard for certain nor told: note, onset, hold or noise -> a sentence.
 
     Args:
-      note: that is played.
+      note: the note that is played.
     """
     found = {}
     if self.midi is None:

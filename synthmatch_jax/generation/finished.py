@@ -89,7 +89,7 @@ def drop(folder: Path, names: Mapping[str, Shard]) -> None:
   What no build has written comes back to the data set's folder.
 
   Args:
-    folder: of the whole data set.
+    folder: the folder of the whole data set.
     names: see `damages`.
   """
   whole, ours = _metadata(folder), _ours(names)
