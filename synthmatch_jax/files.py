@@ -160,7 +160,7 @@ def disk_errors() -> Iterator[None]:
     yield
   except UserError:
     raise
-  except Exception as error:
+  except Exception as error:  # Of whatever kind the library raises; others are raised again.
     cause: BaseException | None = error
     while cause is not None:
       for number in _DISK:

@@ -253,7 +253,7 @@ def test_the_log_is_cut_where_a_run_goes_on(tmp_path):
 
 
 def contents(folder):
-  """Of all files but the lock."""
+  """Returns the bytes of all files but the lock."""
   paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != ".lock")
   return {path: path.read_bytes() for path in paths}
 
