@@ -46,12 +46,17 @@ def idle(synth):
   signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
+def say_ready():
+  """Writes one whole line, which `print` does not where several threads write."""
+  os.write(1, b"ready\n")
+
+
 def call(task, engine=None):
   """Says that it is ready, and calls."""
   host = hosts.host(engine or Puppet())
   if engine is None:
     host.call(idle)
-  print("ready", flush=True)
+  say_ready()
   host.call(task)
 
 
@@ -66,7 +71,7 @@ def work():
   """A farm with two jobs under way."""
 
   def job(number, host, tick):
-    print("ready", flush=True)
+    say_ready()
     host.call(sleep)
 
   list(farm.run(job, range(4), engine=Puppet(), workers=2, total=4, label="test"))
@@ -76,7 +81,7 @@ def play(testbed):
   """What plays on and on."""
   host = hosts.host(Engine(name="x", plugin=instrument(), path=testbed))
   host.call(methodcaller("fingerprint"))
-  print("ready", flush=True)
+  say_ready()
   while True:
     host.call(play_scripted, 0.5)
 
