@@ -1,4 +1,4 @@
-"""Many sounds matched: in parallel, with progress, and going on where it was broken off."""
+"""Matches many sounds in parallel, and goes on where an earlier run was broken off."""
 
 import contextlib
 import hashlib
@@ -118,7 +118,7 @@ def match_all(
 
 
 def describe(outcomes: Sequence[Outcome], page: Path | None) -> dict[str, Any]:
-  """JSON-ready data for programs: every match as in its patch.json, with its folder."""
+  """Returns JSON-ready data: every match as in its patch.json, with its folder."""
   return {
     "matches": [o.match | {"folder": str(o.job.folder)} for o in outcomes if o.match],
     "failures": [{"source": o.job.source, "reason": o.failure} for o in outcomes if not o.match],
@@ -149,7 +149,7 @@ def _match(matcher: Matcher, request: Request, job: Job) -> Outcome:
 
 
 def _digest(job: Job, models: Sequence[Model], request: Request) -> str:
-  """16 hexadecimal digits of all that a match depends on; nothing if it cannot be read."""
+  """Returns a hash of all that a match depends on; empty if the sound cannot be read."""
   # A request is written as it always has been, so that older matches are kept.
   asked = str(request).replace("Request", "Wish", 1)
   state = hashlib.sha256(f"({REVISION}, {job.source!r}, {asked})".encode())
@@ -167,12 +167,12 @@ def _digest(job: Job, models: Sequence[Model], request: Request) -> str:
 
 
 def _warn(line: str) -> None:
-  """Writes one line to standard error, whatever is in it."""
+  """Writes a text to standard error as one line."""
   tqdm.write(f"match: {' '.join(printable(line).split())}", file=sys.stderr)
 
 
 def _line(outcome: Outcome) -> str:
-  """What is said of a match: how near it is, where it is, and what was assumed and not heard."""
+  """Returns how near a match is, where it is, and what was assumed and not heard."""
   assert outcome.match
   best, count = outcome.match["answers"][0], len(outcome.match["answers"])
   answers = "" if count == 1 else f", {count} answers"
@@ -189,7 +189,7 @@ def _line(outcome: Outcome) -> str:
 
 @contextlib.contextmanager
 def _claimed(out: Path) -> Iterator[None]:
-  """Makes the folder, keeps others from it, and removes what a kill has left."""
+  """Makes the folder, keeps other processes from it, and removes what a kill has left."""
   busy = f"another match is writing to {out}; wait for it, or take another --out"
   with files.claimed(out, busy=busy, advice="choose another --out"):
     output.clean(out)
