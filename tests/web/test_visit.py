@@ -37,6 +37,9 @@ def test_an_answer_has_its_files(visit, flute):
   patch = json.loads(entry.patch.read_text())
   assert patch["source"] == "a flute.flac"
   assert len(patch["answers"][0]["controls"]) == 16
+  assert patch["answers"][0]["confidence"]["kind"] == "unknown"
+  assert entry.match.best.confidence.advice  # It names a folder of the server's:
+  assert patch["answers"][0]["confidence"]["advice"] == ""  # not for visitors.
   assert visit.history == (entry,)
 
 
