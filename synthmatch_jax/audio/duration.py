@@ -8,7 +8,7 @@ _FALL = 0.1  # -20 dB of the loudest window: under a sustain, over most of a rev
 _MIN_SECONDS = 0.05  # A shorter note is a click.
 
 
-def held_seconds(audio: Float[np.ndarray, " n"], sample_rate: int) -> float:
+def hold_seconds(audio: Float[np.ndarray, " n"], sample_rate: int) -> float:
   """Time from the first sample until the sound has fallen by 20 dB for good.
 
   That is when a key was let go, or, for a sound that dies away by itself, when holding it on made

@@ -13,11 +13,11 @@ from jaxtyping import Float
 
 from synthmatch_jax.audio import channels
 from synthmatch_jax.audio.decoders import Decoder, Reader, open_sound
+from synthmatch_jax.audio.loudness import SILENT_PEAK
 from synthmatch_jax.audio.samples import MAX_RATE, MIN_RATE, to_float, to_rate
 from synthmatch_jax.errors import UserError, brief
 
 _MIN_SECONDS = 0.02  # Five periods of C4; anything shorter is no sound to match.
-_SILENCE = 1e-4  # -80 dB below full scale: the hum of a sound card, not a note.
 _LOUDEST = 1e10  # 200 dB above full scale: beyond integers that were written as floats.
 
 MOST_BYTES = 1 << 28
@@ -224,10 +224,10 @@ def _mono(
   mono = channels.mono(lambda: _checked(decoder, name, max_seconds, advice), rate)
   _check_length(mono.size, rate, name, max_seconds)
   silent = UserError(f"{name} is silent (below -80 dB of full scale): choose another sound")
-  if np.abs(mono - mono.mean()).max() < _SILENCE:  # Whatever constant it rests at.
+  if np.abs(mono - mono.mean()).max() < SILENT_PEAK:  # Whatever constant it rests at.
     raise silent
   resampled = soxr.resample(mono, rate, sample_rate, quality="VHQ")
-  if np.abs(resampled).max(initial=0) < _SILENCE:
+  if np.abs(resampled).max(initial=0) < SILENT_PEAK:
     raise silent
   return resampled
 

@@ -7,6 +7,15 @@ import numpy as np
 import pyloudnorm
 from jaxtyping import Float
 
+SILENT_PEAK = 1e-4
+"""The peak under which a sound is silent, -80 dB of full scale: a sound card's hum is no note."""
+
+THRESHOLD_DB = -60.0
+"""The loudness, in LUFS, under which data sets draw a sound again (paper section 3.1)."""
+
+LISTENING_DB = -23.0
+"""The loudness, in LUFS, of what people are to listen to (EBU R 128)."""
+
 _BLOCK_SECONDS = 0.4  # The standard's gating block.
 
 

@@ -151,7 +151,7 @@ def _match(matcher: Matcher, request: Request, job: Job) -> Outcome:
 def _digest(job: Job, models: Sequence[Model], request: Request) -> str:
   """Returns a hash of all that a match depends on; empty if the sound cannot be read."""
   # A request is written as it always has been, so that older matches are kept.
-  asked = str(request).replace("Request", "Wish", 1)
+  asked = str(request).replace("Request", "Wish", 1).replace("Assume(pitch=", "Assume(note=", 1)
   state = hashlib.sha256(f"({REVISION}, {job.source!r}, {asked})".encode())
   for model in models:
     state.update(f"{model.name} {model.digest}".encode())

@@ -7,7 +7,8 @@ import scipy.fft
 from jaxtyping import Float
 from scipy.spatial.distance import cdist
 
-from synthmatch_jax.audio.spectral import MelBands, StftSettings, mel_power, power_db
+from synthmatch_jax.audio.mel import MelBands, mel_power, power_db
+from synthmatch_jax.audio.stft import StftSettings
 from synthmatch_jax.metrics.metric import SoundMetric
 
 Cepstra = Float[np.ndarray, "t c"]

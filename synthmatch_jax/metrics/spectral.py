@@ -8,14 +8,8 @@ import numpy as np
 import soxr
 from jaxtyping import Float
 
-from synthmatch_jax.audio.spectral import (
-  DEFAULT_STFT,
-  MelBands,
-  StftSettings,
-  mel_power,
-  power_db,
-  stft_magnitude,
-)
+from synthmatch_jax.audio.mel import MelBands, mel_power, power_db
+from synthmatch_jax.audio.stft import DEFAULT_STFT, StftSettings, stft_magnitude
 from synthmatch_jax.metrics.metric import SoundMetric
 
 Spectrogram = Float[np.ndarray, "t f"]

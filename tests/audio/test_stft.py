@@ -7,13 +7,8 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from synthmatch_jax.audio.spectral import (
-  MelBands,
-  StftSettings,
-  mel_power,
-  power_db,
-  stft_magnitude,
-)
+from synthmatch_jax.audio.mel import MelBands, mel_power, power_db
+from synthmatch_jax.audio.stft import StftSettings, stft_magnitude
 
 RATE = 44_100
 RNG = np.random.default_rng(0)
