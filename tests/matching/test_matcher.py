@@ -178,7 +178,8 @@ def test_changed_controls_make_another_answer_of_the_same_sound(matcher):
   changed = matcher.change(found, controls)
   assert changed.target is found.target
   assert changed.best.controls is controls
-  assert changed.best.example.note == found.note == Note(pitch=50, hold_seconds=found.note.hold_seconds)
+  hold = found.note.hold_seconds
+  assert changed.best.example.note == found.note == Note(pitch=50, hold_seconds=hold)
   said = output.describe(changed)["answers"][0]
   assert (said["model"], said["hearing"]) == (found.best.origin.model, "changed by hand")
   again = matcher.change(changed, found.best.controls)
