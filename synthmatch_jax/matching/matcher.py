@@ -45,10 +45,6 @@ def ways(top: int, listen: Listen | None) -> tuple[Hearing, ...]:
   return HEARINGS if widely else (AS_RECORDED,)
 
 
-_Clips = Mapping[Hearing, Float[np.ndarray, " m"]]
-"""What a model hears of a sound, in each way of listening."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Candidate:
   """An answer that may be given."""
@@ -152,11 +148,10 @@ class Matcher:
     """The second half of `match`."""
     if top < 1:
       raise ValueError(f"at least one answer is given, not {top}")
-    clips = [_clips(model, recording, ways(top, listen)) for model in self.models]
-    candidates = self._candidates(clips)
-    target, rate = clips[0][AS_RECORDED], self.recipe.mel.sample_rate
+    target, candidates = self._candidates(recording, ways(top, listen))
     note = recording.heard.held_note(self.recipe.note)
-    rendered = self._render(candidates, note, level_db=loudness_db(target, rate))
+    level_db = loudness_db(target, self.recipe.mel.sample_rate)
+    rendered = self._render(candidates, note, level_db=level_db)
     return Match(
       source=recording.source,
       target=target,
@@ -182,15 +177,19 @@ class Matcher:
     rendered = self._render([candidate], found.note, level_db=level_db)
     return dataclasses.replace(found, answers=self._measure(found.target, rendered))
 
-  def _candidates(self, heard: Sequence[_Clips]) -> list[_Candidate]:
-    """Returns what each model predicts in each way of listening."""
-    candidates: list[_Candidate] = []
-    for model, clips in zip(self.models, heard, strict=True):
-      predictor = model.predictor
-      mels = np.stack([log_mel(clip, predictor.recipe.mel) for clip in clips.values()])
-      for way, controls in zip(clips, predictor.predict(mels), strict=True):
+  def _candidates(
+    self, recording: Recording, listened: Sequence[Hearing]
+  ) -> tuple[Float[np.ndarray, " n"], list[_Candidate]]:
+    """Returns the target, and what each model predicts in each way of listening."""
+    targets, candidates = [], []
+    for model in self.models:
+      recipe, level_db = model.predictor.recipe, model.predictor.statistics.level_db
+      clips = listen(recording, listened, pitch=recipe.note.pitch, level_db=level_db)
+      targets.append(clips[AS_RECORDED])
+      mels = np.stack([log_mel(clip, recipe.mel) for clip in clips.values()])
+      for way, controls in zip(clips, model.predictor.predict(mels), strict=True):
         candidates.append(_Candidate(model=model, hearing=way, controls=controls))
-    return candidates
+    return targets[0], candidates
 
   def _render(
     self, candidates: Sequence[_Candidate], note: Note, *, level_db: float
@@ -253,9 +252,3 @@ class Matcher:
       distances=distances,
       confidence=SILENT if chosen.silent else reference.confidence(distances[RANKED_BY]),
     )
-
-
-def _clips(model: Model, recording: Recording, listened: Sequence[Hearing]) -> _Clips:
-  """Returns what a model hears of a sound."""
-  pitch, level_db = model.predictor.recipe.note.pitch, model.predictor.statistics.level_db
-  return listen(recording, listened, pitch=pitch, level_db=level_db)
