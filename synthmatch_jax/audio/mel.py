@@ -42,8 +42,14 @@ class MelSettings:
   ) -> "MelSettings":
     """Returns settings from milliseconds (as `StftSettings.of_ms`), up to half the sample rate."""
     stft = StftSettings.of_ms(window_ms, hop_ms, sample_rate=sample_rate)
-    edges = {"f_min": 0.0, "f_max": sample_rate / 2}
-    return cls(sample_rate=sample_rate, n_mels=n_mels, **vars(stft), **edges)
+    return cls(
+      sample_rate=sample_rate,
+      n_fft=stft.n_fft,
+      hop_length=stft.hop_length,
+      n_mels=n_mels,
+      f_min=0.0,
+      f_max=sample_rate / 2,
+    )
 
   @property
   def stft(self) -> StftSettings:
