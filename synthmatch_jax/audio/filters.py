@@ -18,10 +18,9 @@ _BEND_MEL = _BEND_HZ / _HZ_A_MEL
 _LOG_STEP = np.log(6.4) / 27.0
 
 
-@functools.cache
 def hann(length: int) -> Float[np.ndarray, " length"]:
-  """Returns a periodic Hann window, float64; it is shared and cannot be written to."""
-  return _kept(np.asarray(scipy.signal.get_window("hann", length)))
+  """Returns a periodic Hann window, float64."""
+  return np.asarray(scipy.signal.get_window("hann", length))
 
 
 def mel_frequencies(count: int, *, f_min: float, f_max: float) -> Float[np.ndarray, " count"]:
@@ -53,16 +52,12 @@ def mel_filters(
   distances = edges[:, None] - np.fft.rfftfreq(n_fft, 1.0 / sample_rate)
   rising, falling = -distances[:-2] / widths[:-1], distances[2:] / widths[1:]
   heights = 2.0 / (edges[2:] - edges[:-2])
-  return _kept(np.maximum(0, np.minimum(rising, falling)) * heights[:, None])
+  bank = np.maximum(0, np.minimum(rising, falling)) * heights[:, None]
+  bank.flags.writeable = False
+  return bank
 
 
 def _mel(hz: float) -> float:
   if hz < _BEND_HZ:
     return hz / _HZ_A_MEL
   return _BEND_MEL + float(np.log(hz / _BEND_HZ)) / _LOG_STEP
-
-
-def _kept(array: np.ndarray) -> np.ndarray:
-  """The array, from now on read-only."""
-  array.flags.writeable = False
-  return array

@@ -65,29 +65,23 @@ def listen(
   Returns:
     Way -> mono samples, float32.
   """
-  clips = {way: _clip(recording, way, pitch=pitch, level_db=level_db) for way in ways}
-  return {way: clip for way, clip in clips.items() if clip is not None}
+  heard, rate, clips = recording.heard, recording.sample_rate, {}
+  level_db = level_db if heard.told.level_db is None else heard.told.level_db
+  for way in ways:
+    semitones = 0.0
+    if way.pitch == "trained":
+      semitones = 0.0 if heard.midi is None else pitch - heard.midi
+      if not _LEAST_SHIFT <= abs(semitones) <= _MOST_SHIFT:
+        continue
+    start = heard.onset_seconds + way.shift_seconds
+    clip = cut(recording.audio, start, sample_rate=rate, seconds=recording.seconds)
+    if not clip.any():
+      continue
+    if semitones:
+      files.settle_caches()
+      import librosa  # Here: its compiler takes a second, and a plain match does not need it.
 
-
-def _clip(
-  recording: Recording, way: Hearing, *, pitch: int, level_db: float
-) -> Float[np.ndarray, " m"] | None:
-  """The sound in one way of listening; None where it cannot be heard in that way."""
-  heard, rate = recording.heard, recording.sample_rate
-  semitones = 0.0
-  if way.pitch == "trained":
-    semitones = 0.0 if heard.midi is None else pitch - heard.midi
-    if not _LEAST_SHIFT <= abs(semitones) <= _MOST_SHIFT:
-      return None
-  start = heard.onset_seconds + way.shift_seconds
-  clip = cut(recording.audio, start, sample_rate=rate, seconds=recording.seconds)
-  if not clip.any():
-    return None
-  if semitones:
-    files.settle_caches()
-    import librosa  # Here: its compiler takes a second, and a plain match does not need it.
-
-    clip = librosa.effects.pitch_shift(clip, sr=rate, n_steps=semitones)
-  told = heard.told.level_db
-  levelled = match_loudness(clip, level_db if told is None else told, rate)
-  return (levelled * 10 ** (way.gain_db / 20)).astype(np.float32)
+      clip = librosa.effects.pitch_shift(clip, sr=rate, n_steps=semitones)
+    levelled = match_loudness(clip, level_db, rate)
+    clips[way] = (levelled * 10 ** (way.gain_db / 20)).astype(np.float32)
+  return clips

@@ -1,4 +1,4 @@
-"""How loud a sound is to the ear, and how to set that."""
+"""Measures how loud a sound is to the ear, and sets it."""
 
 import functools
 import math
@@ -20,15 +20,15 @@ _BLOCK_SECONDS = 0.4  # The standard's gating block.
 
 
 def loudness_db(audio: Float[np.ndarray, " n"], sample_rate: int) -> float:
-  """Integrated loudness in LUFS (ITU-R BS.1770-4, by pyloudnorm); -inf for silence.
+  """Measures integrated loudness in LUFS (ITU-R BS.1770-4, by pyloudnorm); -inf for silence.
 
   Blocks under the standard's absolute gate, -70 LUFS, do not count: a sound that nowhere
   exceeds it is -inf. Audio shorter than one 400 ms block is padded with zeros to its length, so
   a click gets the loudness of the block that holds it.
 
   Args:
-    audio: mono, full scale is 1; a full-scale sine of 1 kHz has -3 LUFS.
-    sample_rate: in Hz.
+    audio: A mono sound, full scale is 1; a full-scale sine of 1 kHz has -3 LUFS.
+    sample_rate: The sample rate, in Hz.
   """
   block = math.ceil(_BLOCK_SECONDS * sample_rate)
   padded = np.pad(np.asarray(audio, np.float64), (0, max(0, block - audio.size)))
@@ -47,9 +47,9 @@ def match_loudness(
   gate does not hide it. Silence comes back as it is.
 
   Args:
-    audio: mono, full scale is 1.
-    target_db: wanted loudness, in LUFS.
-    sample_rate: in Hz.
+    audio: A mono sound, full scale is 1.
+    target_db: The wanted loudness, in LUFS.
+    sample_rate: The sample rate, in Hz.
   """
   peak = float(np.abs(audio).max(initial=0))
   if peak == 0:

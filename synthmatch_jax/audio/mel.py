@@ -36,24 +36,29 @@ class MelSettings:
   f_max: float = 20_000.0
   floor_db: float = -50.0
 
+  @classmethod
+  def of_ms(
+    cls, window_ms: float, hop_ms: float, *, sample_rate: int, n_mels: int
+  ) -> "MelSettings":
+    """Returns settings from milliseconds (as `StftSettings.of_ms`), up to half the sample rate."""
+    stft = StftSettings.of_ms(window_ms, hop_ms, sample_rate=sample_rate)
+    return cls(
+      sample_rate=sample_rate,
+      n_fft=stft.n_fft,
+      hop_length=stft.hop_length,
+      n_mels=n_mels,
+      f_min=0.0,
+      f_max=sample_rate / 2,
+    )
+
+  @property
+  def stft(self) -> StftSettings:
+    """The lengths of window and hop."""
+    return StftSettings(n_fft=self.n_fft, hop_length=self.hop_length)
+
   def num_frames(self, num_samples: int) -> int:
     """Returns the number of frames that `num_samples` samples of audio give."""
     return 1 + num_samples // self.hop_length
-
-
-@dataclass(frozen=True, kw_only=True)
-class MelBands:
-  """A mel filter bank (Slaney scale and area normalisation, librosa's default).
-
-  Attributes:
-    n_mels: The number of bands.
-    f_min: The lower edge of the lowest band, in Hz.
-    f_max: The upper edge of the highest band, in Hz; None is half the sample rate.
-  """
-
-  n_mels: int
-  f_min: float = 0.0
-  f_max: float | None = None
 
 
 def log_mel(audio: Float[np.ndarray, " n"], settings: MelSettings) -> Float[np.ndarray, "t f"]:
@@ -63,31 +68,17 @@ def log_mel(audio: Float[np.ndarray, " n"], settings: MelSettings) -> Float[np.n
   it to 1e-5) and about four times faster. The Fourier transform is done in float64, so that the
   quiet bins of loud frames do not drown in rounding.
   """
-  stft = StftSettings(n_fft=settings.n_fft, hop_length=settings.hop_length)
-  bands = MelBands(n_mels=settings.n_mels, f_min=settings.f_min, f_max=settings.f_max)
-  power = _mel_power(np.asarray(audio, np.float64), stft, settings.sample_rate, bands)
+  power = _mel_power(np.asarray(audio, np.float64), settings)
   return (10 * np.log10(np.maximum(power, 10 ** (settings.floor_db / 10)))).astype(np.float32)
 
 
-def mel_power(
-  audio: Float[np.ndarray, " n"],
-  settings: StftSettings,
-  *,
-  sample_rate: int,
-  bands: MelBands,
-) -> Float[np.ndarray, "t f"]:
-  """Computes the mel power spectrogram, time first, in the precision of `audio`.
+def mel_power(audio: Float[np.ndarray, " n"], settings: MelSettings) -> Float[np.ndarray, "t f"]:
+  """Computes the mel power spectrogram without a floor, time first, in the precision of `audio`.
 
   Equal to librosa's `melspectrogram(...).T` (a test holds it). Audio shorter than one window is
   padded with zeros to its length.
-
-  Args:
-    audio: A mono sound.
-    settings: The lengths of window and hop.
-    sample_rate: The sample rate of the audio, in Hz.
-    bands: The filter bank.
   """
-  return _mel_power(settings.lengthen(audio), settings, sample_rate, bands)
+  return _mel_power(settings.stft.lengthen(audio), settings)
 
 
 def power_db(power: Float[np.ndarray, "t f"], *, top_db: float) -> Float[np.ndarray, "t f"]:
@@ -96,16 +87,14 @@ def power_db(power: Float[np.ndarray, "t f"], *, top_db: float) -> Float[np.ndar
   return np.maximum(level, level.max() - top_db)
 
 
-def _mel_power(
-  audio: np.ndarray, stft: StftSettings, sample_rate: int, bands: MelBands
-) -> np.ndarray:
+def _mel_power(audio: np.ndarray, settings: MelSettings) -> np.ndarray:
   """The power of each frame in each band (t, f)."""
-  power = power_spectrogram(audio, stft)
-  triangles = filters.mel_filters(
-    sample_rate=sample_rate,
-    n_fft=stft.n_fft,
-    n_mels=bands.n_mels,
-    f_min=bands.f_min,
-    f_max=sample_rate / 2 if bands.f_max is None else bands.f_max,
+  power = power_spectrogram(audio, settings.stft)
+  bands = filters.mel_filters(
+    sample_rate=settings.sample_rate,
+    n_fft=settings.n_fft,
+    n_mels=settings.n_mels,
+    f_min=settings.f_min,
+    f_max=settings.f_max,
   )
-  return power @ triangles.T.astype(power.dtype, copy=False)
+  return power @ bands.T.astype(power.dtype, copy=False)

@@ -43,9 +43,7 @@ class Note:
   @classmethod
   def from_dict(cls, data: Mapping[str, Any]) -> "Note":
     """Returns the note of `to_dict`; what is left out is the default."""
-    return cls(
-      **{"hold_seconds" if key == "seconds" else key: value for key, value in data.items()}
-    )
+    return cls(**{"hold_seconds" if k == "seconds" else k: v for k, v in data.items()})
 
 
 def pitch_of(text: str) -> int:

@@ -91,14 +91,12 @@ def from_outside(
     recording = hear(audio, source=sound.name, sample_rate=rate, seconds=recipe.seconds)
     clips = listen(recording, pitch=recipe.note.pitch, level_db=level_db)
     note, pitch = recording.heard.note(recipe.note), recording.heard.pitch
-    said = "no pitch heard"
-    if pitch is not None:
-      said = f"heard {pitch.midi:.1f}, {100 * pitch.confidence:.0f} % sure"
+    sure = pitch and f"heard {pitch.midi:.1f}, {100 * pitch.confidence:.0f} % sure"
     targets.append(
       Target(
         name=sound.name,
         note=note,
-        assumed=f"MIDI note {note.pitch}: {said}",
+        assumed=f"MIDI note {note.pitch}: {sure or 'no pitch heard'}",
         family=sound.family,
         audio=clips[AS_RECORDED],
       )

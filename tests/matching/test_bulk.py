@@ -157,7 +157,7 @@ def test_what_a_match_depends_on(tiny_run, tmp_path):
 
 def test_the_digest_of_a_match_is_that_of_version_0_1(tiny_run, tmp_path):
   """Folders of that version are not matched again."""
-  sound, request = EXAMPLES / "flute.flac", Request(assume=Assume(note=57), listen="once")
+  sound, request = EXAMPLES / "flute.flac", Request(assume=Assume(pitch=57), listen="once")
   (outcome,), _ = bulk.match_all([str(sound)], workdirs=[tiny_run], out=tmp_path, request=request)
   (model,) = ensemble.load([tiny_run])
   told = "note=57, onset_seconds=None, hold_seconds=None, level_db=None, clear=None"
