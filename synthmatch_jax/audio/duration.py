@@ -1,26 +1,26 @@
-"""How long the note of a recorded sound was held."""
+"""Finds out how long the note of a recorded sound was held."""
 
 import numpy as np
 from jaxtyping import Float
 
-_WINDOW_SECONDS = 0.03  # Of the envelope: two periods of the lowest note that is heard.
+_WINDOW_SECONDS = 0.03  # The envelope's window: two periods of the lowest note that is heard.
 _FALL = 0.1  # -20 dB of the loudest window: under a sustain, over most of a reverb.
 _MIN_SECONDS = 0.05  # A shorter note is a click.
 
 
-def held_seconds(audio: Float[np.ndarray, " n"], sample_rate: int) -> float:
-  """Time from the first sample until the sound has fallen by 20 dB for good.
+def hold_seconds(audio: Float[np.ndarray, " n"], sample_rate: int) -> float:
+  """Measures the time from the first sample until the sound has fallen by 20 dB for good.
 
   That is when a key was let go, or, for a sound that dies away by itself, when holding it on made
   little difference. Releases and reverbs differ: most random patches of Vital are told within
   0.2 s, some are not (tests/audio/test_duration.py).
 
   Args:
-    audio: mono, from its onset on.
-    sample_rate: in Hz.
+    audio: A mono sound, from its onset on.
+    sample_rate: The sample rate, in Hz.
 
   Returns:
-    At least 0.05 s, at most the length of the audio; the length for silence.
+    The time in seconds: at least 0.05, at most the length of the audio, which silence gets.
   """
   window = max(1, round(_WINDOW_SECONDS * sample_rate))
   total = np.concatenate([[0.0], np.cumsum(audio.astype(np.float64) ** 2)])

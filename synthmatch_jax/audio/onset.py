@@ -1,4 +1,4 @@
-"""Where in a recording the note is, and how it is cut out."""
+"""Finds the note in a recording, and cuts it out."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ from jaxtyping import Float
 from synthmatch_jax.audio.floor import runs
 from synthmatch_jax.audio.pitch import heard_pitch
 
-_WINDOW_SECONDS = 0.01  # Of the envelope: over two periods of C4.
+_WINDOW_SECONDS = 0.01  # The envelope's window: over two periods of C4.
 _THRESHOLD = 0.01  # -40 dB of the loudest window: under a soft attack.
 _MIN_SECONDS = 0.05  # A click fills one window; a sound that counts stays longer.
 _PRE_ROLL_SECONDS = 0.005  # The part of an attack that lies under the threshold.
 _GAP_SECONDS = 0.05  # Shorter gaps are the waveform's own: a period of A0 is 36 ms.
-_FALL = 0.1  # -20 dB of an event's loudest window, where it is over to the ear.
+_FALL = 0.1  # -20 dB of an event's loudest window: there it is over to the ear.
 _SHORT_SECONDS = 0.25  # A count-in's beeps are shorter, and so is a thump.
 _PAUSE_SECONDS = 0.5  # A gate, a tremolo, an echo come back sooner.
 _SOFT = 0.2  # -14 dB of the loudest window: breath and bow are softer than their note.
-_OVER = 0.1  # -10 dB of its own loudest window.
+_OVER = 0.1  # -10 dB of its own loudest window: there a breath is over.
 _BREATH_SECONDS = 0.2  # The noise of an attack and a consonant are shorter than a breath.
 
 
@@ -26,11 +26,11 @@ class Event:
   """A stretch of a recording that sounds, between gaps of 50 ms at least.
 
   Attributes:
-    start: its first sample; that of its first 50 ms without a gap, if it has such.
-    end: the sample behind its last.
-    peak: power of its loudest window.
-    seconds: from its start until it has fallen by 20 dB for good.
-    lasting: whether it is more than a click.
+    start: Its first sample; that of its first 50 ms without a gap, if it has such.
+    end: The sample behind its last one.
+    peak: The power of its loudest window.
+    seconds: The time from its start until it has fallen by 20 dB for good.
+    lasting: Whether it is more than a click.
   """
 
   start: int
@@ -42,12 +42,12 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-  """Where in a recording its note is.
+  """The place of the note in a recording.
 
   Attributes:
-    start_seconds: 5 ms before the level says that it begins; 0 for silence.
-    end_seconds: when it can no longer be heard; 0 for silence.
-    passed_over: whether something else than a click sounds before it.
+    start_seconds: The time 5 ms before the level says that it begins; 0 for silence.
+    end_seconds: The time from which it can no longer be heard; 0 for silence.
+    passed_over: Whether something else than a click sounds before it.
   """
 
   start_seconds: float
@@ -66,8 +66,8 @@ def find_note(audio: Float[np.ndarray, " n"], sample_rate: int) -> Place:
   as an echo or the next beat of a tremolo. A click that is alone is the sound.
 
   Args:
-    audio: mono, without noise and offset (see `floor`).
-    sample_rate: in Hz.
+    audio: A mono sound without noise and offset (see `floor`).
+    sample_rate: The sample rate, in Hz.
   """
   power = _power(audio, sample_rate)
   found = _events(power, sample_rate)
@@ -96,7 +96,7 @@ def find_note(audio: Float[np.ndarray, " n"], sample_rate: int) -> Place:
 def cut(
   audio: Float[np.ndarray, " n"], start_seconds: float, *, sample_rate: int, seconds: float
 ) -> Float[np.ndarray, " m"]:
-  """A part of a sound, float32; zeros where the sound is not, before its start as after its end."""
+  """Cuts out a part of a sound, float32; it is zero before the sound's start and after its end."""
   length, start = round(seconds * sample_rate), round(start_seconds * sample_rate)
   lead = min(length, max(0, -start))
   clip = audio[max(0, start) : max(0, start + length)].astype(np.float32)
@@ -104,7 +104,7 @@ def cut(
 
 
 def _events(power: Float[np.ndarray, " n"], sample_rate: int) -> list[Event]:
-  """All events, in the order of time."""
+  """Finds all events, in the order of time."""
   loud = runs(power > _THRESHOLD**2 * power.max(initial=0))
   if not len(loud):
     return []
@@ -124,7 +124,7 @@ def _events(power: Float[np.ndarray, " n"], sample_rate: int) -> list[Event]:
 def _behind_breath(
   audio: np.ndarray, power: np.ndarray, note: tuple[int, int], sample_rate: int
 ) -> int:
-  """First sample of a note without the breath that was drawn before it."""
+  """Returns the first sample of a note without the breath that was drawn before it."""
   start, end = note
   loud = runs(power[start:] > _SOFT**2 * power[start:].max())
   loud = loud[loud[:, 1] - loud[:, 0] >= _MIN_SECONDS * sample_rate]
@@ -141,7 +141,7 @@ def _behind_breath(
 
 
 def _power(audio: np.ndarray, sample_rate: int) -> np.ndarray:
-  """Mean square of the window that ends at each sample."""
+  """Computes the mean square of the window that ends at each sample."""
   window = round(_WINDOW_SECONDS * sample_rate)
   total = np.concatenate([np.zeros(window), np.cumsum(np.square(audio, dtype=np.float64))])
   return (total[window:] - total[:-window]) / window if audio.size else np.zeros(0)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from tensorboardX import SummaryWriter
 
-from synthmatch_jax.audio.loudness import match_loudness
+from synthmatch_jax.audio.loudness import LISTENING_DB, match_loudness
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import material, rerender
@@ -15,9 +15,6 @@ from synthmatch_jax.evaluation.material import Material
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.reports import figures
 from synthmatch_jax.training import checkpoints, workdir
-
-# Loudness of the players, as on the page of an evaluation.
-_LISTENING_DB = -23.0
 
 
 def follow(
@@ -75,7 +72,7 @@ def _show(
 
     def use(i: int, sounds: Mapping[str, np.ndarray]) -> None:
       for name, audio in sounds.items():
-        loud = match_loudness(audio, _LISTENING_DB, rate)
+        loud = match_loudness(audio, LISTENING_DB, rate)
         board.add_audio(f"validation_{i}/{name}", loud, step, sample_rate=rate)
       mels = {name: log_mel(audio, recipe.mel) for name, audio in sounds.items()}
       picture = figures.side_by_side(mels["target"], mels["answer"], recipe.mel)

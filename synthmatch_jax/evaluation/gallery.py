@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from synthmatch_jax import files
 from synthmatch_jax.audio import mp3
-from synthmatch_jax.audio.loudness import loudness_db
+from synthmatch_jax.audio.loudness import LISTENING_DB, loudness_db
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.evaluation import rerender, rows
 from synthmatch_jax.evaluation.evaluation import Evaluation
@@ -19,8 +19,6 @@ from synthmatch_jax.selection import RANKED_BY
 
 _PICKS = 3  # Best ones, and as many median and worst ones.
 _SEED = 0  # Of the choice of the other sounds.
-# Loudness of the players: the softest sounds of a random synth are 50 dB below the loudest.
-_LISTENING_DB = -23.0
 _TRIALS = 30  # Of the listening test: a quarter of an hour.
 _LEAD = ("mse", "mse_heard", "spectral_convergence", "mss", "wmfcc")  # First on the page.
 
@@ -200,4 +198,4 @@ def _gain(sounds: Mapping[str, Float[np.ndarray, " n"]], sample_rate: int) -> fl
   peak = max(float(np.abs(audio).max()) for audio in sounds.values())
   if not np.isfinite(loudness) or peak == 0:
     return 1.0
-  return min(10 ** ((_LISTENING_DB - loudness) / 20), 0.98 / peak)
+  return min(10 ** ((LISTENING_DB - loudness) / 20), 0.98 / peak)

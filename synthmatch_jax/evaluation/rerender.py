@@ -221,12 +221,12 @@ def _sounds(
   estimates: Mapping[str, Float[np.ndarray, " d"]],
 ) -> dict[str, Float[np.ndarray, " n"]]:
   """The target and its estimates: runs where the engine is."""
-  wanted = target.heard.audio if target.heard else play(synth, recipe, target.known)
+  wanted = play(synth, recipe, target.known) if target.audio is None else target.audio
   answers = {
     row: play(synth, recipe, Example(controls=controls, note=target.note))
     for row, controls in estimates.items()
   }
-  if target.heard:
+  if target.audio is not None:
     rate = recipe.mel.sample_rate
     level_db = loudness_db(wanted, rate)
     answers = {row: match_loudness(answer, level_db, rate) for row, answer in answers.items()}

@@ -22,7 +22,8 @@ class Pool:
   The engines are lent one at a time (`lend`), or all work on one list of items (`map`). Item k of
   a list is always done on engine k modulo `size`, and each engine does its items in their order.
   Since the last bits of a sound depend on what its engine played before, the results of `map` thus
-  depend on `size` and on the lists since `renew`, but not on how many threads do the work.
+  depend on `size` and on the lists since `renew`, but not on how many threads do the work. Lists
+  that are given `lanes` have the same results in any pool, whoever else uses it.
 
   Attributes:
     size: number of engines.
@@ -66,22 +67,36 @@ class Pool:
       yield host
 
   def map(
-    self, task: Callable[..., Result], items: Sequence[tuple[Any, ...]]
+    self, task: Callable[..., Result], items: Sequence[tuple[Any, ...]], *, lanes: int | None = None
   ) -> Iterator[Result | RenderError]:
     """Yields `task(synth, *item)` for each item, in order; all of it must be picklable.
 
     Where the engine fails, the error takes the place of the result. Where the caller stops
     iterating, what is under way is finished and the rest dropped.
 
+    Args:
+      task: The work on an item.
+      items: The arguments of the task for each item.
+      lanes: The number of parts of the list, if each is to be done by an engine as good as new,
+        whichever is free: item k belongs to part k modulo `lanes`. The results then depend on
+        `lanes` alone: not on `size`, nor on what the engines do before or meanwhile.
+
     Raises:
       Exception: any other that a task raises.
     """
     stopped = threading.Event()
     results: list[Future[Result | RenderError]] = [Future() for _ in items]
+    step = lanes or self.size
+    count = min(step, len(items))
 
     def do(lane: int) -> None:
-      with self._taken(lane) as host, threadpool_limits(1, user_api="blas"):
-        for k in range(lane, len(items), self.size):
+      with (
+        self._taken(None if lanes else lane) as host,
+        threadpool_limits(1 if count > 1 else None, user_api="blas"),  # Each has a core.
+      ):
+        if lanes:
+          host.renew()
+        for k in range(lane, len(items), step):
           if stopped.is_set() or self._stopped.is_set():
             results[k].cancel()
             continue
@@ -90,13 +105,13 @@ class Pool:
           except BaseException as error:
             results[k].set_exception(error)
 
-    lanes = [self._threads.submit(do, lane) for lane in range(min(self.size, len(items)))]
+    working = [self._threads.submit(do, lane) for lane in range(count)]
     try:
       for result in results:
         yield result.result()
     finally:
       stopped.set()
-      for lane in lanes:
+      for lane in working:
         lane.exception()  # Waits for it.
 
   def renew(self) -> None:
@@ -110,7 +125,7 @@ class Pool:
     self._stopped.set()
     for host in self._hosts:
       host.close()
-    self._threads.shutdown(wait=True, cancel_futures=True)
+    self._threads.shutdown(wait=True)  # A lane that has not begun cancels its results.
 
   @contextlib.contextmanager
   def _taken(self, lane: int | None) -> Iterator[Host]:

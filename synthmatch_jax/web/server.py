@@ -13,18 +13,20 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
+from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.matching import ensemble
+from synthmatch_jax.matching.matcher import Matcher, ways
 from synthmatch_jax.web.asking import Limits
-from synthmatch_jax.web.desk import Desk
 from synthmatch_jax.web.door import Door, Names
-from synthmatch_jax.web.session import Visit
 from synthmatch_jax.web.uploads import Uploads
+from synthmatch_jax.web.visit import MOST_ANSWERS, Visit
 from synthmatch_jax.web.visits import Visits
 
 _PATIENCE_SECONDS = 2  # For those who are on the page when it ends.
 
 
 def serve(
-  desk: Desk,
+  matcher: Matcher,
   *,
   listener: socket.socket,
   host: str,
@@ -36,7 +38,7 @@ def serve(
   """Serves the page until a signal ends it.
 
   Args:
-    desk: The models and engines that answer.
+    matcher: The models and engines that answer.
     listener: A socket of `listen`.
     host: The address that it listens at.
     names: Further names under which the page is reached.
@@ -44,16 +46,22 @@ def serve(
     workers: The number of requests that are served at once.
     say: Gets the page's address, once it can be opened.
   """
+  ensemble.prepare(matcher.models, count=len(ways(MOST_ANSWERS, None)))
   # So that a `kill` unwinds, and what is temporary is removed; uvicorn raises it again.
   signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
   with tempfile.TemporaryDirectory(prefix="synthmatch-page-") as folder:
     # Gradio's uploads and the visits' files; it serves what lies in it, and nothing else.
     os.environ["GRADIO_TEMP_DIR"] = folder
     uploads = Uploads(Path(folder))
-    visits = Visits(lambda: Visit(desk, uploads.root, limits=limits, uploads=uploads))
+    visits = Visits(lambda: Visit(matcher, uploads.root, limits=limits, uploads=uploads))
     config = uvicorn.Config(
       application(
-        visits, desk, uploads, names=Names.of(host, names), limits=limits, workers=workers
+        visits,
+        matcher.recipe,
+        uploads,
+        names=Names.of(host, names),
+        limits=limits,
+        workers=workers,
       ),
       log_level="warning",
       timeout_graceful_shutdown=_PATIENCE_SECONDS,
@@ -65,7 +73,7 @@ def serve(
 
 
 def application(
-  visits: Visits, desk: Desk, uploads: Uploads, *, names: Names, limits: Limits, workers: int
+  visits: Visits, recipe: Recipe, uploads: Uploads, *, names: Names, limits: Limits, workers: int
 ) -> FastAPI:
   """Returns the page as an application for a server."""
   with warnings.catch_warnings():
@@ -73,11 +81,11 @@ def application(
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="pydub")
     import gradio as gr
 
-    from synthmatch_jax.web import line, page
+    from synthmatch_jax.web import page, queueing
     from synthmatch_jax.web.intake import Intake
   app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
   app.add_middleware(Door, names=names)
-  built = page.build(visits, desk.recipe, limits=limits, workers=workers)
+  built = page.build(visits, recipe, limits=limits, workers=workers)
   Intake(uploads.root, max_bytes=limits.max_bytes, added=built.upload_file_set.add).attach(app)
   gr.mount_gradio_app(
     app,
@@ -94,5 +102,5 @@ def application(
     css=page.CSS,
     head=page.HEAD,
   )
-  line.keep(built)
+  queueing.limit(built)
   return app

@@ -7,7 +7,7 @@ from synthmatch_jax.audio.mel import MelSettings
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.recipe import REVISION, Recipe
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.matching.models import RELEASED
+from synthmatch_jax.matching.ensemble import RELEASED
 from synthmatch_jax.spaces import massive16, prior
 from synthmatch_jax.spaces.parameters import Continuous
 from synthmatch_jax.spaces.prior import Prior
@@ -40,7 +40,11 @@ def test_wording_does_not_count():
 
 
 def test_everything_else_is_in_the_digest():
-  changed = [{"note": Note(seconds=0.5)}, {"mel": MelSettings(f_min=30.0)}, {"engine": "other"}]
+  changed = [
+    {"note": Note(hold_seconds=0.5)},
+    {"mel": MelSettings(f_min=30.0)},
+    {"engine": "other"},
+  ]
   changed += [
     {"space": ParameterSpace("other", massive16.VITAL.parameters)},
     {"fingerprint": "y"},

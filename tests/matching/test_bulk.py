@@ -1,5 +1,6 @@
 """Many sounds: names, folders, kills, and what is kept."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -14,8 +15,8 @@ from filelock import FileLock
 
 from synthmatch_jax.audio.hearing import Assume
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.matching import batch, jobs, output, stored
-from synthmatch_jax.matching.batch import Wish
+from synthmatch_jax.matching import bulk, ensemble, jobs, output, stored
+from synthmatch_jax.matching.bulk import Request
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -67,7 +68,7 @@ def test_the_match_of_another_sound_of_the_name_is_left_alone(tiny_run, tmp_path
   out = tmp_path / "out"
   for folder, name in (("a", "flute"), ("b", "flute-2"), ("a", "flute")):
     sound = str(tmp_path / folder / "flute.flac")
-    (outcome,), _ = batch.match_all([sound], workdirs=[tiny_run], out=out)
+    (outcome,), _ = bulk.match_all([sound], workdirs=[tiny_run], out=out)
     assert outcome.job.folder == out / name
   assert outcome.kept
 
@@ -76,7 +77,7 @@ def test_names_that_cannot_be_are_a_sounds_failure(tiny_run, tmp_path):
   """And of that sound only."""
   (tmp_path / "loop.wav").symlink_to("loop.wav")
   sounds = [str(tmp_path / "loop.wav"), "x" * 5000 + ".wav", str(EXAMPLES / "flute.flac")]
-  outcomes, _ = batch.match_all(sounds, workdirs=[tiny_run], out=tmp_path / "out")
+  outcomes, _ = bulk.match_all(sounds, workdirs=[tiny_run], out=tmp_path / "out")
   assert [bool(outcome.match) for outcome in outcomes] == [False, False, True]
   assert all(": " in outcome.failure for outcome in outcomes[:2])
 
@@ -112,7 +113,7 @@ def test_a_kill_loses_only_what_was_under_way(tiny_run, tmp_path):
   assert all(stored.read(out / name) for name in finished)  # Whole, or not there.
   (out / f".organ.{process.pid}.partial").mkdir(exist_ok=True)  # As if it was under way.
   lines = []
-  outcomes, page = batch.match_all(
+  outcomes, page = bulk.match_all(
     [str(EXAMPLES)], workdirs=[tiny_run], out=out, workers=2, say=lines.append
   )
   assert page == out / "index.html"
@@ -129,8 +130,8 @@ def test_what_a_match_depends_on(tiny_run, tmp_path):
   sound, out = tmp_path / "sound.flac", tmp_path / "out"
   shutil.copy(EXAMPLES / "flute.flac", sound)
 
-  def kept(wish=None):
-    (outcome,), _ = batch.match_all([str(sound)], workdirs=[tiny_run], out=out, wish=wish)
+  def kept(request=None):
+    (outcome,), _ = bulk.match_all([str(sound)], workdirs=[tiny_run], out=out, request=request)
     assert outcome.match
     return outcome.kept
 
@@ -139,10 +140,10 @@ def test_what_a_match_depends_on(tiny_run, tmp_path):
   assert kept()
   shutil.copy(EXAMPLES / "organ.flac", sound)
   assert not kept()
-  assert not kept(Wish(assume=Assume(note=50)))
-  assert not kept(Wish(assume=Assume(note=50), top=3))
+  assert not kept(Request(assume=Assume(pitch=50)))
+  assert not kept(Request(assume=Assume(pitch=50), top=3))
   several = {path.name for path in (out / "sound").iterdir()}
-  assert kept(Wish(assume=Assume(note=50), top=3))
+  assert kept(Request(assume=Assume(pitch=50), top=3))
   (out / "sound" / "mine.txt").write_text("a note")
   assert not kept()
   alone = {path.name for path in (out / "sound").iterdir()}
@@ -152,6 +153,18 @@ def test_what_a_match_depends_on(tiny_run, tmp_path):
   assert not kept()
   (out / "sound" / "patch.json").write_text('{"answers": [')
   assert not kept()
+
+
+def test_the_digest_of_a_match_is_that_of_version_0_1(tiny_run, tmp_path):
+  """Folders of that version are not matched again."""
+  sound, request = EXAMPLES / "flute.flac", Request(assume=Assume(pitch=57), listen="once")
+  (outcome,), _ = bulk.match_all([str(sound)], workdirs=[tiny_run], out=tmp_path, request=request)
+  (model,) = ensemble.load([tiny_run])
+  told = "note=57, onset_seconds=None, hold_seconds=None, level_db=None, clear=None"
+  asked = f"(2, 'flute.flac', Wish(assume=Assume({told}), top=1, listen='once'))"
+  digest = hashlib.sha256(f"{asked}{model.name} {model.digest}".encode())
+  digest.update(hashlib.sha256(sound.read_bytes()).digest())
+  assert outcome.match["digest"] == digest.hexdigest()[:16]
 
 
 def test_a_replacement_that_is_broken_off_is_not_finished(tmp_path, monkeypatch):
@@ -203,4 +216,4 @@ def write(folder, source):
 
 def test_two_commands_do_not_write_to_one_folder(tiny_run, tmp_path):
   with FileLock(tmp_path / ".lock"), pytest.raises(UserError, match="another match is writing"):
-    batch.match_all([str(EXAMPLES)], workdirs=[tiny_run], out=tmp_path)
+    bulk.match_all([str(EXAMPLES)], workdirs=[tiny_run], out=tmp_path)

@@ -1,26 +1,26 @@
-"""What the page says of an answer, as HTML; nothing in it is taken for HTML."""
+"""What the page says about an answer, as HTML in which all texts are escaped."""
 
 import html
 from collections.abc import Sequence
 
 from synthmatch_jax.spaces.parameters import Parameter
-from synthmatch_jax.web.entries import Entry
+from synthmatch_jax.web.history import Entry
 
 
 def facts(entry: Entry) -> str:
-  """How near an answer is, and whose it is."""
+  """Returns how near an answer is, and which model gave it."""
   best = entry.match.best
   return _paragraphs(
     [
       ("Distance", f"MSS {best.distances['mss']:.1f} dB (0 is equal)"),
       ("How near", best.confidence.words),
-      ("Answer by", f"{best.model}, {best.hearing}"),
+      ("Answer by", f"{best.origin.model}, {best.origin.words}"),
     ]
   )
 
 
 def assumed(entry: Entry) -> str:
-  """What was heard in the sound, or told."""
+  """Returns what was heard in the sound, or told."""
   match, heard = entry.match, entry.match.heard
   pitch, told = heard.pitch, heard.told
   if pitch:
@@ -29,14 +29,14 @@ def assumed(entry: Entry) -> str:
     found = "no pitch is heard in the sound"
   says = {name: ", as you said" if value is not None else "" for name, value in vars(told).items()}
   lines = [
-    ("Note", f"MIDI note {match.note.pitch} is played{says['note']}; {found}"),
+    ("Note", f"MIDI note {match.note.pitch} is played{says['pitch']}; {found}"),
     ("Onset", f"{heard.onset_seconds:.3f} s into the sound{says['onset_seconds']}"),
     (
       "Length",
-      f"held for {match.note.seconds:.2f} s{says['hold_seconds']};"
-      f" the sound seems to be held for {heard.held_seconds:.2f} s",
+      f"held for {match.note.hold_seconds:.2f} s{says['hold_seconds']};"
+      f" the sound seems to be held for {heard.hold_seconds:.2f} s",
     ),
-    ("Level", f"changed by {heard.gain_db:+.1f} dB for the model{says['level_db']}"),
+    ("Level", f"changed by {match.gain_db:+.1f} dB for the model{says['level_db']}"),
   ]
   return "<h3>What was assumed</h3>" + _paragraphs(lines)
 
@@ -47,5 +47,5 @@ def _paragraphs(facts: Sequence[tuple[str, str]]) -> str:
 
 
 def info(parameter: Parameter, value: float) -> str:
-  """A value in the synth's own terms, and what it is of."""
+  """Returns a value in the synth's own terms with the meaning of its parameter."""
   return f"{value:.3g} {parameter.unit}: {parameter.meaning}"

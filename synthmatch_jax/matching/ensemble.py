@@ -1,4 +1,4 @@
-"""The models that answer: several may work together if they play one synth."""
+"""The models that answer together; they all play the same synth."""
 
 import functools
 import hashlib
@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
+from synthmatch_jax.audio.hearing import Recording
+from synthmatch_jax.audio.listen import AS_RECORDED, Hearing, listen
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
@@ -16,7 +19,7 @@ from synthmatch_jax.matching.confidence import Reference
 from synthmatch_jax.spaces import snapping
 
 RELEASED = Path(__file__).parents[1] / "released" / "vital16"
-"""The model that comes along: of Vital, with what was measured of it (README.md in it)."""
+"""The folder of the model that comes along, which plays Vital; its README.md is the model card."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +27,9 @@ class Model:
   """A trained model.
 
   Attributes:
-    name: of its workdir.
-    predictor: the model at work.
-    reference: how near it comes to sounds of the synth itself.
+    name: The name of its workdir.
+    predictor: The model at work.
+    reference: The distances of its answers to sounds of the synth itself.
   """
 
   name: str
@@ -35,7 +38,7 @@ class Model:
 
   @functools.cached_property
   def digest(self) -> str:
-    """16 hexadecimal digits of all that its answers depend on."""
+    """A hash, 16 hexadecimal digits, of all that the model's answers depend on."""
     found = self.predictor
     said = (found.recipe.digest(), found.statistics.to_dict(), dict(found.arguments))
     if found.snapping:
@@ -45,12 +48,20 @@ class Model:
       state.update(name.encode() + np.asarray(array).tobytes())
     return state.hexdigest()[:16]
 
+  def listen(
+    self, recording: Recording, ways: Sequence[Hearing] = (AS_RECORDED,)
+  ) -> dict[Hearing, Float[np.ndarray, " m"]]:
+    """Returns what the model hears of a sound in some ways of listening (see `audio.listen`)."""
+    pitch, level_db = self.predictor.recipe.note.pitch, self.predictor.statistics.level_db
+    return listen(recording, ways, pitch=pitch, level_db=level_db)
+
 
 def load(workdirs: Sequence[Path]) -> tuple[Model, ...]:
-  """Loads the models of some workdirs; of none, the one that comes along.
+  """Loads the models of some workdirs; without any, the one that comes along.
 
   Raises:
-    UserError: one holds no trained model, has the name of another, or plays another synth.
+    UserError: A workdir holds no trained model, or has the name of another; or its model plays
+      another synth than the first one.
   """
   models: list[Model] = []
   for workdir in workdirs or (RELEASED,):
@@ -69,13 +80,13 @@ def load(workdirs: Sequence[Path]) -> tuple[Model, ...]:
 
 
 def prepare(models: Sequence[Model], *, count: int) -> None:
-  """Begins to compile the models for so many sounds at once (see `Predictor.prepare`)."""
+  """Begins to compile the models for `count` sounds at once (see `Predictor.prepare`)."""
   for model in models:
     model.predictor.prepare(count)
 
 
 def _apart(one: Recipe, other: Recipe) -> str:
-  """What keeps two models from answering with one synth and being compared; empty if nothing."""
+  """Names what keeps the answers of two models from being compared; empty if nothing does."""
   wanted = {
     "synth": [(r.engine, r.fingerprint, r.essentials().get("plugin")) for r in (one, other)],
     "space": [r.essentials()["space"] for r in (one, other)],
