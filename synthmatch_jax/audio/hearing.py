@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from synthmatch_jax.audio.duration import hold_seconds
 from synthmatch_jax.audio.floor import Cleared, clear
 from synthmatch_jax.audio.loudness import SILENT_PEAK
 from synthmatch_jax.audio.note import Note, name_of
-from synthmatch_jax.audio.onset import cut, find_note
+from synthmatch_jax.audio.onset import cut, find_note, hold_seconds
 from synthmatch_jax.audio.pitch import HeardPitch, heard_pitch
 from synthmatch_jax.errors import UserError
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from synthmatch_jax.audio.duration import hold_seconds
 from synthmatch_jax.audio.note import Note
+from synthmatch_jax.audio.onset import hold_seconds
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths.vital import Vital
 
