@@ -11,8 +11,8 @@ from synthmatch_jax.audio import io
 from synthmatch_jax.audio.hearing import Heard, hear
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.example import Example
-from synthmatch_jax.data.ood.sounds import Sound
 from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.data.sound_folder import SoundFile
 from synthmatch_jax.errors import UserError
 
 
@@ -70,7 +70,7 @@ def of_dataset(
 
 
 def from_outside(
-  sounds: Sequence[Sound], recipe: Recipe, *, level_db: float
+  sounds: Sequence[SoundFile], recipe: Recipe, *, level_db: float
 ) -> tuple[list[Target], dict[str, str]]:
   """Sound files, heard as `match` hears them; and name -> reason of those that cannot be.
 
