@@ -12,10 +12,10 @@ from synthmatch_jax import cores
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.generation.plan import Plan, Shard
-from synthmatch_jax.inspection import contents, making, replay
+from synthmatch_jax.inspection import file_checks, record_checks, replay
 from synthmatch_jax.inspection.check import Check, Status, verdict
-from synthmatch_jax.inspection.contents import Contents
-from synthmatch_jax.inspection.making import Making
+from synthmatch_jax.inspection.file_checks import History
+from synthmatch_jax.inspection.record_checks import RecordFindings
 from synthmatch_jax.inspection.replay import Place, Replay
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths.registry import Engine
@@ -33,8 +33,8 @@ class Inspection:
     dataset: data set that was inspected.
     megabytes: size on disk.
     files: number of files in its folder.
-    contents: contents of its records.
-    making: summary of its ledger; None where it has none.
+    records: findings of its records.
+    history: summary of its ledger; None if it has none.
     prior: controls drawn from the recipe's prior, for comparison.
     distances: Kolmogorov-Smirnov distance between data and prior for each control: the largest
       difference of the two cumulative distributions.
@@ -46,8 +46,8 @@ class Inspection:
   dataset: Dataset
   megabytes: float
   files: int
-  contents: Contents
-  making: Making | None
+  records: RecordFindings
+  history: History | None
   prior: Float[np.ndarray, "m d"]
   distances: Float[np.ndarray, " d"]
   chance: float
@@ -86,9 +86,9 @@ def inspect(
   recipe = dataset.recipe
   total = sum(map(len, dataset.sources.values()))
   shards = list(Plan(seed=recipe.seed, num_examples=total, shard_size=recipe.shard_size))
-  found = contents.read(dataset, shards, seed=seed)
-  ledgers, ledger = making.read(dataset)
-  files = making.check_files(dataset, shards, ledgers, redrawn=found.redrawn)
+  found = record_checks.read(dataset, shards, seed=seed)
+  ledgers, ledger = file_checks.read(dataset)
+  files = file_checks.check_files(dataset, shards, ledgers, redrawn=found.redrawn)
   places = list(islice(_places(dataset, shards, found, seed), max(sample, examples)))
   replays = _replay(dataset, places, engine, keep=examples)
   drawn = _draw(recipe, seed)
@@ -97,8 +97,8 @@ def inspect(
     dataset=dataset,
     megabytes=sum(sizes) / 1e6,
     files=len(sizes),
-    contents=found,
-    making=None if ledgers is None else making.summarise(ledgers),
+    records=found,
+    history=None if ledgers is None else file_checks.summarise(ledgers),
     prior=drawn,
     distances=_distances(found.controls, drawn),
     chance=_CHANCE * float(np.sqrt(1 / max(1, len(found.controls)) + 1 / len(drawn))),
@@ -117,7 +117,7 @@ def _replay(
 
 
 def _places(
-  dataset: Dataset, shards: Sequence[Shard], found: Contents, seed: int
+  dataset: Dataset, shards: Sequence[Shard], found: RecordFindings, seed: int
 ) -> Iterator[Place]:
   """Yields the places of the readable records, in random order."""
   ends = np.cumsum([len(shard.indices) for shard in shards])

@@ -51,7 +51,7 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sound:
+class ReplayedSound:
   """A sound rendered again.
 
   Attributes:
@@ -85,7 +85,7 @@ class Replay:
   controls: Float[np.ndarray, " d"]
   deviation_db: float
   faults: tuple[str, ...]
-  sound: Sound | None
+  sound: ReplayedSound | None
 
 
 def replay(
@@ -173,7 +173,7 @@ def _replay(dataset: Dataset, place: Place, host: Host, *, keep: bool, within_db
   recipe = dataset.recipe
   record = dataset.decode(dataset.sources[place.split][place.position], _KEYS)
   attempts = int(record["attempts"])
-  # No draw has a number below 1; `contents` reports a record that has one.
+  # No draw has a number below 1; `record_checks` reports a record that has one.
   example = draw(recipe, place.index, max(1, attempts))
   drawn = np.array_equal(example.controls, record["controls"])
   faults = [] if drawn else ["its controls are not as drawn"]
@@ -192,7 +192,7 @@ def _replay(dataset: Dataset, place: Place, host: Host, *, keep: bool, within_db
       faults.append(f"its loudness is {change_db:.1f} dB off")
     if not np.allclose(read_back, record["read_back"], rtol=0, atol=_READ_BACK_TOLERANCE):
       faults.append("the engine reads back other controls")
-    sound = Sound(audio=audio, mel=mel, stored=record["mel"]) if keep else None
+    sound = ReplayedSound(audio=audio, mel=mel, stored=record["mel"]) if keep else None
   return Replay(
     place=place,
     attempts=attempts,

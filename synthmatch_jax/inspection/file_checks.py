@@ -25,7 +25,7 @@ _SHARD = re.compile(r".+-(?P<split>\w+)\.\w+-(?P<number>\d{5,})-of-\d{5,}")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Making:
+class History:
   """Summary of the ledgers of all shards.
 
   Attributes:
@@ -54,11 +54,11 @@ def read(dataset: Dataset) -> tuple[tuple[Ledger, ...] | None, Check]:
     return None, Check(name="ledger", finding=finding, damages=(str(error),))
 
 
-def summarise(ledgers: Sequence[Ledger]) -> Making:
+def summarise(ledgers: Sequence[Ledger]) -> History:
   """Summarises the ledgers of all shards."""
   reasons = (r.reason if r.failed else TOO_QUIET for one in ledgers for r in one.rejections or ())
   measured = [(one.seconds, one.records) for one in ledgers if one.seconds is not None]
-  return Making(
+  return History(
     rejected=dict(Counter(reasons).most_common()),
     seconds=np.array([seconds / records for seconds, records in measured], float),
     hours=sum(seconds for seconds, _ in measured) / 3600,

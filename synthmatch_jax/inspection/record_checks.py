@@ -38,8 +38,8 @@ _TOO_MANY_FILES = (
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Contents:
-  """Contents of all readable records, in the order of splits and files.
+class RecordFindings:
+  """RecordFindings of all readable records, in the order of splits and files.
 
   Attributes:
     controls: controls of a random sample of records.
@@ -64,7 +64,7 @@ class Contents:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Part:
-  """Contents of one shard's readable records; the masks in `wrong` cover all its records."""
+  """RecordFindings of one shard's readable records; the masks in `wrong` cover all its records."""
 
   shard: Shard
   index: Int[np.ndarray, " n"]
@@ -75,7 +75,7 @@ class _Part:
   wrong: Mapping[str, Bool[np.ndarray, " m"]]
 
 
-def read(dataset: Dataset, shards: Sequence[Shard], *, seed: int) -> Contents:
+def read(dataset: Dataset, shards: Sequence[Shard], *, seed: int) -> RecordFindings:
   """Reads every record and checks it against the plan; checks the controls of a sample.
 
   A million records take minutes and some megabytes, as neither spectrograms nor sounds are kept.
@@ -98,7 +98,7 @@ def read(dataset: Dataset, shards: Sequence[Shard], *, seed: int) -> Contents:
     stop = start + len(shard.indices)
     parts.append(_read(dataset, shard, sampled[start:stop]))
     start = stop
-  return Contents(
+  return RecordFindings(
     controls=np.concatenate([part.controls for part in parts]),
     level_db=np.concatenate([part.level_db for part in parts]),
     attempts=np.concatenate([part.attempts for part in parts]),
