@@ -43,5 +43,5 @@ def test_damage_outweighs_what_could_not_be_looked_at():
 
 
 def test_many_draws_are_counted_together():
-  rows = report._attempts(np.array([1, 1, 1, 2, 5, 6, 100]))
+  rows = dataset_report._attempts(np.array([1, 1, 1, 2, 5, 6, 100]))
   assert rows == [("1", 3), ("2", 1), ("3", 0), ("4", 0), ("5", 1), ("6 or more", 2)]
