@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from synthmatch_jax.generation.plan import Plan
-from synthmatch_jax.inspection import inspect
+from synthmatch_jax.inspection import dataset_report, inspect
 from synthmatch_jax.inspection.check import Check, verdict
 from synthmatch_jax.inspection.record_checks import read
 from tests.inspection import edited
