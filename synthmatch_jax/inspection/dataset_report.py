@@ -33,10 +33,10 @@ class PageExample:
   """A sound on the page.
 
   Attributes:
-    name: name of its files.
-    replay: record that it is from.
-    patch: the patch, in the synth's terms.
-    gain_db: gain over the sound in the data set, in dB.
+    name: Name of its files.
+    replay: Record that it is from.
+    patch: The patch, in the synth's terms.
+    gain_db: Gain over the sound in the data set, in dB.
   """
 
   name: str
@@ -58,16 +58,16 @@ def describe(
   """Inspects a data set, writes the page and prints a summary.
 
   Args:
-    name: name of the data set, as for `pipeline.open_dataset`.
+    name: Name of the data set, as for `pipeline.open_dataset`.
     dir: TFDS's `data_dir`.
-    out: folder for the page; None is `described/NAME`.
-    sample: number of random records to render again and compare.
-    examples: number of these to play on the page.
-    plugin: path of the engine's plugin; empty to search the usual folders.
-    seed: seed of the random choices.
+    out: Folder for the page; None is `described/NAME`.
+    sample: Number of random records to render again and compare.
+    examples: Number of these to play on the page.
+    plugin: Path of the engine's plugin; empty to search the usual folders.
+    seed: Seed of the random choices.
 
   Raises:
-    UserError: the data set cannot be inspected, or it is damaged (the page is written first).
+    UserError: The data set cannot be inspected, or it is damaged (the page is written first).
   """
   dataset = pipeline.open_dataset(name, dir=dir)
   engine = _engine(dataset.recipe, plugin) if sample or examples else None

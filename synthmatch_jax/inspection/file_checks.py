@@ -29,11 +29,11 @@ class History:
   """Summary of the ledgers of all shards.
 
   Attributes:
-    rejected: reason for rejecting patches -> how many; `TOO_QUIET`, or how the engine failed.
-    seconds: mean seconds for a record, including the patches rejected before it, in each shard
+    rejected: Reason for rejecting patches -> how many; `TOO_QUIET`, or how the engine failed.
+    seconds: Mean seconds for a record, including the patches rejected before it, in each shard
       that was timed, in the order of the ledger.
-    hours: time that all workers together spent on the shards that were timed.
-    unmeasured: number of shards without a time.
+    hours: Time that all workers together spent on the shards that were timed.
+    unmeasured: Number of shards without a time.
   """
 
   rejected: Mapping[str, int]
@@ -76,9 +76,9 @@ def check_files(
   """Checks that the files are those of the plan and match their ledgers.
 
   Args:
-    dataset: data set whose files are read, all of them.
-    shards: all shards that there should be.
-    ledgers: ledgers of the shards; None if the data set has none.
+    dataset: Data set whose files are read, all of them.
+    shards: All shards that there should be.
+    ledgers: Ledgers of the shards; None if the data set has none.
     redrawn: (split, shard) -> number of rejected patches according to the records.
   """
   files = {

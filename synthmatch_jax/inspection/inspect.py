@@ -30,17 +30,17 @@ class Inspection:
   """All that is found out about a data set.
 
   Attributes:
-    dataset: data set that was inspected.
-    megabytes: size on disk.
-    files: number of files in its folder.
-    records: findings of its records.
-    history: summary of its ledger; None if it has none.
-    prior: controls drawn from the recipe's prior, for comparison.
+    dataset: Data set that was inspected.
+    megabytes: Size on disk.
+    files: Number of files in its folder.
+    records: Findings of its records.
+    history: Summary of its ledger; None if it has none.
+    prior: Controls drawn from the recipe's prior, for comparison.
     distances: Kolmogorov-Smirnov distance between data and prior for each control: the largest
       difference of the two cumulative distributions.
-    chance: value that one distance in twenty exceeds by chance if the two distributions are equal.
-    replays: records that were rendered again.
-    checks: all checks.
+    chance: Value that one distance in twenty exceeds by chance if the two distributions are equal.
+    replays: Records that were rendered again.
+    checks: All checks.
   """
 
   dataset: Dataset
@@ -77,11 +77,11 @@ def inspect(
   """Reads all of a data set, and renders some of it again.
 
   Args:
-    dataset: data set to inspect.
-    engine: engine that it was rendered with; None renders nothing.
-    sample: number of random records to render again and compare.
-    examples: number of these whose sound is kept; at least as many are rendered.
-    seed: seed of the random choices.
+    dataset: Data set to inspect.
+    engine: Engine that it was rendered with; None renders nothing.
+    sample: Number of random records to render again and compare.
+    examples: Number of these whose sound is kept; at least as many are rendered.
+    seed: Seed of the random choices.
   """
   recipe = dataset.recipe
   total = sum(map(len, dataset.sources.values()))

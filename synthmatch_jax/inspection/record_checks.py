@@ -42,15 +42,15 @@ class RecordFindings:
   """RecordFindings of all readable records, in the order of splits and files.
 
   Attributes:
-    controls: controls of a random sample of records.
-    level_db: loudness of the sounds, in LUFS.
-    attempts: number of draws that each record took.
-    deviation: largest difference, for each control, between the value that was set and the value
+    controls: Controls of a random sample of records.
+    level_db: Loudness of the sounds, in LUFS.
+    attempts: Number of draws that each record took.
+    deviation: Largest difference, for each control, between the value that was set and the value
       that the engine read back.
     redrawn: (split, shard) -> number of patches rejected for its records; only for shards whose
       records can all be read.
-    unreadable: records that cannot be read, as (split, position in the split).
-    checks: checks of the records.
+    unreadable: Records that cannot be read, as (split, position in the split).
+    checks: Checks of the records.
   """
 
   controls: Float[np.ndarray, "k d"]
@@ -82,12 +82,12 @@ def read(dataset: Dataset, shards: Sequence[Shard], *, seed: int) -> RecordFindi
   Damage within the records of array_record files shows in reading, as these have checksums.
 
   Args:
-    dataset: data set to read.
-    shards: all shards that it should have.
-    seed: seed of the sample.
+    dataset: Data set to read.
+    shards: All shards that it should have.
+    seed: Seed of the sample.
 
   Raises:
-    UserError: the data set has more files than may be open at once.
+    UserError: The data set has more files than may be open at once.
   """
   total = sum(len(shard.indices) for shard in shards)
   sampled = np.zeros(total, bool)

@@ -3,7 +3,6 @@
 import contextlib
 import re
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -116,10 +115,6 @@ class Inventory:
         return parameter
     known = ", ".join(p.name for p in self.parameters)
     raise UserError(f"{self.title} has no parameter {name}; it has {known}")
-
-  def patch(self, names: Sequence[str]) -> dict[str, float]:
-    """Returns the values of some parameters in the base state."""
-    return {p.name: p.value for p in self.parameters if p.name in set(names)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -194,7 +194,7 @@ def test_a_plugin_without_state_is_found_out(found, misbehave, how):
   misbehave(how)
   about = take_inventory(found)
   assert not about.silent
-  assert about.patch(["osc1_amp"]) == {"osc1_amp": pytest.approx(0.8)}
+  assert about.parameter("osc1_amp").value == pytest.approx(0.8)
   values, reason = roundtrip.proven(found, about.parameters, about.state)
   assert values == {} and reason
   trip = roundtrip.round_trip(found, about.parameters, "raw_state")
