@@ -8,14 +8,14 @@ import functools
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import writer as writer_lib
 
-from synthmatch_jax import cli, cores, untrusted
+from synthmatch_jax import cli, cores
 from synthmatch_jax.data.dataset import DESCRIPTIONS
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.records import features
@@ -79,15 +79,11 @@ class SoundsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
       finished.drop(self._folder, self._names)
 
   def _refuse_other_options(self) -> None:
-    built = self._folder / "metadata.json"
-    if not built.exists():
-      return
-    config = self._config
+    config, metadata = self._config, finished.metadata(self._folder)
     try:
-      metadata = untrusted.read_json(built)
       recipe = Recipe.from_dict(metadata["recipe"])
-    except (ValueError, KeyError, TypeError):
-      return  # It is damaged, which is found out next.
+    except (KeyError, TypeError):
+      return  # There is none yet, or it is damaged, which is found out next.
     if recipe.digest() != config.recipe.digest():
       raise UserError(
         f"{self._folder} was built with other options; take another name, or replace it with"
@@ -122,9 +118,9 @@ class SoundsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
 
       engine, options = config.found_engine, self._beam_options
       beam.render(self._plan, self._store, engine=engine, workers=workers, options=options)
-    keys: dict[str, list[_Keys]] = {}
+    keys: dict[str, list[Callable[[], Iterator[tuple[int, None]]]]] = {}
     for shard in self._shards:
-      keys.setdefault(shard.split, []).append(_Keys(shard))
+      keys.setdefault(shard.split, []).append(functools.partial(_keys, shard))
     return keys
 
   def _example_writer(self) -> writer_lib.ExampleWriter:
@@ -168,14 +164,9 @@ class SoundsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     return Path(os.fspath(self.data_path))
 
 
-class _Keys:
-  """The keys of a finished shard's records; TFDS iterates over them in place of the records."""
-
-  def __init__(self, shard: Shard):
-    self._shard = shard
-
-  def __call__(self) -> Iterator[tuple[int, None]]:
-    return ((index, None) for index in self._shard.indices)
+def _keys(shard: Shard) -> Iterator[tuple[int, None]]:
+  """Yields the keys of a finished shard's records, which TFDS counts in place of the records."""
+  return ((index, None) for index in shard.indices)
 
 
 class _LinkWriter(writer_lib.ExampleWriter):

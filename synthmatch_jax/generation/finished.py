@@ -92,9 +92,9 @@ def drop(folder: Path, names: Mapping[str, Shard]) -> None:
     folder: The folder of the data set that was built.
     names: See `damages`.
   """
-  whole, ours = _metadata(folder), _ours(names)
+  whole, ours = metadata(folder), _ours(names)
   for aside in sorted(folder.parent.glob(f"damaged-{folder.name}*")):
-    if whole is None or _metadata(aside) != whole:
+    if whole is None or metadata(aside) != whole:
       print(f"what is left of a damaged data set of other or unknown options is in {aside}")
       continue
     for path in aside.iterdir():
@@ -108,12 +108,7 @@ def drop(folder: Path, names: Mapping[str, Shard]) -> None:
       aside.rmdir()
 
 
-def _ours(names: Mapping[str, Shard]) -> Callable[[str], bool]:
-  """Returns a function that says whether a build writes a file of a name."""
-  return {*names, *DESCRIPTIONS, ledger.FILE}.__contains__
-
-
-def _metadata(folder: Path) -> Any:
+def metadata(folder: Path) -> Any:
   """Reads metadata.json; returns None if it is damaged or missing."""
   try:
     return untrusted.read_json(folder / _METADATA)
@@ -121,13 +116,18 @@ def _metadata(folder: Path) -> Any:
     return None
 
 
+def _ours(names: Mapping[str, Shard]) -> Callable[[str], bool]:
+  """Returns a function that says whether a build writes a file of a name."""
+  return {*names, *DESCRIPTIONS, ledger.FILE}.__contains__
+
+
 def _recipe(folder: Path, damaged: Mapping[str, str]) -> str:
   """Returns the digest of a data set's recipe; empty if the file that has it is damaged."""
   if {_METADATA, checksums.FILE} & set(damaged):
     return ""
   try:
-    return Recipe.from_dict(_metadata(folder)["recipe"]).digest()
-  except (ValueError, KeyError, TypeError, AttributeError, UserError):
+    return Recipe.from_dict(metadata(folder)["recipe"]).digest()
+  except (KeyError, TypeError, UserError):
     return ""
 
 

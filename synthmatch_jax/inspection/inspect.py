@@ -90,7 +90,10 @@ def inspect(
   ledgers, ledger = file_checks.read(dataset)
   files = file_checks.check_files(dataset, shards, ledgers, redrawn=found.redrawn)
   places = list(islice(_places(dataset, shards, found, seed), max(sample, examples)))
-  replays = _replay(dataset, places, engine, keep=examples)
+  replays: list[Replay] = []
+  if engine is not None:
+    workers = cores.available()
+    replays = replay.replay(dataset, places, keep=examples, engine=engine, workers=workers)
   drawn = _draw(recipe, seed)
   sizes = [path.stat().st_size for path in dataset.path.iterdir()]
   return Inspection(
@@ -105,15 +108,6 @@ def inspect(
     replays=replays,
     checks=(ledger, files, *found.checks, replay.check(replays, engine)),
   )
-
-
-def _replay(
-  dataset: Dataset, places: Sequence[Place], engine: Engine | None, *, keep: int
-) -> list[Replay]:
-  if engine is None:
-    return []
-  workers = cores.available()
-  return replay.replay(dataset, places, keep=keep, engine=engine, workers=workers)
 
 
 def _places(
