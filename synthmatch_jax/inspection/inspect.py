@@ -10,7 +10,6 @@ from scipy import stats
 
 from synthmatch_jax import cores
 from synthmatch_jax.data.pipeline import Dataset
-from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.generation.plan import Plan, Shard
 from synthmatch_jax.inspection import file_checks, record_checks, replay
 from synthmatch_jax.inspection.check import Check, Status, verdict
@@ -94,7 +93,8 @@ def inspect(
   if engine is not None:
     workers = cores.available()
     replays = replay.replay(dataset, places, keep=examples, engine=engine, workers=workers)
-  drawn = _draw(recipe, seed)
+  rng = np.random.default_rng(seed)
+  drawn = np.stack([prior.sample(recipe.prior, recipe.space, rng) for _ in range(_PRIOR_DRAWS)])
   sizes = [path.stat().st_size for path in dataset.path.iterdir()]
   return Inspection(
     dataset=dataset,
@@ -122,11 +122,6 @@ def _places(
     position = shard.number * dataset.recipe.shard_size + offset
     if (shard.split, position) not in found.unreadable:
       yield Place(split=shard.split, position=position, index=shard.indices[offset])
-
-
-def _draw(recipe: Recipe, seed: int) -> Float[np.ndarray, "m d"]:
-  rng = np.random.default_rng(seed)
-  return np.stack([prior.sample(recipe.prior, recipe.space, rng) for _ in range(_PRIOR_DRAWS)])
 
 
 def _distances(
