@@ -178,10 +178,10 @@ def test_a_model_that_the_file_cannot_hold_is_refused_before_it_is_built(
 ):
   other = described(folder)
   other["model"] |= change
-  started = time.monotonic()
+  started = time.process_time()
   with pytest.raises(UserError, match=says):
     Predictor.load(damaged(folder, tmp_path, "model.json", json.dumps(other).encode()))
-  assert time.monotonic() - started < 10  # On a busy machine.
+  assert time.process_time() - started < 10  # Of the processor.
 
 
 @pytest.mark.parametrize(("dtype", "size"), [("F32", 4), ("F16", 2)])
