@@ -25,9 +25,11 @@ REVISION = 2
 # engine's own: a match depends on it. Recipes that name one revision were made when both were one.
 RENDER_REVISION = 2
 
-# Least and most of every number of a recipe. They bound what a stranger's recipe can cost; a
-# sound file of over a minute is refused, too.
-_BOUNDS: dict[str, tuple[type, float, float]] = {
+Bounds = tuple[type, int | float, int | float]
+"""The kind of a number (int or float), its least and its greatest value."""
+
+# They bound what a stranger's recipe can cost; a sound file of over a minute is refused, too.
+BOUNDS: Mapping[str, Bounds] = {
   "seed": (int, 0, 2**63 - 1),
   "seconds": (float, 0.1, 60.0),
   "threshold_db": (float, -1000.0, 1000.0),
@@ -103,14 +105,8 @@ class Recipe:
   plugin: Mapping[str, Any] | None = None
 
   def __post_init__(self):
-    for name, (kind, least, most) in _BOUNDS.items():
-      value: Any = operator.attrgetter(name)(self)
-      number = isinstance(value, int if kind is int else int | float)
-      if not number or isinstance(value, bool) or not least <= value <= most:
-        whole = "a whole number" if kind is int else "a number"
-        raise UserError(
-          f"a recipe's {name} is {whole} from {least:g} to {most:g}, not {value!r:.50}"
-        )
+    for name, bounds in BOUNDS.items():
+      require_bounded(f"a recipe's {name}", operator.attrgetter(name)(self), bounds)
     if not self.mel.f_min < self.mel.f_max:
       raise UserError(f"a recipe's mel.f_max is above its mel.f_min, {self.mel.f_min:g} Hz")
     if self.num_samples > _MOST_SAMPLES:
@@ -214,6 +210,15 @@ class Recipe:
     """16 hexadecimal digits of the essentials: a better wording renders nothing anew."""
     text = json.dumps(self.essentials(), sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def require_bounded(name: str, value: Any, bounds: Bounds) -> None:
+  """Raises a UserError that names a value unless it is a number of the kind within the bounds."""
+  kind, least, most = bounds
+  number = isinstance(value, int if kind is int else int | float)
+  if not number or isinstance(value, bool) or not least <= value <= most:
+    whole = "a whole number" if kind is int else "a number"
+    raise UserError(f"{name} is {whole} from {least:g} to {most:g}, not {value!r:.50}")
 
 
 def _without(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from synthmatch_jax.audio.hearing import hear
 from synthmatch_jax.audio.listen import AS_RECORDED, listen
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.example import Example
-from synthmatch_jax.data.ood.sounds import Sound
 from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.data.sound_folder import SoundFile
 from synthmatch_jax.errors import UserError
 
 
@@ -66,7 +66,7 @@ def of_dataset(
 
 
 def from_outside(
-  sounds: Sequence[Sound], recipe: Recipe, *, level_db: float
+  sounds: Sequence[SoundFile], recipe: Recipe, *, level_db: float
 ) -> tuple[list[Target], dict[str, str]]:
   """Listens to sound files as `match` does.
 

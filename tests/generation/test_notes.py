@@ -11,7 +11,7 @@ from synthmatch_jax.data import pipeline
 from synthmatch_jax.data.records import note_keys, note_of
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation.record import draw
-from synthmatch_jax.inspection import inspect, report
+from synthmatch_jax.inspection import dataset_report, inspect
 from synthmatch_jax.synths.play import engine, hosting, play
 
 NOTES = {"pitch": [48, 72], "velocity": [60, 127], "hold_seconds": [0.1, 0.8]}
@@ -86,5 +86,5 @@ def test_describe_shows_the_distribution_and_finds_the_records_sound(dataset, tm
   assert found.verdict == "sound"
   for name in ("controls", "examples"):
     (tmp_path / name).mkdir()
-  page = report.write(found, tmp_path).read_text()
+  page = dataset_report.write(found, tmp_path).read_text()
   assert "MIDI 48 to 72, velocity 60 to 127, held for 0.1 to 0.8 s" in page

@@ -13,7 +13,7 @@ from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation import record
 from synthmatch_jax.inference import Predictor
-from synthmatch_jax.inspection import report
+from synthmatch_jax.inspection import dataset_report
 from synthmatch_jax.matching.ensemble import RELEASED
 from synthmatch_jax.spaces import massive16
 from synthmatch_jax.spaces.space import ParameterSpace
@@ -132,7 +132,7 @@ def test_the_released_model_outlives_a_revision_of_records(recipe, monkeypatch):
   predictor = Predictor.load(RELEASED)
   assert play.engine(predictor.recipe).name == "vital"
   with pytest.raises(UserError, match="by revision 2 of the record code, here is revision 3"):
-    report._engine(predictor.recipe, "")
+    dataset_report._engine(predictor.recipe, "")
 
 
 def test_a_revision_of_renders_ends_matches(recipe, monkeypatch):

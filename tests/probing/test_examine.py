@@ -10,9 +10,9 @@ from rich.console import Console
 
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.probing import audible, choice, draws, probe, resets, roundtrip, subject
-from synthmatch_jax.probing.report import Report
-from synthmatch_jax.probing.survey import survey
+from synthmatch_jax.probing import audible, choice, draws, examine, probed_plugin, resets, roundtrip
+from synthmatch_jax.probing.inventory import take_inventory
+from synthmatch_jax.probing.probe_report import ProbeReport
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.spaces.massive16 import TABLE_1
 from synthmatch_jax.spaces.parameters import Continuous
@@ -37,7 +37,7 @@ def misbehave(monkeypatch):
 
 @pytest.fixture(scope="module")
 def found(testbed):
-  return subject.find(str(testbed))
+  return probed_plugin.find(str(testbed))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def listen(found, **options):
   """A quick probe: the description, and what was told."""
   console = Console(file=io.StringIO(), record=True, highlight=False)
   try:
-    described = probe.probe(found, report=Report(console), effort="quick", **options)
+    described = examine.examine(found, report=ProbeReport(console), effort="quick", **options)
   except UserError as error:
     described = error
   return described, console.file.getvalue()
@@ -114,7 +114,7 @@ def test_a_second_probe_keeps_the_choice_and_takes_presets(probed, testbed, tmp_
   (tmp_path / "presets" / "broken.vstpreset").write_bytes(b"VST3 and nothing else")
   mine = tmp_path / "mine.json"
   mine.write_text(json.dumps(edited))
-  again = subject.find(str(mine), plugin=str(testbed))
+  again = probed_plugin.find(str(mine), plugin=str(testbed))
   preset = tmp_path / "presets" / "3.vstpreset"
   described, told = listen(again, preset=preset, presets=tmp_path / "presets")
   assert [c.name for c in described.controls] == list(TABLE_1)[1:5]
@@ -183,7 +183,7 @@ def test_a_step_is_tolerated_and_a_stuck_value_is_not(found, controls, misbehave
 @pytest.mark.parametrize("how", ["midi-cc", "midi-cc-dpf"])
 def test_midi_controllers_are_counted_and_cost_nothing(found, misbehave, how):
   misbehave(how)
-  about = survey(found)
+  about = take_inventory(found)
   assert [p.name for p in about.parameters] == list(TABLE_1)
   assert about.midi == 2000
   assert about.load_seconds < 10  # 16 s and more, if they were all asked for their texts.
@@ -192,9 +192,9 @@ def test_midi_controllers_are_counted_and_cost_nothing(found, misbehave, how):
 @pytest.mark.parametrize("how", ["no-state", "ignore-state"])
 def test_a_plugin_without_state_is_found_out(found, misbehave, how):
   misbehave(how)
-  about = survey(found)
+  about = take_inventory(found)
   assert not about.silent
-  assert about.patch(["osc1_amp"]) == {"osc1_amp": pytest.approx(0.8)}
+  assert about.parameter("osc1_amp").value == pytest.approx(0.8)
   values, reason = roundtrip.proven(found, about.parameters, about.state)
   assert values == {} and reason
   trip = roundtrip.round_trip(found, about.parameters, "raw_state")
@@ -203,10 +203,10 @@ def test_a_plugin_without_state_is_found_out(found, misbehave, how):
 
 def test_silence_is_said(found, misbehave):
   misbehave("silence")
-  about = survey(found)
+  about = take_inventory(found)
   assert about.silent
   console = Console(file=io.StringIO(), record=True, highlight=False)
-  Report(console).survey(found, about)
+  ProbeReport(console).inventory(found, about)
   assert "Its base state is silent" in console.file.getvalue()
 
 
@@ -228,7 +228,7 @@ def test_a_parameter_that_crashes_is_no_end(found, controls, misbehave):
 
 
 def test_controls_are_chosen_among_what_there_is(found):
-  about = survey(found)
+  about = take_inventory(found)
   chosen = choice.fixed(about, None, ["osc2_amp", "osc1_amp"])
   assert [c.name for c in chosen] == ["osc2_amp", "osc1_amp"]
   with pytest.raises(UserError, match=r"no parameter osc3_amp; it has osc1_position, osc1_amp"):
@@ -238,11 +238,11 @@ def test_controls_are_chosen_among_what_there_is(found):
 
 
 def test_what_is_heard_best_is_chosen_elsewhere(found):
-  about = survey(found)
+  about = take_inventory(found)
   names = enumerate(TABLE_1)
-  lines = {n: audible.Heard(change_db=float(i), deviation=0.0) for i, n in names}
-  lines["noise_amp"] = audible.Heard(change_db=9.0, deviation=0.5)
+  lines = {n: audible.SoundChange(change_db=float(i), deviation=0.0) for i, n in names}
+  lines["noise_amp"] = audible.SoundChange(change_db=9.0, deviation=0.5)
   heard = audible.Audibility(reset="clear", floor_db=0.5, heard=lines)
-  names = [c.name for c in choice.audible(about, heard)]
+  names = [c.name for c in choice.best_heard(about, heard)]
   # Under three times what the plugin does by itself nothing counts; nor what does not stick.
   assert names == [n for n in list(TABLE_1)[2:] if n != "noise_amp"]

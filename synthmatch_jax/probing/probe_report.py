@@ -1,4 +1,4 @@
-"""What a probe found, told on the terminal; kept as a page where that is wanted."""
+"""Reports what a probe finds on the terminal, and keeps the report as a page."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,31 +13,31 @@ from synthmatch_jax.audio.loudness import THRESHOLD_DB
 from synthmatch_jax.probing.audible import Audibility
 from synthmatch_jax.probing.choice import HALF_STEP
 from synthmatch_jax.probing.draws import Draws
+from synthmatch_jax.probing.inventory import Inventory, PluginParameter
 from synthmatch_jax.probing.priors import Extracted
+from synthmatch_jax.probing.probed_plugin import ProbedPlugin
 from synthmatch_jax.probing.resets import ENOUGH_DB, Trial
 from synthmatch_jax.probing.roundtrip import RoundTrip
-from synthmatch_jax.probing.subject import Subject
-from synthmatch_jax.probing.survey import Parameter, Survey
 from synthmatch_jax.spaces.parameters import Continuous
 from synthmatch_jax.synths.description import Description
 
 _WIDTH = 100
-_MUCH = 5.0  # Times faster: for less nobody should give up the last bit.
+_MUCH = 5.0  # How many times faster a policy must be to be worth the last bit.
 
 
-class Report:
-  """Tells what is found, as soon as it is found; one method for each part."""
+class ProbeReport:
+  """A report that is written as soon as something is found, with a method for each part."""
 
   def __init__(self, console: Console | None = None):
     self._console = console or Console(record=True, highlight=False)
     if not self._console.is_terminal or self._console.width > _WIDTH:
       self._console.width = _WIDTH
 
-  def survey(self, subject: Subject, found: Survey) -> None:
-    """The plugin and its parameters."""
+  def inventory(self, probed: ProbedPlugin, found: Inventory) -> None:
+    """Reports the plugin and its parameters."""
     self._title(f"{found.title} {found.version} by {found.maker or 'nobody named'}")
     self._say(
-      f"{subject.path.suffix[1:].upper()}, {found.kind}. {found.channels} channels, latency"
+      f"{probed.path.suffix[1:].upper()}, {found.kind}. {found.channels} channels, latency"
       f" {found.latency} samples. A process with it is ready in {found.load_seconds:.1f} s."
     )
     if found.silent:
@@ -66,9 +66,9 @@ class Report:
     self,
     trips: Sequence[RoundTrip],
     values: Mapping[str, float],
-    parameters: Sequence[Parameter],
+    parameters: Sequence[PluginParameter],
   ) -> None:
-    """The state round trip."""
+    """Reports whether the state comes back."""
     self._title("State")
     for trip in trips:
       label = {"raw_state": "Raw state", "preset_data": ".vstpreset"}[trip.form]
@@ -91,14 +91,14 @@ class Report:
         self._warn(f"It does not hold {', '.join(lost)}.")
     else:
       self._warn(
-        "The plugin does not take its state back: the description has no base preset, and data"
+        "The plugin does not take its state back, so the description has no base preset, and data"
         " sets depend on the state in which the plugin starts. A base preset cannot be used."
       )
 
   def choice(
-    self, found: Survey, heard: Audibility, chosen: Sequence[Continuous], *, by: str
+    self, found: Inventory, heard: Audibility, chosen: Sequence[Continuous], *, by: str
   ) -> None:
-    """The controls, and how well they are heard."""
+    """Reports the controls, and how well they are heard."""
     names = [control.name for control in chosen]
     table = Table("control", "meaning", title=f"Controls: {by}")
     for column in ("heard by, dB", "steps", "off by"):
@@ -111,7 +111,8 @@ class Report:
     self._console.print(table)
     self._say(
       "heard by: mean difference of the log-mel spectrogram when this parameter alone is moved;"
-      f" from {heard.threshold_db:.2f} dB it counts. off by: a value read back from the value set."
+      f" from {heard.threshold_db:.2f} dB on it counts. off by: distance of a value read back from"
+      " the value set."
     )
     deaf = [
       n for n in names if heard.heard[n].change_db < heard.threshold_db and not heard.heard[n].error
@@ -127,10 +128,10 @@ class Report:
     if rest:
       best = sorted(rest, key=lambda n: -heard.heard[n].change_db)
       told = ", ".join(f"{n} ({heard.heard[n].change_db:.2f} dB)" for n in best)
-      self._say(f"Heard too, and no controls: {told}.")
+      self._say(f"SoundChange too, and no controls: {told}.")
 
   def resets(self, trials: Sequence[Trial], best: Trial, *, tolerance: float) -> None:
-    """The policies, and the one that was taken."""
+    """Reports the policies, and the one that was taken."""
     table = Table(title="Reset policies: the same patch against itself, worst difference in dB")
     for column in ("policy", "after another", "shuffled", "new process", "sounds/s", "off by"):
       table.add_column(column, justify="left" if column == "policy" else "right")
@@ -168,7 +169,7 @@ class Report:
     self._faster(trials, best, tolerance)
 
   def draws(self, drawn: Draws) -> None:
-    """What random patches are like."""
+    """Reports what random patches are like."""
     self._title("Random patches")
     count = len(drawn.done)
     self._say(
@@ -185,20 +186,20 @@ class Report:
       )
 
   def prior(self, extracted: Extracted) -> None:
-    """The prior from a folder of presets."""
+    """Reports the prior of a folder of presets."""
     self._title("Prior")
     copies = f"; {extracted.copies} files are copies of these" if extracted.copies else ""
     self._say(f"{extracted.loaded} presets were read{copies}.")
     for file, reason in extracted.failed.items():
       self._warn(f"not {file}: {reason}")
 
-  def end(self, described: Description, subject: Subject, out: Path | None) -> None:
-    """Where it all is, and what comes next."""
+  def end(self, described: Description, probed: ProbedPlugin, out: Path | None) -> None:
+    """Reports what was written, and how to go on."""
     self._title("Description")
     if out is None:
       self._say("Nothing was written; --out=FILE.json writes what data set and match need.")
       return
-    options = f'"engine": "{out}", "plugin": "{subject.path}", "num_examples": 2000'
+    options = f'"engine": "{out}", "plugin": "{probed.path}", "num_examples": 2000'
     self._say(f"{out}: edit names, ranges and controls there, then probe {out} again. To build:")
     command = (
       f'tfds build datasets/massive16 --config \'{{"name": "{described.name}", {options}}}\''

@@ -1,4 +1,4 @@
-"""The sounds that a probe listens to; these functions run in the plugin's process."""
+"""Makes and compares the sounds that a probe listens to."""
 
 import numpy as np
 from jaxtyping import Float
@@ -9,23 +9,27 @@ from synthmatch_jax.synths.base import Synth, sound
 
 SAMPLE_RATE = 44_100
 SECONDS = 4.0
-"""Of a sound; with the note's one second the paper's (section 3.1)."""
+"""The length of a sound; it is the paper's (section 3.1), as is the note's one second."""
 
 
 def play(
   synth: Synth, patch: Patch, seconds: float = SECONDS
 ) -> tuple[Float[np.ndarray, " n"], Patch]:
-  """The sound of a C4 with the patch, and the values that the plugin has after it."""
+  """Plays a C4 with the patch, in the plugin's process.
+
+  Returns:
+    The sound, and the values that the plugin has after it.
+  """
   audio = sound(synth, patch, note=Note(), seconds=seconds, sample_rate=SAMPLE_RATE)
   return audio, synth.read_back()
 
 
 def nothing(synth: Synth) -> None:
-  """Waits for a new process to be ready."""
+  """Does nothing, in the plugin's process: a call of it waits until that is ready."""
 
 
 def difference_db(target: Float[np.ndarray, " n"], estimate: Float[np.ndarray, " n"]) -> float:
-  """Largest difference of two sounds relative to the target's peak, in dB; -inf if equal."""
+  """Returns the largest difference of two sounds in dB relative to the target's peak."""
   if np.array_equal(target, estimate):
     return -np.inf
   peak, worst = np.abs(target).max(), np.abs(target - estimate).max()
@@ -33,5 +37,5 @@ def difference_db(target: Float[np.ndarray, " n"], estimate: Float[np.ndarray, "
 
 
 def deviation(wanted: Patch, got: Patch) -> dict[str, float]:
-  """How far each value that was set is from the value read back."""
+  """Returns the distance of each value that was set from the value read back."""
   return {name: abs(got[name] - value) for name, value in wanted.items()}

@@ -18,7 +18,7 @@ MANIFEST = "sounds.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sound:
+class SoundFile:
   """A sound file.
 
   Attributes:
@@ -32,15 +32,16 @@ class Sound:
   family: str = ""
 
 
-def load_folder(folder: Path) -> list[Sound]:
-  """The sound files in a folder and its folders, by name; by their families, in a benchmark.
+def load(folder: Path) -> list[SoundFile]:
+  """Returns the sound files in a folder and its folders, in the order of their names.
 
-  Sound files are those whose suffix says so (`formats.SUFFIXES`). What is hidden is none: files
-  and folders that begin with a dot, and the twins (._NAME, __MACOSX) in which macOS keeps what
-  other systems' disks and archives cannot.
+  The sounds of the benchmark come in the order of its list and with their families. Sound files
+  are those whose suffix says so (`formats.SUFFIXES`). Hidden files are left out: those that begin
+  with a dot or lie in a folder that does, and the twins (._NAME, __MACOSX) in which macOS keeps
+  what other systems' disks and archives cannot hold.
 
   Raises:
-    UserError: there is no such folder, it cannot be read, or holds no sound; or it is a
+    UserError: There is no such folder, it cannot be read, or it holds no sound; or it is a
       benchmark of which a sound is missing or has been altered.
   """
   if not folder.is_dir():
@@ -51,15 +52,15 @@ def load_folder(folder: Path) -> list[Sound]:
   if not paths:
     raise UserError(f"{folder} holds no sound file ({', '.join(sorted(formats.SUFFIXES))})")
   return [
-    Sound(name=path.relative_to(folder).with_suffix("").as_posix(), path=path) for path in paths
+    SoundFile(name=path.relative_to(folder).with_suffix("").as_posix(), path=path) for path in paths
   ]
 
 
 def digest(path: Path) -> str:
-  """SHA-256 of a file's samples as 16-bit integers, whatever they are packed in.
+  """Returns the SHA-256 of a file's samples as 16-bit integers, whatever they are packed in.
 
   Raises:
-    UserError: the file cannot be read.
+    UserError: The file cannot be read.
   """
   try:
     samples, _ = sf.read(path, dtype="int16")
@@ -69,13 +70,13 @@ def digest(path: Path) -> str:
 
 
 def _is_sound(path: Path, folder: Path) -> bool:
-  """Whether a path within a folder is of a sound file."""
+  """Whether a path within a folder is that of a sound file."""
   parts = path.relative_to(folder).parts
   is_hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
   return path.suffix.lower() in formats.SUFFIXES and not is_hidden
 
 
-def _of_manifest(folder: Path) -> list[Sound]:
+def _of_manifest(folder: Path) -> list[SoundFile]:
   try:
     manifest: dict[str, Any] = untrusted.read_json(folder / MANIFEST)
     entries = [(e["name"], e["family"], e["file"], e["sha256"]) for e in manifest["sounds"]]
@@ -87,5 +88,5 @@ def _of_manifest(folder: Path) -> list[Sound]:
   for name, family, file, expected in entries:
     if digest(folder / file) != expected:
       raise UserError(f"{folder / file} was altered; build the benchmark again")
-    sounds.append(Sound(name=name, path=folder / file, family=family))
+    sounds.append(SoundFile(name=name, path=folder / file, family=family))
   return sounds

@@ -8,7 +8,7 @@ import pytest
 from synthmatch_jax.generation import ledger
 from synthmatch_jax.generation.plan import Plan
 from synthmatch_jax.generation.record import Rejection
-from synthmatch_jax.inspection import making
+from synthmatch_jax.inspection import file_checks
 from tests.inspection import edited
 
 
@@ -18,9 +18,9 @@ def dataset(tiny_dataset, tmp_path):
 
 
 def check(dataset, ledgers="own", redrawn=None):
-  known = making.read(dataset)[0] if ledgers == "own" else ledgers
+  known = file_checks.read(dataset)[0] if ledgers == "own" else ledgers
   plan = list(Plan(seed=dataset.recipe.seed, num_examples=60, shard_size=24))
-  return making.check_files(dataset, plan, known, redrawn=redrawn or {})
+  return file_checks.check_files(dataset, plan, known, redrawn=redrawn or {})
 
 
 def file(dataset, split, number):
@@ -29,7 +29,7 @@ def file(dataset, split, number):
 
 
 def test_a_data_set_as_it_was_built_is_sound(dataset):
-  known, read = making.read(dataset)
+  known, read = file_checks.read(dataset)
   assert len(known) == 4
   assert read.status == check(dataset).status == "sound"
   assert "4 of 4" in check(dataset).finding
@@ -53,7 +53,7 @@ def test_a_missing_file_and_a_strange_one_are_named(dataset):
 
 def test_without_a_ledger_checksums_are_unknown_and_files_are_still_missed(dataset):
   (dataset.path / ledger.FILE).unlink()
-  known, read = making.read(dataset)
+  known, read = file_checks.read(dataset)
   assert known is None
   assert read.status == "unknown"
   assert check(dataset).status == "unknown"
@@ -64,14 +64,14 @@ def test_without_a_ledger_checksums_are_unknown_and_files_are_still_missed(datas
 def test_a_damaged_ledger_is_damage(dataset):
   path = dataset.path / ledger.FILE
   path.write_text(path.read_text()[:-40])
-  known, read = making.read(dataset)
+  known, read = file_checks.read(dataset)
   assert known is None
   assert read.status == "damaged"
   assert ledger.FILE in read.damages[0]
 
 
 def test_ledgers_of_other_records_are_found(dataset):
-  known, _ = making.read(dataset)
+  known, _ = file_checks.read(dataset)
   (damage,) = check(dataset, known[1:]).damages
   assert damage == "train shard 0: the ledger does not know it"
   (damage,) = check(dataset, known, redrawn={("test", 0): 99}).damages
@@ -89,7 +89,7 @@ def test_ledgers_are_summed_up():
     ledger.Ledger(number=1, records=5, seconds=16.0, rejections=(quiet,), **common),
   ]
   ledgers.append(dataclasses.replace(ledgers[1], number=2, seconds=None, rejections=()))
-  found = making.summarise(ledgers)
+  found = file_checks.summarise(ledgers)
   assert found.rejected == {"too quiet": 2, "the sound is not finite": 1}
   np.testing.assert_allclose(found.seconds, [2.0, 3.2])
   assert found.hours == pytest.approx(0.01)

@@ -1,4 +1,4 @@
-"""Where the out-of-domain benchmark's sounds come from: three synthesizers that Debian packages.
+"""The sources of the out-of-domain benchmark: three synthesizers that Debian packages.
 
 Each source renders one entry of benchmark.json as mono audio at 44.1 kHz, the same samples at every
 call. Its program is asked for its version once; a missing one is a `UserError`.
@@ -23,29 +23,29 @@ from synthmatch_jax.errors import UserError
 
 SAMPLE_RATE = 44_100
 Entry = Mapping[str, Any]
-"""One sound of the list: how it is made, in the terms of its source."""
+"""A sound of the list: how it is made, in the terms of its source."""
 
 
 @runtime_checkable
 class Source(Protocol):
-  """One kind of sounds.
+  """A synthesizer that makes one family of sounds.
 
   Attributes:
-    licence: of its sounds, or of what they are made with, and of whom.
+    licence: The licence of its sounds, or of what they are made with, and its holders.
   """
 
   licence: str
 
   def version(self) -> str:
-    """Program and data that shape the sounds, with their versions.
+    """Returns the programs and data that shape the sounds, with their versions.
 
     Raises:
-      UserError: something is not installed; with the command that installs it.
+      UserError: Something is not installed; the sentence has the command that installs it.
     """
     ...
 
   def render(self, entry: Entry) -> Float[np.ndarray, " n"]:
-    """The sound of an entry."""
+    """Renders the sound of an entry."""
     ...
 
 
@@ -53,7 +53,7 @@ class GeneralMidi:
   """Sampled instruments: fluidsynth with the sound font FluidR3.
 
   Args:
-    font: the sound font, an SF2 file.
+    font: The sound font, an SF2 file.
   """
 
   licence = "MIT (Frank Wen, Toby Smithe)"
@@ -69,11 +69,11 @@ class GeneralMidi:
     return f"fluidsynth {_first_line('fluidsynth', '--version').split()[-1]}, FluidR3_GM.sf2"
 
   def render(self, entry: Entry) -> Float[np.ndarray, " n"]:
-    """A note of entry["program"], counted from 0, as `play` plays it."""
+    """Renders a note of entry["program"], counted from 0, as `play` does."""
     return self.play(entry["program"], Note(pitch=entry["note"]), seconds=4.0)
 
   def play(self, program: int, note: Note, *, seconds: float) -> Float[np.ndarray, " n"]:
-    """One note, without the reverb and chorus that fluidsynth would add."""
+    """Renders a note without the reverb and chorus that fluidsynth would add."""
     with tempfile.TemporaryDirectory() as folder:
       midi, wav = Path(folder, "note.mid"), Path(folder, "note.wav")
       midi.write_bytes(_midi_file(program, note, seconds))
@@ -87,7 +87,7 @@ class Dx7:
   """FM synthesis: the engine of Dexed, with the DX7's ROM voices as hexter brings them.
 
   Args:
-    bank: voices of 128 bytes each.
+    bank: The file of the voices, 128 bytes each.
   """
 
   licence = "bank: GPL-2+ as all of hexter (Sean Bolton), Yamaha's voices of 1983; engine: GPL-3"
@@ -106,7 +106,7 @@ class Dx7:
     return f"dexed-py {dexed.__version__}, {self._bank.name} of hexter"
 
   def render(self, entry: Entry) -> Float[np.ndarray, " n"]:
-    """A note of entry["voice"], counted from 0, held for one second at full velocity."""
+    """Renders a note of entry["voice"], counted from 0: one second at full velocity."""
     import dexed
 
     voice = self._bank.read_bytes()[128 * entry["voice"] :][:128]
@@ -128,7 +128,7 @@ class Voice:
     return "espeak-ng " + _first_line("espeak-ng", "--version").split(":")[1].split()[0]
 
   def render(self, entry: Entry) -> Float[np.ndarray, " n"]:
-    """The words of entry["say"] (SSML) by entry["voice"]."""
+    """Renders the words of entry["say"] (SSML), said by entry["voice"]."""
     with tempfile.TemporaryDirectory() as folder:
       wav = Path(folder, "voice.wav")
       speech = f"<speak>{entry['say']}</speak>"
@@ -142,7 +142,7 @@ SOURCES: Mapping[str, Source] = {
   "dx7": Dx7(),
   "voice": Voice(),
 }
-"""Family -> where its sounds come from."""
+"""The source of each family of sounds."""
 
 
 def _need(program: str) -> None:
@@ -165,9 +165,9 @@ def _first_line(*command: str) -> str:
 
 
 def _midi_file(program: int, note: Note, seconds: float) -> bytes:
-  """A Standard MIDI File (format 0) with one program change and one note.
+  """Returns a Standard MIDI File (format 0) with one program change and one note.
 
-  Left at the default tempo of 120 a minute, 500 ticks a beat make one tick a millisecond.
+  At the default tempo of 120 beats a minute, 500 ticks a beat make one tick a millisecond.
   """
   events = [
     (0, [0xC0, program]),
@@ -180,5 +180,5 @@ def _midi_file(program: int, note: Note, seconds: float) -> bytes:
 
 
 def _variable_length(value: int) -> bytes:
-  """MIDI's numbers: seven bits a byte, the highest bit set on all but the last."""
+  """Encodes a number as MIDI does: seven bits a byte, the highest bit set on all but the last."""
   return bytes([value >> 7 | 0x80, value & 0x7F]) if value > 0x7F else bytes([value])

@@ -13,8 +13,8 @@ from synthmatch_jax.data import pipeline
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation.record import require_revision
+from synthmatch_jax.inspection.file_checks import TOO_QUIET
 from synthmatch_jax.inspection.inspect import Inspection, inspect
-from synthmatch_jax.inspection.making import TOO_QUIET
 from synthmatch_jax.inspection.replay import Replay, spoken
 from synthmatch_jax.reports import distributions, figures, pages
 from synthmatch_jax.spaces.space import Patch
@@ -29,14 +29,14 @@ _MOST_REASONS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Example:
+class PageExample:
   """A sound on the page.
 
   Attributes:
-    name: name of its files.
-    replay: record that it is from.
-    patch: the patch, in the synth's terms.
-    gain_db: gain over the sound in the data set, in dB.
+    name: Name of its files.
+    replay: Record that it is from.
+    patch: The patch, in the synth's terms.
+    gain_db: Gain over the sound in the data set, in dB.
   """
 
   name: str
@@ -58,16 +58,16 @@ def describe(
   """Inspects a data set, writes the page and prints a summary.
 
   Args:
-    name: name of the data set, as for `pipeline.open_dataset`.
+    name: Name of the data set, as for `pipeline.open_dataset`.
     dir: TFDS's `data_dir`.
-    out: folder for the page; None is `described/NAME`.
-    sample: number of random records to render again and compare.
-    examples: number of these to play on the page.
-    plugin: path of the engine's plugin; empty to search the usual folders.
-    seed: seed of the random choices.
+    out: Folder for the page; None is `described/NAME`.
+    sample: Number of random records to render again and compare.
+    examples: Number of these to play on the page.
+    plugin: Path of the engine's plugin; empty to search the usual folders.
+    seed: Seed of the random choices.
 
   Raises:
-    UserError: the data set cannot be inspected, or it is damaged (the page is written first).
+    UserError: The data set cannot be inspected, or it is damaged (the page is written first).
   """
   dataset = pipeline.open_dataset(name, dir=dir)
   engine = _engine(dataset.recipe, plugin) if sample or examples else None
@@ -93,14 +93,14 @@ def summary(found: Inspection) -> str:
     f"{dataset.name} {dataset.version}: {recipe.engine}, {recipe.seconds:g} s each, {counts};"
     f" {found.megabytes:,.1f} MB"
   ]
-  if found.making is not None:
-    reasons = Counter(found.making.rejected)
+  if found.history is not None:
+    reasons = Counter(found.history.rejected)
     quiet = reasons.pop(TOO_QUIET, 0)
     lines.append(f"drawn again: {quiet:,} too quiet, {reasons.total():,} failed")
-    if found.making.seconds.size:
+    if found.history.seconds.size:
       lines.append(
-        f"rendered in {found.making.hours:,.2f} worker-hours,"
-        f" {np.median(found.making.seconds):.2f} s a record"
+        f"rendered in {found.history.hours:,.2f} worker-hours,"
+        f" {np.median(found.history.seconds):.2f} s a record"
       )
   lines += [f"{check.name}: {check.status}; {check.finding}" for check in found.checks]
   return "\n".join([*lines, f"verdict: {found.verdict}{found.caveat}"])
@@ -108,13 +108,13 @@ def summary(found: Inspection) -> str:
 
 def write(found: Inspection, folder: Path) -> Path:
   """Writes the pictures, the sounds and the page; returns the page."""
-  recipe, contents = found.dataset.recipe, found.contents
-  pairs = zip(recipe.space.outputs, contents.controls.T, found.prior.T, strict=True)
+  recipe, records = found.dataset.recipe, found.records
+  pairs = zip(recipe.space.outputs, records.controls.T, found.prior.T, strict=True)
   for i, (name, data, prior) in enumerate(pairs):  # A plugin's names may hold any character.
     distributions.control(data, prior, folder / "controls" / f"{i}.png", title=name)
-  distributions.levels(contents.level_db, recipe.threshold_db, folder / "levels.png")
-  if found.making is not None and found.making.seconds.size:
-    distributions.render_times(found.making.seconds, folder / "render_times.png")
+  distributions.levels(records.level_db, recipe.threshold_db, folder / "levels.png")
+  if found.history is not None and found.history.seconds.size:
+    distributions.render_times(found.history.seconds, folder / "render_times.png")
   page = folder / "index.html"
   pages.write(
     "dataset.html",
@@ -122,7 +122,7 @@ def write(found: Inspection, folder: Path) -> Path:
     found=found,
     recipe=recipe,
     note_name=librosa.midi_to_note(recipe.note.pitch),
-    attempts=_attempts(contents.attempts),
+    attempts=_attempts(records.attempts),
     examples=[_example(one, found, folder / "examples") for one in found.replays if one.sound],
     spoken=spoken,
     most_damages=_MOST_DAMAGES,
@@ -158,7 +158,7 @@ def _attempts(attempts: np.ndarray) -> list[tuple[str, int]]:
   return [*rows, (f"{_MOST_ATTEMPTS + 1} or more", more)]
 
 
-def _example(one: Replay, found: Inspection, folder: Path) -> Example:
+def _example(one: Replay, found: Inspection, folder: Path) -> PageExample:
   """Writes the sound and the spectrograms of a replayed record."""
   assert one.sound is not None
   recipe, sound = found.dataset.recipe, one.sound
@@ -173,7 +173,7 @@ def _example(one: Replay, found: Inspection, folder: Path) -> Example:
     titles=("stored", "rendered again"),
   )
   peaks = [float(np.abs(x).max(initial=0)) for x in (audible, sound.audio)]
-  return Example(
+  return PageExample(
     name=name,
     replay=one,
     patch=recipe.space.decode(one.controls),

@@ -38,19 +38,19 @@ _TOO_MANY_FILES = (
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Contents:
-  """Contents of all readable records, in the order of splits and files.
+class RecordFindings:
+  """RecordFindings of all readable records, in the order of splits and files.
 
   Attributes:
-    controls: controls of a random sample of records.
-    level_db: loudness of the sounds, in LUFS.
-    attempts: number of draws that each record took.
-    deviation: largest difference, for each control, between the value that was set and the value
+    controls: Controls of a random sample of records.
+    level_db: Loudness of the sounds, in LUFS.
+    attempts: Number of draws that each record took.
+    deviation: Largest difference, for each control, between the value that was set and the value
       that the engine read back.
     redrawn: (split, shard) -> number of patches rejected for its records; only for shards whose
       records can all be read.
-    unreadable: records that cannot be read, as (split, position in the split).
-    checks: checks of the records.
+    unreadable: Records that cannot be read, as (split, position in the split).
+    checks: Checks of the records.
   """
 
   controls: Float[np.ndarray, "k d"]
@@ -64,7 +64,7 @@ class Contents:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Part:
-  """Contents of one shard's readable records; the masks in `wrong` cover all its records."""
+  """RecordFindings of one shard's readable records; the masks in `wrong` cover all its records."""
 
   shard: Shard
   index: Int[np.ndarray, " n"]
@@ -75,19 +75,19 @@ class _Part:
   wrong: Mapping[str, Bool[np.ndarray, " m"]]
 
 
-def read(dataset: Dataset, shards: Sequence[Shard], *, seed: int) -> Contents:
+def read(dataset: Dataset, shards: Sequence[Shard], *, seed: int) -> RecordFindings:
   """Reads every record and checks it against the plan; checks the controls of a sample.
 
   A million records take minutes and some megabytes, as neither spectrograms nor sounds are kept.
   Damage within the records of array_record files shows in reading, as these have checksums.
 
   Args:
-    dataset: data set to read.
-    shards: all shards that it should have.
-    seed: seed of the sample.
+    dataset: Data set to read.
+    shards: All shards that it should have.
+    seed: Seed of the sample.
 
   Raises:
-    UserError: the data set has more files than may be open at once.
+    UserError: The data set has more files than may be open at once.
   """
   total = sum(len(shard.indices) for shard in shards)
   sampled = np.zeros(total, bool)
@@ -98,7 +98,7 @@ def read(dataset: Dataset, shards: Sequence[Shard], *, seed: int) -> Contents:
     stop = start + len(shard.indices)
     parts.append(_read(dataset, shard, sampled[start:stop]))
     start = stop
-  return Contents(
+  return RecordFindings(
     controls=np.concatenate([part.controls for part in parts]),
     level_db=np.concatenate([part.level_db for part in parts]),
     attempts=np.concatenate([part.attempts for part in parts]),

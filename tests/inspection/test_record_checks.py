@@ -8,7 +8,7 @@ import pytest
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation import ledger
 from synthmatch_jax.generation.plan import Plan
-from synthmatch_jax.inspection import contents
+from synthmatch_jax.inspection import record_checks
 from tests.inspection import edited
 
 
@@ -19,7 +19,7 @@ def dataset(tiny_dataset):
 
 def read(dataset):
   recipe = dataset.recipe
-  return contents.read(
+  return record_checks.read(
     dataset, list(Plan(seed=recipe.seed, num_examples=60, shard_size=24)), seed=0
   )
 
@@ -52,7 +52,7 @@ def test_draws_agree_with_the_ledger(dataset):
 
 
 def test_of_many_records_a_sample_of_controls_is_kept(dataset, monkeypatch):
-  monkeypatch.setattr(contents, "MAX_CONTROLS", 10)
+  monkeypatch.setattr(record_checks, "MAX_CONTROLS", 10)
   one, two = read(dataset), read(dataset)
   assert one.controls.shape == (10, 16)
   assert one.level_db.size == 60

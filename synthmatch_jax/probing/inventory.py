@@ -1,9 +1,8 @@
-"""What a plugin says of itself, and whether it sounds, before anything is set on it."""
+"""Asks a plugin what it is and what parameters it has, and plays it, before anything is set."""
 
 import contextlib
 import re
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,8 +12,8 @@ from jaxtyping import Float
 
 from synthmatch_jax.audio.loudness import THRESHOLD_DB
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.probing.sounds import SAMPLE_RATE, SECONDS, nothing
-from synthmatch_jax.probing.subject import Subject
+from synthmatch_jax.probing.probe_sounds import SAMPLE_RATE, SECONDS, nothing
+from synthmatch_jax.probing.probed_plugin import ProbedPlugin
 from synthmatch_jax.synths import states
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.description import Care, unpack
@@ -22,29 +21,29 @@ from synthmatch_jax.synths.hosts import Host, host
 from synthmatch_jax.synths.plugin import MIDI_CONTROLLER, load
 from synthmatch_jax.synths.registry import Engine
 
-# Fewer are a choice: 19 steps of a knob are 5 % of its range each, which is plainly heard.
+# A parameter of fewer steps is a choice: a step of more than 5 % of the range is plainly heard.
 MIN_STEPS = 20
-# Parameters that play no part in a patch.
+# The names of parameters that play no part in a patch.
 _APART = re.compile(r"\b(bypass|program|preset)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\s*[-+]?(\d|\.\d|inf)", re.IGNORECASE)
 _A_DAY = 86_400.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parameter:
+class PluginParameter:
   """A parameter of a plugin, as the host sees it.
 
   Attributes:
-    name: pedalboard's, from the title.
-    title: the plugin's.
-    unit: of the texts; empty where there is none.
-    kind: of the texts, by pedalboard.
-    steps: distinct texts over the 1,001 positions that pedalboard asks for.
-    lowest: text at 0.
-    highest: text at 1.
-    default: raw value in [0, 1].
-    value: raw value in the base state.
-    numeric: whether nine texts in ten are numbers, perhaps with a unit.
+    name: Name that pedalboard makes from the title.
+    title: Name that the plugin gives.
+    unit: Unit of the values; empty if there is none.
+    kind: Type of the values according to pedalboard.
+    steps: Number of distinct texts at the 1,001 positions that pedalboard asks for.
+    lowest: Text of the value at 0.
+    highest: Text of the value at 1.
+    default: Default as a raw value in [0, 1].
+    value: Raw value in the base state.
+    numeric: Whether nine texts in ten are numbers, perhaps with a unit.
   """
 
   name: str
@@ -65,27 +64,27 @@ class Parameter:
 
   @property
   def candidate(self) -> bool:
-    """Whether it may be in the first choice of controls."""
+    """Whether it may be one of the controls that the probe chooses."""
     return self.continuous and not _APART.search(self.title)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Survey:
+class Inventory:
   """A plugin in its base state.
 
   Attributes:
-    title: the plugin's name, e.g. "Massive".
-    version: as the plugin says.
-    maker: as the plugin says.
-    kind: e.g. "Instrument|Synth".
-    channels: of its sound.
-    latency: that it reports, in samples.
-    parameters: without those of MIDI controllers.
-    midi: number of those.
-    state: the base state, as pedalboard gives it.
-    blind: whether the host sees no values, so that the defaults stand for them.
-    load_seconds: from nothing to a process with the plugin ready.
-    level_db: loudness of a C4 of one second, in LUFS; -inf for silence.
+    title: Name of the plugin, e.g. "Massive".
+    version: Version that the plugin states.
+    maker: Maker that the plugin states.
+    kind: Category that the plugin states, e.g. "Instrument|Synth".
+    channels: Number of channels of its sound.
+    latency: Latency that it reports, in samples.
+    parameters: Parameters, without those of MIDI controllers.
+    midi: Number of parameters of MIDI controllers.
+    state: Base state, as pedalboard gives it.
+    blind: Whether the host sees no values, so that the defaults stand for them.
+    load_seconds: Time until a new process has the plugin ready.
+    level_db: Loudness of a C4 of one second, in LUFS; -inf for silence.
   """
 
   title: str
@@ -94,7 +93,7 @@ class Survey:
   kind: str
   channels: int
   latency: int
-  parameters: tuple[Parameter, ...]
+  parameters: tuple[PluginParameter, ...]
   midi: int
   state: bytes
   blind: bool
@@ -103,14 +102,14 @@ class Survey:
 
   @property
   def silent(self) -> bool:
-    """Whether nobody hears the base state: data sets would draw it again."""
+    """Whether the base state is under -60 LUFS."""
     return self.level_db < THRESHOLD_DB
 
-  def parameter(self, name: str) -> Parameter:
-    """The parameter of that name.
+  def parameter(self, name: str) -> PluginParameter:
+    """Returns the parameter of a name.
 
     Raises:
-      UserError: there is none; the sentence lists those there are.
+      UserError: There is none; the sentence lists those there are.
     """
     for parameter in self.parameters:
       if parameter.name == name:
@@ -118,14 +117,10 @@ class Survey:
     known = ", ".join(p.name for p in self.parameters)
     raise UserError(f"{self.title} has no parameter {name}; it has {known}")
 
-  def patch(self, names: Sequence[str]) -> dict[str, float]:
-    """Values of the base state."""
-    return {p.name: p.value for p in self.parameters if p.name in set(names)}
-
 
 @dataclass(frozen=True, kw_only=True)
-class Bare(Engine):
-  """An engine that is pedalboard's plugin itself, for the time before it has controls."""
+class BarePlugin(Engine):
+  """An engine that is pedalboard's plugin itself, while nothing is known of its controls."""
 
   inside: str = ""
   limits: Care = field(default_factory=Care)
@@ -145,26 +140,28 @@ class Bare(Engine):
     return self.limits
 
 
-def survey(subject: Subject, *, preset: Path | None = None, edit: bool = False) -> Survey:
+def take_inventory(
+  probed: ProbedPlugin, *, preset: Path | None = None, edit: bool = False
+) -> Inventory:
   """Loads the plugin in a process of its own and looks at it.
 
   Args:
-    subject: the plugin.
-    preset: the base preset; else that of an earlier probe, else the plugin's initial state.
-    edit: whether the user makes the base preset in the plugin's editor.
+    probed: The plugin.
+    preset: Base preset; None takes that of an earlier probe, or else the plugin's initial state.
+    edit: Whether the user makes the base preset in the plugin's editor.
 
   Raises:
-    UserError: it does not load, is no instrument, crashes or hangs at its first note, or does
+    UserError: It does not load, is no instrument, crashes or hangs at its first note, or does
       not take the preset.
   """
-  # Here: the plugin's process imports this file, and this takes seconds.
+  # Imported here, as it takes seconds and the plugin's process imports this file.
   from synthmatch_jax.audio.loudness import loudness_db
 
-  known = unpack(subject.known.state) if subject.known and subject.known.state else b""
+  known = unpack(probed.known.state) if probed.known and probed.known.state else b""
   if edit:
-    with contextlib.closing(_host(subject, _A_DAY)) as place:
+    with contextlib.closing(_host(probed, _A_DAY)) as place:
       known = place.call(_base_state, preset, True)
-  with contextlib.closing(_host(subject, subject.patience)) as place:
+  with contextlib.closing(_host(probed, probed.patience)) as place:
     start = time.perf_counter()
     place.call(nothing)
     load_seconds = time.perf_counter() - start
@@ -174,16 +171,18 @@ def survey(subject: Subject, *, preset: Path | None = None, edit: bool = False) 
       about, sound = place.call(_look, known)
     except RenderError as error:
       raise UserError(
-        f"{subject.path} cannot be probed: at its first note it gave this: {error}; try it in a DAW"
+        f"{probed.path} cannot be probed: at its first note it gave this: {error}; try it in a DAW"
       ) from None
   finite = np.isfinite(sound).all()
   level = loudness_db(sound, SAMPLE_RATE) if finite else -np.inf
-  return Survey(**about, load_seconds=load_seconds, level_db=level)
+  return Inventory(**about, load_seconds=load_seconds, level_db=level)
 
 
-def _host(subject: Subject, patience: float) -> Host:
-  limits = Care(load_seconds=subject.patience, render_seconds=patience, tries=2)
-  return host(Bare(name=subject.name, path=str(subject.path), inside=subject.inside, limits=limits))
+def _host(probed: ProbedPlugin, patience: float) -> Host:
+  limits = Care(load_seconds=probed.patience, render_seconds=patience, tries=2)
+  return host(
+    BarePlugin(name=probed.name, path=str(probed.path), inside=probed.inside, limits=limits)
+  )
 
 
 def _base_state(plugin: Any, preset: Path | None, edit: bool) -> bytes:
@@ -195,7 +194,7 @@ def _base_state(plugin: Any, preset: Path | None, edit: bool) -> bytes:
 
 
 def _look(plugin: Any, state: bytes) -> tuple[dict[str, Any], Float[np.ndarray, " n"]]:
-  """What there is to know, and the sound of a C4; runs in the plugin's process."""
+  """Returns the facts of an `Inventory` and the sound of a C4; runs in the plugin's process."""
   if state:
     plugin.raw_state = state
   state = states.capture(plugin)
@@ -220,9 +219,9 @@ def _look(plugin: Any, state: bytes) -> tuple[dict[str, Any], Float[np.ndarray, 
   return about, sound
 
 
-def _parameter(name: str, parameter: Any) -> Parameter:
+def _parameter(name: str, parameter: Any) -> PluginParameter:
   texts = [str(value) for value in parameter.ranges.values()]
-  return Parameter(
+  return PluginParameter(
     name=name,
     title=parameter.name,
     unit=parameter.label or "",
@@ -240,7 +239,7 @@ def _sound(plugin: Any) -> tuple[int, Float[np.ndarray, " n"]]:
   note = [([0x90, 60, 127], 0.0), ([0x80, 60, 0], 1.0)]
   for channels in (2, 1):  # Some instruments are mono.
     try:
-      # With a reset after a refusal: without one pedalboard leaves the plugin mute.
+      # After a refusal pedalboard leaves the plugin mute unless it is reset.
       sound = plugin(note, SECONDS, SAMPLE_RATE, num_channels=channels, reset=channels == 1)
       return channels, sound.mean(0, dtype=np.float32)
     except ValueError as error:

@@ -13,16 +13,16 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from synthmatch_jax import files
-from synthmatch_jax.data.ood import sounds
-from synthmatch_jax.data.ood.sources import SAMPLE_RATE, SOURCES
+from synthmatch_jax.data import sound_folder
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.generation.ood.sources import SAMPLE_RATE, SOURCES
 
 _PEAK = 10 ** (-3 / 20)  # -3 dB of full scale.
 
 
-def benchmark() -> dict[str, Any]:
-  """The fixed list: `versions` of the sources, and `sounds` with their recipes and hashes."""
-  text = (resources.files("synthmatch_jax.data.ood") / "benchmark.json").read_text()
+def listed() -> dict[str, Any]:
+  """Returns the list: `versions` of the sources, and `sounds` with their recipes and hashes."""
+  text = (resources.files("synthmatch_jax.generation.ood") / "benchmark.json").read_text()
   return json.loads(text)
 
 
@@ -35,17 +35,17 @@ def build(
   """Makes the sounds of the list that are not in the folder yet, and sounds.json.
 
   Args:
-    folder: of the benchmark.
-    wanted: the list; by default `benchmark()`.
-    report: gets a sentence for every family with sounds that differ from the list's.
+    folder: The folder for the sounds.
+    wanted: The list; by default `listed()`.
+    report: Gets a sentence for every family with sounds that differ from the list's.
 
   Returns:
     What sounds.json holds: the list, with the versions and hashes of what was made here.
 
   Raises:
-    UserError: a source is not installed, or fails, or the folder cannot be written.
+    UserError: A source is not installed, or fails, or the folder cannot be written.
   """
-  wanted = wanted or benchmark()
+  wanted = wanted or listed()
   families = dict.fromkeys(entry["family"] for entry in wanted["sounds"])
   versions = {family: SOURCES[family].version() for family in families}
   made = [
@@ -63,19 +63,19 @@ def build(
     "licences": {family: SOURCES[family].licence for family in families},
     "sounds": made,
   }
-  files.write_json(folder / sounds.MANIFEST, manifest, indent=1)
+  files.write_json(folder / sound_folder.MANIFEST, manifest, indent=1)
   return manifest
 
 
 def _make(entry: Mapping[str, Any], folder: Path) -> str:
-  """Hash of a sound, made unless it is there already as the list wants it."""
+  """Makes a sound unless it is there already as the list wants it; returns its hash."""
   path = folder / f"{entry['name']}.flac"
-  if path.exists() and sounds.digest(path) == entry.get("sha256"):
+  if path.exists() and sound_folder.digest(path) == entry.get("sha256"):
     return entry["sha256"]
   audio = _levelled(SOURCES[entry["family"]].render(entry), entry["name"])
   with files.writing(path) as partial:
     sf.write(partial, audio, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
-  return sounds.digest(path)
+  return sound_folder.digest(path)
 
 
 def _levelled(audio: Float[np.ndarray, " n"], name: str) -> Float[np.ndarray, " n"]:

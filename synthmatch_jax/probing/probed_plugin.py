@@ -1,4 +1,4 @@
-"""What is to be probed: a plugin on this machine, and what is known of it already."""
+"""The plugin that is probed: where it is, and what is known of it already."""
 
 import os
 import re
@@ -20,15 +20,15 @@ PATIENCE = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
-  """A plugin to be probed.
+class ProbedPlugin:
+  """A plugin that is probed.
 
   Attributes:
-    name: of the engine that it becomes.
-    path: of the plugin.
-    inside: which plugin, where the file holds several.
-    known: the description of an earlier probe, or one that comes with the package.
-    patience: seconds that a load or a sound may take.
+    name: Name of the engine that it becomes.
+    path: Path of the plugin.
+    inside: Name of the plugin, if the file holds several.
+    known: Description by an earlier probe, or one that comes with the package.
+    patience: Time in seconds that a load or a sound may take.
   """
 
   name: str
@@ -39,7 +39,7 @@ class Subject:
 
   @property
   def care(self) -> Care:
-    """Of its processes while it is probed: no canaries, and a second try for everything."""
+    """The care for its processes while it is probed: no canaries, and a second try for all."""
     return Care(load_seconds=self.patience, render_seconds=self.patience, tries=2)
 
   def described(
@@ -50,7 +50,7 @@ class Subject:
     state: bytes = b"",
     values: Mapping[str, float] = MappingProxyType({}),
   ) -> Description:
-    """The plugin with these controls; values are not checked: the probe looks at them itself."""
+    """Describes the plugin with some controls; the tolerance lets every value read back pass."""
     known = {c.name: values[c.name] for c in controls if c.name in values}
     return Description(
       name=self.name,
@@ -65,25 +65,25 @@ class Subject:
     )
 
   def engine(self, controls: Sequence[Continuous], *, reset: Reset, **base: Any) -> Engine:
-    """What `described` describes, with the same arguments, as an engine."""
+    """Returns the engine that `described` describes, from the same arguments."""
     plugin = self.described(controls, reset=reset, **base)
     return Engine(name=self.name, plugin=plugin, path=str(self.path))
 
 
 def find(
   text: str, *, plugin: str = "", name: str = "", inside: str = "", patience: float = PATIENCE
-) -> Subject:
-  """The subject that a user names.
+) -> ProbedPlugin:
+  """Finds the plugin that a user names.
 
   Args:
-    text: path of a .vst3 or .component, an engine that has a description, or a FILE.json.
-    plugin: where the plugin of a description is: a file or folder; empty: where plugins are.
-    name: of the engine; empty: the description's, or from the file name.
-    inside: which plugin of the file.
-    patience: see `Subject`.
+    text: Path of a .vst3 or .component, an engine that has a description, or a FILE.json.
+    plugin: File of the plugin of a description, or its folder; empty searches the usual folders.
+    name: Name of the engine; empty takes the description's, or one from the file name.
+    inside: Name of the plugin within the file.
+    patience: See `ProbedPlugin`.
 
   Raises:
-    UserError: there is no such file, engine or plugin.
+    UserError: There is no such file, engine or plugin.
   """
   path = Path(text)
   if path.suffix in locate.SUFFIXES or path.suffix.lower() in bundle.OTHERS:
@@ -92,7 +92,7 @@ def find(
     if why := bundle.trouble(path):
       raise UserError(f"{path} cannot be loaded as a plugin: it {why}")
     made = name or re.sub(r"\W+", "_", path.stem.lower()).strip("_")
-    return Subject(name=made, path=path, inside=inside, patience=patience)
+    return ProbedPlugin(name=made, path=path, inside=inside, patience=patience)
   described = registry.described()
   if path.suffix == ".json":
     known = descriptions.read(path)
@@ -103,7 +103,7 @@ def find(
       f"{text} is nothing to probe: name the path of a .vst3 or .component, a FILE.json that an"
       f" earlier probe wrote, or an engine that is a plugin ({', '.join(sorted(described))})"
     )
-  return Subject(
+  return ProbedPlugin(
     name=name or known.name,
     path=locate.locate(known.files, option=plugin),
     inside=inside or known.inside,

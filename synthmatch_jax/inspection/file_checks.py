@@ -25,15 +25,15 @@ _SHARD = re.compile(r".+-(?P<split>\w+)\.\w+-(?P<number>\d{5,})-of-\d{5,}")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Making:
+class History:
   """Summary of the ledgers of all shards.
 
   Attributes:
-    rejected: reason for rejecting patches -> how many; `TOO_QUIET`, or how the engine failed.
-    seconds: mean seconds for a record, including the patches rejected before it, in each shard
+    rejected: Reason for rejecting patches -> how many; `TOO_QUIET`, or how the engine failed.
+    seconds: Mean seconds for a record, including the patches rejected before it, in each shard
       that was timed, in the order of the ledger.
-    hours: time that all workers together spent on the shards that were timed.
-    unmeasured: number of shards without a time.
+    hours: Time that all workers together spent on the shards that were timed.
+    unmeasured: Number of shards without a time.
   """
 
   rejected: Mapping[str, int]
@@ -54,11 +54,11 @@ def read(dataset: Dataset) -> tuple[tuple[Ledger, ...] | None, Check]:
     return None, Check(name="ledger", finding=finding, damages=(str(error),))
 
 
-def summarise(ledgers: Sequence[Ledger]) -> Making:
+def summarise(ledgers: Sequence[Ledger]) -> History:
   """Summarises the ledgers of all shards."""
   reasons = (r.reason if r.failed else TOO_QUIET for one in ledgers for r in one.rejections or ())
   measured = [(one.seconds, one.records) for one in ledgers if one.seconds is not None]
-  return Making(
+  return History(
     rejected=dict(Counter(reasons).most_common()),
     seconds=np.array([seconds / records for seconds, records in measured], float),
     hours=sum(seconds for seconds, _ in measured) / 3600,
@@ -76,9 +76,9 @@ def check_files(
   """Checks that the files are those of the plan and match their ledgers.
 
   Args:
-    dataset: data set whose files are read, all of them.
-    shards: all shards that there should be.
-    ledgers: ledgers of the shards; None if the data set has none.
+    dataset: Data set whose files are read, all of them.
+    shards: All shards that there should be.
+    ledgers: Ledgers of the shards; None if the data set has none.
     redrawn: (split, shard) -> number of rejected patches according to the records.
   """
   files = {
