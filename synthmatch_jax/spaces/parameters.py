@@ -126,7 +126,7 @@ class Continuous:
     if control >= 1:
       return self.high
     bottom, top = self._roots()
-    return (bottom + float(control) * (top - bottom)) ** _EXPONENTS[self.curve]
+    return (bottom + float(control) * (top - bottom)) ** self.exponent
 
   def encode(self, value: float) -> float:
     """Control of a value, the inverse of `decode`; a value out of range is clamped."""
@@ -135,7 +135,12 @@ class Continuous:
     if value >= self.high:
       return 1.0
     bottom, top = self._roots()
-    return (float(value) ** (1 / _EXPONENTS[self.curve]) - bottom) / (top - bottom)
+    return (float(value) ** (1 / self.exponent) - bottom) / (top - bottom)
+
+  @property
+  def exponent(self) -> int:
+    """The exponent of the curve."""
+    return _EXPONENTS[self.curve]
 
   @property
   def effective(self) -> tuple[str, float, float, str]:
@@ -163,7 +168,7 @@ class Continuous:
     return np.abs(estimate[:, 0].astype(np.float64) - target[:, 0].astype(np.float64))
 
   def _roots(self) -> tuple[float, float]:
-    power = 1 / _EXPONENTS[self.curve]
+    power = 1 / self.exponent
     return self.low**power, self.high**power
 
 

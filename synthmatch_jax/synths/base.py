@@ -10,6 +10,10 @@ from synthmatch_jax.audio.note import Note
 from synthmatch_jax.spaces.space import ParameterSpace, Patch
 
 
+Parallelism = Literal["process", "thread"]
+"""Whether several engines of a kind live in threads of one process, or one in each process."""
+
+
 class RenderError(Exception):
   """The engine did not render a patch as it should; the sentence says what was wrong."""
 
@@ -25,13 +29,13 @@ class Synth(Protocol):
   Attributes:
     name: as in the registry.
     space: the parameters that patches set; the rest is the base preset's.
-    parallelism: whether several live in threads of one process, or one in each process.
+    parallelism: See `Parallelism`.
     preset_suffix: of the files that `save_preset` writes, e.g. ".vital".
   """
 
   name: str
   space: ParameterSpace
-  parallelism: Literal["process", "thread"]
+  parallelism: Parallelism
   preset_suffix: str
 
   def render(

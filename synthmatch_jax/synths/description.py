@@ -9,13 +9,14 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from synthmatch_jax import files, untrusted
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces.parameters import Continuous, require_text
 from synthmatch_jax.spaces.space import ParameterSpace, parameter_from_dict, parameter_to_dict
 from synthmatch_jax.synths import locate
+from synthmatch_jax.synths.base import Parallelism
 
 Reset = Literal["clear", "flush", "instance", "process"]
 """How the sounds before are forgotten, from cheap to dear (measured by `synthmatch_jax.probe`).
@@ -98,6 +99,8 @@ class Description:
     care: for the farm.
     others: the plugin's other parameters, for people: move one to `controls` to use it.
   """
+
+  parallelism: ClassVar[Parallelism] = "process"
 
   name: str
   files: tuple[str, ...]

@@ -11,16 +11,17 @@ import re
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax import files
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths import bundle, states
-from synthmatch_jax.synths.base import RenderError
+from synthmatch_jax.synths.base import Parallelism, RenderError
 from synthmatch_jax.synths.description import Description, unpack
 
 # Raised when the same patch sounds different from before, for a reason other than the plugin, the
@@ -50,7 +51,7 @@ class Plugin:
     plugin: pedalboard's object.
   """
 
-  parallelism: Literal["process", "thread"] = "process"
+  parallelism: Parallelism = Description.parallelism
 
   def __init__(self, description: Description, path: Path):
     self.name = description.name
@@ -101,7 +102,9 @@ class Plugin:
     self.settle()
     self._verify(wanted)
     vst3 = self.preset_suffix == ".vstpreset"
-    path.write_bytes(self.plugin.preset_data if vst3 else self.plugin.raw_state)
+    data = self.plugin.preset_data if vst3 else self.plugin.raw_state
+    with files.writing(path) as partial:
+      partial.write_bytes(data)
     return path
 
   def settle(self) -> Patch:

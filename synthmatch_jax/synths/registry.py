@@ -1,21 +1,18 @@
 """The table of sound engines, and how a name becomes one."""
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces.space import ParameterSpace
 from synthmatch_jax.synths import description as descriptions
-from synthmatch_jax.synths import locate
-from synthmatch_jax.synths.base import Synth
+from synthmatch_jax.synths import locate, vital
+from synthmatch_jax.synths.base import Parallelism, Synth
 from synthmatch_jax.synths.description import Care, Description
-
-_ENGINES = {"vital": "synthmatch_jax.synths.vital:Vital"}
-"""Name -> module:class; imported when asked for, so that a missing one hurts nobody else."""
+from synthmatch_jax.synths.vital import VitalDescription
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +36,7 @@ class Engine:
       UserError: its library or the plugin is missing, or is not what it should be.
     """
     if self.plugin is None:
-      return _class(self.name)()
+      return _built_in()[self.name].make()
     from synthmatch_jax.synths.plugin import Plugin
 
     return Plugin(self.plugin, locate.locate(self.plugin.files, option=self.path))
@@ -54,7 +51,7 @@ class Engine:
       UserError: the library of the engine is not installed.
     """
     if self.plugin is None:
-      return _class(self.name).fingerprint()
+      return _built_in()[self.name].fingerprint()
     from synthmatch_jax.synths import plugin
 
     before, after = plugin.fingerprint_frame(self.plugin)
@@ -64,17 +61,17 @@ class Engine:
   @property
   def space(self) -> ParameterSpace:
     """The parameters that its patches set."""
-    return _class(self.name).space if self.plugin is None else self.plugin.space
+    return (self.plugin or _built_in()[self.name]).space
 
   @property
-  def parallelism(self) -> Literal["process", "thread"]:
+  def parallelism(self) -> Parallelism:
     """As `Synth.parallelism`."""
-    return _class(self.name).parallelism if self.plugin is None else "process"
+    return (self.plugin or _built_in()[self.name]).parallelism
 
   @property
   def prior(self) -> str | Mapping[str, Any]:
     """Name or JSON of the prior that data sets take unless told otherwise."""
-    return "presets" if self.plugin is None else self.plugin.prior
+    return (self.plugin or _built_in()[self.name]).prior
 
   @property
   def care(self) -> Care:
@@ -104,14 +101,14 @@ def engine(name: str, *, path: str = "") -> Engine:
     massive = described()["massive"]
     found = locate.find(massive.files, option=path)
     return Engine(name="massive", plugin=massive, path=path) if found else Engine(name="vital")
-  if name in _ENGINES:
+  if name in _built_in():
     return Engine(name=name)
   if name in described():
     return Engine(name=name, plugin=described()[name], path=path)
   if name.endswith(".json"):
     plugin = descriptions.read(Path(name))
     return Engine(name=plugin.name, plugin=plugin, path=path)
-  known = ", ".join(sorted([*_ENGINES, *described()]))
+  known = ", ".join(sorted([*_built_in(), *described()]))
   raise UserError(
     f"unknown engine {name!r}; known are {known}, and any FILE.json that"
     " `python -m synthmatch_jax.probe` has written"
@@ -124,8 +121,8 @@ def built_in(name: str) -> Engine:
   Raises:
     UserError: there is none of that name.
   """
-  if name not in _ENGINES:
-    known = ", ".join(sorted(_ENGINES))
+  if name not in _built_in():
+    known = ", ".join(sorted(_built_in()))
     raise UserError(
       f"the engine {name!r} is not known here, nor is it described as a plugin; known are {known}:"
       " take the version of synthmatch_jax that the model or the data set was made with"
@@ -140,6 +137,6 @@ def described() -> dict[str, Description]:
   return {plugin.name: plugin for plugin in found}
 
 
-def _class(name: str) -> Any:  # A class of the Synth protocol; its type cannot be checked.
-  module, _, attribute = _ENGINES[name].partition(":")
-  return getattr(importlib.import_module(module), attribute)
+def _built_in() -> Mapping[str, VitalDescription]:
+  """Returns the engines that are no plugins, by name; an engine of another kind is joined here."""
+  return vital.described()

@@ -7,9 +7,12 @@ import pytest
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.spaces.discrete import Choice, Integer, Switch
-from synthmatch_jax.spaces.massive16 import TABLE_1, VITAL
+from synthmatch_jax.spaces.massive16 import TABLE_1
 from synthmatch_jax.spaces.parameters import Continuous
 from synthmatch_jax.spaces.space import ParameterSpace
+from synthmatch_jax.synths import registry
+
+VITAL = registry.engine("vital").space
 
 
 def test_the_space_is_the_papers_table_in_its_order():
