@@ -9,7 +9,6 @@ from jaxtyping import Float
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.spaces.space import ParameterSpace, Patch
 
-
 Parallelism = Literal["process", "thread"]
 """Whether several engines of a kind live in threads of one process, or one in each process."""
 
