@@ -36,11 +36,6 @@ class Integer(Parameter):
       )
 
   @property
-  def effective(self) -> tuple[Any, ...]:
-    """See `Parameter`."""
-    return self.kind, self.name, self.low, self.high
-
-  @property
   def span(self) -> str:
     """See `Parameter`."""
     return f"whole numbers from {self.low} to {self.high}"
@@ -60,8 +55,8 @@ class Integer(Parameter):
   ) -> Float[np.ndarray, " i"]:
     """Returns how far the values lie apart, as a share of the range."""
     steps = self.high - self.low
-    pair = (np.clip(x[:, 0].astype(np.float64), 0.0, 1.0) for x in (target, estimate))
-    one, other = (np.round(controls * steps) for controls in pair)
+    places = (np.clip(x[:, 0].astype(np.float64), 0.0, 1.0) for x in (target, estimate))
+    one, other = (np.round(place * steps) for place in places)
     return np.abs(one - other) / steps
 
 
@@ -70,11 +65,6 @@ class Switch(Parameter):
   """A switch; it is on where its one output of the network is at least 0.5."""
 
   kind: ClassVar[str] = "switch"
-
-  @property
-  def effective(self) -> tuple[Any, ...]:
-    """See `Parameter`."""
-    return self.kind, self.name
 
   @property
   def span(self) -> str:
@@ -123,11 +113,6 @@ class Choice(Parameter):
   def outputs(self) -> tuple[str, ...]:
     """See `Parameter`."""
     return tuple(f"{self.name}={option}" for option in self.options)
-
-  @property
-  def effective(self) -> tuple[Any, ...]:
-    """See `Parameter`."""
-    return self.kind, self.name, self.options
 
   @property
   def span(self) -> str:

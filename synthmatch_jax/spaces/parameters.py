@@ -1,5 +1,6 @@
 """The parameters of a synth, and the outputs of a network, in [0, 1], that stand for them."""
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -8,6 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 Curve = Literal["linear", "quadratic", "cubic", "quartic"]
+
+SOUNDLESS = ("meaning", "unit", "heard_with", "heard_when", "ordered")
+"""The fields of parameters on which no sound depends: they are for people and for evaluations."""
 
 # The text and the ranges of parameters are shown to people, and come with models of strangers.
 _MOST_CHARACTERS, _LARGEST = 300, 1e9
@@ -51,8 +55,9 @@ class Parameter:
 
   @property
   def effective(self) -> tuple[Any, ...]:
-    """All that a patch depends on, without what is there for people."""
-    raise NotImplementedError
+    """The kind and all fields on which a sound depends."""
+    fields = (f.name for f in dataclasses.fields(self) if f.name not in SOUNDLESS)
+    return self.kind, *(getattr(self, name) for name in fields)
 
   @property
   def span(self) -> str:
@@ -119,11 +124,6 @@ class Continuous(Parameter):
   def exponent(self) -> int:
     """The exponent of the curve."""
     return _EXPONENTS[self.curve]
-
-  @property
-  def effective(self) -> tuple[str, float, float, str]:
-    """See `Parameter`."""
-    return self.name, self.low, self.high, self.curve
 
   @property
   def span(self) -> str:

@@ -25,8 +25,8 @@ class Pool:
   depend on `size` and on the lists since `renew`, but not on how many threads do the work.
 
   Attributes:
-    size: number of engines.
-    workers: number of items that are worked on at once.
+    size: The number of engines.
+    workers: The number of items that are worked on at once.
   """
 
   def __init__(
@@ -40,10 +40,10 @@ class Pool:
     """Makes the hosts; an engine starts when it is used first.
 
     Args:
-      engine: what is hosted.
-      size: number of engines.
-      workers: number of threads; as many as engines by default.
-      report: gets a sentence for every process that had to be replaced.
+      engine: The engine of which there are several.
+      size: The number of engines.
+      workers: The number of threads; by default there are as many as engines.
+      report: Gets a sentence for every process that had to be replaced.
     """
     self.size = size
     self.workers = min(workers or size, size)
@@ -61,7 +61,7 @@ class Pool:
 
   @contextlib.contextmanager
   def lend(self) -> Iterator[Host]:
-    """An engine that nobody else uses meanwhile; waits for one."""
+    """An engine that nobody else uses meanwhile; waits until one is free."""
     with self._taken(None) as host:
       yield host
 
@@ -74,7 +74,7 @@ class Pool:
     iterating, what is under way is finished and the rest dropped.
 
     Raises:
-      Exception: any other that a task raises.
+      Exception: Any other error of a task.
     """
     stopped = threading.Event()
     results: list[Future[Result | RenderError]] = [Future() for _ in items]
@@ -86,7 +86,9 @@ class Pool:
             results[k].cancel()
             continue
           try:
-            results[k].set_result(_call(host, task, items[k]))
+            results[k].set_result(host.call(task, *items[k]))
+          except RenderError as error:
+            results[k].set_result(error)
           except BaseException as error:
             results[k].set_exception(error)
 
@@ -100,7 +102,7 @@ class Pool:
         lane.exception()  # Waits for it.
 
   def renew(self) -> None:
-    """Makes all engines as good as new, so that what follows does not depend on what was before."""
+    """Makes all engines as good as new: what follows does not depend on what came before."""
     for lane in range(self.size):
       with self._taken(lane) as host:
         host.renew()
@@ -125,10 +127,3 @@ class Pool:
       with self._changed:
         self._free.add(taken)
         self._changed.notify_all()
-
-
-def _call(host: Host, task: Callable[..., Result], item: tuple[Any, ...]) -> Result | RenderError:
-  try:
-    return host.call(task, *item)
-  except RenderError as error:
-    return error

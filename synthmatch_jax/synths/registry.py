@@ -1,5 +1,6 @@
 """The table of sound engines, and how a name becomes one."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -17,12 +18,12 @@ from synthmatch_jax.synths.vital import VitalDescription
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-  """How to make an engine, here or in another process: plain data, to be sent there.
+  """How to make an engine, here or in another process: plain data that can be sent there.
 
   Attributes:
-    name: as in the table, or of the description.
-    plugin: its description, where it is a plugin.
-    path: where the user says that the plugin is: a file or a folder; empty: where plugins are.
+    name: The name of the engine.
+    plugin: The description of the plugin; None where the engine is none.
+    path: Where the user says that the plugin is, a file or a folder; empty for the usual places.
   """
 
   name: str
@@ -30,10 +31,10 @@ class Engine:
   path: str = ""
 
   def make(self) -> Synth:
-    """A new engine, as good as untouched by anything rendered before.
+    """Makes a new engine, which knows nothing of what was rendered before.
 
     Raises:
-      UserError: its library or the plugin is missing, or is not what it should be.
+      UserError: Its library or the plugin is missing, or is not what it should be.
     """
     if self.plugin is None:
       return _built_in()[self.name].make()
@@ -42,13 +43,13 @@ class Engine:
     return Plugin(self.plugin, locate.locate(self.plugin.files, option=self.path))
 
   def expected(self, stored: str) -> str:
-    """The fingerprint, as far as it is known before a plugin is loaded.
+    """Returns the fingerprint, as far as it is known before a plugin is loaded.
 
     Args:
-      stored: fingerprint that is hoped for; a plugin's own name and version are taken from it.
+      stored: The fingerprint that is hoped for, with the plugin's own name and version.
 
     Raises:
-      UserError: the library of the engine is not installed.
+      UserError: The library of the engine is not installed.
     """
     if self.plugin is None:
       return _built_in()[self.name].fingerprint()
@@ -60,47 +61,52 @@ class Engine:
 
   @property
   def space(self) -> ParameterSpace:
-    """The parameters that its patches set."""
+    """The parameters that patches set."""
     return (self.plugin or _built_in()[self.name]).space
 
   @property
   def parallelism(self) -> Parallelism:
-    """As `Synth.parallelism`."""
+    """See `Parallelism`."""
     return (self.plugin or _built_in()[self.name]).parallelism
 
   @property
   def prior(self) -> str | Mapping[str, Any]:
-    """Name or JSON of the prior that data sets take unless told otherwise."""
+    """The name or the JSON of the prior that data sets take unless told otherwise."""
     return (self.plugin or _built_in()[self.name]).prior
 
   @property
   def care(self) -> Care:
-    """How its processes are looked after."""
+    """How the processes of the engine are looked after."""
     return Care() if self.plugin is None else self.plugin.care
 
   @property
   def repeatable_db(self) -> float | None:
-    """As `Description.repeatable_db`."""
+    """See `Description`."""
     return None if self.plugin is None else self.plugin.repeatable_db
 
   @property
   def process_per_sound(self) -> bool:
-    """Whether only a new process makes it forget the sounds before."""
+    """Whether only a new process makes the engine forget the sounds before."""
     return self.plugin is not None and self.plugin.reset == "process"
 
 
 def engine(name: str, *, path: str = "") -> Engine:
-  """The engine of a name: "vital", a plugin that is described here, or a description FILE.json.
+  """Returns the engine of a name, or of a plugin's description FILE.json.
 
-  "auto" is the paper's synth where it is found, and Vital elsewhere.
+  "auto" stands for the paper's synth where it is found, and for Vital elsewhere.
+
+  Args:
+    name: The name or the file.
+    path: Where the plugin is, if the engine is one that is not where plugins usually are.
 
   Raises:
-    UserError: there is no such engine.
+    UserError: There is no such engine.
   """
   if name == "auto":
-    massive = described()["massive"]
-    found = locate.find(massive.files, option=path)
-    return Engine(name="massive", plugin=massive, path=path) if found else Engine(name="vital")
+    with contextlib.suppress(UserError):
+      locate.locate(described()["massive"].files, option=path)
+      return engine("massive", path=path)
+    return Engine(name="vital")
   if name in _built_in():
     return Engine(name=name)
   if name in described():
@@ -116,10 +122,10 @@ def engine(name: str, *, path: str = "") -> Engine:
 
 
 def built_in(name: str) -> Engine:
-  """The engine of a name that needs no description.
+  """Returns the engine of a name, if it is no plugin.
 
   Raises:
-    UserError: there is none of that name.
+    UserError: There is no such engine.
   """
   if name not in _built_in():
     known = ", ".join(sorted(_built_in()))
@@ -131,12 +137,12 @@ def built_in(name: str) -> Engine:
 
 
 def described() -> dict[str, Description]:
-  """The plugins whose descriptions come with the package."""
+  """Returns the plugins whose descriptions come with the package, by name."""
   folder = resources.files("synthmatch_jax.synths") / "plugins"
   found = [descriptions.read(Path(str(file))) for file in sorted(folder.iterdir(), key=str)]
   return {plugin.name: plugin for plugin in found}
 
 
 def _built_in() -> Mapping[str, VitalDescription]:
-  """Returns the engines that are no plugins, by name; an engine of another kind is joined here."""
+  """Returns the engines that are no plugins, by name; those of another kind are added here."""
   return vital.described()

@@ -16,14 +16,14 @@ from jaxtyping import Float
 from synthmatch_jax import files, untrusted
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.spaces.space import ParameterSpace, Patch
+from synthmatch_jax.spaces.space import ParameterSpace, Patch, Swap
 from synthmatch_jax.synths.base import Parallelism, RenderError
 from synthmatch_jax.synths.vital_settings import Setting
 
 _PRESETS = resources.files("synthmatch_jax.synths") / "presets"
 
-# Raised when the same patch sounds different from before, for a reason other than vita's version
-# or the base preset.
+# Raised when the same patch sounds different from before, and the reason is neither vita's version
+# nor the description.
 REVISION = 2
 
 # The digest of the settings of vital16.json, whose fingerprint does not name them: data sets and
@@ -57,14 +57,15 @@ class VitalDescription:
 
   @classmethod
   def from_dict(cls, data: Mapping[str, Any]) -> "VitalDescription":
-    """Reads a description, whose `parameters` are as in `Setting.from_dict`.
+    """Reads a description, whose `parameters` are those of `Setting.from_dict`.
 
     Raises:
       ValueError, TypeError, KeyError: The data is no description.
     """
     plain = dict(data)
     settings = tuple(Setting.from_dict(entry) for entry in plain.pop("parameters"))
-    space = ParameterSpace(plain.pop("space"), tuple(s.parameter for s in settings))
+    swaps = tuple(map(Swap.from_dict, plain.pop("swaps", ())))
+    space = ParameterSpace(plain.pop("space"), tuple(s.parameter for s in settings), swaps)
     return cls(space=space, settings=settings, **plain)
 
   @cached_property
@@ -75,8 +76,7 @@ class VitalDescription:
   def fingerprint(self) -> str:
     """Returns the fingerprint of the engine (see `Synth`), without making one.
 
-    It names what the parameters set; what they mean is compared wherever an engine is to play
-    (see `play`).
+    It tells what the parameters set. Their ranges are compared whenever an engine plays (`play`).
 
     Raises:
       UserError: vita is not installed.
@@ -90,20 +90,16 @@ class VitalDescription:
     return f"{self.name}/{REVISION} vita/{version} base/{_digest(self.base)}{named}"
 
   def make(self) -> "Vital":
-    """Makes the engine.
-
-    Raises:
-      UserError: vita is not installed.
-    """
+    """Makes the engine."""
     return Vital(self)
 
 
 class Vital:
   """The Vital engine, set up as a description says (see `Synth` for the methods).
 
-  A used engine gives a sound again within -68 dB whatever it played before; the first sounds of
-  a new engine, in the same order, are equal to the last bit. Vital glides for about 0.2 s from
-  earlier values (measured with vita 0.1.0), hence the silent warm-up before each render.
+  A used engine repeats a sound within -68 dB, whatever it played before; the first sounds of new
+  engines, in the same order, are equal to the last bit. Vital glides for about 0.2 s from earlier
+  values (measured with vita 0.1.0), hence the silent warm-up before each render.
   """
 
   parallelism: Parallelism = VitalDescription.parallelism
@@ -128,11 +124,11 @@ class Vital:
     """See `Synth`.
 
     Raises:
-      RenderError: a value did not stick.
+      RenderError: A value did not stick.
     """
     self._synth.set_sample_rate(sample_rate)
     wanted = self._apply(patch)
-    # The warm-up: lets every smoothed value arrive, and the last reverb die away.
+    # The warm-up lets every smoothed value arrive, and the last reverb die away.
     self._synth.render(note.pitch, 0.0, 0.175, 0.35)
     asked = _seconds_to_ask(seconds, sample_rate)
     stereo = self._synth.render(note.pitch, note.velocity / 127, note.seconds, asked)
@@ -186,10 +182,10 @@ class Vital:
 
 
 def _seconds_to_ask(seconds: float, sample_rate: int) -> float:
-  """What vita must be asked for to give `round(seconds * sample_rate)` samples.
+  """Returns the length for which vita gives `round(seconds * sample_rate)` samples.
 
   vita 0.1.0 takes the whole part of a product of float32, which is one sample less for many
-  lengths, as 1.3 s at 44.1 kHz. Half a sample more is asked for there, and nowhere else.
+  lengths, as 1.3 s at 44.1 kHz. There, and nowhere else, half a sample more is asked for.
   """
   wanted = round(seconds * sample_rate)
   given = int(np.float32(seconds) * np.float32(sample_rate))
@@ -197,10 +193,10 @@ def _seconds_to_ask(seconds: float, sample_rate: int) -> float:
 
 
 def load_vita() -> Any:
-  """The module vita.
+  """Returns the module vita.
 
   Raises:
-    UserError: it is not installed.
+    UserError: vita is not installed.
   """
   try:
     import vita
