@@ -23,7 +23,7 @@ class Closed(Exception):  # noqa: N818 - not an error: it ends work that was cal
 
 @runtime_checkable
 class Synth(Protocol):
-  """One sound engine. Not thread-safe: one per worker.
+  """One sound engine. It is not thread-safe: every worker has its own.
 
   Attributes:
     name: The name of the engine in the registry.

@@ -13,6 +13,7 @@ from synthmatch_jax.synths import description as descriptions
 from synthmatch_jax.synths import locate, vital
 from synthmatch_jax.synths.base import Parallelism, Synth
 from synthmatch_jax.synths.description import Care, Description
+from synthmatch_jax.synths.plugin import Plugin, fingerprint_frame
 from synthmatch_jax.synths.vital import VitalDescription
 
 
@@ -38,8 +39,6 @@ class Engine:
     """
     if self.plugin is None:
       return _built_in()[self.name].make()
-    from synthmatch_jax.synths.plugin import Plugin
-
     return Plugin(self.plugin, locate.locate(self.plugin.files, option=self.path))
 
   def expected(self, stored: str) -> str:
@@ -53,9 +52,7 @@ class Engine:
     """
     if self.plugin is None:
       return _built_in()[self.name].fingerprint()
-    from synthmatch_jax.synths import plugin
-
-    before, after = plugin.fingerprint_frame(self.plugin)
+    before, after = fingerprint_frame(self.plugin)
     own = stored.removeprefix(before).removesuffix(after)
     return before + ("(a plugin)" if " " in own else own) + after
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from synthmatch_jax.spaces.space import ParameterSpace, Patch, Swap
 from synthmatch_jax.synths.base import Parallelism, RenderError
 from synthmatch_jax.synths.vital_settings import Setting
 
-_PRESETS = resources.files("synthmatch_jax.synths") / "presets"
+_PRESETS = Path(__file__).parent / "presets"
 
 # Raised when the same patch sounds different from before, and the reason is neither vita's version
 # nor the description.
@@ -137,9 +137,8 @@ class Vital:
 
   def read_back(self) -> Patch:
     """See `Synth`."""
-    held = {name: control.value() for name, control in self._controls.items()}
     return {
-      s.parameter.name: s.value([held[control] for control in s.controls])
+      s.parameter.name: s.value([self._controls[control].value() for control in s.controls])
       for s in self._description.settings
     }
 
@@ -212,6 +211,6 @@ def _digest(text: str) -> str:
 @functools.cache
 def described() -> Mapping[str, VitalDescription]:
   """Returns the engines of Vital by their names: one for each description in presets/."""
-  files_ = sorted(Path(str(file)) for file in _PRESETS.iterdir() if file.name.endswith(".json"))
-  found = [VitalDescription.from_dict(untrusted.read_json(file)) for file in files_]
+  read = (untrusted.read_json(file) for file in sorted(_PRESETS.glob("*.json")))
+  found = [VitalDescription.from_dict(data) for data in read]
   return {one.name: one for one in found}

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,7 +40,7 @@ NOTE = Note(seconds=0.3)
 @pytest.fixture
 def small(tmp_path, monkeypatch):
   """The engine of the file, which lies beside the one that comes along."""
-  presets = shutil.copytree(Path(str(vital._PRESETS)), tmp_path / "presets")
+  presets = shutil.copytree(vital._PRESETS, tmp_path / "presets")
   (presets / "small.json").write_text(SMALL)
   monkeypatch.setattr(vital, "_PRESETS", presets)
   found = vital.described.__wrapped__()
