@@ -14,7 +14,7 @@ from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.example import NotePrior
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces import prior
-from synthmatch_jax.spaces.parameters import require_text
+from synthmatch_jax.spaces.parameters import SOUNDLESS, require_text
 from synthmatch_jax.spaces.prior import Prior
 from synthmatch_jax.spaces.space import ParameterSpace, parameter_from_dict
 
@@ -226,8 +226,7 @@ def _without(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
 
 
 def _bare_parameters(parameters: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-  idle = ("meaning", "unit", "heard_with", "heard_when")
-  return [_without(parameter, *idle) for parameter in parameters]
+  return [_without(parameter, *SOUNDLESS) for parameter in parameters]
 
 
 def _bare_distribution(distribution: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,8 +26,8 @@ class Pool:
   that are given `lanes` have the same results in any pool, whoever else uses it.
 
   Attributes:
-    size: number of engines.
-    workers: number of items that are worked on at once.
+    size: The number of engines.
+    workers: The number of items that are worked on at once.
   """
 
   def __init__(
@@ -41,10 +41,10 @@ class Pool:
     """Makes the hosts; an engine starts when it is used first.
 
     Args:
-      engine: what is hosted.
-      size: number of engines.
-      workers: number of threads; as many as engines by default.
-      report: gets a sentence for every process that had to be replaced.
+      engine: The engine of which there are several.
+      size: The number of engines.
+      workers: The number of threads; by default there are as many as engines.
+      report: Gets a sentence for every process that had to be replaced.
     """
     self.size = size
     self.workers = min(workers or size, size)
@@ -62,7 +62,7 @@ class Pool:
 
   @contextlib.contextmanager
   def lend(self) -> Iterator[Host]:
-    """An engine that nobody else uses meanwhile; waits for one."""
+    """An engine that nobody else uses meanwhile; waits until one is free."""
     with self._taken(None) as host:
       yield host
 
@@ -82,7 +82,7 @@ class Pool:
         `lanes` alone: not on `size`, nor on what the engines do before or meanwhile.
 
     Raises:
-      Exception: any other that a task raises.
+      Exception: Any other error of a task.
     """
     stopped = threading.Event()
     results: list[Future[Result | RenderError]] = [Future() for _ in items]
@@ -101,7 +101,9 @@ class Pool:
             results[k].cancel()
             continue
           try:
-            results[k].set_result(_call(host, task, items[k]))
+            results[k].set_result(host.call(task, *items[k]))
+          except RenderError as error:
+            results[k].set_result(error)
           except BaseException as error:
             results[k].set_exception(error)
 
@@ -115,7 +117,7 @@ class Pool:
         lane.exception()  # Waits for it.
 
   def renew(self) -> None:
-    """Makes all engines as good as new, so that what follows does not depend on what was before."""
+    """Makes all engines as good as new: what follows does not depend on what came before."""
     for lane in range(self.size):
       with self._taken(lane) as host:
         host.renew()
@@ -140,10 +142,3 @@ class Pool:
       with self._changed:
         self._free.add(taken)
         self._changed.notify_all()
-
-
-def _call(host: Host, task: Callable[..., Result], item: tuple[Any, ...]) -> Result | RenderError:
-  try:
-    return host.call(task, *item)
-  except RenderError as error:
-    return error

@@ -6,7 +6,7 @@ import pytest
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.audio.onset import hold_seconds
 from synthmatch_jax.spaces import prior
-from synthmatch_jax.synths.vital import Vital
+from synthmatch_jax.synths.registry import Engine
 
 RATE = 44_100
 
@@ -14,7 +14,7 @@ RATE = 44_100
 @pytest.mark.parametrize("held", [0.4, 1.0, 2.0])
 def test_on_patches_of_the_synth(held):
   """Nine of ten were within 0.2 s, of 150; of ten that is seven at least, in 99 draws of 100."""
-  synth = Vital()
+  synth = Engine(name="vital").make()
   presets = prior.load("presets", synth.space)
   rng = np.random.default_rng(5)
   errors = []

@@ -26,7 +26,7 @@ from synthmatch_jax.metrics import suite
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.play import engine
 from synthmatch_jax.synths.pool import Pool
-from synthmatch_jax.synths.vital import Vital
+from synthmatch_jax.synths.registry import Engine
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -36,7 +36,8 @@ def sound(matcher):
   """One of the synth's own sounds."""
   recipe = matcher.recipe
   controls = np.linspace(0.4, 0.7, recipe.space.width)
-  return Vital().render(
+  synth = Engine(name="vital").make()
+  return synth.render(
     recipe.space.decode(controls), note=Note(), seconds=recipe.seconds, sample_rate=44_100
   )
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from synthmatch_jax.audio.note import Note
-from synthmatch_jax.spaces.massive16 import VITAL as SPACE
-from synthmatch_jax.synths import hosts
+from synthmatch_jax.synths import hosts, registry
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.pool import Pool
 from synthmatch_jax.synths.registry import Engine
+
+SPACE = registry.engine("vital").space
 
 VITAL = Engine(name="vital")
 
