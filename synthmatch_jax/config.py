@@ -1,5 +1,6 @@
 """Configs: recipes of training runs (configs/*.py) start from one base and say what differs."""
 
+import itertools
 import os
 from typing import Any
 
@@ -32,9 +33,10 @@ def base_config() -> Config:
 
   config.model = ml_collections.ConfigDict()
   config.model.name = placeholder(str)
-  for name in models.MODELS:
-    for argument, kind in models.arguments(name).items():
-      config.model[argument] = placeholder(kind)
+  config.model.head = placeholder(str)  # "regression" by default.
+  for name, head in itertools.product(models.MODELS, models.HEADS):
+    for argument, default in models.arguments(name, head).items():
+      config.model[argument] = placeholder(type(default))
 
   config.optimizer = ml_collections.ConfigDict()
   config.optimizer.name = "adam"  # Paper, section 3.2.1.
@@ -84,36 +86,26 @@ def unknown_variant(file: str, variant: str, *known: str) -> UserError:
 
 
 def check(config: Config) -> None:
-  """Raises a UserError that names the first field of a value that cannot be meant."""
+  """Checks the fields that no constructor takes; those of other sections are checked there.
+
+  Raises:
+    UserError: a field has a value that cannot be meant; the sentence names it.
+  """
   if config.model.name is None:
     raise UserError("model.name is not set; set it in the config or by --config.model.name=NAME")
-  if config.seed < 0:
-    raise UserError(f"seed must be at least 0, not {config.seed}")
-  if not config.optimizer.learning_rate > 0:
-    raise UserError(
-      f"optimizer.learning_rate must be above 0, not {config.optimizer.learning_rate}"
-    )
-  counts = ("batch_size", "accumulate", "epochs", "steps", "eval_every", "save_every", "log_every")
-  for key in (*counts, "patience", "trace_at"):
-    value = config.train[key]
-    if value is not None and value < 1:
-      raise UserError(f"train.{key} must be at least 1, not {value}")
-  if config.data.train_examples is not None and config.data.train_examples < 1:
-    raise UserError(f"data.train_examples must be at least 1, not {config.data.train_examples}")
-  decay, clip = config.train.average_decay, config.optimizer.clip_norm
+  decay = config.train.average_decay
   if decay is not None and not 0 < decay < 1:
     raise UserError(f"train.average_decay must be between 0 and 1, not {decay}")
-  if clip is not None and not clip > 0:
-    raise UserError(f"optimizer.clip_norm must be above 0, not {clip}")
-  if config.data.workers < 0:
-    raise UserError(f"data.workers must be at least 0, not {config.data.workers}")
-  for key in ("time_masks", "time_width", "bin_masks", "bin_width"):
-    if config.masking[key] < 0:
-      raise UserError(f"masking.{key} must be at least 0, not {config.masking[key]}")
-  if config.optimizer.warmup_steps < 0:
-    raise UserError(
-      f"optimizer.warmup_steps must be at least 0, not {config.optimizer.warmup_steps}"
-    )
+  counts = {f"train.{key}": n for key, n in config.train.items() if key != "average_decay"}
+  require_least(1, **counts)
+  require_least(0, **{"seed": config.seed, "data.workers": config.data.workers})
+
+
+def require_least(least: int, **values: int | None) -> None:
+  """Raises a UserError that names the first field below `least`; None stands for a default."""
+  for name, value in values.items():
+    if value is not None and value < least:
+      raise UserError(f"{name} must be at least {least}, not {value}")
 
 
 def arguments(section: Config) -> dict[str, Any]:

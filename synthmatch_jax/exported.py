@@ -23,9 +23,9 @@ from safetensors import SafetensorError
 from synthmatch_jax import checksums, files, untrusted
 from synthmatch_jax.data.statistics import TrainingData
 from synthmatch_jax.errors import UserError, brief
-from synthmatch_jax.models import stored
-from synthmatch_jax.models.base import Estimator
-from synthmatch_jax.models.stored import StoredDtype
+from synthmatch_jax.models import weights
+from synthmatch_jax.models.estimator import Estimator
+from synthmatch_jax.models.weights import StoredDtype
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.spaces.snapping import Snapping
 
@@ -89,17 +89,17 @@ def write(folder: Path, exported: Exported, *, card: str, dtype: StoredDtype = "
     raise UserError(f"{folder} holds something else than an exported model: take another --out")
   data = exported.data.to_dict()
   data["dataset"].pop("dir", None)  # Of this machine.
-  weights = stored.dumps(exported.model, dtype=dtype)
+  data_of_weights = weights.dumps(exported.model, dtype=dtype)
   described = {
     "format": _FORMAT if exported.snapping else 1,
     "step": exported.step,
     "model": dict(exported.arguments),
     "data": data,
     "snapping": dict(exported.snapping),
-    "files": {_WEIGHTS: hashlib.sha256(weights).hexdigest()},
+    "files": {_WEIGHTS: hashlib.sha256(data_of_weights).hexdigest()},
   }
   with files.writing(folder / _WEIGHTS) as partial:
-    partial.write_bytes(weights)
+    partial.write_bytes(data_of_weights)
     (folder / _MODEL).unlink(missing_ok=True)  # Until all of the new one is there, it is no model.
   files.write_text(folder / _CARD, card)
   _write_model(folder, described)
@@ -173,7 +173,7 @@ def read(folder: Path) -> Exported:
       raise ValueError(f"its step is {step!r:.50}")
     snaps = snapping.check(described.get("snapping", {}), data.recipe.space)
     sums = described.get("files", {})
-    model = stored.read(
+    model = weights.read(
       folder / _WEIGHTS, arguments, data.recipe.sizes, sha256=sums.get(_WEIGHTS, "")
     )
     _require_intact(described)  # Last, for all else says more about what is wrong.

@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,14 @@ from flax import nnx
 from jaxtyping import Float, Int
 
 from synthmatch_jax import exported
-from synthmatch_jax.data.batch import pad
+from synthmatch_jax.audio.note import Note
+from synthmatch_jax.data.batch import note_rows, pad
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.statistics import Statistics, TrainingData
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.exported import Exported
-from synthmatch_jax.models import stored
-from synthmatch_jax.models.base import Estimator
+from synthmatch_jax.models import weights
+from synthmatch_jax.models.estimator import Estimator
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.spaces.snapping import Snapping
 
@@ -52,9 +53,9 @@ class Predictor:
     self.sums: Mapping[str, str] = found.sums
     graphdef, self._state = nnx.split(self.model)
 
-    def answers(state, mel, seeds, count):
+    def answers(state, mel, note, seeds, count):
       model, keys = nnx.merge(graphdef, state), jax.vmap(jax.random.key)(seeds)
-      found = model.answers(self.statistics.normalise(mel), keys=keys, count=count)
+      found = model.answers(self.statistics.normalise(mel), note, keys=keys, count=count)
       return jnp.clip(found, 0.0, 1.0)
 
     self._answers = jax.jit(answers, static_argnames="count")
@@ -85,7 +86,7 @@ class Predictor:
 
   def arrays(self) -> dict[str, Any]:
     """Name -> array of all that it computes with."""
-    return stored.arrays_of(self.model)
+    return weights.arrays_of(self.model)
 
   def predict(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
     """The one answer to each sound: controls in [0, 1], float32.
@@ -105,6 +106,7 @@ class Predictor:
   def answers(
     self,
     mel: Float[np.ndarray, "b t f"],
+    notes: Sequence[Note] | None = None,
     *,
     count: int = 1,
     seeds: Int[np.ndarray, " b"] | None = None,
@@ -113,6 +115,7 @@ class Predictor:
 
     Args:
       mel: log-mels in dB, as `audio.mel.log_mel` gives them.
+      notes: the note of each sound, where they are known.
       count: how many are wanted; a model that knows only one gives one.
       seeds: the seed of what is drawn at random for each sound; 0 by default.
 
@@ -122,7 +125,7 @@ class Predictor:
     Raises:
       UserError: an answer is no number.
     """
-    found = self._ready(mel, count=count, seeds=seeds)
+    found = self._ready(mel, notes, count=count, seeds=seeds)
     flat = snapping.apply(self.snapping, self.recipe.space, found.reshape(-1, found.shape[-1]))
     return flat.reshape(found.shape)
 
@@ -141,11 +144,11 @@ class Predictor:
     preparing.start()
     self._preparing.append(preparing)
 
-  def _ready(self, mel, *, count=1, seeds=None) -> Float[np.ndarray, "b n d"]:
+  def _ready(self, mel, notes=None, *, count=1, seeds=None) -> Float[np.ndarray, "b n d"]:
     """The answers, once they are known to be numbers: the one place where that is looked at."""
     for preparing in self._preparing:
       preparing.join()
-    answers = self._compute(mel, count=count, seeds=seeds)
+    answers = self._compute(mel, notes, count=count, seeds=seeds)
     if not np.isfinite(answers).all():
       raise UserError(
         "the model answers with what is no number (NaN or infinite): its weights are of no use for"
@@ -153,14 +156,16 @@ class Predictor:
       )
     return answers
 
-  def _compute(self, mel, *, count=1, seeds=None) -> Float[np.ndarray, "b n d"]:
+  def _compute(self, mel, notes=None, *, count=1, seeds=None) -> Float[np.ndarray, "b n d"]:
     size = next((size for size in _BATCH_SIZES if len(mel) <= size), _BATCH_SIZES[-1])
     columns = {"mel": mel, "seeds": np.zeros(len(mel), np.int32) if seeds is None else seeds}
+    columns |= {} if notes is None else {"note": note_rows(notes)}
     found = [np.zeros((0, 1, self.recipe.space.width), np.float32)] if not len(mel) else []
     for start in range(0, len(mel), size):
       part = {name: values[start : start + size] for name, values in columns.items()}
       batch, mask = pad(part, size)
-      answers = self._answers(self._state, batch["mel"], batch["seeds"], count=count)
+      inputs = batch["mel"], batch.get("note"), batch["seeds"]
+      answers = self._answers(self._state, *inputs, count=count)
       found.append(np.asarray(answers)[mask])
     return np.concatenate(found)
 

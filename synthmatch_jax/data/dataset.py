@@ -75,8 +75,10 @@ class Dataset:
     """The same with only the first records of its training split: what a smaller one would hold.
 
     Raises:
-      UserError: it has fewer.
+      UserError: it has fewer, or none is asked for.
     """
+    if train_examples < 1:
+      raise UserError(f"data.train_examples must be at least 1, not {train_examples}")
     there = self.num_examples("train")
     if train_examples > there:
       raise UserError(

@@ -143,7 +143,7 @@ def training_batches(
   part: tuple[int, int] = (0, 1),
   workers: int = 0,
 ) -> Iterator[Batch]:
-  """Endless shuffled batches of the training split: mel (b, t, f) and controls (b, d), float32.
+  """Endless shuffled batches of the training split, float32.
 
   Every record comes once an epoch, in an order that is a function of seed and epoch; a batch
   may hold the end of one epoch and the beginning of the next.
@@ -162,14 +162,13 @@ def training_batches(
   which, count = part
   size = batch_size // count
   total = dataset.num_examples("train")
+  keys = records.batch_keys(dataset.recipe)
 
   def read(indices: Int[np.ndarray, " b"]) -> Batch:
     own = indices[which * size : (which + 1) * size]
-    examples = [dataset.example("train", int(index), EXAMPLE) for index in own]
-    return Batch(
-      mel=np.stack([example["mel"] for example in examples]),
-      controls=np.stack([example["controls"] for example in examples]),
-    )
+    examples = [dataset.example("train", int(index), keys) for index in own]
+    columns = {key: np.stack([example[key] for example in examples]) for key in keys}
+    return records.batch_of(columns, dataset.recipe)
 
   indices = grain.MapDataset.source(range(total)).seed(seed).shuffle().repeat()
   batches = indices.batch(batch_size, drop_remainder=True)

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from synthmatch_jax.audio.note import Note
+from synthmatch_jax.data.batch import Batch, Columns
 from synthmatch_jax.data.recipe import Recipe
 
 DESCRIPTIONS = {
@@ -75,3 +76,16 @@ def note_of(record: Mapping[str, Any], recipe: Recipe) -> Note:
 def note_keys(recipe: Recipe) -> tuple[str, ...]:
   """The features that say the note of a record; none where all records have one note."""
   return () if recipe.notes is None else tuple(_NOTE)
+
+
+def batch_keys(recipe: Recipe) -> tuple[str, ...]:
+  """The features that a `Batch` is made of; decoding these alone reads twice as fast as all."""
+  return ("mel", "controls", *note_keys(recipe))
+
+
+def batch_of(columns: Columns, recipe: Recipe) -> Batch:
+  """Makes a `Batch` of some records, from the features `batch_keys`."""
+  batch = Batch(mel=columns["mel"], controls=columns["controls"])
+  if recipe.notes is not None:
+    batch["note"] = np.stack([columns[key] for key in _NOTE], axis=-1).astype(np.float32)
+  return batch

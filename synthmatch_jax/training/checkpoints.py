@@ -10,10 +10,13 @@ from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
+from etils import epath
+from flax import nnx
 from jax.sharding import SingleDeviceSharding
 from orbax.checkpoint import checkpoint_managers
 
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.models import weights
 from synthmatch_jax.training import integrity
 from synthmatch_jax.training.integrity import DamageError
 from synthmatch_jax.training.state import TrainState
@@ -168,18 +171,16 @@ class Checkpoints:
     return None
 
   def _read(self, step: int, wanted: TrainState) -> Restored:
+    folder, parts = self._folder / str(step), (_model_part(wanted), _optimizer_part(wanted))
     try:
-      restored = self._manager.restore(
-        step,
-        args=ocp.args.Composite(
-          model=ocp.args.StandardRestore(_model_part(wanted)),
-          optimizer=ocp.args.StandardRestore(_optimizer_part(wanted)),
-          log=ocp.args.JsonRestore(),
-        ),
-      )
+      paths = _paths_in(folder, parts[0])
+      model, optimizer = (ocp.args.StandardRestore(weights.renamed(p, paths)) for p in parts)
+      args = ocp.args.Composite(model=model, optimizer=optimizer, log=ocp.args.JsonRestore())
+      restored = self._manager.restore(step, args=args)
+      back = {there: path for path, there in paths.items()}
+      model, optimizer = (weights.renamed(restored[p], back) for p in ("model", "optimizer"))
     except Exception as error:  # Orbax and TensorStore raise of every kind.
-      raise integrity.verdict(error, self._folder / str(step)) from error
-    model, optimizer = restored["model"], restored["optimizer"]
+      raise integrity.verdict(error, folder) from error
     averaged = wanted.average is not None
     state = TrainState(
       step=optimizer["step"],
@@ -248,15 +249,28 @@ def _restore(folder: Path, step: int, wanted: dict[str, Any]) -> dict[str, Any]:
   placed = jax.tree.map(
     lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), wanted
   )
-  args = ocp.args.Composite(model=ocp.args.StandardRestore(placed))
   try:
+    paths = _paths_in(folder / str(step), placed)
+    args = ocp.args.Composite(model=ocp.args.StandardRestore(weights.renamed(placed, paths)))
     with ocp.CheckpointManager(folder.absolute(), options=_reading()) as manager:
       restored = manager.restore(step, args=args)["model"]
+    restored = weights.renamed(restored, {there: path for path, there in paths.items()})
     if not integrity.is_finite(restored):
       raise DamageError("a number in it is not finite")
   except Exception as error:  # Orbax and TensorStore raise of every kind.
     raise integrity.refusal(error, folder / str(step)) from error
   return restored
+
+
+def _paths_in(folder: Path, wanted: dict[str, Any]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+  """Path of each variable of the model -> its path in a checkpoint; see `weights.name_in`."""
+  held = ocp.PyTreeCheckpointHandler().metadata(epath.Path(folder.absolute()) / "model").tree
+  names = {
+    "/".join(str(key.key) for key in path[1:-1])  # Without "params" and "value".
+    for path, _ in jax.tree_util.tree_flatten_with_path(held)[0]
+  }
+  paths = [path for part in wanted.values() for path, _ in nnx.to_flat_state(part)]
+  return {path: weights.name_in(names, path) for path in paths}
 
 
 def _reading() -> ocp.CheckpointManagerOptions:

@@ -16,7 +16,7 @@ from synthmatch_jax.data import pipeline
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.statistics import Statistics
 from synthmatch_jax.models import flops
-from synthmatch_jax.models.base import Estimator
+from synthmatch_jax.models.estimator import Estimator
 from synthmatch_jax.training import hardware, parallel
 from synthmatch_jax.training import optimizer as optimizers
 from synthmatch_jax.training import state as states
@@ -31,17 +31,19 @@ class Run:
   """A run before its first step.
 
   Attributes:
-    config: that shapes it.
-    dataset: that it trains on.
-    layout: of its arrays on the devices.
-    optimizer: moves its weights.
-    total: steps, unless it stops early.
-    eval_every: steps from validation to validation.
+    config: the config that shapes it.
+    dataset: the data set that it trains on.
+    layout: the layout of its arrays on the devices.
+    masking: the masking of its mels.
+    optimizer: the optimizer of its weights.
+    total: number of steps, unless it stops early.
+    eval_every: number of steps from one validation to the next.
   """
 
   config: Config
   dataset: Dataset
   layout: Layout
+  masking: Masking
   optimizer: optax.GradientTransformation
   total: int
   eval_every: int
@@ -58,19 +60,23 @@ class Run:
     layout = parallel.layout(
       batch_size=train.batch_size, accumulate=train.accumulate, **config.mesh.to_dict()
     )
+    masking = Masking(**config.masking.to_dict())
     dataset = pipeline.open_dataset(config.data.name, dir=config.data.dir)
     if config.data.train_examples is not None:
       dataset = dataset.with_first(config.data.train_examples)
     epoch = max(1, dataset.num_examples("train") // train.batch_size)  # Steps.
     total = train.steps or train.epochs * epoch
-    return cls(
+    run = cls(
       config=config,
       dataset=dataset,
       layout=layout,
+      masking=masking,
       optimizer=optimizers.create(**configs.arguments(config.optimizer), total_steps=total),
       total=total,
       eval_every=train.eval_every or epoch,
     )
+    run.wanted()  # Nothing is written for a model that cannot be built.
+    return run
 
   def model(self) -> Estimator:
     """The model, with its first weights."""
@@ -97,7 +103,7 @@ class Run:
       self._abstract[0],
       self.optimizer,
       statistics,
-      masking=Masking(**self.config.masking.to_dict()),
+      masking=self.masking,
       seed=self.config.seed,
       accumulate=train.accumulate,
       average_decay=train.average_decay,

@@ -1,6 +1,7 @@
 """One training step and one validation step: pure functions, to be compiled."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -54,7 +55,7 @@ def make_train_step(
     model = nnx.merge(graphdef, params, variables, copy=True)
     model.train()
     mel = statistics.normalise(part["mel"])
-    heard = Batch(mel=masking(mel, key) if masking else mel, controls=part["controls"])
+    heard: Any = {**part, "mel": masking(mel, key) if masking else mel}
     losses, _ = model.loss(heard, jax.random.fold_in(key, _LOSS_STREAM))
     return losses.mean(), nnx.state(model, nnx.Not(nnx.Param))
 
@@ -110,7 +111,7 @@ def make_eval_step(graphdef: nnx.GraphDef, statistics: Statistics) -> EvalStep:
   def step(state, batch, mask):
     model = nnx.merge(graphdef, state.best_params, state.variables)
     model.eval()
-    heard = Batch(mel=statistics.normalise(batch["mel"]), controls=batch["controls"])
+    heard: Any = {**batch, "mel": statistics.normalise(batch["mel"])}
     losses, report = model.loss(heard, jax.random.key(_VALIDATION_SEED))
     return {
       name: jnp.sum(values, axis=0, where=mask[:, *[None] * (values.ndim - 1)])

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from synthmatch_jax.data import pipeline
+from synthmatch_jax.data import pipeline, records
 from synthmatch_jax.data.batch import Batch, Columns, pad
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
@@ -96,20 +96,15 @@ def _batches(
   """The split, each record once on some device, padded; as many batches in every process."""
   which, count = jax.process_index(), jax.process_count()
   size, total = batch_size // count, dataset.num_examples("validation")
+  keys = records.batch_keys(dataset.recipe)
   own: Iterator[Columns] = pipeline.ordered_batches(
-    dataset, "validation", batch_size=size, indices=range(which, total, count)
+    dataset, "validation", batch_size=size, keys=keys, indices=range(which, total, count)
   )
+  forms = {key: dataset.features[key] for key in keys}
+  empty = {key: np.zeros((0, *form.shape), form.np_dtype) for key, form in forms.items()}
   number = math.ceil(math.ceil(total / count) / size)
-  empty = _empty(dataset)
-  for batch in itertools.islice(itertools.chain(own, itertools.repeat(empty)), number):
-    padded, mask = pad(batch, size)
-    put = layout.put({**padded, "mask": mask})
-    yield Batch(mel=put["mel"], controls=put["controls"]), put["mask"]
-
-
-def _empty(dataset: Dataset) -> Columns:
-  mel = (0, dataset.recipe.num_frames, dataset.recipe.mel.n_mels)
-  return {
-    "mel": np.zeros(mel, np.float32),
-    "controls": np.zeros((0, dataset.recipe.space.width), np.float32),
-  }
+  for columns in itertools.islice(itertools.chain(own, itertools.repeat(empty)), number):
+    padded, mask = pad(columns, size)
+    put: Any = layout.put({**records.batch_of(padded, dataset.recipe), "mask": mask})
+    mask = put.pop("mask")
+    yield put, mask

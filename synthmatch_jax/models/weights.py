@@ -5,9 +5,8 @@ weight is read, and both are bounded: a file may be long and occupy nothing of a
 """
 
 import hashlib
-import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +19,7 @@ from safetensors import numpy as safetensors
 from synthmatch_jax import models, untrusted
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.models import flops
-from synthmatch_jax.models.base import Estimator
+from synthmatch_jax.models.estimator import Estimator
 
 StoredDtype = Literal["float32", "float16"]
 
@@ -29,6 +28,8 @@ _BYTES = {"F32": 4, "F16": 2}
 # as deep; tracing one takes a fifth of a second a layer.
 _MOST_HEADER_BYTES, _MOST_ARRAYS, _MOST_LAYERS = 1 << 18, 1024, 48
 _LARGEST_ARGUMENT = 1 << 16
+# The arguments that choose an encoder and a head.
+_NAMES = ("name", "head")
 # Arguments that count layers -> arrays that each layer has at least, over all models.
 _ARRAYS_OF_LAYERS = {"depth": 6, "conv_depth": 6, "stages": 10, "head_depth": 2}
 # Of all weights as float32: the paper's model has 350 MB. Reading them takes some three times that.
@@ -78,7 +79,9 @@ def read(
     if 4 * sum(map(math.prod, shapes.values())) > _MOST_BYTES:
       raise ValueError(f"{path.name} holds more weights than fit into {_MOST_BYTES >> 20:,} MiB")
     abstract = _abstract(arguments, sizes, arrays=len(shapes))
-    if shapes != {name: tuple(array.shape) for name, array in arrays_of(abstract).items()}:
+    wanted = arrays_of(abstract)
+    names = {name: "/".join(name_in(shapes, name.split("/"))) for name in wanted}
+    if shapes != {names[name]: tuple(array.shape) for name, array in wanted.items()}:
       raise UserError(f"the weights in {path.parent} are not those of its model; export it again")
     file.seek(0)
     data = file.read(size)
@@ -86,13 +89,40 @@ def read(
     untrusted.require_sum(path.name, hashlib.sha256(data).hexdigest(), sha256)
   arrays = safetensors.load(data)
   _require_finite(arrays, advice="export it again")
-  return _filled(abstract, arrays)
+  return _filled(abstract, {name: arrays[names[name]] for name in wanted})
 
 
 def arrays_of(model: Estimator) -> dict[str, Any]:
   """Name -> array of all that inference computes with."""
   state = nnx.state(model, nnx.Any(nnx.Param, nnx.BatchStat))
   return {_name(path): variable.get_raw_value() for path, variable in nnx.to_flat_state(state)}
+
+
+def name_in(names: Collection[str], path: Sequence[Any]) -> tuple[Any, ...]:
+  """Returns the path under which a file holds a weight: today's, or that of an earlier version.
+
+  Up to version 0.1 an encoder's weights had no "encoder" before them, and the baselines' output
+  layer was a part of "mlp", or was called "out".
+
+  Args:
+    names: the names in the file, with "/" between their parts.
+    path: the path of the weight in today's model.
+  """
+  for found in (path, path[1:], ("mlp", *path[1:]), ("out", *path[2:])):
+    if _name(found) in names:
+      return tuple(found)
+  return tuple(path)
+
+
+def renamed(tree: Any, paths: Mapping[tuple[Any, ...], tuple[Any, ...]]) -> Any:
+  """Moves the weights in every `nnx.State` of a pytree to other paths."""
+
+  def move(part: Any) -> Any:
+    if not isinstance(part, nnx.State):
+      return part
+    return nnx.from_flat_state([(paths[path], leaf) for path, leaf in nnx.to_flat_state(part)])
+
+  return jax.tree.map(move, tree, is_leaf=lambda part: isinstance(part, nnx.State))
 
 
 def _shapes(header: str, name: str) -> tuple[dict[str, tuple[int, ...]], int]:
@@ -134,19 +164,16 @@ def _abstract(arguments: Mapping[str, Any], sizes: Mapping[str, Any], *, arrays:
 
 def _check(arguments: Mapping[str, Any], arrays: int) -> None:
   """Raises a UserError unless each argument is of the kind of its default, and not too large."""
-  name = arguments.get("name")
-  if not isinstance(name, str) or name not in models.MODELS:
-    raise UserError(f"no model {name!r:.50}; known are {', '.join(models.MODELS)}")
-  known = inspect.signature(models.MODELS[name].func.__init__).parameters
+  defaults = models.arguments(**{key: arguments[key] for key in _NAMES if key in arguments})
   for key, value in arguments.items():
-    if key == "name":
+    if key in _NAMES:
       continue
-    default = known[key].default if key in models.arguments(name) else None
-    if default is None:
+    if key not in defaults:
       raise UserError(
-        f"the model {name} has no argument {key!r:.50}; known are"
-        f" {', '.join(models.arguments(name))}"
+        f"the model {arguments['name']} has no argument {key!r:.50}; known are"
+        f" {', '.join(defaults)}"
       )
+    default = defaults[key]
     kind = (int, float) if isinstance(default, float) else type(default)
     most = _LARGEST_ARGUMENT
     if key in _ARRAYS_OF_LAYERS:
@@ -184,5 +211,5 @@ def _require_finite(arrays: Mapping[str, np.ndarray], *, advice: str) -> None:
       raise UserError(f"the weights {name} hold what is no number (NaN or infinite): {advice}")
 
 
-def _name(path: tuple[Any, ...]) -> str:
+def _name(path: Sequence[Any]) -> str:
   return "/".join(map(str, path))
