@@ -1,4 +1,4 @@
-"""Configs: recipes of training runs (configs/*.py) start from one base and say what differs."""
+"""The config of a training run: those in configs/ start from one base and say what differs."""
 
 import itertools
 import os
@@ -15,21 +15,22 @@ Config = Any
 
 
 def base_config() -> Config:
-  """What every recipe shares.
+  """Returns what all configs share.
 
   Sections hold arguments under the names of the functions that take them, so they are written
-  down once: `model` those of `models.create` and of every model's constructor, `optimizer` those
-  of `training.optimizer.create` and of the optimizer. A field of None keeps the function's
-  default; a field that the chosen model does not take is refused when the model is made.
+  down once: `model` has those of `models.create` and of the constructors of all encoders and
+  heads, `optimizer` those of `training.optimizer.create` and of the optimizer. A field of None
+  keeps the function's default. A field that the chosen model does not take is refused when the
+  model is made.
   """
   config: Config = ml_collections.ConfigDict()
-  config.seed = 0  # Of weights, dropout and the order of the records.
+  config.seed = 0  # Decides weights, dropout and the order of the records.
 
   config.data = ml_collections.ConfigDict()
   config.data.name = "massive16/standard"  # Or with a version: massive16/standard/2.0.0.
   config.data.dir = files.data_dir()
-  config.data.train_examples = placeholder(int)  # The first so many alone; None: all.
-  config.data.workers = 0  # Processes that read; for devices that are faster than one thread.
+  config.data.train_examples = placeholder(int)  # Only the first so many; None: all.
+  config.data.workers = 0  # Processes that read, for devices that are faster than one thread.
 
   config.model = ml_collections.ConfigDict()
   config.model.name = placeholder(str)
@@ -40,21 +41,21 @@ def base_config() -> Config:
 
   config.optimizer = ml_collections.ConfigDict()
   config.optimizer.name = "adam"  # Paper, section 3.2.1.
-  config.optimizer.learning_rate = 3e-4  # Of the paper's baselines.
+  config.optimizer.learning_rate = 3e-4  # The paper's for its baselines.
   config.optimizer.schedule = "constant"  # Or "cosine", down to 0 over the run.
-  config.optimizer.warmup_steps = 0  # Over which the rate rises from 0.
-  config.optimizer.weight_decay = placeholder(float)  # Of adamw.
+  config.optimizer.warmup_steps = 0  # The rate rises from 0 over so many steps.
+  config.optimizer.weight_decay = placeholder(float)  # For adamw.
   config.optimizer.clip_norm = placeholder(float)  # Longer gradients are cut to it.
-  config.optimizer.b1 = placeholder(float)  # Of adam and adamw, as are the next two.
+  config.optimizer.b1 = placeholder(float)  # For adam and adamw, as are the next two.
   config.optimizer.b2 = placeholder(float)
   config.optimizer.eps = placeholder(float)
 
-  # Of mels, while training (SpecAugment); the paper has none.
+  # Mels are masked while training (SpecAugment); the paper does not.
   config.masking = ml_collections.ConfigDict()
   config.masking.time_masks = 0
-  config.masking.time_width = 8  # Frames, at most.
+  config.masking.time_width = 8  # At most so many frames each.
   config.masking.bin_masks = 0
-  config.masking.bin_width = 8  # Bins, at most.
+  config.masking.bin_width = 8  # At most so many bins each.
 
   config.mesh = ml_collections.ConfigDict()
   config.mesh.devices = placeholder(int)  # None: all of them.
@@ -63,8 +64,8 @@ def base_config() -> Config:
   config.train = ml_collections.ConfigDict()
   # The paper is silent on the batch size. With 64 and Adam at 5e-5 one epoch of its 800,000
   # sounds is 12,500 steps; AST (its [10]) trained with 12 to 128.
-  config.train.batch_size = 64  # Records of a step, over all devices.
-  config.train.accumulate = 1  # Parts of a batch that are worked through one after the other.
+  config.train.batch_size = 64  # Records in a step, on all devices together.
+  config.train.accumulate = 1  # A batch is processed in so many parts, one after the other.
   config.train.epochs = 50  # Paper, section 3.2.1.
   config.train.steps = placeholder(int)  # Instead of epochs.
   config.train.eval_every = placeholder(int)  # Steps; None: every epoch.
@@ -72,12 +73,12 @@ def base_config() -> Config:
   config.train.log_every = 50  # Steps.
   config.train.average_decay = placeholder(float)  # E.g. 0.999: a moving average of the weights.
   config.train.patience = placeholder(int)  # Stop after so many validations without a new best.
-  config.train.trace_at = placeholder(int)  # Step from which five are traced by the profiler.
+  config.train.trace_at = placeholder(int)  # The profiler traces five steps from this one on.
   return config
 
 
 def unknown_variant(file: str, variant: str, *known: str) -> UserError:
-  """The error for `configs/x.py:variant` where x.py has no such variant."""
+  """Returns the error for `configs/x.py:variant` where x.py has no such variant."""
   name = os.path.basename(file)  # noqa: PTH119 - __file__ is a plain string.
   return UserError(
     f"configs/{name} has no variant {variant!r}; known are"
@@ -109,5 +110,5 @@ def require_least(least: int, **values: int | None) -> None:
 
 
 def arguments(section: Config) -> dict[str, Any]:
-  """A section as keyword arguments, without the fields that are None."""
+  """Returns a section as keyword arguments, without the fields that are None."""
   return {key: value for key, value in section.to_dict().items() if value is not None}

@@ -9,14 +9,14 @@ from typing import Any
 
 from synthmatch_jax import checksums, files, untrusted
 from synthmatch_jax.config import Config, base_config
-from synthmatch_jax.data import survey
+from synthmatch_jax.data import fit_statistics
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.recipe import Recipe, Sizes
 from synthmatch_jax.data.statistics import TrainingData
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.spaces.snapping import Snapping
-from synthmatch_jax.training import log, parallel
+from synthmatch_jax.training import parallel, run_log
 from synthmatch_jax.training.integrity import steps
 
 # A run may go on with other values of these: they change no step that was made.
@@ -169,7 +169,7 @@ def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
     kept = data.statistics
   else:
     _require_new(workdir)
-    kept = survey.compute(dataset)
+    kept = fit_statistics.compute(dataset)
   found = TrainingData(dataset=description, recipe=dataset.recipe, statistics=kept)
   if parallel.is_first():
     files.write_json(workdir / "config.json", checksums.seal(plain))
@@ -185,7 +185,7 @@ def _require_new(workdir: Path) -> None:
   the folder; the next validation is logged when that checkpoint is finished.
   """
   folder = checkpoints(workdir)
-  validations = sum("validation/loss" in line for line in log.read(workdir))
+  validations = sum("validation/loss" in line for line in run_log.read(workdir))
   if (
     validations > (1 if folder.exists() else 0)
     or (workdir / _SNAPPING).exists()

@@ -9,10 +9,10 @@ from flax import nnx
 
 from synthmatch_jax import exported, models
 from synthmatch_jax.audio.note import Note
-from synthmatch_jax.data import pipeline, survey
+from synthmatch_jax.data import fit_statistics, pipeline
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.models.estimator import Encoder, Head
-from synthmatch_jax.training import log, loop, state, trained, validation
+from synthmatch_jax.training import loop, run_log, state, trained, validation
 from synthmatch_jax.training.run import Run
 from synthmatch_jax.training.step import make_train_step
 
@@ -83,7 +83,7 @@ def test_a_head_works_with_every_encoder_from_the_config_to_the_export(
   name, make_config, tiny_dataset, tmp_path
 ):
   run = trained_run(make_config, tmp_path / "run", name, share=0.5)
-  metrics = [line for line in log.read(run) if "validation/loss" in line]
+  metrics = [line for line in run_log.read(run) if "validation/loss" in line]
   assert set(metrics[-1]) > {"train/loss", "validation/loss", "validation/farthest"}
   found = trained.load(run)
   assert found.arguments == {"name": name, "head": "normal", "share": 0.5}
@@ -93,14 +93,14 @@ def test_a_head_works_with_every_encoder_from_the_config_to_the_export(
   one, two = (Predictor.load(tmp_path / folder) for folder in ("run", "exported"))
   answers = one.answers(mel, count=5)
   assert answers.shape == (len(mel), 5, 16)
-  assert answers.std(axis=1).min() > 0
+  assert answers.std(axis=1).mean() > 0.01
   np.testing.assert_array_equal(two.answers(mel, count=5), answers)
 
 
 def test_it_learns_by_its_own_loss(dataset):
   model = models.create("mlp_tiny", **dataset.recipe.sizes, head="normal", seed=0)
   graphdef, current = state.create(model, tx := optax.adam(0.05))
-  step = jax.jit(make_train_step(graphdef, tx, survey.compute(dataset)))
+  step = jax.jit(make_train_step(graphdef, tx, fit_statistics.compute(dataset)))
   for batch, _ in zip(
     pipeline.training_batches(dataset, batch_size=48, seed=0), range(150), strict=False
   ):
@@ -113,7 +113,7 @@ def test_it_learns_by_its_own_loss(dataset):
 
 def test_validation_reports_what_it_says(make_config, dataset):
   run = Run.open(make_config("mlp_tiny", overrides={"head": "normal"}))
-  metrics = validation.evaluate(run.eval_step(survey.compute(dataset)), run.begin(), run)
+  metrics = validation.evaluate(run.eval_step(fit_statistics.compute(dataset)), run.begin(), run)
   assert set(metrics) == {"validation/loss", "validation/farthest"}
   assert validation.table(metrics, {"osc1_amp": 0.1}) == ""
 

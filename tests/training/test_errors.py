@@ -14,8 +14,8 @@ from synthmatch_jax import config as configs
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.training import checkpoints, loop, optimizer, workdir
-from synthmatch_jax.training.log import MetricLog
 from synthmatch_jax.training.run import Run
+from synthmatch_jax.training.run_log import MetricLog
 
 ROOT = Path(__file__).parents[2]
 
