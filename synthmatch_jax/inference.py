@@ -18,7 +18,7 @@ from synthmatch_jax.data.batch import note_rows, pad
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.statistics import Statistics, TrainingData
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.exported import Exported
+from synthmatch_jax.exported import TrainedModel
 from synthmatch_jax.models import weights
 from synthmatch_jax.models.estimator import Estimator
 from synthmatch_jax.spaces import snapping
@@ -27,8 +27,8 @@ from synthmatch_jax.spaces.snapping import Snapping
 if TYPE_CHECKING:
   from synthmatch_jax.data.pipeline import Dataset
 
-# Sounds predicted at once: one, the ways of listening to one, or many. 32 is within a quarter of
-# the fastest for the small AST on a CPU.
+# Numbers of sounds predicted at once: one, the ways of listening to one, or many. 32 is within a
+# quarter of the fastest for the small AST on a CPU.
 _BATCH_SIZES = (1, 8, 32)
 
 
@@ -36,15 +36,15 @@ class Predictor:
   """Predicts the controls of sounds.
 
   Attributes:
-    model: in evaluation mode.
-    arguments: that the model was built with, its name included.
-    data: that it was trained on.
-    step: at which its weights had the lowest validation loss.
-    snapping: of its answers.
-    sums: SHA-256 of the files beside an exported model; see `Exported`.
+    model: The model, in evaluation mode.
+    arguments: The arguments that the model was built with, its name included.
+    data: What is kept of the data that it was trained on.
+    step: The step at which its weights had the lowest validation loss.
+    snapping: The snapping of its answers.
+    sums: SHA-256 of the files beside an exported model; see `TrainedModel`.
   """
 
-  def __init__(self, found: Exported):
+  def __init__(self, found: TrainedModel):
     self.model: Estimator = found.model
     self.arguments: Mapping[str, Any] = found.arguments
     self.data: TrainingData = found.data
@@ -76,20 +76,20 @@ class Predictor:
 
   @property
   def recipe(self) -> Recipe:
-    """Of the sounds that it was trained on."""
+    """The recipe of the sounds that it was trained on."""
     return self.data.recipe
 
   @property
   def statistics(self) -> Statistics:
-    """Of its training data."""
+    """The statistics of its training data."""
     return self.data.statistics
 
   def arrays(self) -> dict[str, Any]:
-    """Name -> array of all that it computes with."""
+    """Returns all arrays that it computes with, by their names."""
     return weights.arrays_of(self.model)
 
   def predict(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
-    """The one answer to each sound: controls in [0, 1], float32.
+    """Returns one answer to each sound: controls in [0, 1], float32.
 
     Args:
       mel: log-mels in dB, as `audio.mel.log_mel` gives them.
@@ -100,7 +100,7 @@ class Predictor:
     return self.answers(mel)[:, 0]
 
   def predict_unsnapped(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
-    """The answer that the model itself gives, before it is drawn to the peaks of the prior."""
+    """Returns the answer that the model itself gives, before it is snapped."""
     return self._ready(mel)[:, 0]
 
   def answers(
@@ -111,7 +111,7 @@ class Predictor:
     count: int = 1,
     seeds: Int[np.ndarray, " b"] | None = None,
   ) -> Float[np.ndarray, "b n d"]:
-    """Up to `count` answers to each sound, the first of which is the one that `predict` gives.
+    """Returns up to `count` answers to each sound; the first is the one that `predict` gives.
 
     Args:
       mel: log-mels in dB, as `audio.mel.log_mel` gives them.
@@ -130,14 +130,14 @@ class Predictor:
     return flat.reshape(found.shape)
 
   def prepare(self, count: int) -> None:
-    """Begins to compile for so many sounds, while the caller does other things; returns at once.
+    """Begins to compile for so many sounds in the background, and returns at once.
 
-    `predict` waits for it. To be called before the first prediction.
+    Call it before the first prediction, which waits for it.
     """
     mel = np.zeros((count, self.recipe.num_frames, self.recipe.mel.n_mels), np.float32)
 
     def compile() -> None:
-      with contextlib.suppress(Exception):  # Whoever predicts meets it again, and can tell of it.
+      with contextlib.suppress(Exception):  # The prediction raises it again, to its caller.
         self._compute(mel)
 
     preparing = threading.Thread(target=compile)
@@ -145,7 +145,7 @@ class Predictor:
     self._preparing.append(preparing)
 
   def _ready(self, mel, notes=None, *, count=1, seeds=None) -> Float[np.ndarray, "b n d"]:
-    """The answers, once they are known to be numbers: the one place where that is looked at."""
+    """Returns the answers, which it checks to be finite."""
     for preparing in self._preparing:
       preparing.join()
     answers = self._compute(mel, notes, count=count, seeds=seeds)
@@ -173,10 +173,10 @@ class Predictor:
     """Opens the data set that the model was trained on.
 
     Args:
-      dir: where it is now (TFDS's data_dir), if it was moved since.
+      dir: The folder where it is now (TFDS's data_dir), if it was moved since.
 
     Raises:
-      UserError: it is not there, or another one of its name is.
+      UserError: it is not there, or is another one of the same name.
     """
     from synthmatch_jax.data import pipeline  # Slow, and not needed to predict.
 

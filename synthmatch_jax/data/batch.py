@@ -1,4 +1,4 @@
-"""Records side by side."""
+"""Several records as arrays with a batch axis."""
 
 from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypedDict
@@ -9,11 +9,11 @@ from jaxtyping import Array, Bool, Float, Shaped
 from synthmatch_jax.audio.note import Note
 
 Columns = dict[str, Shaped[np.ndarray, "_ ..."]]
-"""Any features of some records: the name of a feature -> its value for each record."""
+"""Features of some records: the name of a feature -> its value for each record."""
 
 
 class Batch(TypedDict):
-  """What a model learns from: the sounds of some records, and the examples that made them.
+  """The records that a model learns from: their sounds, and the examples that made them.
 
   Attributes:
     mel: log-mel spectrograms in dB, as `audio.mel.log_mel` gives them.

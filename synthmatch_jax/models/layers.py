@@ -28,7 +28,7 @@ def gelu(x: Float[Array, "*shape"], activation: Activation) -> Float[Array, "*sh
 
 @jax.custom_vjp
 def gelu_tanh(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-  """GELU by its tanh approximation, as `jax.nn.gelu`; saves only `x` and the tanh for backward."""
+  """Applies the GELU by its tanh approximation; keeps only `x` and the tanh for its gradient."""
   return _gelu_forward(x)[0]
 
 

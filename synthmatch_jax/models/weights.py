@@ -1,7 +1,7 @@
-"""The weights of a model in a file (safetensors), which may come from a stranger.
+"""Keeps the weights of a model in a file (safetensors), which may come from a stranger.
 
-The file says what it holds in a header. That is compared with what the model needs before any
-weight is read, and both are bounded: a file may be long and occupy nothing of a disk.
+The header of the file says what it holds. It is compared with what the model needs before any
+weight is read, and both are bounded, since a long file may occupy no space on a disk.
 """
 
 import hashlib
@@ -30,21 +30,21 @@ _MOST_HEADER_BYTES, _MOST_ARRAYS, _MOST_LAYERS = 1 << 18, 1024, 48
 _LARGEST_ARGUMENT = 1 << 16
 # The arguments that choose an encoder and a head.
 _NAMES = ("name", "head")
-# Arguments that count layers -> arrays that each layer has at least, over all models.
+# Arguments that count layers -> the least number of arrays in a layer, over all models.
 _ARRAYS_OF_LAYERS = {"depth": 6, "conv_depth": 6, "stages": 10, "head_depth": 2}
-# Of all weights as float32: the paper's model has 350 MB. Reading them takes some three times that.
+# All weights as float32; the paper's model has 350 MB. Reading takes some three times as much.
 _MOST_BYTES = 1 << 30
-# Of one sound: the paper's model takes 2e10 operations, and its largest array has 4e5 values.
+# For one sound; the paper's model takes 2e10 operations, and its largest array has 4e5 values.
 _MOST_FLOPS, _MOST_VALUES = 1e12, 1 << 24
 
 
 def dumps(model: Estimator, *, dtype: StoredDtype) -> bytes:
-  """The file's bytes.
+  """Returns the bytes of a file with the weights of a model.
 
   Raises:
     UserError: a weight is no number, or is too large for the dtype.
   """
-  with np.errstate(over="ignore"):  # It is told below.
+  with np.errstate(over="ignore"):  # An overflow is found below.
     arrays = {name: np.asarray(array).astype(dtype) for name, array in arrays_of(model).items()}
   _require_finite(arrays, advice=f"train it again, or store it as float32 and not {dtype}")
   return safetensors.save(arrays)
@@ -53,20 +53,20 @@ def dumps(model: Estimator, *, dtype: StoredDtype) -> bytes:
 def read(
   path: Path, arguments: Mapping[str, Any], sizes: Mapping[str, Any], *, sha256: str = ""
 ) -> Estimator:
-  """The model that a file holds the weights of; none is drawn at random on the way.
+  """Builds a model with the weights in a file; none is drawn at random on the way.
 
   Args:
     path: The file.
     arguments: The arguments that the model was built with, its name included.
     sizes: The sizes of its input and output, as `models.create` takes them.
-    sha256: that the file must have; empty: it is not looked at.
+    sha256: The SHA-256 that the file must have; empty where it is not known.
 
   Returns:
     The model, in evaluation mode; its weights are float32.
 
   Raises:
     OSError, ValueError, SafetensorError: the file cannot be read, or is damaged.
-    UserError: there is no such model, or the file is whole and not of this model.
+    UserError: there is no such model, or the file holds the weights of another one.
   """
   with untrusted.opened(path) as (file, size):
     length = int.from_bytes(file.read(8), "little")
@@ -93,7 +93,7 @@ def read(
 
 
 def arrays_of(model: Estimator) -> dict[str, Any]:
-  """Name -> array of all that inference computes with."""
+  """Returns all arrays that inference computes with, by their names."""
   state = nnx.state(model, nnx.Any(nnx.Param, nnx.BatchStat))
   return {_name(path): variable.get_raw_value() for path, variable in nnx.to_flat_state(state)}
 
@@ -126,7 +126,7 @@ def renamed(tree: Any, paths: Mapping[tuple[Any, ...], tuple[Any, ...]]) -> Any:
 
 
 def _shapes(header: str, name: str) -> tuple[dict[str, tuple[int, ...]], int]:
-  """Shape of every array that a header names, and the bytes of all of them."""
+  """Returns the shape of every array in a header, and the bytes of all of them together."""
   said = untrusted.parse_json(header.rstrip(" "))
   if not isinstance(said, dict) or len(said) > _MOST_ARRAYS:
     raise ValueError(f"{name} has no header of weights")
@@ -145,7 +145,7 @@ def _shapes(header: str, name: str) -> tuple[dict[str, tuple[int, ...]], int]:
 
 
 def _abstract(arguments: Mapping[str, Any], sizes: Mapping[str, Any], *, arrays: int) -> Estimator:
-  """The model without weights, if it is one that a file with so many arrays can hold."""
+  """Builds the model without weights, if a file with so many arrays can hold it."""
   _check(arguments, arrays)
   try:
     model = nnx.eval_shape(lambda: models.create(**arguments, **sizes, seed=0))
@@ -199,7 +199,7 @@ def _value(path: tuple[Any, ...], variable: Any, arrays: Mapping[str, np.ndarray
   name = _name(path)
   if name in arrays:
     return jnp.asarray(arrays[name], jnp.float32)
-  leaf = variable.get_raw_value()  # Of dropout, which does not act here.
+  leaf = variable.get_raw_value()  # The state of dropout, which does not act here.
   if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
     return jax.random.key(0)
   return jnp.zeros(leaf.shape, leaf.dtype)

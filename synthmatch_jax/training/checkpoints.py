@@ -22,18 +22,18 @@ from synthmatch_jax.training.integrity import DamageError
 from synthmatch_jax.training.state import TrainState
 
 _LOSS = "validation/loss"
-# Within which a training, at work beside a reader, has removed a checkpoint.
+# A training that runs beside a reader removes a checkpoint within this time.
 _DELETING_SECONDS = 0.5
 _NONE = "there is no finished checkpoint in {} yet; the first is written after a first validation"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Restored:
-  """What a run goes on from.
+  """The checkpoint that a run goes on from.
 
   Attributes:
-    state: after the checkpoint's step, on the devices that were asked for.
-    losses: of the steps since metrics were logged last.
+    state: The state after the checkpoint's step, on the devices that were asked for.
+    losses: The losses of the steps since metrics were last logged.
   """
 
   state: TrainState
@@ -51,17 +51,17 @@ class Checkpoints:
   """
 
   def __init__(self, folder: Path):
-    """Takes a folder for checkpoints; it need not be there."""
+    """Takes a folder for checkpoints, which need not exist."""
     self._folder = folder
 
   @functools.cached_property
   def _manager(self) -> ocp.CheckpointManager:
-    """Orbax's, which removes what a kill left unfinished, and reads what is there.
+    """Orbax's manager, which removes what a kill left unfinished and reads what is there.
 
-    It is made late: damaged metrics keep it from starting.
+    It is made late, since it does not start where metrics are damaged.
     """
     policy = checkpoint_managers.AnyPreservationPolicy(
-      # Two, so that a damaged one costs little.
+      # The last two are kept, so that a damaged one costs little.
       [checkpoint_managers.LatestN(2), _best(1)]
     )
     options = ocp.CheckpointManagerOptions(
@@ -94,7 +94,7 @@ class Checkpoints:
     self._manager.wait_until_finished()
 
   def best(self) -> tuple[int, float] | None:
-    """Step and validation loss of the best checkpoint; None where there is none."""
+    """Returns step and validation loss of the best checkpoint; None where there is none."""
     step = self._manager.best_step()
     metrics = None if step is None else self._manager.metrics(step)
     return None if step is None or metrics is None else (step, metrics[_LOSS])
@@ -109,10 +109,10 @@ class Checkpoints:
     """Saves a run; returns as soon as the state has been copied.
 
     Args:
-      state: to save.
-      metrics: of the state, with the "validation/loss" that ranks it; one without is there to
-        go on from only.
-      losses: see `Restored`.
+      state: The state to save.
+      metrics: The metrics of the state, with the "validation/loss" that ranks it; a checkpoint
+        without them serves for going on only.
+      losses: The losses that are not logged yet.
 
     Raises:
       UserError: a number of the state is not finite; nothing is saved.
@@ -134,11 +134,11 @@ class Checkpoints:
     )
 
   def restore(self, wanted: TrainState) -> Restored | None:
-    """The last checkpoint that is whole, or None when there is none.
+    """Reads the last checkpoint that is whole; returns None when there is none.
 
     Args:
-      wanted: shapes and shardings (`jax.ShapeDtypeStruct`), which need not be those that the
-        checkpoint was saved with.
+      wanted: The shapes and shardings (`jax.ShapeDtypeStruct`) of the state; the checkpoint may
+        have been saved with other shardings.
 
     A damaged checkpoint is named on standard error, and kept under the name damaged-STEP.
 
@@ -195,10 +195,10 @@ class Checkpoints:
 
 
 def best_step(folder: Path) -> int | None:
-  """Step with the lowest validation loss; None before the first.
+  """Returns the step with the lowest validation loss; None before the first.
 
   Raises:
-    UserError: what tells which one that is is damaged, or cannot be read.
+    UserError: the metrics of a checkpoint are damaged, or cannot be read.
   """
   if not folder.is_dir():
     return None
@@ -213,12 +213,12 @@ def best_step(folder: Path) -> int | None:
 
 
 def restore_best(folder: Path, *, params: Any, variables: Any) -> tuple[int, Any, Any]:
-  """Weights with the lowest validation loss; reads no optimizer and changes nothing on disk.
+  """Reads the weights with the lowest validation loss; it changes nothing on disk.
 
   Args:
-    folder: of the checkpoints.
-    params: the weights wanted (nnx.State), abstract (`nnx.eval_shape`) or not.
-    variables: the same for the model's other variables.
+    folder: The folder of the checkpoints.
+    params: The weights to read (nnx.State), abstract (`nnx.eval_shape`) or not.
+    variables: The model's other variables, likewise.
 
   Returns:
     Step, params and variables.
@@ -243,8 +243,8 @@ def restore_best(folder: Path, *, params: Any, variables: Any) -> tuple[int, Any
 
 
 def _restore(folder: Path, step: int, wanted: dict[str, Any]) -> dict[str, Any]:
-  """The model's part of a checkpoint, on one device of this process."""
-  # Wherever the run's devices were, of which there may have been others or more.
+  """Reads the model's part of a checkpoint to one device of this process."""
+  # The run may have had other devices, or more of them.
   here = SingleDeviceSharding(jax.local_devices()[0])
   placed = jax.tree.map(
     lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), wanted
@@ -263,7 +263,7 @@ def _restore(folder: Path, step: int, wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def _paths_in(folder: Path, wanted: dict[str, Any]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-  """Path of each variable of the model -> its path in a checkpoint; see `weights.name_in`."""
+  """Maps the path of each variable of a model to its path in a checkpoint."""
   held = ocp.PyTreeCheckpointHandler().metadata(epath.Path(folder.absolute()) / "model").tree
   names = {
     "/".join(str(key.key) for key in path[1:-1])  # Without "params" and "value".

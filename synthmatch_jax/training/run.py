@@ -1,4 +1,4 @@
-"""What a config makes of a run: its model, its steps, its records, its layout."""
+"""Builds the parts of a run from its config: model, steps, batches and layout."""
 
 import functools
 from collections.abc import Iterator
@@ -79,12 +79,12 @@ class Run:
     return run
 
   def model(self) -> Estimator:
-    """The model, with its first weights."""
+    """Builds the model, with its first weights."""
     arguments = configs.arguments(self.config.model)
     return models.create(**arguments, **self.dataset.recipe.sizes, seed=self.config.seed)
 
   def wanted(self) -> TrainState:
-    """Shapes, types and shardings of the state (`jax.ShapeDtypeStruct`)."""
+    """Returns shapes, types and shardings of the state (`jax.ShapeDtypeStruct`)."""
     _, shapes = self._abstract
     return jax.tree.map(
       lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
@@ -93,11 +93,11 @@ class Run:
     )
 
   def begin(self) -> TrainState:
-    """The state at step 0, made where it is to be."""
+    """Makes the state at step 0, on its devices."""
     return jax.jit(lambda: self._create()[1], out_shardings=self._shardings())()
 
   def train_step(self, statistics: Statistics) -> TrainStep:
-    """The training step, compiled when it is called first; it takes the memory of the state."""
+    """Returns the training step, compiled at its first call; it reuses the memory of the state."""
     train = self.config.train
     step = make_train_step(
       self._abstract[0],
@@ -112,12 +112,12 @@ class Run:
     return jax.jit(step, donate_argnums=0, out_shardings=shardings)
 
   def eval_step(self, statistics: Statistics) -> EvalStep:
-    """The validation step, compiled when it is called first."""
+    """Returns the validation step, compiled at its first call."""
     step = make_eval_step(self._abstract[0], statistics)
     return jax.jit(step, out_shardings=self.layout.whole)
 
   def batches(self, start: int) -> Iterator[Any]:
-    """Training batches on the devices, from the one after step `start` on."""
+    """Returns training batches on the devices, beginning with the one after step `start`."""
     return parallel.ahead(
       pipeline.training_batches(
         self.dataset,
@@ -131,7 +131,7 @@ class Run:
     )
 
   def share_of_peak(self) -> float | None:
-    """Share of the devices' peak that one example a second takes; None where it is unknown."""
+    """Returns the fraction of the devices' peak that one example per second takes, if known."""
     peak = hardware.peak_flops(self.layout.mesh.devices.ravel().tolist())
     forward = flops.forward_flops(nnx.eval_shape(self.model))
     return flops.TRAINING * forward / peak if peak and forward else None

@@ -1,4 +1,4 @@
-"""How good a model is on the validation split while it trains."""
+"""Measures a model on the validation split while it trains."""
 
 import itertools
 import math
@@ -24,7 +24,7 @@ _PER_CONTROL = f"{_PREFIX}mse/"
 
 
 def evaluate(eval_step: EvalStep, state: TrainState, run: Run) -> dict[str, float]:
-  """The means over the validation split of the loss and of all that the model reports.
+  """Computes the means of the loss, and of all that the model reports, over the split.
 
   Returns:
     "validation/NAME" -> value; a measure of parameters is "validation/NAME/PARAMETER".
@@ -53,7 +53,7 @@ def evaluate(eval_step: EvalStep, state: TrainState, run: Run) -> dict[str, floa
 
 
 def floor(dataset: Dataset, mean: Float[np.ndarray, " d"]) -> dict[str, float]:
-  """The mean squared error of each control of an answer that is always the mean."""
+  """Computes the mean squared error of each control for a constant answer."""
   controls = np.concatenate(
     [
       batch["controls"]
@@ -67,7 +67,7 @@ def floor(dataset: Dataset, mean: Float[np.ndarray, " d"]) -> dict[str, float]:
 
 
 def table(metrics: Mapping[str, float], floors: Mapping[str, float]) -> str:
-  """Markdown: the error of each control, beside that of the mean; the worst first.
+  """Returns a Markdown table: the error of each control beside that of the mean, worst first.
 
   It is empty for a model that does not report the squared error of controls.
   """
@@ -93,7 +93,7 @@ def stalled(history: Sequence[Mapping[str, Any]], patience: int | None) -> bool:
 def _batches(
   dataset: Dataset, layout: Layout, batch_size: int
 ) -> Iterator[tuple[Batch, jax.Array]]:
-  """The split, each record once on some device, padded; as many batches in every process."""
+  """Yields the split in padded batches with masks, equally many in every process."""
   which, count = jax.process_index(), jax.process_count()
   size, total = batch_size // count, dataset.num_examples("validation")
   keys = records.batch_keys(dataset.recipe)
