@@ -6,7 +6,7 @@ weight is read, and both are bounded, since a long file may occupy no space on a
 
 import hashlib
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -79,9 +79,7 @@ def read(
     if 4 * sum(map(math.prod, shapes.values())) > _MOST_BYTES:
       raise ValueError(f"{path.name} holds more weights than fit into {_MOST_BYTES >> 20:,} MiB")
     abstract = _abstract(arguments, sizes, arrays=len(shapes))
-    wanted = arrays_of(abstract)
-    names = {name: "/".join(name_in(shapes, name.split("/"))) for name in wanted}
-    if shapes != {names[name]: tuple(array.shape) for name, array in wanted.items()}:
+    if shapes != {name: tuple(array.shape) for name, array in arrays_of(abstract).items()}:
       raise UserError(f"the weights in {path.parent} are not those of its model; export it again")
     file.seek(0)
     data = file.read(size)
@@ -89,29 +87,33 @@ def read(
     untrusted.require_sum(path.name, hashlib.sha256(data).hexdigest(), sha256)
   arrays = safetensors.load(data)
   _require_finite(arrays, advice="export it again")
-  return _filled(abstract, {name: arrays[names[name]] for name in wanted})
+  return _filled(abstract, arrays)
 
 
 def arrays_of(model: Estimator) -> dict[str, Any]:
-  """Returns all arrays that inference computes with, by their names."""
+  """Returns all arrays that inference computes with, by their names in files."""
   state = nnx.state(model, nnx.Any(nnx.Param, nnx.BatchStat))
-  return {_name(path): variable.get_raw_value() for path, variable in nnx.to_flat_state(state)}
+  paths = paths_in_files(state)
+  return {_name(paths[at]): found.get_raw_value() for at, found in nnx.to_flat_state(state)}
 
 
-def name_in(names: Collection[str], path: Sequence[Any]) -> tuple[Any, ...]:
-  """Returns the path under which a file holds a weight: today's, or that of an earlier version.
+def paths_in_files(*states: nnx.State) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+  """Maps the path of each weight of a model to its path in files, which versions do not change.
 
-  Up to version 0.1 an encoder's weights had no "encoder" before them, and the baselines' output
-  layer was a part of "mlp", or was called "out".
-
-  Args:
-    names: the names in the file, with "/" between their parts.
-    path: the path of the weight in today's model.
+  Up to version 0.1 no model had an encoder of its own: the encoders of that time have their weights
+  at the top, and the output layers of the baselines are a part of "mlp", or are called "out".
   """
-  for found in (path, path[1:], ("mlp", *path[1:]), ("out", *path[2:])):
-    if _name(found) in names:
-      return tuple(found)
-  return tuple(path)
+  paths = [path for state in states for path, _ in nnx.to_flat_state(state)]
+  parts = {path[1] for path in paths if path[0] == "encoder"}
+  output = ("mlp", "output") if "mlp" in parts else ("out",) if "stem" in parts else None
+  kept = {"blocks", "norm"} if "class_embedding" in parts else parts if output is None else set()
+
+  def in_files(path: tuple[Any, ...]) -> tuple[Any, ...]:
+    if path[0] == "encoder":
+      return path if path[1] in kept else path[1:]
+    return output + path[2:] if output and path[:2] == ("head", "output") else path
+
+  return {path: in_files(path) for path in paths}
 
 
 def renamed(tree: Any, paths: Mapping[tuple[Any, ...], tuple[Any, ...]]) -> Any:
@@ -186,8 +188,9 @@ def _check(arguments: Mapping[str, Any], arrays: int) -> None:
 
 def _filled(abstract: Estimator, arrays: Mapping[str, np.ndarray]) -> Estimator:
   graphdef, state = nnx.split(abstract)
+  paths = paths_in_files(state)
   flat = [
-    (path, variable.replace(_value(path, variable, arrays)))
+    (path, variable.replace(_value(_name(paths[path]), variable, arrays)))
     for path, variable in nnx.to_flat_state(state)
   ]
   model = nnx.merge(graphdef, nnx.from_flat_state(flat))
@@ -195,8 +198,7 @@ def _filled(abstract: Estimator, arrays: Mapping[str, np.ndarray]) -> Estimator:
   return model
 
 
-def _value(path: tuple[Any, ...], variable: Any, arrays: Mapping[str, np.ndarray]) -> Any:
-  name = _name(path)
+def _value(name: str, variable: Any, arrays: Mapping[str, np.ndarray]) -> Any:
   if name in arrays:
     return jnp.asarray(arrays[name], jnp.float32)
   leaf = variable.get_raw_value()  # The state of dropout, which does not act here.
@@ -211,5 +213,5 @@ def _require_finite(arrays: Mapping[str, np.ndarray], *, advice: str) -> None:
       raise UserError(f"the weights {name} hold what is no number (NaN or infinite): {advice}")
 
 
-def _name(path: Sequence[Any]) -> str:
+def _name(path: tuple[Any, ...]) -> str:
   return "/".join(map(str, path))

@@ -10,8 +10,6 @@ from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
-from etils import epath
-from flax import nnx
 from jax.sharding import SingleDeviceSharding
 from orbax.checkpoint import checkpoint_managers
 
@@ -171,16 +169,19 @@ class Checkpoints:
     return None
 
   def _read(self, step: int, wanted: TrainState) -> Restored:
-    folder, parts = self._folder / str(step), (_model_part(wanted), _optimizer_part(wanted))
     try:
-      paths = _paths_in(folder, parts[0])
-      model, optimizer = (ocp.args.StandardRestore(weights.renamed(p, paths)) for p in parts)
-      args = ocp.args.Composite(model=model, optimizer=optimizer, log=ocp.args.JsonRestore())
-      restored = self._manager.restore(step, args=args)
-      back = {there: path for path, there in paths.items()}
-      model, optimizer = (weights.renamed(restored[p], back) for p in ("model", "optimizer"))
+      restored = self._manager.restore(
+        step,
+        args=ocp.args.Composite(
+          model=ocp.args.StandardRestore(_model_part(wanted)),
+          optimizer=ocp.args.StandardRestore(_optimizer_part(wanted)),
+          log=ocp.args.JsonRestore(),
+        ),
+      )
     except Exception as error:  # Orbax and TensorStore raise of every kind.
-      raise integrity.verdict(error, folder) from error
+      raise integrity.verdict(error, self._folder / str(step)) from error
+    back = {there: here for here, there in _paths(wanted).items()}
+    model, optimizer = (weights.renamed(restored[part], back) for part in ("model", "optimizer"))
     averaged = wanted.average is not None
     state = TrainState(
       step=optimizer["step"],
@@ -249,28 +250,16 @@ def _restore(folder: Path, step: int, wanted: dict[str, Any]) -> dict[str, Any]:
   placed = jax.tree.map(
     lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), wanted
   )
+  paths = weights.paths_in_files(wanted["params"], wanted["variables"])
+  args = ocp.args.Composite(model=ocp.args.StandardRestore(weights.renamed(placed, paths)))
   try:
-    paths = _paths_in(folder / str(step), placed)
-    args = ocp.args.Composite(model=ocp.args.StandardRestore(weights.renamed(placed, paths)))
     with ocp.CheckpointManager(folder.absolute(), options=_reading()) as manager:
       restored = manager.restore(step, args=args)["model"]
-    restored = weights.renamed(restored, {there: path for path, there in paths.items()})
     if not integrity.is_finite(restored):
       raise DamageError("a number in it is not finite")
   except Exception as error:  # Orbax and TensorStore raise of every kind.
     raise integrity.refusal(error, folder / str(step)) from error
-  return restored
-
-
-def _paths_in(folder: Path, wanted: dict[str, Any]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-  """Maps the path of each variable of a model to its path in a checkpoint."""
-  held = ocp.PyTreeCheckpointHandler().metadata(epath.Path(folder.absolute()) / "model").tree
-  names = {
-    "/".join(str(key.key) for key in path[1:-1])  # Without "params" and "value".
-    for path, _ in jax.tree_util.tree_flatten_with_path(held)[0]
-  }
-  paths = [path for part in wanted.values() for path, _ in nnx.to_flat_state(part)]
-  return {path: weights.name_in(names, path) for path in paths}
+  return weights.renamed(restored, {there: here for here, there in paths.items()})
 
 
 def _reading() -> ocp.CheckpointManagerOptions:
@@ -291,10 +280,16 @@ def _best(count: int) -> checkpoint_managers.BestN:
   )
 
 
+def _paths(state: TrainState) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+  return weights.paths_in_files(state.params, state.variables)
+
+
 def _model_part(state: TrainState) -> dict[str, Any]:
-  return {"params": state.best_params, "variables": state.variables}
+  part = {"params": state.best_params, "variables": state.variables}
+  return weights.renamed(part, _paths(state))
 
 
 def _optimizer_part(state: TrainState) -> dict[str, Any]:
   part = {"step": state.step, "optimizer": state.optimizer}
-  return part if state.average is None else part | {"params": state.params}
+  part |= {} if state.average is None else {"params": state.params}
+  return weights.renamed(part, _paths(state))
