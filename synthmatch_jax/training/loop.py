@@ -53,7 +53,7 @@ def train_and_evaluate(config: Config, workdir: Path) -> bool:
     floors = validation.floor(run.dataset, statistics.controls_mean)
 
     with (
-      run_log.open_log(workdir, step=start, keep=parallel.is_first()) as metric_log,
+      run_log.MetricLog(workdir, step=start, keep=parallel.is_first()) as metric_log,
       Progress(
         step=start,
         total=total,

@@ -54,15 +54,9 @@ def evaluate(eval_step: EvalStep, state: TrainState, run: Run) -> dict[str, floa
 
 def floor(dataset: Dataset, mean: Float[np.ndarray, " d"]) -> dict[str, float]:
   """Computes the mean squared error of each control for a constant answer."""
-  controls = np.concatenate(
-    [
-      batch["controls"]
-      for batch in pipeline.ordered_batches(
-        dataset, "validation", batch_size=1024, keys=("controls",)
-      )
-    ]
-  )
-  errors = np.square(controls.astype(np.float64) - mean).mean(axis=0)
+  indices = range(dataset.num_examples("validation"))
+  controls = [dataset.example("validation", i, ("controls",))["controls"] for i in indices]
+  errors = np.square(np.asarray(controls, np.float64) - mean).mean(axis=0)
   return dict(zip(dataset.recipe.space.outputs, errors.tolist(), strict=True))
 
 
