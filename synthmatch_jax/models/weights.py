@@ -97,8 +97,8 @@ def arrays_of(model: Estimator) -> dict[str, Any]:
   return {_name(paths[at]): found.get_raw_value() for at, found in nnx.to_flat_state(state)}
 
 
-def paths_in_files(*states: nnx.State) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-  """Maps the path of each weight of a model to its path in files, which versions do not change.
+def paths_in_files(*states: Any) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+  """Maps the path of each weight in some `nnx.State` to its path in files, which stays the same.
 
   Up to version 0.1 no model had an encoder of its own: the encoders of that time have their weights
   at the top, and the output layers of the baselines are a part of "mlp", or are called "out".
