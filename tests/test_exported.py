@@ -17,7 +17,7 @@ from synthmatch_jax import exported
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching import confidence
-from synthmatch_jax.models import stored
+from synthmatch_jax.models import weights
 from synthmatch_jax.training import trained
 
 
@@ -111,7 +111,7 @@ def test_checksums_that_are_missing_in_part_are_damage(folder, tmp_path):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_no_numbers_are_refused(folder, tmp_path, value):
-  arrays = {n: np.array(a) for n, a in stored.arrays_of(exported.read(folder).model).items()}
+  arrays = {n: np.array(a) for n, a in weights.arrays_of(exported.read(folder).model).items()}
   next(iter(arrays.values())).flat[0] = value
   plain = {k: v for k, v in described(folder).items() if k not in ("files", "digest")}
   target = damaged(folder, tmp_path, "model.json", json.dumps(plain).encode())

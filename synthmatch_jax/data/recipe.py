@@ -47,14 +47,14 @@ BOUNDS: Mapping[str, Bounds] = {
   "mel.f_max": (float, 1.0, 384_000.0),
   "mel.floor_db": (float, -1000.0, 1000.0),
 }
-# Of a sound: a minute at 96 kHz.
+# The most samples of a sound: a minute at 96 kHz.
 _MOST_SAMPLES = 60 * 96_000
 # Values of a spectrogram before and after the mel filters; the paper's has 178,000 and 5,568.
 _MOST_VALUES, _MOST_MELS = 1 << 26, 1 << 20
 
 
 class Sizes(TypedDict):
-  """Of what a model of a recipe's records takes and gives; see `models.create`."""
+  """The sizes of what a model takes and gives; see `models.create`."""
 
   num_frames: int
   num_bins: int
@@ -70,18 +70,18 @@ class Recipe:
 
   Attributes:
     engine: the synth's name in `synths.registry`.
-    fingerprint: of the engine, with its version and the hash of its base preset.
+    fingerprint: what identifies the engine, with its version and the hash of its base preset.
     space: the parameters that the controls stand for.
     prior: the distribution of the controls.
-    seed: of everything random.
-    note: what is played, or, where notes vary, what an answer plays for want of a better one.
+    seed: the seed of all that is random.
+    note: the note that is played; where notes vary, the one that an answer plays by default.
     notes: the distribution of notes; None where every record plays `note`.
     seconds: length of a sound.
     mel: the spectrogram; its sample rate is the rate of the rendering.
     threshold_db: a sound of less loudness (LUFS) is drawn again.
     shard_size: records that one engine renders in a row, from new to discarded. It belongs to
       the recipe since an engine's last bits depend on what it played before.
-    revision: of the code that makes records.
+    revision: the revision of the code that makes records.
     render_revision: The revision of the code between controls, sound and mel.
     plugin: the description of the plugin (`synths.description`), where the engine is one.
 
@@ -123,17 +123,17 @@ class Recipe:
 
   @property
   def num_samples(self) -> int:
-    """Samples of a sound."""
+    """Number of samples of a sound."""
     return round(self.seconds * self.mel.sample_rate)
 
   @property
   def num_frames(self) -> int:
-    """Frames of a spectrogram."""
+    """Number of frames of a spectrogram."""
     return self.mel.num_frames(self.num_samples)
 
   @property
   def sizes(self) -> Sizes:
-    """Of what a model of these records takes and gives; see `models.create`."""
+    """The sizes of what a model of these records takes and gives."""
     return {
       "num_frames": self.num_frames,
       "num_bins": self.mel.n_mels,
@@ -160,7 +160,7 @@ class Recipe:
 
   @classmethod
   def from_dict(cls, data: Any) -> "Recipe":
-    """Inverse of `to_dict`.
+    """Reads what `to_dict` gives.
 
     Raises:
       UserError: the data is no recipe; the sentence names what is wrong.
@@ -187,11 +187,10 @@ class Recipe:
       raise UserError(f"the recipe is damaged: {brief(error)}") from None
 
   def essentials(self) -> dict[str, Any]:
-    """What shapes a record: `to_dict` without what is there for people or for the farm only.
+    """Returns what shapes a record: `to_dict` without what serves people or the farm only.
 
-    Left out, each in its place: the words of parameters, what they are heard with and which can
-    change places; the words of the prior and of its distributions; how the plugin is found and
-    looked after.
+    Left out are the words of parameters, what they are heard with and which can change places; the
+    words of the prior and of its distributions; and how the plugin is found and looked after.
     """
     kept = self.to_dict()
     kept["space"] = _without(kept["space"], "swaps") | {
@@ -207,7 +206,7 @@ class Recipe:
     return kept
 
   def digest(self) -> str:
-    """16 hexadecimal digits of the essentials: a better wording renders nothing anew."""
+    """Returns 16 hexadecimal digits of the essentials, which a better wording does not change."""
     text = json.dumps(self.essentials(), sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -20,7 +20,7 @@ from synthmatch_jax.metrics import parameters
 from synthmatch_jax.metrics.suite import sound_metrics
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.synths.play import engine
-from synthmatch_jax.training import log
+from synthmatch_jax.training import run_log
 
 
 def evaluate(
@@ -123,7 +123,7 @@ def evaluate(
         "sounds_taken_from_an_interrupted_run": min(resumed * rerender.CHUNK, len(wanted)),
       },
     )
-    results.write(evaluation, folder, curve=log.read(workdir) if own else ())
+    results.write(evaluation, folder, curve=run_log.read(workdir) if own else ())
     if gallery_size:
       gallery.write(evaluation, folder, count=gallery_size, workers=workers, plugin=plugin)
     gallery.assemble(root)

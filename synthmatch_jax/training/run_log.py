@@ -26,12 +26,15 @@ _FLUSH_SECONDS = 30
 class MetricLog:
   """Writes metrics.jsonl, validation.md and tensorboard/ in a run's folder; a context manager."""
 
-  def __init__(self, workdir: Path, *, step: int):
+  def __init__(self, workdir: Path, *, step: int, keep: bool = True):
     """Opens the log of a run at a step and removes the entries of later steps.
 
-    Those steps were made after the checkpoint from which the run resumes, and are made again.
+    Those steps were made after the checkpoint from which the run resumes, and are made again. A
+    log that is not to be kept, since another process keeps it, writes nothing.
     """
-    self._workdir = workdir
+    self._workdir, self._keep = workdir, keep
+    if not keep:
+      return
     path = workdir / "metrics.jsonl"
     self._file = path.open("a+b")
     self._file.truncate(_length_until(self._file, path, step))
@@ -50,6 +53,8 @@ class MetricLog:
     error: BaseException | None,
     trace: TracebackType | None,
   ) -> None:
+    if not self._keep:
+      return
     try:
       self._file.close()
     finally:
@@ -57,6 +62,8 @@ class MetricLog:
 
   def write(self, step: int, metrics: Mapping[str, float]) -> None:
     """Adds the metrics of a step; must be called once per step."""
+    if not self._keep:
+      return
     # JSON has no word for what is no number; a loss that is none has ended the training by now.
     plain = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
     line = json.dumps({"step": step, **plain}, allow_nan=False)
@@ -66,6 +73,8 @@ class MetricLog:
 
   def table(self, step: int, markdown: str) -> None:
     """Writes a table to TensorBoard and to validation.md."""
+    if not self._keep:
+      return
     self._board.add(step, summaries.text("validation/table", markdown))
     self._board.flush()
     files.write_text(self._workdir / "validation.md", f"Step {step}\n\n{markdown}\n")
@@ -107,27 +116,6 @@ class _Board:
   def _write(self, event: Any) -> None:
     event.wall_time = time.time()
     self._writer.write_event(event)
-
-
-def open_log(workdir: Path, *, step: int, keep: bool) -> "MetricLog | NoLog":
-  """Opens the log of a run, or one that keeps nothing if another process does (not `keep`)."""
-  return MetricLog(workdir, step=step) if keep else NoLog()
-
-
-class NoLog:
-  """A log that keeps nothing; a context manager."""
-
-  def __enter__(self) -> "NoLog":
-    return self
-
-  def __exit__(self, *_: object) -> None:
-    pass
-
-  def write(self, step: int, metrics: Mapping[str, float]) -> None:
-    """Does nothing."""
-
-  def table(self, step: int, markdown: str) -> None:
-    """Does nothing."""
 
 
 def read(workdir: Path) -> list[dict[str, Any]]:

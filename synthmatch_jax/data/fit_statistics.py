@@ -1,4 +1,4 @@
-"""A look over a training split, for the statistics that a model needs."""
+"""Computes the statistics of a training split that a model needs."""
 
 import math
 
@@ -9,17 +9,17 @@ from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.statistics import Statistics
 from synthmatch_jax.errors import UserError
 
-# Enough for two digits more than a normalisation needs: means of independent records.
+# Means over so many independent records have two digits more than a normalisation needs.
 MAX_EXAMPLES = 20_000
 
 
 def compute(dataset: Dataset, *, max_examples: int = MAX_EXAMPLES, seed: int = 0) -> Statistics:
-  """Statistics of the training split, in float64.
+  """Computes the statistics of the training split, in float64.
 
   Args:
-    dataset: to measure.
+    dataset: the data set.
     max_examples: a larger split is represented by a random sample of this many records.
-    seed: of the sample.
+    seed: the seed of the sample.
 
   Raises:
     UserError: a record is damaged, or all spectrograms are one value.

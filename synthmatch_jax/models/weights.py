@@ -1,11 +1,10 @@
-"""The weights of a model in a file (safetensors), which may come from a stranger.
+"""Keeps the weights of a model in a file (safetensors), which may come from a stranger.
 
-The file says what it holds in a header. That is compared with what the model needs before any
-weight is read, and both are bounded: a file may be long and occupy nothing of a disk.
+The header of the file says what it holds. It is compared with what the model needs before any
+weight is read, and both are bounded, since a long file may occupy no space on a disk.
 """
 
 import hashlib
-import inspect
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +19,7 @@ from safetensors import numpy as safetensors
 from synthmatch_jax import models, untrusted
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.models import flops
-from synthmatch_jax.models.base import Estimator
+from synthmatch_jax.models.estimator import Estimator
 
 StoredDtype = Literal["float32", "float16"]
 
@@ -29,21 +28,23 @@ _BYTES = {"F32": 4, "F16": 2}
 # as deep; tracing one takes a fifth of a second a layer.
 _MOST_HEADER_BYTES, _MOST_ARRAYS, _MOST_LAYERS = 1 << 18, 1024, 48
 _LARGEST_ARGUMENT = 1 << 16
-# Arguments that count layers -> arrays that each layer has at least, over all models.
+# The arguments that choose an encoder and a head.
+_NAMES = ("name", "head")
+# Arguments that count layers -> the least number of arrays in a layer, over all models.
 _ARRAYS_OF_LAYERS = {"depth": 6, "conv_depth": 6, "stages": 10, "head_depth": 2}
-# Of all weights as float32: the paper's model has 350 MB. Reading them takes some three times that.
+# All weights as float32; the paper's model has 350 MB. Reading takes some three times as much.
 _MOST_BYTES = 1 << 30
-# Of one sound: the paper's model takes 2e10 operations, and its largest array has 4e5 values.
+# For one sound; the paper's model takes 2e10 operations, and its largest array has 4e5 values.
 _MOST_FLOPS, _MOST_VALUES = 1e12, 1 << 24
 
 
 def dumps(model: Estimator, *, dtype: StoredDtype) -> bytes:
-  """The file's bytes.
+  """Returns the bytes of a file with the weights of a model.
 
   Raises:
     UserError: a weight is no number, or is too large for the dtype.
   """
-  with np.errstate(over="ignore"):  # It is told below.
+  with np.errstate(over="ignore"):  # An overflow is found below.
     arrays = {name: np.asarray(array).astype(dtype) for name, array in arrays_of(model).items()}
   _require_finite(arrays, advice=f"train it again, or store it as float32 and not {dtype}")
   return safetensors.save(arrays)
@@ -52,20 +53,20 @@ def dumps(model: Estimator, *, dtype: StoredDtype) -> bytes:
 def read(
   path: Path, arguments: Mapping[str, Any], sizes: Mapping[str, Any], *, sha256: str = ""
 ) -> Estimator:
-  """The model that a file holds the weights of; none is drawn at random on the way.
+  """Builds a model with the weights in a file; none is drawn at random on the way.
 
   Args:
     path: The file.
     arguments: The arguments that the model was built with, its name included.
     sizes: The sizes of its input and output, as `models.create` takes them.
-    sha256: that the file must have; empty: it is not looked at.
+    sha256: The SHA-256 that the file must have; empty where it is not known.
 
   Returns:
     The model, in evaluation mode; its weights are float32.
 
   Raises:
     OSError, ValueError, SafetensorError: the file cannot be read, or is damaged.
-    UserError: there is no such model, or the file is whole and not of this model.
+    UserError: there is no such model, or the file holds the weights of another one.
   """
   with untrusted.opened(path) as (file, size):
     length = int.from_bytes(file.read(8), "little")
@@ -90,13 +91,44 @@ def read(
 
 
 def arrays_of(model: Estimator) -> dict[str, Any]:
-  """Name -> array of all that inference computes with."""
+  """Returns all arrays that inference computes with, by their names in files."""
   state = nnx.state(model, nnx.Any(nnx.Param, nnx.BatchStat))
-  return {_name(path): variable.get_raw_value() for path, variable in nnx.to_flat_state(state)}
+  paths = paths_in_files(state)
+  return {_name(paths[at]): found.get_raw_value() for at, found in nnx.to_flat_state(state)}
+
+
+def paths_in_files(*states: Any) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+  """Maps the path of each weight in some `nnx.State` to its path in files, which stays the same.
+
+  Up to version 0.1 no model had an encoder of its own: the encoders of that time have their weights
+  at the top, and the output layers of the baselines are a part of "mlp", or are called "out".
+  """
+  paths = [path for state in states for path, _ in nnx.to_flat_state(state)]
+  parts = {path[1] for path in paths if path[0] == "encoder"}
+  output = ("mlp", "output") if "mlp" in parts else ("out",) if "stem" in parts else None
+  kept = {"blocks", "norm"} if "class_embedding" in parts else parts if output is None else set()
+
+  def in_files(path: tuple[Any, ...]) -> tuple[Any, ...]:
+    if path[0] == "encoder":
+      return path if path[1] in kept else path[1:]
+    return output + path[2:] if output and path[:2] == ("head", "output") else path
+
+  return {path: in_files(path) for path in paths}
+
+
+def renamed(tree: Any, paths: Mapping[tuple[Any, ...], tuple[Any, ...]]) -> Any:
+  """Moves the weights in every `nnx.State` of a pytree to other paths."""
+
+  def move(part: Any) -> Any:
+    if not isinstance(part, nnx.State):
+      return part
+    return nnx.from_flat_state([(paths[path], leaf) for path, leaf in nnx.to_flat_state(part)])
+
+  return jax.tree.map(move, tree, is_leaf=lambda part: isinstance(part, nnx.State))
 
 
 def _shapes(header: str, name: str) -> tuple[dict[str, tuple[int, ...]], int]:
-  """Shape of every array that a header names, and the bytes of all of them."""
+  """Returns the shape of every array in a header, and the bytes of all of them together."""
   said = untrusted.parse_json(header.rstrip(" "))
   if not isinstance(said, dict) or len(said) > _MOST_ARRAYS:
     raise ValueError(f"{name} has no header of weights")
@@ -115,7 +147,7 @@ def _shapes(header: str, name: str) -> tuple[dict[str, tuple[int, ...]], int]:
 
 
 def _abstract(arguments: Mapping[str, Any], sizes: Mapping[str, Any], *, arrays: int) -> Estimator:
-  """The model without weights, if it is one that a file with so many arrays can hold."""
+  """Builds the model without weights, if a file with so many arrays can hold it."""
   _check(arguments, arrays)
   try:
     model = nnx.eval_shape(lambda: models.create(**arguments, **sizes, seed=0))
@@ -134,18 +166,15 @@ def _abstract(arguments: Mapping[str, Any], sizes: Mapping[str, Any], *, arrays:
 
 def _check(arguments: Mapping[str, Any], arrays: int) -> None:
   """Raises a UserError unless each argument is of the kind of its default, and not too large."""
-  name = arguments.get("name")
-  if not isinstance(name, str) or name not in models.MODELS:
-    raise UserError(f"no model {name!r:.50}; known: {', '.join(models.MODELS)}")
-  known = inspect.signature(models.MODELS[name].func.__init__).parameters
+  defaults = models.arguments(**{key: arguments[key] for key in _NAMES if key in arguments})
   for key, value in arguments.items():
-    if key == "name":
+    if key in _NAMES:
       continue
-    default = known[key].default if key in models.arguments(name) else None
-    if default is None:
+    if key not in defaults:
       raise UserError(
-        f"the model {name} has no argument {key!r:.50}; known: {', '.join(models.arguments(name))}"
+        f"the model {arguments['name']} has no argument {key!r:.50}; known: {', '.join(defaults)}"
       )
+    default = defaults[key]
     kind = (int, float) if isinstance(default, float) else type(default)
     most = _LARGEST_ARGUMENT
     if key in _ARRAYS_OF_LAYERS:
@@ -158,8 +187,9 @@ def _check(arguments: Mapping[str, Any], arrays: int) -> None:
 
 def _filled(abstract: Estimator, arrays: Mapping[str, np.ndarray]) -> Estimator:
   graphdef, state = nnx.split(abstract)
+  paths = paths_in_files(state)
   flat = [
-    (path, variable.replace(_value(path, variable, arrays)))
+    (path, variable.replace(_value(_name(paths[path]), variable, arrays)))
     for path, variable in nnx.to_flat_state(state)
   ]
   model = nnx.merge(graphdef, nnx.from_flat_state(flat))
@@ -167,11 +197,10 @@ def _filled(abstract: Estimator, arrays: Mapping[str, np.ndarray]) -> Estimator:
   return model
 
 
-def _value(path: tuple[Any, ...], variable: Any, arrays: Mapping[str, np.ndarray]) -> Any:
-  name = _name(path)
+def _value(name: str, variable: Any, arrays: Mapping[str, np.ndarray]) -> Any:
   if name in arrays:
     return jnp.asarray(arrays[name], jnp.float32)
-  leaf = variable.get_raw_value()  # Of dropout, which does not act here.
+  leaf = variable.get_raw_value()  # The state of dropout, which does not act here.
   if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
     return jax.random.key(0)
   return jnp.zeros(leaf.shape, leaf.dtype)
