@@ -30,7 +30,6 @@ class Material:
     title: the same for people.
     targets: the sounds.
     mel: log-mels of them.
-    controls: the true ones, where they are known.
     failures: name of a sound -> why it is not among the targets.
   """
 
@@ -38,8 +37,13 @@ class Material:
   title: str
   targets: Sequence[Target]
   mel: Float[np.ndarray, "i t f"]
-  controls: Float[np.ndarray, "i d"] | None = None
   failures: Mapping[str, str] = field(default_factory=dict)
+
+  @property
+  def controls(self) -> Float[np.ndarray, "i d"] | None:
+    """The true controls, where they are known."""
+    known = [target.example.controls for target in self.targets if target.example is not None]
+    return np.stack(known) if known else None
 
 
 def of_split(dataset: Dataset, split: str, *, limit: int | None) -> Material:
@@ -50,7 +54,6 @@ def of_split(dataset: Dataset, split: str, *, limit: int | None) -> Material:
     title=f"{dataset.name}, {split} split",
     targets=targets.of_dataset(controls, dataset.notes(split, limit=limit), split=split),
     mel=mel,
-    controls=controls,
   )
 
 

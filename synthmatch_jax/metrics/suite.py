@@ -26,9 +26,9 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.metrics.cepstral import WarpedMfcc
+from synthmatch_jax.metrics.f0 import PitchError
 from synthmatch_jax.metrics.level import EnvelopeCosine, LoudnessDifference
 from synthmatch_jax.metrics.metric import SoundMetric, check_lengths, prepare
-from synthmatch_jax.metrics.pitch import PitchError
 from synthmatch_jax.metrics.spectral import (
   LogSpectralDistance,
   MelSpectralConvergence,

@@ -16,6 +16,12 @@ from synthmatch_jax.reports.cells import Cell, Summary
 TARGET = "target"
 """Stands beside the names of rows for the sound that all rows answer to."""
 
+LEVEL_DB = -23.0
+"""The loudness of sounds to be heard, in LUFS.
+
+The softest sounds of a random synth are 50 dB below the loudest.
+"""
+
 Pick = Literal["best", "median", "worst"]
 
 

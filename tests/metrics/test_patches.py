@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from synthmatch_jax.metrics.parameters import (
+from synthmatch_jax.metrics.patches import (
   measure,
   nearest_assignment,
   squared_errors,

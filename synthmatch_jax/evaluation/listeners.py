@@ -10,6 +10,7 @@ import scipy.stats
 
 from synthmatch_jax import untrusted
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.reports import tables
 
 _ANSWERS = ("a", "b", "none")
 
@@ -23,12 +24,12 @@ class Preference:
   if each came from another listener and sound; with few of either, the interval is too narrow.
 
   Attributes:
-    section: section of the page that the sounds are from.
-    row: row whose wins are counted.
-    other: row that it is compared with.
-    wins: number of answers for `row`.
-    losses: number of answers for `other`.
-    ties: number of answers "no difference".
+    section: The section of the page that the sounds are from.
+    row: The row whose wins are counted.
+    other: The row that it is compared with.
+    wins: The number of answers for `row`.
+    losses: The number of answers for `other`.
+    ties: The number of answers "no difference".
   """
 
   section: str
@@ -70,15 +71,15 @@ def analyse(answers: Sequence[Path], *, key: Path) -> tuple[list[Preference], in
   If a listener saved the answers of one session several times, the newest file counts.
 
   Args:
-    answers: files that listeners saved.
-    key: listening_test_key.json of the test that they took.
+    answers: The files that listeners saved.
+    key: The file listening_test_key.json of the test that they took.
 
   Returns:
     A preference for each section and pair of rows, in the order of the key, and the number of
     sessions.
 
   Raises:
-    UserError: a file cannot be read, is not of the right kind, or answers another test.
+    UserError: A file cannot be read, is not of the right kind, or answers another test.
   """
   test, rows, trials = _read_key(key)
   sessions: dict[str, Mapping[str, Any]] = {}
@@ -120,7 +121,7 @@ def markdown(preferences: Sequence[Preference]) -> str:
       test = f"{p.p_value:.3f}" if p.p_value >= 0.001 else f"{p.p_value:.1e}"
     counts = [str(p.wins), str(p.losses), str(p.ties)]
     lines.append([p.section, p.row, p.other, *counts, rate, test])
-  return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+  return tables.join(lines)
 
 
 def _pair(trial: Mapping[str, Any], rows: Sequence[str]) -> tuple[str, str, str]:

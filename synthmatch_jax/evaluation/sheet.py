@@ -1,0 +1,90 @@
+"""The sheet of an evaluation: which row answers which target how, and how near it comes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.evaluation.material import Material
+from synthmatch_jax.evaluation.parts import Line
+from synthmatch_jax.evaluation.rows import Row
+from synthmatch_jax.metrics import patches
+from synthmatch_jax.metrics.suite import sound_metrics
+
+Scores = dict[str, dict[str, Float[np.ndarray, " i"]]]
+"""Row -> metric -> one value for each target; NaN where there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+  """A table of targets and rows, filled with answers and their scores.
+
+  Attributes:
+    material: The targets.
+    recipe: The recipe of the data set that the model was trained on.
+    rows: The rows by name, in the order of tables.
+    lines: The line of each target, in the order of the targets.
+    facts: How it was measured, ready for JSON.
+  """
+
+  material: Material
+  recipe: Recipe
+  rows: Mapping[str, Row]
+  lines: Sequence[Line]
+  facts: Mapping[str, Any] = field(default_factory=dict)
+
+  @cached_property
+  def answers(self) -> dict[str, Float[np.ndarray, "i d"]]:
+    """The controls of each row's answers; the order is that of rendering."""
+    names = self.lines[0].answers
+    return {n: np.array([line.answers[n] for line in self.lines], np.float32) for n in names}
+
+  @cached_property
+  def scores(self) -> Scores:
+    """The distances of sounds and, where the true controls are known, the errors of controls."""
+    true, space = self.material.controls, self.recipe.space
+    errors = {
+      row: {} if true is None else patches.measure(true, controls, space)
+      for row, controls in self.answers.items()
+    }
+    distances = gather(self.lines, list(sound_metrics(self.recipe.mel.sample_rate)))
+    return {row: metrics | errors[row] for row, metrics in distances.items()}
+
+  @property
+  def failures(self) -> dict[str, str]:
+    """Name of each target of which nothing could be measured -> the reason."""
+    silent = {name: why for name, line in self._named() for why in _failure(line)}
+    return {**self.material.failures, **silent}
+
+  @property
+  def missing(self) -> dict[str, dict[str, str]]:
+    """Row -> name of each target of which this row, but not every row, lacks its scores -> why."""
+    found: dict[str, dict[str, str]] = {}
+    for name, line in self._named():
+      for row, why in line.reasons.items() if line.distances else ():
+        found.setdefault(row, {})[name] = why
+    return found
+
+  def _named(self):
+    return zip((target.name for target in self.material.targets), self.lines, strict=True)
+
+
+def gather(lines: Sequence[Line], metrics: Sequence[str]) -> Scores:
+  """Turns the lines of all targets into an array for each row and metric."""
+  nothing: Mapping[str, None] = {}
+  return {
+    row: {
+      metric: np.array([line.distances.get(row, nothing).get(metric) for line in lines], np.float64)
+      for metric in metrics
+    }
+    for row in lines[0].answers
+  }
+
+
+def _failure(line: Line) -> list[str]:
+  """Returns the reason why nothing of a target could be measured, if so."""
+  return [] if line.distances else list(line.reasons.values())[:1]
