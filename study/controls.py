@@ -62,7 +62,7 @@ def main() -> None:
   names = predictor.recipe.space.names
   rows = {ANSWER: estimate} | corrected(estimate, true, names)
   candidates = {row: controls[:, None] for row, controls in rows.items()}
-  lines = Renderer.of(predictor.recipe).measure(measured_on.targets, candidates)
+  lines = Renderer(predictor.recipe).measure(measured_on.targets, candidates)
   scores = gather(lines, METRICS)
   found = {
     "run": options.run,

@@ -15,12 +15,6 @@ from synthmatch_jax.inference import Predictor
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.training import log
 
-_WITHOUT: dict[rows.Need, str] = {
-  "truth": "the true patches of sounds from outside are not known",
-  "training": "on --split=train it would find each sound itself",
-  "snapping": "the model's answers are not snapped",
-}
-
 
 def evaluate(
   workdir: Path,
@@ -64,12 +58,17 @@ def evaluate(
   started = time.monotonic()
   predictor = Predictor.load(workdir)
   # An engine that is not there is missed before the hours that follow.
-  renderer = Renderer.of(predictor.recipe, workers=workers, plugin=plugin)
+  renderer = Renderer(predictor.recipe, workers=workers, plugin=plugin)
   own = sounds is None and another is None
+  seen = own and split == "train"
   chosen = rows.choose(
     names,
     others=rows.of_models(others, predictor),
-    lacking=_lacking(predictor, truth=sounds is None, training=not (own and split == "train")),
+    lacking={
+      "truth": "the true patches of sounds from outside are not known" if sounds else "",
+      "training": "on --split=train it would find each sound itself" if seen else "",
+      "snapping": "" if predictor.snapping else "the model's answers are not snapped",
+    },
   )
   searched = own or any(row.needs == "training" for row in chosen.values())
   dataset = predictor.dataset(dir=data_dir) if searched else None
@@ -88,9 +87,10 @@ def evaluate(
     asked = Asked(predictor=predictor, material=found, dataset=dataset)
     candidates = rows.propose(chosen, asked)
     folder = root / found.name
+    meanings = {name: row.meaning for name, row in chosen.items()}
     parts = Parts(
       folder=folder / ".parts",
-      digest=rerender.digest(found.targets, candidates, predictor.recipe, rows.meanings(chosen)),
+      digest=rerender.digest(found.targets, candidates, predictor.recipe, meanings),
     )
     resumed = min(parts.count() * rerender.CHUNK, len(found.targets))
     settle = {name: row.settle for name, row in chosen.items()}
@@ -119,9 +119,3 @@ def evaluate(
     if exported.is_exported(workdir):
       exported.seal(workdir)
   return sheet, folder
-
-
-def _lacking(predictor: Predictor, *, truth: bool, training: bool) -> dict[rows.Need, str]:
-  """What some rows need and this evaluation does not have -> the reason."""
-  has = {"truth": truth, "training": training, "snapping": bool(predictor.snapping)}
-  return {need: why for need, why in _WITHOUT.items() if not has[need]}

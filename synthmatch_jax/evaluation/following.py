@@ -52,7 +52,7 @@ def follow(
     if step not in (None, shown):
       predictor = Predictor.load(folder)
       validation = material.of_split(predictor.dataset(dir=data_dir), "validation", limit=count)
-      renderer = Renderer.of(predictor.recipe, workers=workers, plugin=plugin)
+      renderer = Renderer(predictor.recipe, workers=workers, plugin=plugin)
       _show(predictor, validation, renderer, folder)
       shown = predictor.step
       print(f"step {shown}: {count} answers are in TensorBoard: tensorboard --logdir={folder}")

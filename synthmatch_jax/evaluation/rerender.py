@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,6 @@ from synthmatch_jax.metrics.suite import sound_metrics
 from synthmatch_jax.synths import farm, play
 from synthmatch_jax.synths.base import RenderError, Synth
 from synthmatch_jax.synths.hosts import Host
-from synthmatch_jax.synths.registry import Engine
 
 # Sounds that one engine renders before it is made anew, so that results do not depend on the
 # number of workers.
@@ -37,41 +36,30 @@ Settle = Callable[[Host, Recipe, Target, Sequence[Example]], Example]
 """Makes the candidates for one target into the answer; it may render as much as it needs."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Renderer:
-  """Engines at work on the sounds of an evaluation.
+  """Engines at work on the sounds of an evaluation."""
 
-  Attributes:
-    recipe: The recipe of the data set, which says what controls mean and how long sounds are.
-    engine: The engine of the recipe.
-    workers: The number of sounds that are rendered at once.
-  """
-
-  recipe: Recipe
-  engine: Engine
-  workers: int
-
-  @classmethod
-  def of(cls, recipe: Recipe, *, workers: int = 0, plugin: str = "") -> "Renderer":
+  def __init__(self, recipe: Recipe, *, workers: int = 0, plugin: str = ""):
     """Finds the engine of a recipe.
 
     Args:
-      recipe: The recipe of a data set.
+      recipe: The recipe of a data set, which says what controls mean and how long sounds are.
       workers: The number of sounds that are rendered at once; 0 is one for each core.
       plugin: The path of the engine's plugin, where it is not found by itself.
 
     Raises:
       UserError: The engine is not there, or is not the one of the data set.
     """
-    engine = play.engine(recipe, path=plugin)
-    return cls(recipe=recipe, engine=engine, workers=workers or cores.available())
+    self.recipe = recipe
+    self.workers = workers or cores.available()
+    self._engine = play.engine(recipe, path=plugin)
 
   def measure(
     self,
     targets: Sequence[Target],
     candidates: Mapping[str, Candidates],
     *,
-    settle: Mapping[str, Settle] | None = None,
+    settle: Mapping[str, Settle] = MappingProxyType({}),
     parts: Parts | None = None,
   ) -> list[Line]:
     """Renders every target and every row's answer to it, and measures each pair.
@@ -86,36 +74,31 @@ class Renderer:
     Returns:
       A line for each target.
     """
-    settle = dict.fromkeys(candidates, nearest) | dict(settle or {})
 
     def work(start: int, host: Host, tick: farm.Tick) -> tuple[int, list[Line]]:
       def measured(i: int) -> Line:
-        target = targets[i]
         given = {
-          row: [Example(controls=one, note=target.note) for one in several[i]]
+          row: [Example(controls=one, note=targets[i].note) for one in several[i]]
           for row, several in candidates.items()
         }
-        return _line(host, self.recipe, target, given, settle)
+        return _line(host, self.recipe, targets[i], given, settle)
 
-      lines = []
-      for line in host.steadily(measured, range(start, min(start + CHUNK, len(targets)))):
+      numbers, lines = range(start, min(start + CHUNK, len(targets))), []
+      for i, line in zip(numbers, host.steadily(measured, numbers), strict=True):
         if not line.distances:
-          name, why = targets[start + len(lines)].name, next(iter(line.reasons.values()))
-          print(f"{name} has no score: {why}")
+          print(f"{targets[i].name} has no score: {next(iter(line.reasons.values()))}")
         lines.append(line)
         tick()
       return start, lines
 
-    starts = range(0, len(targets), CHUNK)
-    kept = {start: parts.load(start) or [] for start in starts} if parts else {}
-    done = {s: lines for s, lines in kept.items() if lines and not any(li.reasons for li in lines)}
-    jobs = [start for start in starts if start not in done]
+    done = {s: parts.load(s) if parts else None for s in range(0, len(targets), CHUNK)}
+    jobs = [s for s, lines in done.items() if not lines or any(line.reasons for line in lines)]
     total = sum(min(CHUNK, len(targets) - start) for start in jobs)
     for start, lines in self._run(work, jobs, total=total, label="eval"):
       done[start] = lines
       if parts:
         parts.save(start, lines)
-    found = [line for start in starts for line in done[start]]
+    found = [line for lines in done.values() for line in lines or ()]
     _tell_what_is_missing(found)
     return found
 
@@ -146,7 +129,7 @@ class Renderer:
         yield i, sounds
 
   def _run(self, work: Callable[..., Any], jobs: Sequence[int], *, total: int, label: str):
-    return farm.run(work, jobs, engine=self.engine, workers=self.workers, total=total, label=label)
+    return farm.run(work, jobs, engine=self._engine, workers=self.workers, total=total, label=label)
 
 
 def nearest(host: Host, recipe: Recipe, target: Target, candidates: Sequence[Example]) -> Example:
@@ -200,7 +183,7 @@ def _line(
   unsettled: dict[str, str] = {}
   for row, several in candidates.items():
     try:
-      answers[row] = settle[row](host, recipe, target, several)
+      answers[row] = settle.get(row, nearest)(host, recipe, target, several)
     except RenderError as error:
       unsettled[row] = str(error)
   measured, reasons = _each(host, _measure, recipe, target, answers)

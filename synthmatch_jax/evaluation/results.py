@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from synthmatch_jax import files, untrusted
-from synthmatch_jax.evaluation import rows
 from synthmatch_jax.evaluation.sheet import Scores, Sheet
 from synthmatch_jax.evaluation.summary import Summary, summarise
 from synthmatch_jax.metrics import patches
@@ -93,7 +92,7 @@ def describe(sheet: Sheet) -> dict[str, Any]:
     "num_examples": len(material.targets),
     "rows": _summaries(sheet, np.ones(len(family), bool)),
     "families": {one: _summaries(sheet, family == one) for one in sorted({*family} - {""})},
-    "row_meanings": rows.meanings(sheet.rows),
+    "row_meanings": {name: row.meaning for name, row in sheet.rows.items()},
     "metrics": known,
     "failures": sheet.failures,
     "missing": sheet.missing,

@@ -41,11 +41,6 @@ class Asked:
   dataset: Dataset | None = None
 
   @property
-  def mel(self) -> Float[np.ndarray, "i t f"]:
-    """The log-mels of the sounds to be answered."""
-    return self.material.mel
-
-  @property
   def true(self) -> Float[np.ndarray, "i d"]:
     """The true controls of the sounds."""
     assert self.material.controls is not None
@@ -81,7 +76,7 @@ class Row:
 
 def _mean(asked: Asked) -> np.ndarray:
   mean = asked.predictor.statistics.controls_mean.astype(np.float32)
-  return np.tile(mean, (len(asked.mel), 1))
+  return np.tile(mean, (len(asked.material.mel), 1))
 
 
 def _random(asked: Asked) -> np.ndarray:
@@ -91,7 +86,7 @@ def _random(asked: Asked) -> np.ndarray:
     seed = np.random.SeedSequence(recipe.seed, spawn_key=(_STREAM, i))
     return prior.sample(recipe.prior, recipe.space, np.random.default_rng(seed))
 
-  return np.stack([draw(i) for i in range(len(asked.mel))])
+  return np.stack([draw(i) for i in range(len(asked.material.mel))])
 
 
 def _oracle(asked: Asked) -> np.ndarray:
@@ -102,29 +97,26 @@ def _oracle(asked: Asked) -> np.ndarray:
 ROWS: dict[str, Row] = {
   "model": Row(
     meaning="the model's prediction",
-    propose=lambda asked: asked.predictor.predict(asked.mel),
+    propose=lambda asked: asked.predictor.predict(asked.material.mel),
     kind="model",
   ),
   "unsnapped": Row(
     meaning="the model's prediction, not drawn to the peaks of the prior",
-    propose=lambda asked: asked.predictor.predict_unsnapped(asked.mel),
+    propose=lambda asked: asked.predictor.predict_unsnapped(asked.material.mel),
     kind="model",
     needs="snapping",
   ),
   "nearest_mel": Row(
     meaning="nearest neighbour in the training split by log-mel distance",
-    propose=lambda asked: nearest_by_mel(asked.mel, asked.training),
+    propose=lambda asked: nearest_by_mel(asked.material.mel, asked.training),
     needs="training",
   ),
   "nearest_mfcc": Row(
     meaning="nearest neighbour in the training split by mean and deviation of MFCCs",
-    propose=lambda asked: nearest_by_mfcc(asked.mel, asked.training),
+    propose=lambda asked: nearest_by_mfcc(asked.material.mel, asked.training),
     needs="training",
   ),
-  "mean": Row(
-    meaning="mean of the training controls, the same for every sound",
-    propose=_mean,
-  ),
+  "mean": Row(meaning="mean of the training controls, the same for every sound", propose=_mean),
   "random": Row(meaning="a draw from the prior", propose=_random),
   "oracle": Row(
     meaning="the true patch: what is left are the limits of the rendering",
@@ -142,11 +134,6 @@ ROWS: dict[str, Row] = {
 """The rows of every evaluation, in the order of tables; a new row is an entry here."""
 
 
-def meanings(rows: Mapping[str, Row]) -> dict[str, str]:
-  """Returns what each row answers with, in a phrase."""
-  return {name: row.meaning for name, row in rows.items()}
-
-
 def kind(name: str) -> Kind:
   """Returns what a row is in a table, by its name; other models have the names of their folders."""
   return ROWS[name].kind if name in ROWS else "model"
@@ -160,18 +147,19 @@ def choose(
   Args:
     names: The names of the rows that are asked for; none for all rows that there are.
     others: Rows of this evaluation alone, which follow those of the model.
-    lacking: What rows may need and is not there -> the reason.
+    lacking: What rows may need -> why it is not there; empty where it is.
 
   Raises:
     UserError: There is no such row.
   """
   own = {name: row for name, row in ROWS.items() if row.kind == "model"}
-  known = {n: row for n, row in (own | dict(others) | ROWS).items() if row.needs not in lacking}
+  rows = own | dict(others) | ROWS
+  reasons = {name: lacking[row.needs] if row.needs else "" for name, row in rows.items()}
+  known = {name: row for name, row in rows.items() if not reasons[name]}
   for name in names:
     if name not in known:
-      needs = ROWS[name].needs if name in ROWS else None
-      why = f" ({lacking[needs]})" if needs else ""
-      raise UserError(f"there is no row {name!r} here{why}; known are {', '.join(known)}")
+      why = f" ({reasons[name]})" if name in reasons else ""
+      raise UserError(f"there is no row {name!r} here{why}; known: {', '.join(known)}")
   return {name: row for name, row in known.items() if not names or name in names}
 
 
@@ -190,7 +178,7 @@ def of_models(workdirs: Sequence[Path], predictor: Predictor) -> dict[str, Row]:
       raise UserError(f"two rows would be called {name!r}: rename the folder {workdir}")
     others[name] = Row(
       meaning=f"the prediction of another model, {name}",
-      propose=lambda asked, other=other: other.predict(asked.mel),
+      propose=lambda asked, other=other: other.predict(asked.material.mel),
       kind="model",
     )
   return others

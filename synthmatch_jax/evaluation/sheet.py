@@ -56,35 +56,25 @@ class Sheet:
 
   @property
   def failures(self) -> dict[str, str]:
-    """Name of each target of which nothing could be measured -> the reason."""
-    silent = {name: why for name, line in self._named() for why in _failure(line)}
-    return {**self.material.failures, **silent}
+    """The name of each target of which nothing could be measured -> why."""
+    lines = zip(self.material.targets, self.lines, strict=True)
+    lost = {t.name: next(iter(line.reasons.values())) for t, line in lines if not line.distances}
+    return {**self.material.failures, **lost}
 
   @property
   def missing(self) -> dict[str, dict[str, str]]:
-    """Row -> name of each target of which this row, but not every row, lacks its scores -> why."""
+    """Row -> the name of each target whose scores it alone, or with a few others, lacks -> why."""
     found: dict[str, dict[str, str]] = {}
-    for name, line in self._named():
+    for target, line in zip(self.material.targets, self.lines, strict=True):
       for row, why in line.reasons.items() if line.distances else ():
-        found.setdefault(row, {})[name] = why
+        found.setdefault(row, {})[target.name] = why
     return found
-
-  def _named(self):
-    return zip((target.name for target in self.material.targets), self.lines, strict=True)
 
 
 def gather(lines: Sequence[Line], metrics: Sequence[str]) -> Scores:
   """Turns the lines of all targets into an array for each row and metric."""
-  nothing: Mapping[str, None] = {}
-  return {
-    row: {
-      metric: np.array([line.distances.get(row, nothing).get(metric) for line in lines], np.float64)
-      for metric in metrics
-    }
-    for row in lines[0].answers
-  }
-
-
-def _failure(line: Line) -> list[str]:
-  """Returns the reason why nothing of a target could be measured, if so."""
-  return [] if line.distances else list(line.reasons.values())[:1]
+  found: Scores = {}
+  for row in lines[0].answers:
+    of_row = [line.distances.get(row, {}) for line in lines]
+    found[row] = {m: np.array([one.get(m) for one in of_row], np.float64) for m in metrics}
+  return found

@@ -1,6 +1,5 @@
 """Summarises one number per sound as mean, median and interval."""
 
-from collections.abc import Callable
 from typing import Literal, TypedDict
 
 import numpy as np
@@ -36,13 +35,13 @@ def summarise(
 
   Args:
     values: One value per sound; NaN where the metric has no meaning (e.g. for a silent target).
-    interval: How the interval is computed: by `interval_of_mean`, or by the normal approximation,
-      which costs next to nothing and so suits the errors of a hundred controls.
+    interval: Whether the interval is by `interval_of_mean` or by the normal approximation, which
+      costs next to nothing and so suits the errors of a hundred controls.
   """
   finite = values[np.isfinite(values)].astype(np.float64)
   if not finite.size:
     return {"mean": None, "median": None, "low": None, "high": None, "count": 0}
-  low, high = _INTERVALS[interval](finite)
+  low, high = (interval_of_mean if interval == "bootstrap" else _normal_interval)(finite)
   return {
     "mean": float(finite.mean()),
     "median": float(np.median(finite)),
@@ -66,9 +65,3 @@ def _normal_interval(values: Float[np.ndarray, " i"]) -> tuple[float, float]:
   """Computes the 95 % interval of the mean as 1.96 standard errors each way."""
   error = 1.96 * values.std(ddof=1) / np.sqrt(values.size) if values.size > 1 else 0.0
   return float(values.mean() - error), float(values.mean() + error)
-
-
-_INTERVALS: dict[str, Callable[[np.ndarray], tuple[float, float]]] = {
-  "bootstrap": interval_of_mean,
-  "normal": _normal_interval,
-}

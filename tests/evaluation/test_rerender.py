@@ -46,9 +46,9 @@ def controls(recipe):
 
 def measure(recipe, targets, rows, *, workers=1, plugin="", parts=None, settle=None):
   """The lines of some rows, each of which has an answer, or several candidates, for a target."""
-  renderer = Renderer.of(recipe, workers=workers, plugin=str(plugin))
+  renderer = Renderer(recipe, workers=workers, plugin=str(plugin))
   candidates = {row: c if c.ndim == 3 else c[:, None] for row, c in rows.items()}
-  return renderer.measure(targets, candidates, parts=parts, settle=settle)
+  return renderer.measure(targets, candidates, parts=parts, settle=settle or {})
 
 
 def scores(lines):
