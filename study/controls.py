@@ -19,7 +19,7 @@ from jaxtyping import Float
 from study.evaluations import EVALUATIONS
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import material
-from synthmatch_jax.evaluation.rerender import Renderer
+from synthmatch_jax.evaluation.rerender import Proposal, Renderer
 from synthmatch_jax.evaluation.sheet import gather
 from synthmatch_jax.evaluation.summary import summarise
 from synthmatch_jax.inference import Predictor
@@ -61,8 +61,8 @@ def main() -> None:
   estimate = predictor.predict_unsnapped(measured_on.mel)
   names = predictor.recipe.space.names
   rows = {ANSWER: estimate} | corrected(estimate, true, names)
-  candidates = {row: controls[:, None] for row, controls in rows.items()}
-  lines = Renderer(predictor.recipe).measure(measured_on.targets, candidates)
+  proposals = {row: Proposal(controls=controls[:, None]) for row, controls in rows.items()}
+  lines = Renderer(predictor.recipe).measure(measured_on.targets, proposals)
   scores = gather(lines, METRICS)
   found = {
     "run": options.run,

@@ -85,21 +85,15 @@ def evaluate(
   busy = f"another evaluation is writing to {root}; wait for it"
   with files.claimed(root, busy=busy, advice="copy the model to another place"):
     asked = Asked(predictor=predictor, material=found, dataset=dataset)
-    candidates = rows.propose(chosen, asked)
-    folder = root / found.name
-    meanings = {name: row.meaning for name, row in chosen.items()}
-    parts = Parts(
-      folder=folder / ".parts",
-      digest=rerender.digest(found.targets, candidates, predictor.recipe, meanings),
-    )
+    proposals, folder = rows.propose(chosen, asked), root / found.name
+    digest = rerender.digest(found.targets, proposals, predictor.recipe)
+    parts = Parts(folder=folder / ".parts", digest=digest)
     resumed = min(parts.count() * rerender.CHUNK, len(found.targets))
-    settle = {name: row.settle for name, row in chosen.items()}
-    lines = renderer.measure(found.targets, candidates, settle=settle, parts=parts)
     sheet = Sheet(
       material=found,
       recipe=predictor.recipe,
-      rows=chosen,
-      lines=lines,
+      rows={name: row.meaning for name, row in chosen.items()},
+      lines=renderer.measure(found.targets, proposals, parts=parts),
       facts={
         "model": workdir.resolve().name,
         "targets": targets.digest(found.targets),

@@ -81,12 +81,14 @@ def analyse(answers: Sequence[Path], *, key: Path) -> tuple[list[Preference], in
   Raises:
     UserError: A file cannot be read, is not of the right kind, or answers another test.
   """
-  test, rows, trials = _read_key(key)
+  wanted = "is not the key of a listening test: pass its listening_test_key.json"
+  known = _read(key, _is_key, wanted)
+  rows, trials = known["rows"], known["trials"]
   sessions: dict[str, Mapping[str, Any]] = {}
   for path in sorted(answers):
-    found = _read_answers(path, test=test, num_trials=len(trials), key=key)
-    known = sessions.get(found["session"])
-    if known is None or known["saved"] < found["saved"]:  # ISO 8601 in UTC sorts as text.
+    found = _read_answers(path, test=known["test"], num_trials=len(trials), key=key)
+    earlier = sessions.get(found["session"])
+    if earlier is None or earlier["saved"] < found["saved"]:  # ISO 8601 in UTC sorts as text.
       sessions[found["session"]] = found
   counts = {_pair(trial, rows): Counter() for trial in trials}
   for found in sessions.values():
@@ -129,19 +131,10 @@ def _pair(trial: Mapping[str, Any], rows: Sequence[str]) -> tuple[str, str, str]
   return trial["section"], row, other
 
 
-def _read_key(path: Path) -> tuple[str, list[str], list[dict[str, Any]]]:
-  """Reads the test's name, its rows, and its trials in order."""
-  content = _read(path)
-  if not _holds(content, _is_key):
-    raise UserError(f"{path} is not the key of a listening test: pass its listening_test_key.json")
-  return content["test"], content["rows"], content["trials"]
-
-
 def _read_answers(path: Path, *, test: str, num_trials: int, key: Path) -> dict[str, Any]:
   """Reads a listener's file."""
-  content = _read(path)
-  if not _holds(content, _is_answers):
-    raise UserError(f"{path} holds no answers to a listening test: pass files that its page saved")
+  wanted = "holds no answers to a listening test: pass files that its page saved"
+  content = _read(path, _are_answers, wanted)
   if content["test"] != test:
     raise UserError(
       f"{path} answers test {content['test']}, but {key} is the key of test {test}: pass its own"
@@ -159,7 +152,7 @@ def _is_key(content: Any) -> bool:
   )
 
 
-def _is_answers(content: Any) -> bool:
+def _are_answers(content: Any) -> bool:
   given = content["answers"]
   return (
     all(isinstance(content[name], str) for name in ("test", "session", "saved"))
@@ -168,19 +161,19 @@ def _is_answers(content: Any) -> bool:
   )
 
 
-def _holds(content: Any, form: Callable[[Any], bool]) -> bool:
-  """Whether JSON content has a form; it has not if a part is missing or of another type."""
+def _read(path: Path, form: Callable[[Any], bool], wanted: str) -> dict[str, Any]:
+  """Reads a JSON file that must have a form; otherwise the error says what is wanted."""
   try:
-    return form(content)
-  except (KeyError, TypeError):
-    return False
-
-
-def _read(path: Path) -> Any:
-  try:
-    return untrusted.read_json(path)
+    content = untrusted.read_json(path)
   except OSError as error:
     reason = (error.strerror or str(error)).lower()
     raise UserError(f"{path} cannot be read ({reason}): check the path") from error
   except ValueError as error:
     raise UserError(f"{path} is not a JSON file: pass files that the test's page saved") from error
+  try:
+    right = form(content)
+  except (KeyError, TypeError):  # A part is missing, or of another type.
+    right = False
+  if not right:
+    raise UserError(f"{path} {wanted}")
+  return content

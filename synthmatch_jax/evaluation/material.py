@@ -1,4 +1,4 @@
-"""What a model is measured on: a split of its data set, or a folder of sounds."""
+"""The sounds that a model is measured on: a split of a data set, or a folder of files."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from synthmatch_jax.evaluation import targets
 from synthmatch_jax.evaluation.targets import Target
 from synthmatch_jax.inference import Predictor
 
-# Between a data set that a model was trained on and one that it is measured on.
+# What may differ between the data set of a model's training and one that it is measured on.
 _MAY_DIFFER = {"prior", "seed", "shard_size", "threshold_db"}
 
 
@@ -26,11 +26,11 @@ class Material:
   """Sounds to measure on.
 
   Attributes:
-    name: the split, or the name of the folder.
-    title: the same for people.
-    targets: the sounds.
-    mel: log-mels of them.
-    failures: name of a sound -> why it is not among the targets.
+    name: The name of the split or of the folder.
+    title: The same for people.
+    targets: The sounds.
+    mel: The log-mels of the sounds.
+    failures: The name of each sound that is not among the targets -> why.
   """
 
   name: str
@@ -47,7 +47,7 @@ class Material:
 
 
 def of_split(dataset: Dataset, split: str, *, limit: int | None) -> Material:
-  """The first sounds of a split, or all of them."""
+  """Returns the first sounds of a split, or all of them."""
   mel, controls = dataset.read(split, limit=limit)
   return Material(
     name=split,
@@ -60,17 +60,17 @@ def of_split(dataset: Dataset, split: str, *, limit: int | None) -> Material:
 def of_another_dataset(
   name: str, predictor: Predictor, *, dir: Path | None, split: str, limit: int | None
 ) -> Material:
-  """The first sounds of a split of another data set: of another seed, or another prior.
+  """Returns the first sounds of a data set of another seed or another prior.
 
   Args:
-    name: of the data set.
-    predictor: the model.
-    dir: where the data set is; beside that of the model by default.
-    split: of the data set.
-    limit: so many sounds, or all of them.
+    name: The name of the data set.
+    predictor: The model.
+    dir: The folder of the data set; by default it is beside that of the model.
+    split: The split of the data set.
+    limit: The number of sounds, or None for all of them.
 
   Raises:
-    UserError: it is not there, or its sounds are not played as those the model was trained on.
+    UserError: It is not there, or its sounds are not played as those the model was trained on.
   """
   dataset = pipeline.open_dataset(name, dir=dir or predictor.data.dataset["dir"])
   wanted, found = predictor.recipe.essentials(), dataset.recipe.essentials()
@@ -85,10 +85,10 @@ def of_another_dataset(
 
 
 def of_folder(folder: Path, predictor: Predictor, *, limit: int | None) -> Material:
-  """The first sounds of a folder, or all of them, as the model hears them.
+  """Returns the first sounds of a folder, or all of them, as the model hears them.
 
   Raises:
-    UserError: there is no such folder, or none of its sounds can be heard.
+    UserError: There is no such folder, or none of its sounds can be heard.
   """
   recipe = predictor.recipe
   found, failures = targets.from_outside(

@@ -1,27 +1,12 @@
 """Finished parts of an evaluation, kept until the whole is done."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from synthmatch_jax import files, untrusted
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-  """What was found for one target, ready for JSON.
-
-  Attributes:
-    answers: Row -> the controls that it answers with.
-    distances: Row -> metric -> the distance of its sound; None where the metric has no meaning. A
-      row that could not be measured is not among them.
-    reasons: Row -> why it could not be measured.
-  """
-
-  answers: Mapping[str, Sequence[float]]
-  distances: Mapping[str, Mapping[str, float | None]]
-  reasons: Mapping[str, str]
+from synthmatch_jax.evaluation.sheet import Line
 
 
 @dataclass(frozen=True, kw_only=True)

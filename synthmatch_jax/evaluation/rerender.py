@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import MappingProxyType
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from synthmatch_jax.audio.loudness import loudness_db, match_loudness
 from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.evaluation import targets as measured_against
-from synthmatch_jax.evaluation.parts import Line, Parts
+from synthmatch_jax.evaluation.parts import Parts
+from synthmatch_jax.evaluation.sheet import Line
 from synthmatch_jax.evaluation.targets import Target
 from synthmatch_jax.metrics import suite
 from synthmatch_jax.metrics.suite import sound_metrics
@@ -29,11 +30,39 @@ CHUNK = 16
 # Raised when equal targets and candidates are measured, or kept as parts, in another way.
 REVISION = 3
 
-Candidates = Float[np.ndarray, "i n d"]
-"""The controls of n candidates for the answer to each target."""
-
 Settle = Callable[[Host, Recipe, Target, Sequence[Example]], Example]
 """Makes the candidates for one target into the answer; it may render as much as it needs."""
+
+
+def nearest(host: Host, recipe: Recipe, target: Target, candidates: Sequence[Example]) -> Example:
+  """Returns the candidate that sounds nearest to the target (see `selection.nearest`).
+
+  Raises:
+    RenderError: The engine fails on every candidate.
+  """
+  if len(candidates) == 1:
+    return candidates[0]
+  numbered = {str(i): candidate for i, candidate in enumerate(candidates)}
+  found, reasons = _each(host, _rank, recipe, target, numbered)
+  if not found:
+    raise RenderError(next(iter(reasons.values())))
+  distances, silent = (np.array(column) for column in zip(*found.values(), strict=True))
+  return numbered[list(found)[selection.nearest(distances, silent)[0]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+  """What a row proposes, before anything is rendered.
+
+  Attributes:
+    controls: n candidates for the answer to each target.
+    settle: How the candidates for a target become the answer to it.
+    meaning: A phrase that says what the row answers with, and how, if not by `nearest`.
+  """
+
+  controls: Float[np.ndarray, "i n d"]
+  settle: Settle = nearest
+  meaning: str = ""
 
 
 class Renderer:
@@ -57,17 +86,15 @@ class Renderer:
   def measure(
     self,
     targets: Sequence[Target],
-    candidates: Mapping[str, Candidates],
+    proposals: Mapping[str, Proposal],
     *,
-    settle: Mapping[str, Settle] = MappingProxyType({}),
     parts: Parts | None = None,
   ) -> list[Line]:
     """Renders every target and every row's answer to it, and measures each pair.
 
     Args:
       targets: The targets.
-      candidates: Row -> the candidates for its answers.
-      settle: Row -> how its candidates become its answer, where it is not by `nearest`.
+      proposals: Row -> what it proposes.
       parts: What an earlier, interrupted run has finished, and where more is kept. What failed
         is tried again, as its cause may have been mended.
 
@@ -76,15 +103,11 @@ class Renderer:
     """
 
     def work(start: int, host: Host, tick: farm.Tick) -> tuple[int, list[Line]]:
-      def measured(i: int) -> Line:
-        given = {
-          row: [Example(controls=one, note=targets[i].note) for one in several[i]]
-          for row, several in candidates.items()
-        }
-        return _line(host, self.recipe, targets[i], given, settle)
+      def do(i: int) -> Line:
+        return _line(host, self.recipe, targets[i], i, proposals)
 
       numbers, lines = range(start, min(start + CHUNK, len(targets))), []
-      for i, line in zip(numbers, host.steadily(measured, numbers), strict=True):
+      for i, line in zip(numbers, host.steadily(do, numbers), strict=True):
         if not line.distances:
           print(f"{targets[i].name} has no score: {next(iter(line.reasons.values()))}")
         lines.append(line)
@@ -132,70 +155,41 @@ class Renderer:
     return farm.run(work, jobs, engine=self._engine, workers=self.workers, total=total, label=label)
 
 
-def nearest(host: Host, recipe: Recipe, target: Target, candidates: Sequence[Example]) -> Example:
-  """Returns the candidate that sounds nearest to the target (see `selection.nearest`).
-
-  Raises:
-    RenderError: The engine fails on every candidate.
-  """
-  if len(candidates) == 1:
-    return candidates[0]
-  numbered = {str(i): candidate for i, candidate in enumerate(candidates)}
-  found, reasons = _each(host, _rank, recipe, target, numbered)
-  if not found:
-    raise RenderError(next(iter(reasons.values())))
-  distances, silent = (np.array(column) for column in zip(*found.values(), strict=True))
-  return numbered[list(found)[selection.nearest(distances, silent)[0]]]
-
-
-def digest(
-  targets: Sequence[Target],
-  candidates: Mapping[str, Candidates],
-  recipe: Recipe,
-  meanings: Mapping[str, str],
-) -> str:
-  """Returns 16 hexadecimal digits that stand for everything that `measure` depends on.
-
-  Args:
-    targets: The targets.
-    candidates: The candidates of every row.
-    recipe: The recipe of the data set.
-    meanings: Row -> what it is, which also says how its candidates become its answer.
-  """
+def digest(targets: Sequence[Target], proposals: Mapping[str, Proposal], recipe: Recipe) -> str:
+  """Returns 16 hexadecimal digits that stand for everything that `Renderer.measure` depends on."""
   how = {"revision": REVISION, "chunk": CHUNK}
   metrics = sound_metrics(recipe.mel.sample_rate)
-  key = (measured_against.digest(targets), recipe.digest(), metrics, how, dict(meanings))
+  key = (measured_against.digest(targets), recipe.digest(), metrics, how)
   state = hashlib.sha256(repr(key).encode())
-  for name, controls in candidates.items():
-    state.update(repr((name, controls.shape)).encode() + np.ascontiguousarray(controls).tobytes())
+  for name, proposal in proposals.items():
+    state.update(repr((name, proposal.meaning, proposal.controls.shape)).encode())
+    state.update(np.ascontiguousarray(proposal.controls).tobytes())
   return state.hexdigest()[:16]
 
 
 def _line(
-  host: Host,
-  recipe: Recipe,
-  target: Target,
-  candidates: Mapping[str, Sequence[Example]],
-  settle: Mapping[str, Settle],
+  host: Host, recipe: Recipe, target: Target, i: int, proposals: Mapping[str, Proposal]
 ) -> Line:
-  """Settles every row's answer to one target and measures it."""
+  """Settles every row's answer to target number i, and measures it."""
   answers: dict[str, Example] = {}
-  unsettled: dict[str, str] = {}
-  for row, several in candidates.items():
+  reasons: dict[str, str] = {}
+  for row, proposal in proposals.items():
+    candidates = [Example(controls=one, note=target.note) for one in proposal.controls[i]]
     try:
-      answers[row] = settle.get(row, nearest)(host, recipe, target, several)
+      answers[row] = proposal.settle(host, recipe, target, candidates)
     except RenderError as error:
-      unsettled[row] = str(error)
-  measured, reasons = _each(host, _measure, recipe, target, answers)
+      reasons[row] = str(error)
+  measured, failed = _each(host, _measure, recipe, target, answers)
   return Line(
     answers={
-      row: answers.get(row, several[0]).controls.tolist() for row, several in candidates.items()
+      row: (answers[row].controls if row in answers else proposal.controls[i, 0]).tolist()
+      for row, proposal in proposals.items()
     },
     distances={
       row: {name: None if np.isnan(value) else value for name, value in values.items()}
       for row, values in measured.items()
     },
-    reasons={row: f"{recipe.engine} failed: {why}" for row, why in (unsettled | reasons).items()},
+    reasons={row: f"{recipe.engine} failed: {why}" for row, why in (reasons | failed).items()},
   )
 
 

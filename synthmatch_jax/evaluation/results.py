@@ -92,7 +92,7 @@ def describe(sheet: Sheet) -> dict[str, Any]:
     "num_examples": len(material.targets),
     "rows": _summaries(sheet, np.ones(len(family), bool)),
     "families": {one: _summaries(sheet, family == one) for one in sorted({*family} - {""})},
-    "row_meanings": {name: row.meaning for name, row in sheet.rows.items()},
+    "row_meanings": dict(sheet.rows),
     "metrics": known,
     "failures": sheet.failures,
     "missing": sheet.missing,

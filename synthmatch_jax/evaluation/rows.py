@@ -14,7 +14,7 @@ from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation.baselines import nearest_by_mel, nearest_by_mfcc
 from synthmatch_jax.evaluation.material import Material
-from synthmatch_jax.evaluation.rerender import Candidates, Settle, nearest
+from synthmatch_jax.evaluation.rerender import Proposal, Settle, nearest
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.reports.listening import TARGET
 from synthmatch_jax.spaces import prior
@@ -184,12 +184,14 @@ def of_models(workdirs: Sequence[Path], predictor: Predictor) -> dict[str, Row]:
   return others
 
 
-def propose(rows: Mapping[str, Row], asked: Asked) -> dict[str, Candidates]:
-  """Returns the candidates of every row, in the order of rendering.
+def propose(rows: Mapping[str, Row], asked: Asked) -> dict[str, Proposal]:
+  """Returns what every row proposes, in the order of rendering.
 
   The repetition comes first, so that it is rendered right after the target.
   """
-  ordered = sorted(rows, key=lambda name: name != "repeat")
-  width = asked.predictor.recipe.space.width
-  found = {name: rows[name].propose(asked) for name in ordered}
-  return {name: some.reshape(len(some), -1, width) for name, some in found.items()}
+  found: dict[str, Proposal] = {}
+  for name in sorted(rows, key=lambda name: name != "repeat"):
+    row, controls = rows[name], rows[name].propose(asked)
+    controls = controls.reshape(len(controls), -1, controls.shape[-1])
+    found[name] = Proposal(controls=controls, settle=row.settle, meaning=row.meaning)
+  return found

@@ -10,13 +10,27 @@ from jaxtyping import Float
 
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.evaluation.material import Material
-from synthmatch_jax.evaluation.parts import Line
-from synthmatch_jax.evaluation.rows import Row
 from synthmatch_jax.metrics import patches
 from synthmatch_jax.metrics.suite import sound_metrics
 
 Scores = dict[str, dict[str, Float[np.ndarray, " i"]]]
 """Row -> metric -> one value for each target; NaN where there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+  """What was found for one target, ready for JSON.
+
+  Attributes:
+    answers: Row -> the controls that it answers with.
+    distances: Row -> metric -> the distance of its sound; None where the metric has no meaning. A
+      row that could not be measured is not among them.
+    reasons: Row -> why it could not be measured.
+  """
+
+  answers: Mapping[str, Sequence[float]]
+  distances: Mapping[str, Mapping[str, float | None]]
+  reasons: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,14 +40,14 @@ class Sheet:
   Attributes:
     material: The targets.
     recipe: The recipe of the data set that the model was trained on.
-    rows: The rows by name, in the order of tables.
+    rows: Row -> a phrase that says what it answers with, in the order of tables.
     lines: The line of each target, in the order of the targets.
     facts: How it was measured, ready for JSON.
   """
 
   material: Material
   recipe: Recipe
-  rows: Mapping[str, Row]
+  rows: Mapping[str, str]
   lines: Sequence[Line]
   facts: Mapping[str, Any] = field(default_factory=dict)
 

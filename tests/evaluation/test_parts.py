@@ -3,7 +3,9 @@
 import pytest
 
 from synthmatch_jax.evaluation import material, rerender
-from synthmatch_jax.evaluation.parts import Line, Parts
+from synthmatch_jax.evaluation.parts import Parts
+from synthmatch_jax.evaluation.rerender import Proposal
+from synthmatch_jax.evaluation.sheet import Line
 from synthmatch_jax.inference import Predictor
 
 
@@ -11,11 +13,11 @@ from synthmatch_jax.inference import Predictor
 def test_parts_of_another_way_to_measure_are_not_taken(tiny_run, tmp_path, monkeypatch, changed):
   predictor = Predictor.load(tiny_run)
   sounds = material.of_split(predictor.dataset(), "test", limit=2)
-  answers = {"model": predictor.answers(sounds.mel)}
+  answers = predictor.answers(sounds.mel)
 
   def parts(meaning="the model"):
-    meanings = {"model": meaning}
-    digest = rerender.digest(sounds.targets, answers, predictor.recipe, meanings)
+    proposals = {"model": Proposal(controls=answers, meaning=meaning)}
+    digest = rerender.digest(sounds.targets, proposals, predictor.recipe)
     return Parts(folder=tmp_path, digest=digest)
 
   line = Line(answers={"model": [0.1]}, distances={"model": {"f0_cents": None}}, reasons={})

@@ -9,7 +9,7 @@ import pytest
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation.parts import Parts
-from synthmatch_jax.evaluation.rerender import Renderer
+from synthmatch_jax.evaluation.rerender import Proposal, Renderer
 from synthmatch_jax.evaluation.sheet import gather
 from synthmatch_jax.evaluation.targets import of_dataset
 from synthmatch_jax.metrics.suite import SOUND_METRICS
@@ -44,11 +44,14 @@ def controls(recipe):
   return np.stack([prior.sample(recipe.prior, recipe.space, rng) for _ in range(20)])
 
 
-def measure(recipe, targets, rows, *, workers=1, plugin="", parts=None, settle=None):
-  """The lines of some rows, each of which has an answer, or several candidates, for a target."""
+def measure(recipe, targets, rows, *, workers=1, plugin="", parts=None):
+  """The lines of some rows: the controls of an answer, or a proposal, for each target."""
   renderer = Renderer(recipe, workers=workers, plugin=str(plugin))
-  candidates = {row: c if c.ndim == 3 else c[:, None] for row, c in rows.items()}
-  return renderer.measure(targets, candidates, parts=parts, settle=settle or {})
+  proposals = {
+    row: given if isinstance(given, Proposal) else Proposal(controls=given[:, None])
+    for row, given in rows.items()
+  }
+  return renderer.measure(targets, proposals, parts=parts)
 
 
 def scores(lines):
@@ -125,7 +128,8 @@ def test_of_several_candidates_the_nearest_is_the_answer(recipe, targets, contro
   true = controls[:3]
   silent = np.zeros_like(true)
   far = np.clip(true + 0.2, 0, 1)
-  rows = {"several": np.stack([silent, far, true, far], axis=1), "true": true}
+  several = Proposal(controls=np.stack([silent, far, true, far], axis=1))
+  rows = {"several": several, "true": true}
   lines = measure(recipe, targets[:3], rows)
   np.testing.assert_array_equal([line.answers["several"] for line in lines], true)
   found = scores(lines)
@@ -142,8 +146,8 @@ def test_a_row_may_find_its_answers_on_the_engine(recipe, targets, controls):
     asked.append((target.name, sound.size))
     return dataclasses.replace(start, controls=start.controls * np.float32(0.5))
 
-  rows = {"plain": controls[:2], "halved": controls[:2]}
-  lines = measure(recipe, targets[:2], rows, settle={"halved": halve})
+  halved = Proposal(controls=controls[:2, None], settle=halve)
+  lines = measure(recipe, targets[:2], {"plain": controls[:2], "halved": halved})
   assert asked == [("test 0", 44_100), ("test 1", 44_100)]
   np.testing.assert_array_equal([line.answers["halved"] for line in lines], controls[:2] / 2)
   assert min(scores(lines)["halved"]["mss"]) > 0.5 > max(scores(lines)["plain"]["mss"])
@@ -170,8 +174,9 @@ def test_an_answer_that_the_engine_fails_on_costs_no_other(testbed, monkeypatch,
   loud = controls.copy()
   loud[1:, recipe.space.names.index("noise_amp")] = 0.9
   targets = of_dataset(controls, [recipe.note] * len(controls), split="test")
-  several = np.stack([loud, controls], axis=1)
-  rows = {"oracle": controls, "loud": loud, "one of two": several, "none": np.stack([loud] * 2, 1)}
+  one = Proposal(controls=np.stack([loud, controls], axis=1))
+  none = Proposal(controls=np.stack([loud, loud], axis=1))
+  rows = {"oracle": controls, "loud": loud, "one of two": one, "none": none}
   lines = measure(recipe, targets, rows, plugin=testbed)
   found = scores(lines)
   for row in ("oracle", "one of two"):
