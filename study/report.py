@@ -19,6 +19,7 @@ from study import pictures
 from study.evaluations import EVALUATIONS
 from study.runs import LOGS, ROOT, RUNS, folder
 from synthmatch_jax.reports.tables import interval, join, number
+from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.training import log
 from synthmatch_jax.training.validation import LOSS
 
@@ -37,7 +38,7 @@ _METRICS = {
 }
 _LONG = ("nearest_mfcc", "random", "repeat", "nearer of both")
 _GROWN, _SIZES = ("ast", "resnet"), ("", "2k", "10k")
-_SHORT = ("mse", "spectral_convergence", "mss", "wmfcc", "f0_cents")
+_SHORT = ("mse", "spectral_convergence", RANKED_BY, "wmfcc", "f0_cents")
 _MEDIAN = "f0_cents"  # A few answers are so far off that the mean says little about the others.
 NAMES = {"model": "**AST, small**", "unsnapped": "the same, not snapped"}
 NAMES |= {"mlp": "MLP (paper)", "cnn": "CNN (paper)"}
@@ -162,7 +163,7 @@ def controls() -> str:
   lines = [["", "SC", "MSS (dB)", "f0 (cents)"], ["---", *["---:"] * 3]]
   for name in sorted(left, key=lambda one: left[one]["spectral_convergence"]["mean"]):
     row = left[name]
-    cells = [interval(row[m]) for m in ("spectral_convergence", "mss", "f0_cents")]
+    cells = [interval(row[m]) for m in ("spectral_convergence", RANKED_BY, "f0_cents")]
     lines.append([f"`{name}`", *cells])
   return join(lines)
 
