@@ -1,4 +1,4 @@
-"""The sounds that a model is measured on: a split of a data set, or a folder of files."""
+"""The sounds that a model is measured on: a split of its data set, or a folder of files."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from synthmatch_jax.evaluation import targets
 from synthmatch_jax.evaluation.targets import Target
 from synthmatch_jax.inference import Predictor
 
-# What may differ between the data set of a model's training and one that it is measured on.
+# A data set that a model is measured on may differ in these from the one it was trained on.
 _MAY_DIFFER = {"prior", "seed", "shard_size", "threshold_db"}
 
 
@@ -26,11 +26,11 @@ class Material:
   """Sounds to measure on.
 
   Attributes:
-    name: The name of the split or of the folder.
+    name: The split, or the name of the folder.
     title: The same for people.
     targets: The sounds.
-    mel: The log-mels of the sounds.
-    failures: The name of each sound that is not among the targets -> why.
+    mel: Their log-mels.
+    failures: The name of a sound -> the reason why it is not among the targets.
   """
 
   name: str
@@ -41,13 +41,13 @@ class Material:
 
   @property
   def controls(self) -> Float[np.ndarray, "i d"] | None:
-    """The true controls, where they are known."""
+    """The true controls, if these are known."""
     known = [target.example.controls for target in self.targets if target.example is not None]
     return np.stack(known) if known else None
 
 
 def of_split(dataset: Dataset, split: str, *, limit: int | None) -> Material:
-  """Returns the first sounds of a split, or all of them."""
+  """Reads the first sounds of a split, or all of them."""
   mel, controls = dataset.read(split, limit=limit)
   return Material(
     name=split,
@@ -60,14 +60,14 @@ def of_split(dataset: Dataset, split: str, *, limit: int | None) -> Material:
 def of_another_dataset(
   name: str, predictor: Predictor, *, dir: Path | None, split: str, limit: int | None
 ) -> Material:
-  """Returns the first sounds of a data set of another seed or another prior.
+  """Reads the first sounds of another data set's split: of another seed, or another prior.
 
   Args:
     name: The name of the data set.
     predictor: The model.
-    dir: The folder of the data set; by default it is beside that of the model.
-    split: The split of the data set.
-    limit: The number of sounds, or None for all of them.
+    dir: The folder of the data set; by default that of the model's.
+    split: The split.
+    limit: The number of sounds; None is all of them.
 
   Raises:
     UserError: It is not there, or its sounds are not played as those the model was trained on.
@@ -85,7 +85,7 @@ def of_another_dataset(
 
 
 def of_folder(folder: Path, predictor: Predictor, *, limit: int | None) -> Material:
-  """Returns the first sounds of a folder, or all of them, as the model hears them.
+  """Listens to the first sounds of a folder, or to all of them, as the model hears them.
 
   Raises:
     UserError: There is no such folder, or none of its sounds can be heard.

@@ -68,9 +68,9 @@ class MelSpectralConvergence(SoundMetric):
   do not. As it compares power, loud partials count for more than in `SpectralConvergence`.
 
   Attributes:
-    mel_rate: The sample rate to which sounds are resampled (soxr, HQ), in Hz.
-    stft: The lengths of window and hop, at `mel_rate`.
-    bands: The mel filter bank.
+    mel_rate: sample rate to which sounds are resampled (soxr, HQ), in Hz.
+    stft: lengths of window and hop, at `mel_rate`.
+    bands: the mel filter bank.
   """
 
   mel_rate: int = 22_050
