@@ -108,7 +108,7 @@ def _read(folder: Path) -> tuple[Mapping[str, Any], listening.Section] | None:
   try:
     stored = results.read(folder)
     return stored.results, _section(folder, stored)
-  except files.UNREADABLE:
+  except (*files.UNREADABLE, IndexError):
     print(f"the evaluation in {folder} is damaged and not on the page; measure it again")
     return None
 
