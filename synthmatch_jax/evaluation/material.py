@@ -29,7 +29,6 @@ class Material:
     title: The same for people.
     targets: The sounds.
     mel: Their log-mels.
-    controls: Their true controls, if these are known.
     failures: The name of a sound -> the reason why it is not among the targets.
   """
 
@@ -37,8 +36,13 @@ class Material:
   title: str
   targets: Sequence[Target]
   mel: Float[np.ndarray, "i t f"]
-  controls: Float[np.ndarray, "i d"] | None = None
   failures: Mapping[str, str] = field(default_factory=dict)
+
+  @property
+  def controls(self) -> Float[np.ndarray, "i d"] | None:
+    """The true controls, if these are known."""
+    known = [target.example.controls for target in self.targets if target.example is not None]
+    return np.stack(known) if known else None
 
 
 def of_split(dataset: Dataset, split: str, *, limit: int | None) -> Material:
@@ -49,7 +53,6 @@ def of_split(dataset: Dataset, split: str, *, limit: int | None) -> Material:
     title=f"{dataset.name}, {split} split",
     targets=targets.of_dataset(controls, dataset.notes(split, limit=limit), split=split),
     mel=mel,
-    controls=controls,
   )
 
 
