@@ -18,6 +18,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import writer as writer_lib
 
 from synthmatch_jax import cli, cores, untrusted
+from synthmatch_jax.audio.loudness import THRESHOLD_DB
 from synthmatch_jax.audio.mel import MelSettings
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.dataset import DESCRIPTIONS
@@ -76,7 +77,7 @@ class Massive16Config(tfds.core.BuilderConfig):
   note_seconds: float = 1.0
   notes: str | Mapping[str, Any] = ""
   seconds: float = 4.0
-  threshold_db: float = -60.0
+  threshold_db: float = THRESHOLD_DB
   n_mels: int = 64
   shard_size: int = 256
   workers: int = 0
@@ -104,7 +105,7 @@ class Massive16Config(tfds.core.BuilderConfig):
     synth = self.synth
     try:
       seconds = float(self.note_seconds)
-      note = Note(pitch=self.pitch, velocity=self.velocity, seconds=seconds)
+      note = Note(pitch=self.pitch, velocity=self.velocity, hold_seconds=seconds)
     except ValueError as error:
       raise UserError(f"{error}; change it in --config") from None
     return Recipe(

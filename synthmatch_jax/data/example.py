@@ -64,7 +64,7 @@ class NotePrior:
     return cls(
       pitch=(note.pitch, note.pitch),
       velocity=(note.velocity, note.velocity),
-      hold_seconds=(note.seconds, note.seconds),
+      hold_seconds=(note.hold_seconds, note.hold_seconds),
     )
 
   @property
@@ -79,7 +79,7 @@ class NotePrior:
       int(rng.integers(*ends, endpoint=True)) for ends in (self.pitch, self.velocity)
     )
     hold = round(math.exp(rng.uniform(low, high)), 4) if low < high else self.hold_seconds[0]
-    return Note(pitch=pitch, velocity=velocity, seconds=hold)
+    return Note(pitch=pitch, velocity=velocity, hold_seconds=hold)
 
   def to_dict(self) -> dict[str, Any]:
     """The distribution as JSON-ready data."""
@@ -106,4 +106,4 @@ class NotePrior:
 
   def _note(self, end: int) -> Note:
     pitch, velocity, hold = self.pitch[end], self.velocity[end], self.hold_seconds[end]
-    return Note(pitch=pitch, velocity=velocity, seconds=hold)
+    return Note(pitch=pitch, velocity=velocity, hold_seconds=hold)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+from synthmatch_jax.audio.loudness import THRESHOLD_DB
 from synthmatch_jax.audio.mel import MelSettings
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.example import NotePrior
@@ -35,7 +36,7 @@ _BOUNDS: dict[str, tuple[type, float, float]] = {
   "render_revision": (int, 0, 10**6),
   "note.pitch": (int, 0, 127),
   "note.velocity": (int, 1, 127),
-  "note.seconds": (float, 1e-6, 60.0),
+  "note.hold_seconds": (float, 1e-6, 60.0),
   "mel.sample_rate": (int, 4_000, 768_000),
   "mel.n_fft": (int, 2, 1 << 17),
   "mel.hop_length": (int, 1, 1 << 17),
@@ -75,7 +76,7 @@ class Recipe:
     notes: the distribution of notes; None where every record plays `note`.
     seconds: length of a sound.
     mel: the spectrogram; its sample rate is the rate of the rendering.
-    threshold_db: a sound of less loudness (LUFS) is drawn again; -60 in the paper (section 3.1).
+    threshold_db: a sound of less loudness (LUFS) is drawn again.
     shard_size: records that one engine renders in a row, from new to discarded. It belongs to
       the recipe since an engine's last bits depend on what it played before.
     revision: of the code that makes records.
@@ -95,7 +96,7 @@ class Recipe:
   notes: NotePrior | None = None
   seconds: float = 4.0
   mel: MelSettings = dataclasses.field(default_factory=MelSettings)
-  threshold_db: float = -60.0
+  threshold_db: float = THRESHOLD_DB
   shard_size: int = 256
   revision: int = REVISION
   render_revision: int = RENDER_REVISION
@@ -155,7 +156,7 @@ class Recipe:
     return plain | {
       "space": self.space.to_dict(),
       "prior": self.prior.to_dict(),
-      "note": dataclasses.asdict(self.note),
+      "note": self.note.to_dict(),
       "mel": dataclasses.asdict(self.mel),
       # Left out for one note: earlier versions can read such a recipe, and its digest stays.
       **({} if self.notes is None else {"notes": self.notes.to_dict()}),
@@ -179,7 +180,7 @@ class Recipe:
       made = {
         "space": space,
         "prior": prior.checked(data["prior"], space, origin="its"),
-        "note": Note(**data["note"]),
+        "note": Note.from_dict(data["note"]),
         "notes": NotePrior.from_dict(data["notes"]) if "notes" in data else None,
         "mel": MelSettings(**data["mel"]),
       }

@@ -54,7 +54,7 @@ def features(recipe: Recipe) -> tfds.features.FeaturesDict:
 
 def note_columns(note: Note) -> dict[str, np.generic]:
   """A note as the features of a record; a record has them where the notes of its recipe vary."""
-  values = (note.pitch, note.velocity, note.seconds)
+  values = (note.pitch, note.velocity, note.hold_seconds)
   return {name: kind(v) for (name, kind), v in zip(_NOTE.items(), values, strict=True)}
 
 
@@ -69,7 +69,7 @@ def note_of(record: Mapping[str, Any], recipe: Recipe) -> Note:
     return recipe.note
   pitch, velocity, hold = (record[name].item() for name in _NOTE)
   # Stored in single precision: rounded as it was drawn, to a tenth of a millisecond.
-  return Note(pitch=pitch, velocity=velocity, seconds=round(hold, 4))
+  return Note(pitch=pitch, velocity=velocity, hold_seconds=round(hold, 4))
 
 
 def note_keys(recipe: Recipe) -> tuple[str, ...]:

@@ -101,6 +101,6 @@ def of_folder(folder: Path, predictor: Predictor, *, limit: int | None) -> Mater
     name=f"{name}-sounds" if name in ("train", "validation", "test") else name,
     title=f"sounds of the folder {name}",
     targets=found,
-    mel=np.stack([log_mel(t.heard.audio, recipe.mel) for t in found if t.heard]),
+    mel=np.stack([log_mel(t.audio, recipe.mel) for t in found if t.audio is not None]),
     failures=failures,
   )

@@ -154,7 +154,9 @@ def _match(
 
 def _digest(job: Job, answering: Sequence[Model], wish: Wish) -> str:
   """16 hexadecimal digits of all that a match depends on; nothing if it cannot be read."""
-  state = hashlib.sha256(repr((REVISION, job.source, wish)).encode())
+  # A pitch is written as it always has been, so that older matches are kept.
+  asked = repr((REVISION, job.source, wish)).replace("Assume(pitch=", "Assume(pitch=")
+  state = hashlib.sha256(asked.encode())
   for model in answering:
     state.update(f"{model.name} {model.digest}".encode())
   if job.path is None:

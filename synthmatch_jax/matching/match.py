@@ -38,7 +38,7 @@ class Answer:
 
   Attributes:
     model: name of the model that gave it.
-    hearing: the way in which it listened (see `hearings`).
+    hearing: the way in which it listened (see `audio.listen`).
     controls: what it predicted.
     patch: the same in the synth's terms.
     estimate: the sound of it, at the loudness of the target.
@@ -61,22 +61,24 @@ class Match:
 
   Attributes:
     source: what the sound is called.
-    heard: the sound as the (first) model heard it, with what was assumed about it.
+    target: The sound as the (first) model heard it, which the answers are measured against.
+    heard: What was heard in the sound, or told about it.
     note: that the answers play.
     recipe: of the (first) model: tells engine, space and spectrogram.
     answers: at least one, the nearest first.
   """
 
   source: str
+  target: Float[np.ndarray, " n"]
   heard: Heard
   note: Note
   recipe: Recipe
   answers: tuple[Answer, ...]
 
   @property
-  def target(self) -> Float[np.ndarray, " n"]:
-    """What the answers are measured against."""
-    return self.heard.audio
+  def gain_db(self) -> float:
+    """The gain from the recording to the target, in dB."""
+    return float(20 * np.log10(np.abs(self.target).max() / self.heard.peak))
 
   @property
   def best(self) -> Answer:

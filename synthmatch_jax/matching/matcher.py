@@ -12,16 +12,14 @@ from jaxtyping import Float
 
 from synthmatch_jax import selection
 from synthmatch_jax.audio import io
-from synthmatch_jax.audio.floor import clear
-from synthmatch_jax.audio.hearing import NOTHING, Assume, hear_clear
-from synthmatch_jax.audio.loudness import loudness_db, match_loudness
+from synthmatch_jax.audio.hearing import NOTHING, Assume, Recording, hear
+from synthmatch_jax.audio.listen import AS_RECORDED, HEARINGS, Hearing, listen
+from synthmatch_jax.audio.loudness import SILENT_PEAK, loudness_db, match_loudness
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.example import Example
-from synthmatch_jax.errors import UserError
-from synthmatch_jax.matching import hearings, models
+from synthmatch_jax.matching import models
 from synthmatch_jax.matching.confidence import SILENT
-from synthmatch_jax.matching.hearings import AS_RECORDED, BY_HAND, HEARINGS, Hearing, Recording
 from synthmatch_jax.matching.match import Answer, Match
 from synthmatch_jax.matching.models import Model
 from synthmatch_jax.metrics import suite
@@ -30,14 +28,15 @@ from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import engine, hosting, play
 
-_SILENCE = 1e-4  # -80 dB of full scale, as of a sound that is to be matched.
+BY_HAND = Hearing(name="changed by hand")
+"""The origin of controls that a person set."""
 
 Sound = Any
 """A path; bytes of a sound file; a file open for reading bytes; or samples, (n,) or (n, channels),
 an array of NumPy, JAX or another library, or a list."""
 
 Listen = Literal["once", "widely"]
-"""Whether a model listens to a sound as it is recorded, or in all the ways of `hearings`."""
+"""Whether a model listens to a sound as it is recorded, or in all the ways of `audio.listen`."""
 
 
 def ways(top: int, listen: Listen | None) -> tuple[Hearing, ...]:
@@ -142,30 +141,20 @@ class Matcher:
     """The first half of `match`: all that can be wrong with a sound is found here."""
     rate = self.recipe.mel.sample_rate
     audio, source = io.read(sound, rate=sample_rate, name=source, sample_rate=rate)
-    audio, cleared = clear(audio, rate, noise=assume.clear is not False)
-    try:
-      heard = hear_clear(
-        audio,
-        sample_rate=rate,
-        seconds=self.recipe.seconds,
-        level_db=self.models[0].predictor.statistics.level_db,
-        assume=assume,
-      )
-    except UserError as error:
-      raise UserError(f"{source}: {error}") from None
-    heard = dataclasses.replace(heard, cleared=cleared)
-    return Recording(source=source, audio=audio, heard=heard)
+    seconds = self.recipe.seconds
+    return hear(audio, source=source, sample_rate=rate, seconds=seconds, assume=assume)
 
   def answer(self, recording: Recording, *, top: int = 1, listen: Listen | None = None) -> Match:
     """The second half of `match`."""
     if top < 1:
       raise ValueError(f"at least one answer is given, not {top}")
-    candidates = self._candidates(recording, ways(top, listen))
-    target, rate = recording.heard.audio, self.recipe.mel.sample_rate
+    target, candidates = self._candidates(recording, ways(top, listen))
     note = recording.heard.held_note(self.recipe.note)
-    rendered = self._render(candidates, note, level_db=loudness_db(target, rate))
+    level_db = loudness_db(target, self.recipe.mel.sample_rate)
+    rendered = self._render(candidates, note, level_db=level_db)
     return Match(
       source=recording.source,
+      target=target,
       heard=recording.heard,
       note=note,
       recipe=self.recipe,
@@ -188,20 +177,19 @@ class Matcher:
     rendered = self._render([candidate], found.note, level_db=level_db)
     return dataclasses.replace(found, answers=self._measure(found.target, rendered))
 
-  def _candidates(self, recording: Recording, listened: Sequence[Hearing]) -> list[_Candidate]:
-    """What each model predicts in each way of listening."""
-    candidates: list[_Candidate] = []
+  def _candidates(
+    self, recording: Recording, listened: Sequence[Hearing]
+  ) -> tuple[Float[np.ndarray, " n"], list[_Candidate]]:
+    """Returns the target, and what each model predicts in each way of listening."""
+    targets, candidates = [], []
     for model in self.models:
-      predictor = model.predictor
-      recipe, level_db = predictor.recipe, predictor.statistics.level_db
-      heard = {
-        way: hearings.listen(recording, way, recipe=recipe, level_db=level_db) for way in listened
-      }
-      clips = {way: clip for way, clip in heard.items() if clip is not None}
+      recipe, level_db = model.predictor.recipe, model.predictor.statistics.level_db
+      clips = listen(recording, listened, pitch=recipe.note.pitch, level_db=level_db)
+      targets.append(clips[AS_RECORDED])
       mels = np.stack([log_mel(clip, recipe.mel) for clip in clips.values()])
-      for way, controls in zip(clips, predictor.predict(mels), strict=True):
+      for way, controls in zip(clips, model.predictor.predict(mels), strict=True):
         candidates.append(_Candidate(model=model, hearing=way, controls=controls))
-    return candidates
+    return targets[0], candidates
 
   def _render(
     self, candidates: Sequence[_Candidate], note: Note, *, level_db: float
@@ -216,7 +204,7 @@ class Matcher:
       except RenderError as error:
         trouble = error
         continue
-      silent = float(np.abs(played).max(initial=0)) < _SILENCE
+      silent = float(np.abs(played).max(initial=0)) < SILENT_PEAK
       estimate = match_loudness(played, level_db, self.recipe.mel.sample_rate)
       rendered.append(
         _Rendered(**vars(candidate), estimate=played if silent else estimate, silent=silent)

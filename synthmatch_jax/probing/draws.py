@@ -7,16 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from synthmatch_jax.audio.loudness import loudness_db
+from synthmatch_jax.audio.loudness import THRESHOLD_DB, loudness_db
 from synthmatch_jax.probing.choice import HALF_STEP
 from synthmatch_jax.probing.sounds import SAMPLE_RATE, deviation, play
 from synthmatch_jax.spaces.space import ParameterSpace, Patch
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.hosts import host
 from synthmatch_jax.synths.registry import Engine
-
-SILENCE_DB = -60.0
-"""A sound of less loudness, in LUFS, is drawn again by data sets (paper section 3.1)."""
 
 # Of the start of a sound, as long as a canary sounds (`synths.process`).
 _CANARY_SECONDS = 0.5
@@ -56,8 +53,8 @@ class Draws:
 
   @property
   def silent(self) -> int:
-    """Number of sounds under -60 LUFS."""
-    return sum(d.level_db < SILENCE_DB for d in self.done)
+    """The number of sounds that data sets would draw again."""
+    return sum(d.level_db < THRESHOLD_DB for d in self.done)
 
   @property
   def stepped(self) -> float:
@@ -74,7 +71,7 @@ class Draws:
 
   def loud(self, count: int) -> tuple[Patch, ...]:
     """The first patches that are no silence; fewer where there are not so many."""
-    return tuple(d.patch for d in self.done if d.level_db >= SILENCE_DB)[:count]
+    return tuple(d.patch for d in self.done if d.level_db >= THRESHOLD_DB)[:count]
 
   def canary(self) -> Patch:
     """A patch of a loud start in which no control is near 0: levels rarely are, either."""

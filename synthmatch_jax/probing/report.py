@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from synthmatch_jax.audio.loudness import THRESHOLD_DB
 from synthmatch_jax.probing.audible import Audibility
 from synthmatch_jax.probing.choice import HALF_STEP
 from synthmatch_jax.probing.draws import Draws
@@ -172,7 +173,7 @@ class Report:
     count = len(drawn.done)
     self._say(
       f"{drawn.silent} of {count} uniform patches are silent ({100 * drawn.silent / count:.0f} %,"
-      " under -60 LUFS); data sets draw them again."
+      f" under {THRESHOLD_DB:g} LUFS); data sets draw them again."
     )
     for reason, times in Counter(drawn.failed).most_common():
       self._warn(f"{times} failed: {reason}")

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
+from synthmatch_jax.audio.loudness import SILENT_PEAK
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.probing.sounds import deviation, difference_db, nothing, play
 from synthmatch_jax.spaces.space import Patch
@@ -31,8 +32,6 @@ _CLEARLY = 2.0
 # 0.25 Hz is where it was after 4 s.
 _BETWEEN_SECONDS = 1.37
 _MOST_FAILURES = 1  # Of patches that sounded before; then the trial is over.
-# As a peak: -80 dB. The patches were heard before, or they would not be tried here.
-_SILENCE = 1e-4
 
 Sound = Float[np.ndarray, " n"]
 Make = Callable[[Reset], Engine]
@@ -194,7 +193,7 @@ class _Bench:
       return None
     if seconds is None:
       self._seconds.append(time.perf_counter() - start)
-    if not np.abs(sound).max() > _SILENCE:
+    if not np.abs(sound).max() > SILENT_PEAK:
       self._failures.append("silence, where there was a sound")
       return None
     for name, apart in deviation(patch, got).items():

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax.audio.loudness import THRESHOLD_DB
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.probing.sounds import SAMPLE_RATE, SECONDS, nothing
 from synthmatch_jax.probing.subject import Subject
@@ -102,8 +103,8 @@ class Survey:
 
   @property
   def silent(self) -> bool:
-    """Whether nobody hears the base state: under -60 LUFS (paper section 3.1)."""
-    return self.level_db < -60
+    """Whether nobody hears the base state: data sets would draw it again."""
+    return self.level_db < THRESHOLD_DB
 
   def parameter(self, name: str) -> Parameter:
     """The parameter of that name.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax.audio.loudness import SILENT_PEAK
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.synths import base
@@ -15,7 +16,6 @@ from synthmatch_jax.synths.registry import Engine
 
 # By how much a canary may differ more than the plugin was measured to differ from itself.
 _MARGIN_DB = 6.0
-_AUDIBLE = 1e-4  # -80 dB of full scale: the least peak of a canary.
 # Canaries in a row that differ, until the plugin is given up.
 _MAX_DRIFTS = 6
 
@@ -53,7 +53,7 @@ class Canary:
     before: np.ndarray | None = None
     for _ in range(_MAX_DRIFTS):
       sound = renewed().ask(self._call)
-      if not np.abs(sound).max() > _AUDIBLE:
+      if not np.abs(sound).max() > SILENT_PEAK:
         raise UserError(
           f"the canary of {self._engine.name} is silent, it would see no drift: give care.canary"
           " in its description values that sound, or probe it again"
@@ -102,4 +102,4 @@ def _render(synth: Synth, patch: dict[str, float]) -> Float[np.ndarray, " n"]:
   """Half a second of a patch; the middle of every control where it is left out."""
   middle = synth.space.decode([0.5] * synth.space.width)
   patch = middle | patch
-  return base.sound(synth, patch, note=Note(seconds=0.3), seconds=0.5, sample_rate=44_100)
+  return base.sound(synth, patch, note=Note(hold_seconds=0.3), seconds=0.5, sample_rate=44_100)

@@ -91,7 +91,7 @@ class Vital:
     # The warm-up: lets every smoothed value arrive, and the last reverb die away.
     self._synth.render(note.pitch, 0.0, 0.175, 0.35)
     asked = _seconds_to_ask(seconds, sample_rate)
-    stereo = self._synth.render(note.pitch, note.velocity / 127, note.seconds, asked)
+    stereo = self._synth.render(note.pitch, note.velocity / 127, note.hold_seconds, asked)
     self._verify(wanted)
     return np.asarray(stereo, np.float32).mean(0)
 

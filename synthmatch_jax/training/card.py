@@ -34,7 +34,7 @@ controls of {recipe.engine} that come near it.
 * Model: `{json.dumps(dict(found.arguments))}`, {weights:,} weights, stored as {dtype}; they
   are those of step {found.step}, which had the lowest validation loss.{_snapped(found)}
 * Data: {data.dataset["name"]} {data.dataset["version"]}, {sizes}; MIDI note {recipe.note.pitch}
-  held for {recipe.note.seconds:g} s, {recipe.seconds:g} s in all; prior `{recipe.prior.name}`;
+  held for {recipe.note.hold_seconds:g} s, {recipe.seconds:g} s in all; prior `{recipe.prior.name}`;
   recipe {recipe.digest()}.
 * Engine: `{engine}`.
 * Made with {version}.

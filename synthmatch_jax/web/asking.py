@@ -43,7 +43,7 @@ class Told:
     """
     note = self.note.strip()[:_LONGEST_NOTE]
     return Assume(
-      note=pitch_of(note) if note else None,
+      pitch=pitch_of(note) if note else None,
       onset_seconds=self.onset_seconds,
       hold_seconds=self.hold_seconds,
       level_db=self.level_db,

@@ -40,7 +40,11 @@ def test_wording_does_not_count():
 
 
 def test_everything_else_is_in_the_digest():
-  changed = [{"note": Note(seconds=0.5)}, {"mel": MelSettings(f_min=30.0)}, {"engine": "other"}]
+  changed = [
+    {"note": Note(hold_seconds=0.5)},
+    {"mel": MelSettings(f_min=30.0)},
+    {"engine": "other"},
+  ]
   changed += [
     {"space": ParameterSpace("other", massive16.VITAL.parameters)},
     {"fingerprint": "y"},

@@ -139,10 +139,10 @@ def test_what_a_match_depends_on(tiny_run, tmp_path):
   assert kept()
   shutil.copy(EXAMPLES / "organ.flac", sound)
   assert not kept()
-  assert not kept(Wish(assume=Assume(note=50)))
-  assert not kept(Wish(assume=Assume(note=50), top=3))
+  assert not kept(Wish(assume=Assume(pitch=50)))
+  assert not kept(Wish(assume=Assume(pitch=50), top=3))
   several = {path.name for path in (out / "sound").iterdir()}
-  assert kept(Wish(assume=Assume(note=50), top=3))
+  assert kept(Wish(assume=Assume(pitch=50), top=3))
   (out / "sound" / "mine.txt").write_text("a note")
   assert not kept()
   alone = {path.name for path in (out / "sound").iterdir()}

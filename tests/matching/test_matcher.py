@@ -12,12 +12,12 @@ import soundfile as sf
 
 from synthmatch_jax import checksums, files
 from synthmatch_jax.audio.hearing import Assume
+from synthmatch_jax.audio.listen import AS_RECORDED, listen
 from synthmatch_jax.audio.loudness import loudness_db
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching import models, output
-from synthmatch_jax.matching.hearings import AS_RECORDED
 from synthmatch_jax.matching.matcher import _Candidate
 from synthmatch_jax.metrics import suite
 from synthmatch_jax.synths.vital import Vital
@@ -84,9 +84,9 @@ def test_answers_are_distinct_ranked_and_no_worse_than_the_plain_one(matcher):
 def test_what_is_told_shapes_the_answer(matcher):
   path = EXAMPLES / "flute.flac"
   free = matcher.match(path)
-  assume = Assume(note=72, hold_seconds=0.3, onset_seconds=0.1)
+  assume = Assume(pitch=72, hold_seconds=0.3, onset_seconds=0.1)
   told = matcher.match(path, assume=assume)
-  assert told.note == Note(pitch=72, seconds=0.3)
+  assert told.note == Note(pitch=72, hold_seconds=0.3)
   assert told.heard.told == assume
   assert free.note.pitch == 60
   assert not np.array_equal(told.best.controls, free.best.controls)
@@ -108,7 +108,9 @@ def test_a_target_is_cleared_of_noise_unless_that_is_refused(matcher, sound):
   assert cleared.heard.cleared.noise_db == pytest.approx(level_db, abs=1)
   assert kept.heard.cleared.noise_db is None
   found = matcher.answer(cleared)
-  assert found.target is cleared.heard.audio
+  level_db = matcher.models[0].predictor.statistics.level_db
+  clips = listen(cleared, pitch=60, level_db=level_db)
+  np.testing.assert_array_equal(found.target, clips[AS_RECORDED])
   said = output.describe(found)["assumed"]
   assert said["cleared"] == {"offset": False, "noise_db": cleared.heard.cleared.noise_db}
   assert said["guesses"]["noise"].endswith("was taken for the recorder's and removed")

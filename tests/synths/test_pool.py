@@ -18,7 +18,7 @@ VITAL = Engine(name="vital")
 
 def sound(synth, number):
   controls = np.random.default_rng(number).random(SPACE.width)
-  note = Note(seconds=0.2)
+  note = Note(hold_seconds=0.2)
   return synth.render(SPACE.decode(controls), note=note, seconds=0.3, sample_rate=44_100)
 
 

@@ -61,7 +61,7 @@ def test_a_preset_opens_in_vitals_that_people_have(tmp_path):
 def test_a_sound_has_all_its_samples(seconds, rate):
   """Vita alone gives one less for some lengths, as the first three at 44.1 kHz."""
   synth = Vital()
-  patch, note = synth.space.decode(np.full(16, 0.5)), Note(seconds=0.2)
+  patch, note = synth.space.decode(np.full(16, 0.5)), Note(hold_seconds=0.2)
   made = sound(synth, patch, note=note, seconds=seconds, sample_rate=rate)
   assert made.shape == (round(seconds * rate),)
 
@@ -69,14 +69,14 @@ def test_a_sound_has_all_its_samples(seconds, rate):
 @pytest.mark.parametrize(("seconds", "missing", "room"), [(1.3, 1, 1e-5), (4.0, 0, 0.0)])
 def test_the_samples_are_those_that_vita_gives(seconds, missing, room):
   """To the last bit; where one was missing, but for the end, which vita fades out."""
-  ours, theirs, note = Vital(), Vital(), Note(seconds=0.2)
+  ours, theirs, note = Vital(), Vital(), Note(hold_seconds=0.2)
   patch = ours.space.decode(np.full(16, 0.5))
   made = ours.render(patch, note=note, seconds=seconds, sample_rate=44_100)
   vita = theirs._synth
   vita.set_sample_rate(44_100)
   theirs._apply(patch)
   vita.render(note.pitch, 0.0, 0.175, 0.35)
-  plain = vita.render(note.pitch, note.velocity / 127, note.seconds, seconds)
+  plain = vita.render(note.pitch, note.velocity / 127, note.hold_seconds, seconds)
   plain = np.asarray(plain, np.float32).mean(0)
   assert made.size - plain.size == missing
   np.testing.assert_array_equal(made[: plain.size - 4096], plain[:-4096])
@@ -90,7 +90,7 @@ def test_detune_is_in_semitones():
   patch = synth.space.decode(np.zeros(16)) | sine | {"envelope4_dec_tme": 8.0}
   for detune in (-12.0, -3.7, 0.0, 0.05, 7.0, 12.0):
     patch["osc2_pitch"] = detune
-    audio = synth.render(patch, note=Note(seconds=2.0), seconds=2.0, sample_rate=rate)
+    audio = synth.render(patch, note=Note(hold_seconds=2.0), seconds=2.0, sample_rate=rate)
     spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio)), 2**20))
     heard = spectrum.argmax() * rate / 2**20
     assert 12 * np.log2(heard / 261.6256) == pytest.approx(detune, abs=0.01)

@@ -43,7 +43,7 @@ def test_what_is_told_is_kept_to(visit, flute):
   told = Told(note="A3", onset_seconds=0.1, hold_seconds=0.3, level_db=-20.0)
   match = visit.match(flute, told=told).match
   assert match.note.pitch == 57
-  assert match.note.seconds == 0.3
+  assert match.note.hold_seconds == 0.3
   assert match.heard.onset_seconds == 0.1
   with pytest.raises(UserError, match="'X' is no note"):
     visit.match(flute, told=Told(note="X"))

@@ -172,8 +172,8 @@ def _midi_file(program: int, note: Note, seconds: float) -> bytes:
   events = [
     (0, [0xC0, program]),
     (0, [0x90, note.pitch, note.velocity]),
-    (round(1000 * note.seconds), [0x80, note.pitch, 0]),
-    (round(1000 * (seconds - note.seconds)), [0xFF, 0x2F, 0]),  # End of track.
+    (round(1000 * note.hold_seconds), [0x80, note.pitch, 0]),
+    (round(1000 * (seconds - note.hold_seconds)), [0xFF, 0x2F, 0]),  # End of track.
   ]
   track = b"".join(_variable_length(delta) + bytes(event) for delta, event in events)
   return struct.pack(">4sIHHH4sI", b"MThd", 6, 0, 1, 500, b"MTrk", len(track)) + track

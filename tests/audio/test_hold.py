@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from synthmatch_jax.audio.duration import held_seconds
 from synthmatch_jax.audio.note import Note
+from synthmatch_jax.audio.onset import hold_seconds
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths.vital import Vital
 
@@ -20,8 +20,8 @@ def test_on_patches_of_the_synth(held):
   errors = []
   for _ in range(10):
     patch = synth.space.decode(prior.sample(presets, synth.space, rng))
-    sound = synth.render(patch, note=Note(seconds=held), seconds=4.0, sample_rate=RATE)
-    errors.append(abs(held_seconds(sound, RATE) - held))
+    sound = synth.render(patch, note=Note(hold_seconds=held), seconds=4.0, sample_rate=RATE)
+    errors.append(abs(hold_seconds(sound, RATE) - held))
   assert np.median(errors) < 0.1
   assert sorted(errors)[6] < 0.2
 
@@ -29,18 +29,18 @@ def test_on_patches_of_the_synth(held):
 def test_a_decay_is_as_long_as_its_first_20_db():
   time = np.arange(4 * RATE) / RATE
   sound = 0.5 * 10 ** (-time) * np.sin(2 * np.pi * 220 * time)  # 20 dB a second.
-  assert held_seconds(sound.astype(np.float32), RATE) == pytest.approx(1.0, abs=0.05)
+  assert hold_seconds(sound.astype(np.float32), RATE) == pytest.approx(1.0, abs=0.05)
 
 
 def test_steady_and_silent_sounds_last_to_their_end():
   steady = np.sin(np.arange(RATE) / 10).astype(np.float32)
-  assert held_seconds(steady, RATE) == 1.0
-  assert held_seconds(np.zeros(RATE, np.float32), RATE) == 1.0
+  assert hold_seconds(steady, RATE) == 1.0
+  assert hold_seconds(np.zeros(RATE, np.float32), RATE) == 1.0
 
 
 @pytest.mark.parametrize("samples", [1, 100, 882])
 def test_a_click_has_the_least_length(samples):
   click = np.zeros(RATE, np.float32)
   click[:samples] = 0.5
-  assert held_seconds(click, RATE) == 0.05
-  assert held_seconds(click[:samples], RATE) == 0.05
+  assert hold_seconds(click, RATE) == 0.05
+  assert hold_seconds(click[:samples], RATE) == 0.05

@@ -7,13 +7,7 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from synthmatch_jax.audio.spectral import (
-  MelBands,
-  StftSettings,
-  mel_power,
-  power_db,
-  stft_magnitude,
-)
+from synthmatch_jax.audio.stft import StftSettings, stft_magnitude
 
 RATE = 44_100
 RNG = np.random.default_rng(0)
@@ -76,38 +70,4 @@ def test_lengths_in_milliseconds_are_cut_to_samples():
   )
   assert StftSettings.of_ms(10.0, 5.0, sample_rate=48_000) == StftSettings(
     n_fft=480, hop_length=240
-  )
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize(
-  ("settings", "bands"),
-  [
-    (StftSettings(n_fft=441, hop_length=220), MelBands(n_mels=32)),
-    (StftSettings(n_fft=2205, hop_length=441), MelBands(n_mels=128)),
-    (StftSettings(), MelBands(n_mels=64, f_min=30.0, f_max=11_000.0)),
-  ],
-)
-def test_mel_power_agrees_with_librosa(settings, bands, dtype):
-  power = mel_power(NOISE.astype(dtype), settings, sample_rate=RATE, bands=bands)
-  expected = librosa.feature.melspectrogram(
-    y=NOISE,
-    sr=RATE,
-    n_fft=settings.n_fft,
-    hop_length=settings.hop_length,
-    n_mels=bands.n_mels,
-    fmin=bands.f_min,
-    fmax=bands.f_max,
-    dtype=np.float64,
-  )
-  assert power.dtype == dtype
-  rtol = 1e-9 if dtype == np.float64 else 1e-4
-  np.testing.assert_allclose(power, expected.T, rtol=rtol, atol=1e-12)
-
-
-@pytest.mark.parametrize("gain", [0.0, 1e-12, 1e-6, 1.0, 1e6])
-def test_power_db_agrees_with_librosa(gain):
-  power = gain * RNG.exponential(size=(20, 30)) ** 8
-  np.testing.assert_allclose(
-    power_db(power, top_db=80.0), librosa.power_to_db(power, top_db=80), atol=1e-9
   )
