@@ -184,6 +184,13 @@ def test_a_model_that_the_file_cannot_hold_is_refused_before_it_is_built(
   assert time.process_time() - started < 10  # Of the processor.
 
 
+def test_a_model_without_a_name_is_refused(folder, tmp_path):
+  other = described(folder)
+  del other["model"]["name"]
+  with pytest.raises(UserError, match="no model None; known: ast_base"):
+    Predictor.load(damaged(folder, tmp_path, "model.json", json.dumps(other).encode()))
+
+
 @pytest.mark.parametrize(("dtype", "size"), [("F32", 4), ("F16", 2)])
 def test_weights_of_more_than_a_gibibyte_are_not_read(folder, tmp_path, dtype, size):
   """As float32. The file occupies a few kilobytes of a disk: all but its header is a hole."""

@@ -45,8 +45,12 @@ HEADS: dict[str, type[Head]] = {"regression": Regression}
 _OWN = ("self", "num_frames", "num_bins", "encoder", "num_controls", "rngs")
 
 
-def arguments(name: str, head: str = "regression") -> dict[str, Any]:
-  """Name -> default of the arguments that `create` takes for a model, from its constructors.
+def arguments(name: Any, head: Any = "regression") -> dict[str, Any]:
+  """Returns the arguments that `create` takes for a model, from its constructors: name -> default.
+
+  Args:
+    name: key of `MODELS`; a file may hold anything in its place.
+    head: key of `HEADS`, likewise.
 
   Raises:
     UserError: there is no such model or head; the message lists the known ones.

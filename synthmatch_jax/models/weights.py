@@ -28,8 +28,6 @@ _BYTES = {"F32": 4, "F16": 2}
 # as deep; tracing one takes a fifth of a second a layer.
 _MOST_HEADER_BYTES, _MOST_ARRAYS, _MOST_LAYERS = 1 << 18, 1024, 48
 _LARGEST_ARGUMENT = 1 << 16
-# The arguments that choose an encoder and a head.
-_NAMES = ("name", "head")
 # Arguments that count layers -> the least number of arrays in a layer, over all models.
 _ARRAYS_OF_LAYERS = {"depth": 6, "conv_depth": 6, "stages": 10, "head_depth": 2}
 # All weights as float32; the paper's model has 350 MB. Reading takes some three times as much.
@@ -166,14 +164,13 @@ def _abstract(arguments: Mapping[str, Any], sizes: Mapping[str, Any], *, arrays:
 
 def _check(arguments: Mapping[str, Any], arrays: int) -> None:
   """Raises a UserError unless each argument is of the kind of its default, and not too large."""
-  defaults = models.arguments(**{key: arguments[key] for key in _NAMES if key in arguments})
+  name = arguments.get("name")
+  defaults = models.arguments(name, arguments.get("head", "regression"))
   for key, value in arguments.items():
-    if key in _NAMES:
+    if key in ("name", "head"):
       continue
     if key not in defaults:
-      raise UserError(
-        f"the model {arguments['name']} has no argument {key!r:.50}; known: {', '.join(defaults)}"
-      )
+      raise UserError(f"the model {name} has no argument {key!r:.50}; known: {', '.join(defaults)}")
     default = defaults[key]
     kind = (int, float) if isinstance(default, float) else type(default)
     most = _LARGEST_ARGUMENT

@@ -143,7 +143,10 @@ def test_the_encoder_is_told_the_notes_that_are_known(make_config, tmp_path):
   loop.train_and_evaluate(make_config("told", steps=1), tmp_path)
   predictor = Predictor.load(tmp_path)
   mel = np.zeros((2, predictor.recipe.num_frames, predictor.recipe.mel.n_mels), np.float32)
-  notes = [Note(pitch=48, velocity=100, hold_seconds=0.5), Note(pitch=72, velocity=20, hold_seconds=2.0)]
+  notes = [
+    Note(pitch=48, velocity=100, hold_seconds=0.5),
+    Note(pitch=72, velocity=20, hold_seconds=2.0),
+  ]
   layer = predictor.model.head.output
   rows = np.array([[0.48, 1.0, 0.005], [0.72, 0.2, 0.02]])
   expected = np.clip(rows @ layer.kernel[...] + layer.bias[...], 0, 1)
