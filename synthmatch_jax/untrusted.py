@@ -119,9 +119,8 @@ def parse_json(text: str) -> Any:
     parse_int=_whole,
     object_pairs_hook=_unique,
   )
-  if _ESCAPED_SURROGATE.search(
-    text
-  ):  # Half a character is refused here and not when it is written.
+  # Half a character is refused here, and not when it is written.
+  if _ESCAPED_SURROGATE.search(text):
     json.dumps(found, ensure_ascii=False).encode()
   return found
 
