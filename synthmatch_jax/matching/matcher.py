@@ -1,4 +1,4 @@
-"""From a sound to the patches that make it."""
+"""Finds the patches that make a sound."""
 
 import contextlib
 import dataclasses
