@@ -60,7 +60,7 @@ def _serve(workdirs: Sequence[Path], listener: socket.socket) -> None:
 
   cli.keep_compiled()
   limits = Limits(max_seconds=_MAX_SECONDS.value, max_bytes=_MAX_MEGABYTES.value << 20)
-  with Matcher.open(workdirs, plugin=_PLUGIN.value) as matcher:
+  with Matcher.open(workdirs, plugin=_PLUGIN.value, engines=_WORKERS.value) as matcher:
     server.serve(
       matcher,
       listener=listener,

@@ -90,7 +90,7 @@ def write(
   if folder.is_dir() and any(folder.iterdir()) and not (folder / _WEIGHTS).exists():
     raise UserError(f"{folder} holds something else than an exported model: take another --out")
   data = trained.data.to_dict()
-  data["dataset"].pop("dir", None)  # Of this machine.
+  data["dataset"].pop("dir", None)  # The folder is one of this machine.
   data_of_weights = weights.dumps(trained.model, dtype=dtype)
   described = {
     "format": _FORMAT if trained.snapping else 1,

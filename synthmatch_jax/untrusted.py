@@ -119,7 +119,7 @@ def parse_json(text: str) -> Any:
     parse_int=_whole,
     object_pairs_hook=_unique,
   )
-  # Half a character is refused here and not when it is written.
+  # Half a character is refused here, and not when it is written.
   if _ESCAPED_SURROGATE.search(text):
     json.dumps(found, ensure_ascii=False).encode()
   return found

@@ -69,7 +69,7 @@ class SoundsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     self._beam_options = download_config.beam_options if download_config else None
     with self._store.building():
       for remains in self._folder.parent.glob(f"incomplete.*_{self._folder.name}"):
-        shutil.rmtree(remains)  # Of a build that was killed.
+        shutil.rmtree(remains)  # A build was killed.
       finished.put_aside_if_damaged(self._folder, self._names, self._store)
       super().download_and_prepare(download_config=download_config, **kwargs)
       known = [found for shard in self._shards if (found := self._store.ledger(shard))]

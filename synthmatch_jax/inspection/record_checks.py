@@ -39,7 +39,7 @@ _TOO_MANY_FILES = (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RecordFindings:
-  """RecordFindings of all readable records, in the order of splits and files.
+  """What all readable records hold, in the order of splits and files.
 
   Attributes:
     controls: Controls of a random sample of records.
@@ -64,7 +64,7 @@ class RecordFindings:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Part:
-  """RecordFindings of one shard's readable records; the masks in `wrong` cover all its records."""
+  """What one shard's readable records hold; the masks in `wrong` cover all its records."""
 
   shard: Shard
   index: Int[np.ndarray, " n"]

@@ -1,1 +1,1 @@
-"""From a sound to the patches that make it: one sound, many files, and what is written of them."""
+"""Finds the patches that make a sound: for one sound, or for many files, and writes them."""

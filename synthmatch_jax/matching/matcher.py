@@ -1,4 +1,4 @@
-"""From a sound to the patches that make it."""
+"""Finds the patches that make a sound."""
 
 import contextlib
 import dataclasses
@@ -74,15 +74,19 @@ class Matcher:
 
   @classmethod
   @contextlib.contextmanager
-  def open(cls, workdirs: Sequence[Path] = (), *, plugin: str = "") -> Iterator["Matcher"]:
+  def open(
+    cls, workdirs: Sequence[Path] = (), *, plugin: str = "", engines: int = 1
+  ) -> Iterator["Matcher"]:
     """Opens a matcher with engines of its own, for the time of a `with` block.
 
-    An engine is made when it is used first. There are as many as cores that the process may use.
+    An engine is made when it is used first, and stays. One thread at a time uses one engine.
 
     Args:
       workdirs: The folders of the models; none for the one that comes along
         (`ensemble.RELEASED`).
       plugin: The path of the engine's plugin, where it is not found by itself.
+      engines: The least number of engines; there are at least as many as cores that the process
+        may use.
 
     Raises:
       UserError: There is no model, or no engine as the one that it was trained with.
@@ -90,7 +94,7 @@ class Matcher:
     loaded = ensemble.load(workdirs)
     ensemble.prepare(loaded, count=1)
     found = engine(loaded[0].predictor.recipe, path=plugin)
-    with Pool(found, size=cores.available()) as pool:
+    with Pool(found, size=max(engines, cores.available())) as pool:
       yield cls(loaded, pool)
 
   def match(

@@ -128,7 +128,7 @@ class ProbeReport:
     if rest:
       best = sorted(rest, key=lambda n: -heard.heard[n].change_db)
       told = ", ".join(f"{n} ({heard.heard[n].change_db:.2f} dB)" for n in best)
-      self._say(f"SoundChange too, and no controls: {told}.")
+      self._say(f"Heard too, and no controls: {told}.")
 
   def resets(self, trials: Sequence[Trial], best: Trial, *, tolerance: float) -> None:
     """Reports the policies, and the one that was taken."""

@@ -103,7 +103,7 @@ class ParameterSpace:
 
   @cached_property
   def slices(self) -> dict[str, slice]:
-    """Where each parameter lies in the control vector."""
+    """The place of each parameter in the control vector."""
     ends = itertools.accumulate(len(p.outputs) for p in self.parameters)
     pairs = zip(self.parameters, ends, strict=True)
     return {p.name: slice(end - len(p.outputs), end) for p, end in pairs}

@@ -28,8 +28,8 @@ _CONTEXT: Any = multiprocessing.get_context(_METHOD)
 if _METHOD == "forkserver":
   modules = ("audio.loudness", "audio.mel", "data.recipe", "spaces.prior", "synths.worker")
   _CONTEXT.set_forkserver_preload([f"synthmatch_jax.{name}" for name in modules])
-_PATIENCE_SECONDS = 0.25  # From one look at whether an answer is overdue to the next.
-_REAPING_SECONDS = 2.0  # From the end of a pipe to the news that its process has ended.
+_PATIENCE_SECONDS = 0.25  # The time between two looks at whether an answer is overdue.
+_REAPING_SECONDS = 2.0  # The news that a process has ended may come so long after its pipe has.
 _STARTING = threading.Lock()
 # The largest answer: sixty sounds of a minute, all at once, are a third of it.
 _MOST_BYTES = 2**30

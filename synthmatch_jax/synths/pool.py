@@ -94,13 +94,13 @@ class Pool:
         self._taken(None if lanes else lane) as host,
         threadpool_limits(1 if count > 1 else None, user_api="blas"),  # Each has a core.
       ):
-        if lanes:
-          host.renew()
         for k in range(lane, len(items), step):
           if stopped.is_set() or self._stopped.is_set():
             results[k].cancel()
             continue
           try:
+            if lanes and k == lane:
+              host.renew()
             results[k].set_result(host.call(task, *items[k]))
           except RenderError as error:
             results[k].set_result(error)

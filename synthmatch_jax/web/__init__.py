@@ -2,5 +2,5 @@
 
 import os
 
-# Else gradio tells its makers that it is used.
+# Without this, gradio tells its makers that it is used.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"

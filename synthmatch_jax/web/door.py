@@ -16,7 +16,7 @@ from synthmatch_jax.web.address import is_loopback
 from synthmatch_jax.web.server_log import cause, tell
 
 UPLOAD = "/gradio_api/upload"
-"""Where sounds are uploaded to."""
+"""The path that sounds are uploaded to."""
 
 _MOST_BYTES = 1 << 16  # The body of a request that is no upload: some twenty numbers and a name.
 

@@ -28,7 +28,7 @@ _SHARE = 10  # Largest sounds that one visitor may have here; then its oldest go
 _WHOLE = 50  # Largest sounds that all visitors together may have here.
 _LEAST_BYTES = 1 << 18  # A smaller file counts as one of this size, which limits their number.
 _AROUND_BYTES = 1 << 14  # The parts of a request beside the sound itself.
-_PATIENCE_SECONDS = 300.0  # For a slow line.
+_PATIENCE_SECONDS = 300.0  # An upload over a slow line may take so long.
 
 
 @dataclass(frozen=True, kw_only=True)

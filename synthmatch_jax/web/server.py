@@ -22,7 +22,7 @@ from synthmatch_jax.web.uploads import Uploads
 from synthmatch_jax.web.visit import MOST_ANSWERS, Visit
 from synthmatch_jax.web.visits import Visits
 
-_PATIENCE_SECONDS = 2  # For those who are on the page when it ends.
+_PATIENCE_SECONDS = 2  # Requests under way have so long when the page ends.
 
 
 def serve(
@@ -77,7 +77,7 @@ def application(
 ) -> FastAPI:
   """Returns the page as an application for a server."""
   with warnings.catch_warnings():
-    # That there is no ffmpeg, which is not needed: sounds are read by libsndfile.
+    # It warns that there is no ffmpeg, which is not needed: libsndfile reads the sounds.
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="pydub")
     import gradio as gr
 

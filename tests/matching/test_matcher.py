@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from synthmatch_jax import checksums, files
+from synthmatch_jax import checksums, cores, files
 from synthmatch_jax.audio.hearing import Assume
 from synthmatch_jax.audio.listen import AS_RECORDED, listen
 from synthmatch_jax.audio.loudness import loudness_db
@@ -206,3 +206,9 @@ def test_models_of_one_name_or_of_another_synth_do_not_work_together(tiny_run, t
   files.write_json(other / "data.json", checksums.seal(json.loads(text)))
   with pytest.raises(UserError, match=r"longer cannot .* tiny_run: it has another note"):
     ensemble.load([tiny_run, other])
+
+
+def test_a_matcher_has_at_least_the_engines_that_are_asked_for(tiny_run):
+  asked = cores.available() + 2
+  with Matcher.open([tiny_run], engines=asked) as opened:
+    assert opened.pool.size == asked

@@ -123,3 +123,12 @@ def test_whoever_stops_early_drops_the_rest():
 def test_a_mistake_of_a_task_is_raised():
   with Pool(VITAL, size=2) as pool, pytest.raises(ZeroDivisionError):
     list(pool.map(lambda synth, number: 1 / (number - 3), ITEMS))
+
+
+def test_an_engine_that_cannot_be_renewed_is_an_error_and_no_standstill(monkeypatch):
+  def renew(self):
+    raise OSError("too many open files")
+
+  monkeypatch.setattr(hosts.ThreadHost, "renew", renew)
+  with Pool(VITAL, size=2) as pool, pytest.raises(OSError, match="too many"):
+    list(pool.map(sound, ITEMS, lanes=2))
