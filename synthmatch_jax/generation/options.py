@@ -27,7 +27,7 @@ _NUMBERS = {
   "shard_size": BOUNDS["shard_size"],
   "pitch": BOUNDS["note.pitch"],
   "velocity": BOUNDS["note.velocity"],
-  "note_seconds": BOUNDS["note.seconds"],
+  "note_seconds": BOUNDS["note.hold_seconds"],
   "seconds": BOUNDS["seconds"],
   "threshold_db": BOUNDS["threshold_db"],
   "n_mels": BOUNDS["mel.n_mels"],
