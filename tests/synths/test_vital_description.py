@@ -106,7 +106,7 @@ def test_a_preset_holds_every_value_in_vitals_own_numbers(small, tmp_path):
   plain.set_sample_rate(44_100)
   assert plain.load_json(path.read_text())
   plain.render(NOTE.pitch, 0.0, 0.25, 0.5)
-  again = plain.render(NOTE.pitch, NOTE.velocity / 127, NOTE.seconds, 0.5).mean(0)
+  again = plain.render(NOTE.pitch, NOTE.velocity / 127, NOTE.hold_seconds, 0.5).mean(0)
   sound = render(synth, PATCH)
   assert np.abs(again - sound).max() < 1e-3 * np.abs(sound).max()
 
