@@ -76,6 +76,10 @@ class Parameter:
     """Returns the output, or the outputs, of the value nearest to what a prior has drawn."""
     return self.encode(self.decode(drawn))
 
+  def shown(self, value: Any) -> str:
+    """Returns a value as pages show it: a number has three digits."""
+    return value if isinstance(value, str) else f"{value:.3g}"
+
   def errors(
     self, target: Float[np.ndarray, "i w"], estimate: Float[np.ndarray, "i w"]
   ) -> Float[np.ndarray, " i"]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces.space import ParameterSpace
@@ -14,7 +14,31 @@ from synthmatch_jax.synths import locate, vital
 from synthmatch_jax.synths.base import Parallelism, Synth
 from synthmatch_jax.synths.description import Care, Description
 from synthmatch_jax.synths.plugin import Plugin, fingerprint_frame
-from synthmatch_jax.synths.vital import VitalDescription
+
+
+@runtime_checkable
+class BuiltIn(Protocol):
+  """What is known of an engine that is no plugin, before it is made (see `Engine`)."""
+
+  parallelism: ClassVar[Parallelism]
+
+  @property
+  def space(self) -> ParameterSpace:
+    """See `Engine`."""
+    ...
+
+  @property
+  def prior(self) -> str:
+    """See `Engine`."""
+    ...
+
+  def fingerprint(self) -> str:
+    """See `Synth`."""
+    ...
+
+  def make(self) -> Synth:
+    """See `Engine`."""
+    ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +164,6 @@ def described() -> dict[str, Description]:
   return {plugin.name: plugin for plugin in found}
 
 
-def _built_in() -> Mapping[str, VitalDescription]:
+def _built_in() -> Mapping[str, BuiltIn]:
   """Returns the engines that are no plugins, by name; those of another kind are added here."""
   return vital.described()

@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Sequence
+from typing import Any
 
 from synthmatch_jax.spaces.parameters import Parameter
 from synthmatch_jax.web.history import Entry
@@ -46,6 +47,6 @@ def _paragraphs(facts: Sequence[tuple[str, str]]) -> str:
   return f"<div class='said'>{''.join(lines)}</div>"
 
 
-def info(parameter: Parameter, value: float) -> str:
+def info(parameter: Parameter, value: Any) -> str:
   """Returns a value in the synth's own terms with the meaning of its parameter."""
-  return f"{value:.3g} {parameter.unit}: {parameter.meaning}"
+  return f"{parameter.shown(value)} {parameter.unit}: {parameter.meaning}"

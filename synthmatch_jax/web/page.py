@@ -158,20 +158,20 @@ def _show(recipe: Recipe) -> tuple[list[Any], list[gr.Slider], gr.Radio, gr.Audi
     ]
   gr.Markdown("### Controls\nLet go of one, and the answer is played anew.")
   sliders = []
-  parameters = recipe.space.parameters
-  for start in range(0, len(parameters), 4):
+  controls = [(p, output) for p in recipe.space.parameters for output in p.outputs]
+  for start in range(0, len(controls), 4):
     with gr.Row():
-      for parameter in parameters[start : start + 4]:
+      for parameter, output in controls[start : start + 4]:
         # A slider moves as the synth's knob does: seconds on a line would leave no room near zero.
         slider = gr.Slider(
           0,
           1,
           step=STEP,
-          label=parameter.name,
+          label=output,
           info=markup.info(parameter, 0.0),
           buttons=[],
           min_width=170,
-          elem_id=f"control-{parameter.name}",
+          elem_id=f"control-{output}",
         )
         sliders.append(slider)
   # A visit knows which answers there are. Gradio's own check ends in a traceback in the log, and is
@@ -239,7 +239,8 @@ class _Events:
 
 
 def _shown(visit: Visit, entry: Entry, *, move: bool, autoplay: bool) -> list[Any]:
-  best, parameters = entry.match.best, entry.match.recipe.space.parameters
+  best, space = entry.match.best, entry.match.recipe.space
+  parameters = [p for p in space.parameters for _ in p.outputs]
   updates: list[Any] = []
   for parameter, control in zip(parameters, best.controls.tolist(), strict=True):
     told = {"info": markup.info(parameter, best.patch[parameter.name])}

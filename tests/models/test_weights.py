@@ -1,4 +1,4 @@
-"""The names of weights in files, which versions do not change."""
+"""The names of weights in files, which versions do not change, and the bounds of a model there."""
 
 import jax
 import pytest
@@ -28,3 +28,20 @@ def test_names_are_those_of_version_0_1_and_lead_back(name):
   assert len(back) == len(paths)
   again = weights.renamed(weights.renamed({"params": state}, paths), back)["params"]
   assert jax.tree.structure(again) == jax.tree.structure(state)
+
+
+@pytest.mark.parametrize("head", models.HEADS)
+@pytest.mark.parametrize("name", EARLIER)
+def test_an_argument_that_adds_layers_is_bounded_by_the_arrays_of_a_file(name, head):
+  def arrays(**sizes):
+    model = nnx.eval_shape(lambda: models.create(name, **SIZE, head=head, seed=0, **sizes))
+    return len(weights.arrays_of(model))
+
+  defaults = models.arguments(name, head) | models.MODELS[name][1]
+  counts = {key: value for key, value in defaults.items() if type(value) is int}
+  counts.pop("stride", None)  # A patch must cover it.
+  for key, value in counts.items():
+    more = max(1, value)
+    added = arrays(**{key: value + more}) - arrays()
+    assert added >= more * weights._ARRAYS_OF_LAYERS.get(key, 0), key
+    assert key in weights._ARRAYS_OF_LAYERS or not added, key
