@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -66,18 +66,28 @@ class Pool:
       yield host
 
   def map(
-    self, task: Callable[..., Result], items: Sequence[tuple[Any, ...]]
-  ) -> Iterator[Result | RenderError]:
+    self,
+    task: Callable[..., Result],
+    items: Sequence[tuple[Any, ...]],
+    *,
+    finish: Callable[[int, Any], Any] = lambda place, result: result,
+  ) -> Generator[Any, None, None]:
     """Yields `task(synth, *item)` for each item, in order; all of it must be picklable.
 
     Where the engine fails, the error takes the place of the result. Where the caller stops
     iterating, what is under way is finished and the rest dropped.
 
+    Args:
+      task: The work that is done where the engine is.
+      items: The arguments of each call.
+      finish: Makes what is yielded of an item's place and its result, or its RenderError. It is
+        called in this process, in the thread that the engine was asked by.
+
     Raises:
       Exception: any other that a task raises.
     """
     stopped = threading.Event()
-    results: list[Future[Result | RenderError]] = [Future() for _ in items]
+    results: list[Future[Any]] = [Future() for _ in items]
 
     def do(lane: int) -> None:
       with self._taken(lane) as host, threadpool_limits(1, user_api="blas"):
@@ -86,7 +96,7 @@ class Pool:
             results[k].cancel()
             continue
           try:
-            results[k].set_result(_call(host, task, items[k]))
+            results[k].set_result(finish(k, _call(host, task, items[k])))
           except BaseException as error:
             results[k].set_exception(error)
 
