@@ -24,7 +24,7 @@ from typing import Any
 from study.report import IMAGES, draw
 from study.runs import ROOT
 from synthmatch_jax import files
-from synthmatch_jax.matching.models import RELEASED
+from synthmatch_jax.matching.ensemble import RELEASED
 
 MADE = IMAGES / "made.json"
 _PACKAGE = ROOT / "synthmatch_jax"

@@ -56,13 +56,12 @@ def main(arguments: Sequence[str]) -> None:
 def _serve(workdirs: Sequence[Path], listener: socket.socket) -> None:
   from synthmatch_jax.web import server
   from synthmatch_jax.web.asking import Limits
-  from synthmatch_jax.web.desk import Desk
 
   cli.keep_compiled()
   limits = Limits(max_seconds=_MAX_SECONDS.value, max_bytes=_MAX_MEGABYTES.value << 20)
-  with Desk.open(workdirs, plugin=_PLUGIN.value, workers=_WORKERS.value) as desk:
+  with server.matching(workdirs, plugin=_PLUGIN.value) as matcher:
     server.serve(
-      desk,
+      matcher,
       listener=listener,
       host=_HOST.value,
       names=_NAMES.value,

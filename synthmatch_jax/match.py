@@ -68,7 +68,7 @@ def main(sounds: Sequence[str]) -> int:
   # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
   from tqdm import tqdm
 
-  from synthmatch_jax.matching import batch
+  from synthmatch_jax.matching import bulk
 
   cli.keep_compiled()
 
@@ -76,11 +76,11 @@ def main(sounds: Sequence[str]) -> int:
     tqdm.write(line, file=sys.stderr if _JSON.value else sys.stdout)
 
   listen: Any = _LISTEN.value  # One of the names above, which absl has checked.
-  outcomes, page = batch.match_all(
+  outcomes, page = bulk.match_all(
     sounds,
     workdirs=workdirs,
     out=out,
-    wish=batch.Wish(assume=assume, top=_TOP.value, listen=listen),
+    request=bulk.Request(assume=assume, top=_TOP.value, listen=listen),
     plugin=_PLUGIN.value,
     workers=_WORKERS.value or cores.available(),
     say=say,
@@ -88,7 +88,7 @@ def main(sounds: Sequence[str]) -> int:
   if page:
     say(f"open {page}")
   if _JSON.value:
-    print(json.dumps(batch.describe(outcomes, page), allow_nan=False))
+    print(json.dumps(bulk.describe(outcomes, page), allow_nan=False))
   return 0 if all(outcome.match for outcome in outcomes) else 1
 
 

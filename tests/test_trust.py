@@ -15,8 +15,8 @@ from synthmatch_jax import exported
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.matching.ensemble import RELEASED
 from synthmatch_jax.matching.matcher import Matcher
-from synthmatch_jax.matching.models import RELEASED
 from synthmatch_jax.synths import description, locate, play, registry
 from synthmatch_jax.synths.plugin import fingerprint_frame
 from tests.plugin import build

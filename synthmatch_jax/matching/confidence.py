@@ -11,7 +11,7 @@ from jaxtyping import Float
 from synthmatch_jax import files, untrusted
 from synthmatch_jax.exported import PER_SOUND, RESULTS
 from synthmatch_jax.inference import Predictor
-from synthmatch_jax.matching.match import Confidence
+from synthmatch_jax.matching.result import Confidence
 from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.spaces import snapping
 

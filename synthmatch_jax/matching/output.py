@@ -13,20 +13,20 @@ from synthmatch_jax.audio import io
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching import stored
-from synthmatch_jax.matching.match import Answer, Match
+from synthmatch_jax.matching.result import Answer, Match
 from synthmatch_jax.matching.stored import PATCH, Description
 from synthmatch_jax.metrics.suite import sound_metrics
 from synthmatch_jax.reports import figures, pages
 from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths.base import Synth
-from synthmatch_jax.synths.hosts import Host
+from synthmatch_jax.synths.pool import Pool
 
 _TARGET, _PARTIAL = "target.wav", ".partial"
 
 
 def write(
-  match: Match, folder: Path, *, host: Host, digest: str = "", origin: str = ""
+  match: Match, folder: Path, *, pool: Pool, digest: str = "", origin: str = ""
 ) -> Description:
   """Writes a match into its folder: all of it, or nothing.
 
@@ -35,15 +35,16 @@ def write(
   the second's match-2.wav and so on.
 
   Args:
-    match: to be written.
-    folder: named after the sound; an older match in it is replaced, other files are kept.
-    host: of the engine.
-    digest: stands for all that the match depends on.
-    origin: stands for where the sound is from.
+    match: The match.
+    folder: The folder, named after the sound; an older match in it is replaced, other files are
+      kept.
+    pool: The engines, of which one saves the presets.
+    digest: A hash of all that the match depends on.
+    origin: A hash of where the sound is from.
 
   Raises:
-    UserError: the folder cannot be written.
-    RenderError: the engine failed to save a preset.
+    UserError: The folder cannot be written.
+    RenderError: The engine failed to save a preset.
   """
   with _replacing(folder) as partial:
     rate, mel = match.recipe.mel.sample_rate, match.recipe.mel
@@ -56,7 +57,7 @@ def write(
       io.save(partial / names["sound"], answer.estimate, rate)
       both = heard, log_mel(answer.estimate, mel)
       figures.spectrogram_pair(*both, mel, partial / names["spectrograms"])
-      preset = host.call(save_preset, answer.patch, partial / f"{folder.name}{mark}")
+      preset = save_preset(pool, answer.patch, partial / f"{folder.name}{mark}")
       entries.append(describe_answer(answer, match) | {"preset": preset.name} | names)
     description = describe(match) | {
       "target": _TARGET,
@@ -97,8 +98,8 @@ def describe_answer(answer: Answer, match: Match) -> Description:
   space = match.recipe.space
   units = {p.name: p.unit for p in space.parameters}
   return {
-    "model": answer.model,
-    "hearing": answer.hearing,
+    "model": answer.origin.model,
+    "hearing": answer.origin.words,
     "patch": {n: {"value": v, "unit": units[n]} for n, v in answer.patch.items()},
     "controls": space.named(answer.controls),
     "distances": {n: v if math.isfinite(v) else None for n, v in answer.distances.items()},
@@ -106,9 +107,14 @@ def describe_answer(answer: Answer, match: Match) -> Description:
   }
 
 
-def save_preset(synth: Synth, patch: Patch, stem: Path) -> Path:
-  """Writes a preset with the ending of its kind; to be called where the engine is."""
-  return synth.save_preset(patch, stem.with_name(stem.name + synth.preset_suffix))
+def save_preset(pool: Pool, patch: Patch, stem: Path) -> Path:
+  """Lets an engine write a preset, and returns the path: the stem with the ending of its kind.
+
+  Raises:
+    RenderError: The engine failed.
+  """
+  with pool.lend() as host:
+    return host.call(_save_preset, patch, stem)
 
 
 def is_free(folder: Path, origin: str) -> bool:
@@ -160,6 +166,10 @@ def write_page(out: Path, rate: int, *, say: Callable[[str], None]) -> Path | No
   definition = sound_metrics(rate)[RANKED_BY].definition
   pages.write("matches.html", out / stored.PAGE, entries=entries, definition=definition)
   return out / stored.PAGE
+
+
+def _save_preset(synth: Synth, patch: Patch, stem: Path) -> Path:
+  return synth.save_preset(patch, stem.with_name(stem.name + synth.preset_suffix))
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from synthmatch_jax import selection
+from synthmatch_jax import cores, selection
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.recipe import Recipe
@@ -159,7 +159,7 @@ class Search:
     return [self.tried[i] for i in places if not silent[i] or silent.all()]
 
   def __iter__(self) -> Iterator[Step]:
-    with Pool(self._engine, size=LANES, workers=self._workers) as pool:
+    with cores.one_each(), Pool(self._engine, size=LANES, workers=self._workers) as pool:
       self._began = time.monotonic()
       yield from self._try(pool, self._seeds, seeds=range(len(self._seeds)))
       for attempt in itertools.count():  # It begins anew where it has converged.

@@ -14,7 +14,7 @@ def facts(entry: Entry) -> str:
     [
       ("Distance", f"MSS {best.distances['mss']:.1f} dB (0 is equal)"),
       ("How near", best.confidence.words),
-      ("Answer by", f"{best.model}, {best.hearing}"),
+      ("Answer by", f"{best.origin.model}, {best.origin.words}"),
     ]
   )
 

@@ -32,7 +32,7 @@ class Task:
   target: Float[np.ndarray, " n"]
 
   def search(self, **options) -> Search:
-    """A search of 30 renders from all controls in the middle."""
+    """A search of 20 renders from all controls in the middle."""
     middle = np.full(self.recipe.space.width, 0.5, np.float32)
     settings = {
       "seeds": [Seed(controls=middle, name="middle")],
@@ -40,7 +40,7 @@ class Task:
       "note": NOTE,
       "engine": self.engine,
       "workers": 2,
-      "budget": Budget(renders=30),
+      "budget": Budget(renders=20),
     }
     return Search(Objective(self.target, self.recipe), **settings | options)
 

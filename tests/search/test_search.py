@@ -30,7 +30,7 @@ def test_a_search_gets_nearer_within_its_budget(vital):
   assert values == sorted(values, reverse=True)
   assert values[-1] < 0.9 * values[0]
   assert search.trace == [(step.renders, step.value) for step in steps]
-  assert search.renders == len(search.tried) == 30
+  assert search.renders == len(search.tried) == 20
   assert not search.was_stopped
   assert (search.start, search.best) == (steps[0], steps[-1])
   assert steps[0].is_seed
@@ -53,14 +53,13 @@ def test_whatever_it_is_stopped_by_keeps_what_was_found(vital):
   assert [step.value for step in kept] == [step.value for step in steps[:2]]
   assert left.best == kept[-1]
   assert left.chosen(1)[0].value == kept[-1].value
-  counted = itertools.count(1)
-  stopped = vital.search(stopped=lambda: next(counted) >= 9)
+  stopped = vital.search(stopped=lambda: len(stopped.tried) >= 9)
   assert [step.value for step in stopped] == [s.value for s in steps if s.renders <= 9]
   assert stopped.was_stopped
   assert stopped.renders == 9
 
 
-def test_ctrl_c_keeps_what_was_found(vital, monkeypatch):
+def test_ctrl_c_keeps_what_was_found(vital):
   search = vital.search()
   with pytest.raises(KeyboardInterrupt):
     for step in search:
@@ -109,9 +108,8 @@ def test_what_is_locked_stays(vital):
 
 def test_where_nothing_sounds_the_first_seed_is_the_answer(vital):
   silent = Seed(controls=np.zeros(16, np.float32), name="silent")
-  search = vital.search(
-    seeds=[silent], locks=Locks.parse(["osc1_amp", "noise_amp"], vital.recipe.space)
-  )
+  locks = Locks.parse(["osc1_amp", "osc2_amp", "noise_amp"], vital.recipe.space)
+  search = vital.search(seeds=[silent], locks=locks)
   assert list(search) == []
   assert search.best is None
   assert np.isinf([one.value for one in search.tried]).all()
@@ -142,4 +140,4 @@ def test_what_the_engine_fails_on_has_no_value(plugin, testbed, monkeypatch):
   assert failed
   assert all(np.isinf(one.value) for one in failed)
   assert "crashed" in str(search.trouble)
-  assert search.renders == 30
+  assert search.renders == 20

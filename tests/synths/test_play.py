@@ -14,7 +14,7 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation import record
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.inspection import report
-from synthmatch_jax.matching.models import RELEASED
+from synthmatch_jax.matching.ensemble import RELEASED
 from synthmatch_jax.spaces import massive16
 from synthmatch_jax.spaces.space import ParameterSpace
 from synthmatch_jax.synths import play, vital

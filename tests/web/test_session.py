@@ -60,7 +60,7 @@ def test_a_control_changes_the_sound_and_the_same_controls_do_not(visit, flute):
   turned = controls.copy()
   turned[1] = 1 - turned[1].round()
   second = visit.turn(first.key, turned.tolist())
-  assert second.edited
+  assert second.match.best.origin.by_hand
   assert "changed by hand" in second.label
   assert second.sound.read_bytes() != first.sound.read_bytes()
   assert second.picture.read_bytes() != first.picture.read_bytes()
@@ -104,16 +104,16 @@ def test_several_answers_the_nearest_first(visit, flute):
   assert distances == sorted(distances)
 
 
-def test_old_answers_are_forgotten(desk, tmp_path, flute):
-  visit = Visit(desk, tmp_path, limits=Limits(max_answers=2))
+def test_old_answers_are_forgotten(matcher, tmp_path, flute):
+  visit = Visit(matcher, tmp_path, limits=Limits(max_answers=2))
   first, *_, fifth, sixth = (visit.match(flute) for _ in range(6))
   assert visit.history == (sixth, fifth)
   assert not first.folder.exists()
   visit.close()
 
 
-def test_nothing_is_left_of_a_visit(desk, tmp_path, flute):
-  visit = Visit(desk, tmp_path)
+def test_nothing_is_left_of_a_visit(matcher, tmp_path, flute):
+  visit = Visit(matcher, tmp_path)
   key = visit.match(flute).key
   visit.close()
   assert list(tmp_path.iterdir()) == []
@@ -122,10 +122,10 @@ def test_nothing_is_left_of_a_visit(desk, tmp_path, flute):
       ask()
 
 
-def test_only_uploads_are_read(desk, tmp_path, flute):
+def test_only_uploads_are_read(matcher, tmp_path, flute):
   root = tmp_path / "root"
   root.mkdir()
-  visit = Visit(desk, root)
+  visit = Visit(matcher, root)
   (root / "link.flac").symlink_to(flute)
   outside = [flute, "/etc/passwd", root / "../0.flac", root / "link.flac", root, "a\0b", "a" * 5000]
   for path in [*outside, root / "none.wav", "http://127.0.0.1/a.wav"]:
@@ -136,11 +136,11 @@ def test_only_uploads_are_read(desk, tmp_path, flute):
   assert flute.exists()
 
 
-def test_limits(desk, tmp_path, flute):
-  visit = Visit(desk, tmp_path, limits=Limits(max_seconds=1.0))
+def test_limits(matcher, tmp_path, flute):
+  visit = Visit(matcher, tmp_path, limits=Limits(max_seconds=1.0))
   with pytest.raises(UserError, match=r"^flute lasts .* at most 1 s"):
     visit.match(flute, name="flute")
-  visit = Visit(desk, tmp_path, limits=Limits(max_bytes=1 << 10))
+  visit = Visit(matcher, tmp_path, limits=Limits(max_bytes=1 << 10))
   with pytest.raises(UserError, match=r"more than 0.000976562 MB"):
     visit.match(flute)
 
@@ -163,13 +163,13 @@ def test_names_are_for_show(visit, flute, tmp_path, name, shown):
   assert names == {"target.wav", "match.wav", "match.png", "match-1.vital", "patch.json"}
 
 
-def test_two_visitors_at_once(desk, tmp_path, flute):
+def test_two_visitors_at_once(matcher, tmp_path, flute):
   """They share an engine, and get what each would get alone."""
-  alone = Visit(desk, tmp_path).match(flute).match.best
+  alone = Visit(matcher, tmp_path).match(flute).match.best
   answers = {}
 
   def visit(name):
-    answers[name] = Visit(desk, tmp_path).match(flute, name=name)
+    answers[name] = Visit(matcher, tmp_path).match(flute, name=name)
 
   threads = [threading.Thread(target=visit, args=(name,)) for name in ("a", "b", "c")]
   for thread in threads:
@@ -182,9 +182,9 @@ def test_two_visitors_at_once(desk, tmp_path, flute):
     np.testing.assert_array_equal(entry.match.best.estimate, alone.estimate)
 
 
-def test_a_file_that_two_have_uploaded_goes_with_the_last_of_them(desk, tmp_path, flute):
+def test_a_file_that_two_have_uploaded_goes_with_the_last_of_them(matcher, tmp_path, flute):
   uploads = Uploads(tmp_path)
-  one, other = (Visit(desk, tmp_path, uploads=uploads) for _ in range(2))
+  one, other = (Visit(matcher, tmp_path, uploads=uploads) for _ in range(2))
   one.match(flute)
   other.match(flute)
   one.close()
@@ -193,8 +193,8 @@ def test_a_file_that_two_have_uploaded_goes_with_the_last_of_them(desk, tmp_path
   assert not flute.exists()
 
 
-def test_a_file_that_was_uploaded_anew_meanwhile_stays(desk, tmp_path, flute):
-  visit, again = Visit(desk, tmp_path), tmp_path / "again"
+def test_a_file_that_was_uploaded_anew_meanwhile_stays(matcher, tmp_path, flute):
+  visit, again = Visit(matcher, tmp_path), tmp_path / "again"
   visit.match(flute)
   again.write_bytes(flute.read_bytes())
   again.replace(flute)
@@ -202,9 +202,9 @@ def test_a_file_that_was_uploaded_anew_meanwhile_stays(desk, tmp_path, flute):
   assert flute.exists()
 
 
-def test_visits_end_when_nobody_uses_them(desk, tmp_path):
+def test_visits_end_when_nobody_uses_them(matcher, tmp_path):
   now = [0.0]
-  visits = Visits(lambda: Visit(desk, tmp_path), clock=lambda: now[0])
+  visits = Visits(lambda: Visit(matcher, tmp_path), clock=lambda: now[0])
   first = visits.of("a")
   assert visits.of("a") is first
   visits.of("b")

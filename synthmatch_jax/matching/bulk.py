@@ -1,29 +1,28 @@
 """Many sounds matched: in parallel, with progress, and going on where it was broken off."""
 
 import contextlib
-import functools
 import hashlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from synthmatch_jax import files
+from synthmatch_jax import cores, files
 from synthmatch_jax.audio.hearing import NOTHING, Assume
 from synthmatch_jax.errors import UserError, printable
-from synthmatch_jax.matching import jobs, models, output, stored
+from synthmatch_jax.matching import ensemble, jobs, output, stored
+from synthmatch_jax.matching.ensemble import Model
 from synthmatch_jax.matching.jobs import Job
 from synthmatch_jax.matching.matcher import Listen, Matcher, ways
-from synthmatch_jax.matching.models import Model
 from synthmatch_jax.matching.stored import Description
 from synthmatch_jax.selection import RANKED_BY
-from synthmatch_jax.synths import farm
 from synthmatch_jax.synths.base import RenderError
-from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import engine
+from synthmatch_jax.synths.pool import Pool
 
 # Raised when the same sound, models and assumptions give another answer.
 REVISION = 2
@@ -34,10 +33,10 @@ class Outcome:
   """What has become of a sound.
 
   Attributes:
-    job: the sound.
-    match: as it is written in the job's folder; None if it failed.
-    failure: why it failed, in a sentence.
-    kept: whether the match was there already.
+    job: The sound.
+    match: The match as it is written in the job's folder; None if it failed.
+    failure: The reason why it failed, in a sentence.
+    kept: Whether the match was there already.
   """
 
   job: Job
@@ -47,7 +46,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class Request:
   """What is asked of every sound; see `Matcher.match`."""
 
   assume: Assume = NOTHING
@@ -60,7 +59,7 @@ def match_all(
   *,
   workdirs: Sequence[Path],
   out: Path,
-  wish: Wish | None = None,
+  request: Request | None = None,
   plugin: str = "",
   workers: int = 1,
   say: Callable[[str], None] = tqdm.write,
@@ -72,43 +71,47 @@ def match_all(
   matches under way, and no more.
 
   Args:
-    sounds: paths of files and folders; "-" is standard input.
-    workdirs: of the models.
-    out: for the answers, and a page over all of them.
-    wish: what is asked of every sound.
-    plugin: path of the engine's plugin, where it is not found by itself.
-    workers: sounds matched at once.
-    say: gets a line for every sound.
+    sounds: The paths of files and folders; "-" is standard input.
+    workdirs: The folders of the models.
+    out: The folder for the answers, and for a page over all of them.
+    request: What is asked of every sound.
+    plugin: The path of the engine's plugin, where it is not found by itself.
+    workers: The number of sounds that are matched at once, and of engines.
+    say: Gets a line for every sound.
 
   Returns:
     What has become of each sound, in the order of their names, and the page, if there is a match.
 
   Raises:
-    UserError: there is no model, no engine or no such folder, or `out` cannot be written.
+    UserError: There is no model, no engine or no such folder, or `out` cannot be written.
   """
-  wish = wish or Wish()
+  request = request or Request()
   found = list(jobs.find(sounds, out=out))
-  loaded = models.load(workdirs)
-  recipe = loaded[0].predictor.recipe
-  models.prepare(loaded, count=len(ways(wish.top, wish.listen)))
+  models = ensemble.load(workdirs)
+  recipe = models[0].predictor.recipe
+  ensemble.prepare(models, count=len(ways(request.top, request.listen)))
   with _claimed(out):
     todo = jobs.place(found, out)
-    work = functools.partial(_match, loaded, wish)
     outcomes: dict[Path, Outcome] = {}
-    for outcome in farm.run(
-      work,
-      todo,
-      engine=engine(recipe, path=plugin),
-      workers=max(1, min(workers, len(todo))),
-      total=len(todo),
-      label="match",
-      bar="shown" if len(todo) > 1 else "hidden",
+    with (
+      Pool(engine(recipe, path=plugin), size=workers) as pool,
+      cores.one_each(),
+      tqdm(total=len(todo), desc="match", unit="sound", disable=len(todo) < 2) as progress,
+      ThreadPoolExecutor(workers) as threads,
     ):
-      outcomes[outcome.job.folder] = outcome
-      if outcome.match:
-        say(_line(outcome))
-      else:
-        _warn(f"error: {outcome.failure}")
+      matcher = Matcher(models, pool)
+      try:
+        for future in as_completed([threads.submit(_match, matcher, request, job) for job in todo]):
+          outcome = future.result()
+          outcomes[outcome.job.folder] = outcome
+          if outcome.match:
+            say(_line(outcome))
+          else:
+            _warn(f"error: {outcome.failure}")
+          progress.update()
+      finally:
+        pool.close()  # Where the work is called off, this ends what is under way.
+        threads.shutdown(wait=True, cancel_futures=True)
     page = output.write_page(out, recipe.mel.sample_rate, say=_warn)
   return [outcomes[job.folder] for job in todo], page
 
@@ -122,40 +125,34 @@ def describe(outcomes: Sequence[Outcome], page: Path | None) -> dict[str, Any]:
   }
 
 
-def _match(
-  answering: Sequence[Model], wish: Wish, job: Job, host: Host, tick: farm.Tick
-) -> Outcome:
-  """The farm's work: one sound."""
+def _match(matcher: Matcher, request: Request, job: Job) -> Outcome:
+  """Matches one sound, unless it has been matched already."""
   if job.trouble:
-    tick()
     return Outcome(job=job, failure=job.trouble)
   kept = stored.read(job.folder)
-  digest = _digest(job, answering, wish) if kept else ""
+  digest = _digest(job, matcher.models, request) if kept else ""
   if kept and kept.get("digest") == digest:
-    tick()
     return Outcome(job=job, match=kept | {"source": job.source}, kept=True)
-  matcher = Matcher(answering, host)
   try:
     sound = job.data if job.path is None else job.path
-    recording = matcher.hear(sound, source=job.source, assume=wish.assume)
+    recording = matcher.hear(sound, source=job.source, assume=request.assume)
   except UserError as error:
-    tick()
     return Outcome(job=job, failure=str(error))
   try:
-    found = matcher.answer(recording, top=wish.top, listen=wish.listen)
-    digest = digest or _digest(job, answering, wish)
-    written = output.write(found, job.folder, host=host, digest=digest, origin=job.origin)
+    found = matcher.answer(recording, top=request.top, listen=request.listen)
+    digest = digest or _digest(job, matcher.models, request)
+    written = output.write(found, job.folder, pool=matcher.pool, digest=digest, origin=job.origin)
   except RenderError as error:
-    tick()
     return Outcome(job=job, failure=f"{job.source}: {matcher.recipe.engine} failed: {error}")
-  tick()
   return Outcome(job=job, match=written)
 
 
-def _digest(job: Job, answering: Sequence[Model], wish: Wish) -> str:
+def _digest(job: Job, models: Sequence[Model], request: Request) -> str:
   """16 hexadecimal digits of all that a match depends on; nothing if it cannot be read."""
-  state = hashlib.sha256(repr((REVISION, job.source, wish)).encode())
-  for model in answering:
+  # A request is written as it always has been, so that older matches are kept.
+  asked = str(request).replace("Request", "Wish", 1)
+  state = hashlib.sha256(f"({REVISION}, {job.source!r}, {asked})".encode())
+  for model in models:
     state.update(f"{model.name} {model.digest}".encode())
   if job.path is None:
     state.update(job.data)
