@@ -14,7 +14,6 @@ from synthmatch_jax.audio import io
 from synthmatch_jax.audio.floor import clear
 from synthmatch_jax.audio.hearing import NOTHING, Assume, hear_clear
 from synthmatch_jax.audio.loudness import loudness_db, match_loudness
-from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.example import Example
 from synthmatch_jax.errors import UserError
@@ -22,6 +21,7 @@ from synthmatch_jax.matching import ensemble, hearings
 from synthmatch_jax.matching.confidence import SILENT
 from synthmatch_jax.matching.ensemble import Model
 from synthmatch_jax.matching.hearings import AS_RECORDED, HEARINGS, Hearing, Recording
+from synthmatch_jax.matching.refinement import Refinement
 from synthmatch_jax.matching.result import Answer, Match, Origin
 from synthmatch_jax.metrics import suite
 from synthmatch_jax.metrics.suite import Analysis
@@ -167,6 +167,20 @@ class Matcher:
       answers=self.choose(recording.heard.audio, candidates, count=top),
     )
 
+  def search(self, recording: Recording, **asked: Any) -> Refinement:
+    """Begins a search for the answers to a sound: an iterator of improvements.
+
+      search = matcher.search(matcher.hear("guitar.wav"), budget=Budget(renders=200))
+      for step in search:
+        print(step.renders, step.value)
+      search.match().best.patch
+
+    Args:
+      recording: The sound.
+      **asked: What is asked of the search; see `Refinement`.
+    """
+    return Refinement(self, recording, **asked)
+
   def change(self, found: Match, controls: Float[np.ndarray, " d"]) -> Match:
     """Returns the same match with one answer, the best one with its controls changed by hand.
 
@@ -196,21 +210,20 @@ class Matcher:
     """
     candidates: list[Candidate] = []
     for model in self.models:
-      predictor = model.predictor
-      recipe, level_db = predictor.recipe, predictor.statistics.level_db
-      heard = {
-        way: hearings.listen(recording, way, recipe=recipe, level_db=level_db) for way in listened
-      }
-      clips = {way: clip for way, clip in heard.items() if clip is not None}
-      mels = np.stack([log_mel(clip, recipe.mel) for clip in clips.values()])
-      for way, answers in zip(clips, predictor.answers(mels), strict=True):
+      mels = hearings.mels(recording, listened, model.predictor)
+      answers_of = model.predictor.answers(np.stack(list(mels.values())))
+      for way, answers in zip(mels, answers_of, strict=True):
         for sample, controls in enumerate(answers):
           origin = Origin(model=model.name, hearing=way.name, sample=sample)
           candidates.append((origin, Example(controls=controls, note=note)))
     return candidates
 
   def choose(
-    self, target: Float[np.ndarray, " n"], candidates: Sequence[Candidate], *, count: int = 1
+    self,
+    target: Float[np.ndarray, " n"],
+    candidates: Sequence[Candidate],
+    *,
+    count: int | None = 1,
   ) -> tuple[Answer, ...]:
     """Renders candidates and returns the nearest that are distinct, the nearest first.
 
@@ -219,7 +232,7 @@ class Matcher:
     Args:
       target: The sound that they are measured against, at the sample rate of the models.
       candidates: At least one.
-      count: The largest number of answers wanted.
+      count: The largest number of answers wanted; None means all of them, in their order.
 
     Raises:
       RenderError: The engine failed on all of them.
@@ -227,6 +240,8 @@ class Matcher:
     analysis = suite.analyse(target, self._metrics)
     level_db = loudness_db(target, self.recipe.mel.sample_rate)
     answers = self._rendered(analysis, candidates, level_db=level_db)
+    if count is None:
+      return tuple(self._measured(analysis, answer) for answer in answers)
     chosen = selection.choose(
       [answer.controls for answer in answers],
       np.array([answer.distances[RANKED_BY] for answer in answers]),

@@ -1,10 +1,10 @@
-"""The folder of a match: the patch for programs, presets, sounds, spectrograms and a page."""
+"""Writes the folder of a match: patch.json, presets, sounds, spectrograms and a page."""
 
 import contextlib
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from synthmatch_jax.audio import io
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching import stored
-from synthmatch_jax.matching.result import Answer, Match
+from synthmatch_jax.matching.result import Answer, Match, Searched
 from synthmatch_jax.matching.stored import PATCH, Description
 from synthmatch_jax.metrics.suite import sound_metrics
 from synthmatch_jax.reports import figures, pages
@@ -30,9 +30,9 @@ def write(
 ) -> Description:
   """Writes a match into its folder: all of it, or nothing.
 
-  patch.json, target.wav, index.html, and of every answer the preset, the sound and a picture of
-  both spectrograms. The first answer's are called match.wav, NAME.vital and spectrograms.png,
-  the second's match-2.wav and so on.
+  The folder gets patch.json, target.wav and index.html, and for every answer the sound, the preset
+  and a picture of both spectrograms. Those of the first answer are called match.wav, NAME.vital and
+  spectrograms.png, those of the second match-2.wav and so on.
 
   Args:
     match: The match.
@@ -72,7 +72,7 @@ def write(
 
 
 def describe(match: Match) -> Description:
-  """The match as JSON-ready data."""
+  """Returns the match as JSON-ready data."""
   recipe, heard = match.recipe, match.heard
   return {
     "source": match.source,
@@ -90,11 +90,12 @@ def describe(match: Match) -> Description:
       "told": {name: value for name, value in asdict(heard.told).items() if value is not None},
     },
     "answers": [describe_answer(answer, match) for answer in match.answers],
+    **({"search": _describe_search(match.searched)} if match.searched else {}),
   }
 
 
 def describe_answer(answer: Answer, match: Match) -> Description:
-  """One answer of a match as JSON-ready data."""
+  """Returns one answer of a match as JSON-ready data."""
   space = match.recipe.space
   units = {p.name: p.unit for p in space.parameters}
   return {
@@ -102,9 +103,23 @@ def describe_answer(answer: Answer, match: Match) -> Description:
     "hearing": answer.origin.words,
     "patch": {n: {"value": v, "unit": units[n]} for n, v in answer.patch.items()},
     "controls": space.named(answer.controls),
-    "distances": {n: v if math.isfinite(v) else None for n, v in answer.distances.items()},
+    "distances": _finite(answer.distances),
     "confidence": asdict(answer.confidence),
   }
+
+
+def _describe_search(found: Searched) -> Description:
+  return {
+    "renders": found.renders,
+    "seconds": round(found.seconds, 3),
+    "start": _finite(found.start),
+    "trace": [{"renders": renders, "value": value} for renders, value in found.trace],
+    "stopped": found.was_stopped,
+  }
+
+
+def _finite(distances: Mapping[str, float]) -> dict[str, float | None]:
+  return {n: v if math.isfinite(v) else None for n, v in distances.items()}
 
 
 def save_preset(pool: Pool, patch: Patch, stem: Path) -> Path:
@@ -118,7 +133,7 @@ def save_preset(pool: Pool, patch: Patch, stem: Path) -> Path:
 
 
 def is_free(folder: Path, origin: str) -> bool:
-  """Whether a match may be written there: nothing is lost but an older match of the same sound."""
+  """Returns whether writing a match there loses nothing but an older one of the same sound."""
   if not folder.exists() and not folder.is_symlink():
     return True
   if not folder.is_dir():
@@ -174,9 +189,9 @@ def _save_preset(synth: Synth, patch: Patch, stem: Path) -> Path:
 
 @contextlib.contextmanager
 def _replacing(folder: Path) -> Iterator[Path]:
-  """A folder to write to, which takes the place of another one at once if the block succeeds.
+  """Yields a folder to write to, which replaces another one at once if the block succeeds.
 
-  Where there is a match already its files are replaced one by one; until all are, it counts as
+  Where there is a match already, its files are replaced one by one; until all are, it counts as
   not finished.
   """
   partial = folder.with_name(f".{folder.name}.{os.getpid()}{_PARTIAL}")

@@ -5,9 +5,11 @@ log-mel as its first principal components in 8 bits. Distances are those of the 
 approach those of the log-mels.
 """
 
+import functools
+import hashlib
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +47,14 @@ class Neighbours:
   places: UInt8[np.ndarray, "i c"]
   mean: Float[np.ndarray, " m"]
   basis: Float[np.ndarray, "c m"]
+
+  @functools.cached_property
+  def digest(self) -> str:
+    """A hash, 16 hexadecimal digits, of all that it finds."""
+    state = hashlib.sha256()
+    for name in _ARRAYS:
+      state.update(getattr(self, name).tobytes())
+    return state.hexdigest()[:16]
 
   def find(self, mels: Float[np.ndarray, "q t f"], *, count: int) -> Float[np.ndarray, "k d"]:
     """The controls of the nearest sounds, each once, those nearest to any of the log-mels first."""
@@ -110,13 +120,13 @@ def write(path: Path, found: Neighbours) -> None:
     np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
-def read(folder: Path, recipe: Recipe, *, sha256: str = "") -> Neighbours | None:
+def read(folder: Path, recipe: Recipe, *, sums: Mapping[str, str]) -> Neighbours | None:
   """Reads the index beside a model, once it is seen to be one of the model's recipe.
 
   Args:
     folder: The folder of the model.
     recipe: The recipe of the model.
-    sha256: The checksum that is stored with the model; empty where it has none.
+    sums: The checksums that are stored with the model; none where it was never exported.
 
   Returns:
     None where there is no index.
@@ -126,7 +136,9 @@ def read(folder: Path, recipe: Recipe, *, sha256: str = "") -> Neighbours | None
   """
   path = folder / FILE
   try:
-    arrays = untrusted.read_arrays(path, _ARRAYS, sha256=sha256)
+    if sums and FILE not in sums and path.exists():
+      raise ValueError("it did not come with the model")
+    arrays = untrusted.read_arrays(path, _ARRAYS, sha256=sums.get(FILE, ""))
     kinds = {"controls": np.uint8, "places": np.uint8, "mean": np.float32, "basis": np.float32}
     if wrong := [name for name, kind in kinds.items() if arrays[name].dtype != kind]:
       raise ValueError(f"its {wrong[0]} are of another kind")

@@ -78,6 +78,7 @@ class Search:
   says which one.
 
   Attributes:
+    budget: What it may spend.
     tried: All candidates until now.
     start: The first candidate that has a sound, to whose costs values are relative; None before.
     best: The best candidate until now; None before there is one.
@@ -131,17 +132,23 @@ class Search:
     self._engine, self._workers = engine, workers
     self._locks = locks.at(seeds[0].controls)
     self._seeds = np.stack([self._locks.hold(one.controls) for one in seeds])
-    self._budget, self._stopped = budget, stopped
+    self.budget, self._stopped = budget, stopped
     self._strategy, self._step, self._seed = STRATEGIES[strategy], step, seed
     self._costs = objective.failed  # Of the start.
     self._began = 0.0
 
   @property
+  def share(self) -> float:
+    """The share of the budget that is spent, from 0 to 1."""
+    renders, seconds = self.budget.renders, self.budget.seconds
+    return min(1.0, self.renders / renders if renders else self.seconds / (seconds or 1.0))
+
+  @property
   def expected_seconds(self) -> float | None:
     """The time that all of it takes, judged by the renders until now; None before there are any."""
-    if self._budget.renders is None or not self.renders:
-      return self._budget.seconds
-    return self.seconds / self.renders * self._budget.renders
+    if self.budget.renders is None or not self.renders:
+      return self.budget.seconds
+    return self.seconds / self.renders * self.budget.renders
 
   def chosen(self, count: int) -> list[Candidate]:
     """The nearest candidates until now that are distinct, the nearest first.
@@ -185,8 +192,8 @@ class Search:
     began_with: int = 0,
   ) -> Generator[Step, None, list[float]]:
     """Renders candidates as far as the budget goes, yields improvements, returns the values."""
-    if self._budget.renders is not None:
-      candidates = candidates[: self._budget.renders - self.renders]
+    if self.budget.renders is not None:
+      candidates = candidates[: self.budget.renders - self.renders]
 
     def finish(place: int, result: Float[np.ndarray, " n"] | RenderError):
       if isinstance(result, RenderError):
@@ -222,7 +229,7 @@ class Search:
     return values
 
   def _is_over(self) -> bool:
-    renders, seconds = self._budget.renders, self._budget.seconds
+    renders, seconds = self.budget.renders, self.budget.seconds
     is_spent = (renders is not None and self.renders >= renders) or (
       seconds is not None and time.monotonic() - self._began >= seconds
     )

@@ -101,7 +101,7 @@ def load(name: str | Mapping[str, Any], space: ParameterSpace) -> Prior:
     return _read(Path(name), space)
   if name not in known:
     raise UserError(
-      f"no prior {name!r} for the space {space.name}; known are {', '.join(['uniform', *known])}"
+      f"no prior {name!r} for the space {space.name}; known: {', '.join(['uniform', *known])}"
     )
   return Prior(**json.loads((folder / f"{name}.json").read_text()))
 

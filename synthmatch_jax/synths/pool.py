@@ -23,6 +23,7 @@ class Pool:
   that are given `lanes` have the same results in any pool, whoever else uses it.
 
   Attributes:
+    engine: What kind of engine they are.
     size: number of engines.
     workers: number of items that are worked on at once.
   """
@@ -43,7 +44,7 @@ class Pool:
       workers: number of threads; as many as engines by default.
       report: gets a sentence for every process that had to be replaced.
     """
-    self.size = size
+    self.engine, self.size = engine, size
     self.workers = min(workers or size, size)
     self._hosts = [hosts.host(engine, report=report) for _ in range(size)]
     self._free = set(range(size))

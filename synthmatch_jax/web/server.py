@@ -22,8 +22,8 @@ from synthmatch_jax.synths.play import engine
 from synthmatch_jax.synths.pool import Pool
 from synthmatch_jax.web.asking import Limits
 from synthmatch_jax.web.door import Door, Names
-from synthmatch_jax.web.session import Visit
 from synthmatch_jax.web.uploads import Uploads
+from synthmatch_jax.web.visit import Visit
 from synthmatch_jax.web.visits import Visits
 
 _PATIENCE_SECONDS = 2  # For those who are on the page when it ends.
@@ -107,7 +107,7 @@ def application(
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="pydub")
     import gradio as gr
 
-    from synthmatch_jax.web import line, page
+    from synthmatch_jax.web import page, queueing
     from synthmatch_jax.web.intake import Intake
   app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
   app.add_middleware(Door, names=names)
@@ -128,5 +128,5 @@ def application(
     css=page.CSS,
     head=page.HEAD,
   )
-  line.keep(built)
+  queueing.limit(built)
   return app

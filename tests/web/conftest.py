@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from synthmatch_jax.web import server
-from synthmatch_jax.web.session import Visit
+from synthmatch_jax.web.visit import Visit
 from tests.web.serving import SECONDS, running, served
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -16,8 +16,8 @@ import uvicorn
 from synthmatch_jax.web import address, server
 from synthmatch_jax.web.asking import Limits
 from synthmatch_jax.web.door import Names
-from synthmatch_jax.web.session import Visit
 from synthmatch_jax.web.uploads import Uploads
+from synthmatch_jax.web.visit import Visit
 from synthmatch_jax.web.visits import Visits
 
 REPO = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""An answer of a visit, with its files."""
+"""The answers of a visit and their files."""
 
 from dataclasses import dataclass
 from pathlib import Path
