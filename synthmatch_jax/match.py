@@ -114,7 +114,7 @@ def main(sounds: Sequence[str]) -> int:
     say(f"open {page}")
   if _JSON.value:
     print(json.dumps(bulk.describe(outcomes, page), allow_nan=False))
-  return 0 if outcomes and all(outcome.match for outcome in outcomes) else 1
+  return 0 if all(outcome.match for outcome in outcomes) else 1
 
 
 if __name__ == "__main__":

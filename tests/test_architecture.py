@@ -34,6 +34,7 @@ FLOORS = (
     "preferences",
     "export",
     "follow",
+    "index",
     "snap",
   },
 )

@@ -40,6 +40,8 @@ REVISION = 2
 # The same for what a search makes of the same request.
 SEARCH_REVISION = 1
 
+_LEFT = "Ctrl-C came before its turn"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
@@ -125,8 +127,7 @@ def match_all(
     say: Gets a line for every sound.
 
   Returns:
-    What has become of each sound, in the order of their names, without those that Ctrl-C has kept
-    from being begun; and the page, if there is a match.
+    What has become of each sound, in the order of their names, and the page, if there is a match.
 
   Raises:
     UserError: There is no model, no engine or no such folder, what is said of the search cannot
@@ -158,21 +159,19 @@ def match_all(
       try:
         for future in as_completed([threads.submit(_match, matcher, plan, job) for job in todo]):
           outcome = future.result()
-          if outcome is None:
-            continue
           outcomes[outcome.job.folder] = outcome
           if outcome.match:
             say(_line(outcome))
-          else:
+          elif outcome.failure != _LEFT:
             _warn(f"error: {outcome.failure}")
           bar.done(outcome.job.folder)
       finally:
         pool.close()  # Where the work is called off, this ends what is under way.
         threads.shutdown(wait=True, cancel_futures=True)
     page = output.write_page(out, recipe.mel.sample_rate, say=_warn)
-    if left := len(todo) - len(outcomes):
-      _warn(f"stopped: {left} of {len(todo)} sounds are left, and the same command goes on")
-  return [outcomes[job.folder] for job in todo if job.folder in outcomes], page
+    if left := sum(outcome.failure == _LEFT for outcome in outcomes.values()):
+      _warn(f"stopped: {left} of {len(todo)} sounds are left; the same command goes on")
+  return [outcomes[job.folder] for job in todo], page
 
 
 def describe(outcomes: Sequence[Outcome], page: Path | None) -> dict[str, Any]:
@@ -184,10 +183,10 @@ def describe(outcomes: Sequence[Outcome], page: Path | None) -> dict[str, Any]:
   }
 
 
-def _match(matcher: Matcher, plan: _Plan, job: Job) -> Outcome | None:
-  """Matches one sound, unless it has been matched already; None where it is not begun any more."""
+def _match(matcher: Matcher, plan: _Plan, job: Job) -> Outcome:
+  """Matches one sound, unless it has been matched already."""
   if plan.stopped.is_set():
-    return None
+    return Outcome(job=job, failure=_LEFT)
   if job.trouble:
     return Outcome(job=job, failure=job.trouble)
   kept = stored.read(job.folder)

@@ -16,13 +16,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from synthmatch_jax import files, untrusted
+from synthmatch_jax import exported, files, untrusted
 from synthmatch_jax.data.batch import Columns
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError, brief
-
-FILE = "neighbours.npz"
-"""The index's name, in the folder of a run or of an exported model."""
+from synthmatch_jax.exported import NEIGHBOURS as FILE
+from synthmatch_jax.inference import Predictor
 
 _COMPONENTS = 32
 _FITTED = 4_096  # Sounds from which the principal components are found.
@@ -109,6 +108,34 @@ def build(batches: Iterable[Columns]) -> Neighbours:
   )
 
 
+def make(workdir: Path, *, data_dir: Path | None, limit: int) -> tuple[Path, int]:
+  """Makes the index of a model's training split, and writes it beside the model.
+
+  Args:
+    workdir: The folder of a run, or of an exported model.
+    data_dir: Where the data set is, if it was moved.
+    limit: The most sounds that are taken.
+
+  Returns:
+    The file, and the number of sounds.
+
+  Raises:
+    UserError: There is no model, its data set is not there, or the file cannot be written.
+  """
+  from synthmatch_jax.data import pipeline  # Slow, and not needed to find anything.
+
+  dataset = Predictor.load(workdir).dataset(dir=data_dir)
+  count = min(dataset.num_examples("train"), limit, _MOST_SOUNDS)
+  batches = pipeline.ordered_batches(
+    dataset, "train", batch_size=512, keys=("mel", "controls"), indices=range(count)
+  )
+  path = workdir / FILE
+  write(path, build(batches))
+  if exported.is_exported(workdir):
+    exported.seal(workdir)
+  return path, count
+
+
 def write(path: Path, found: Neighbours) -> None:
   """Writes the index: all of it, or nothing.
 
@@ -160,7 +187,7 @@ def read(folder: Path, recipe: Recipe, *, sums: Mapping[str, str]) -> Neighbours
   except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
     raise UserError(
       f"the index of sounds {path} cannot be used ({brief(error)}): make it again by `python -m"
-      f" synthmatch_jax.neighbours {folder}`, or remove it"
+      f" synthmatch_jax.index --workdir={folder}`, or remove it"
     ) from None
   return Neighbours(**arrays)
 
