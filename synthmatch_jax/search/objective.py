@@ -135,21 +135,21 @@ _SCALES = (
 )
 
 TERMS: Mapping[str, Term] = {
-  "mss": of_metric(MultiScaleSpectral, meaning="log-mel spectra, 80 dB of them", floor=0.1),
+  "mss": of_metric(MultiScaleSpectral, meaning="log-mel spectra, 80 dB of them", floor=0.2),
   "log_mel": of_metric(
     MultiScaleSpectral,
     meaning="log-mel spectra, 50 dB of them",
-    floor=0.1,
+    floor=0.2,
     scales=_SCALES,
     top_db=50.0,
   ),
-  "envelope": of_metric(EnvelopeCosine, meaning="the course of the level", floor=0.01),
-  "pitch": Term(meaning="semitones out of tune", cost=_pitch, floor=1.0),
+  "envelope": of_metric(EnvelopeCosine, meaning="the course of the level", floor=0.02),
+  "pitch": Term(meaning="semitones out of tune", cost=_pitch, floor=0.5),
   "prior": Term(meaning="how unlikely the controls are", cost=_unlikely, floor=1.0),
 }
 """The terms that an objective can have; a new one is a line here."""
 
-DEFAULT: Mapping[str, float] = {"mss": 1.0, "envelope": 0.5, "pitch": 0.5}
+DEFAULT: Mapping[str, float] = {"mss": 1.0, "envelope": 0.3, "pitch": 0.3}
 """Term -> weight, of what a search makes small unless told otherwise."""
 
 

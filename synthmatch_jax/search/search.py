@@ -16,6 +16,7 @@ from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.search.budget import Budget
 from synthmatch_jax.search.locks import NONE, Locks
 from synthmatch_jax.search.objective import Objective
+from synthmatch_jax.search.quantiles import Quantiles
 from synthmatch_jax.search.seeds import Seed
 from synthmatch_jax.search.strategy import STEP, STRATEGIES, free
 from synthmatch_jax.synths.base import RenderError
@@ -117,7 +118,7 @@ class Search:
       workers: The number of threads; more than `LANES` are of no use.
       locks: The controls that stay.
       strategy: The name of the strategy (`STRATEGIES`).
-      step: The standard deviation of the first steps, of a knob's way.
+      step: The standard deviation of the first steps, on the scale of `Quantiles`.
       seed: The seed of what is drawn at random.
       stopped: Is asked after every sound whether to stop.
     """
@@ -169,13 +170,14 @@ class Search:
     with cores.one_each(), Pool(self._engine, size=LANES, workers=self._workers) as pool:
       self._began = time.monotonic()
       yield from self._try(pool, self._seeds, seeds=range(len(self._seeds)))
+      scale = Quantiles(self._recipe)
       for attempt in itertools.count():  # It begins anew where it has converged.
         begin = self.best or self.tried[0]
         moved = free(self._recipe.space, begin.controls, self._locks.names)
         if self._is_over() or not moved.any():
           return
         strategy = self._strategy(
-          begin.controls, moved, step=self._step, seed=self._seed + attempt, lanes=LANES
+          begin.controls, moved, scale, step=self._step, seed=self._seed + attempt, lanes=LANES
         )
         while not (self._is_over() or strategy.done):
           asked = strategy.ask()

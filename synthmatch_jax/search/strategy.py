@@ -8,10 +8,14 @@ import cmaes
 import numpy as np
 from jaxtyping import Bool, Float
 
+from synthmatch_jax.search.quantiles import Quantiles
 from synthmatch_jax.spaces.space import ParameterSpace
 
-STEP = 0.07
-"""Standard deviation of the first steps, of a knob's way: chosen on sounds from outside."""
+STEP = 0.1
+"""Standard deviation of the first steps, on the scale of `Quantiles`; chosen on outside sounds."""
+
+# How far candidates may be drawn beyond the scale, whose ends are thus found themselves.
+_MARGIN = 0.05
 
 _SEARCHED = {"continuous", "integer"}  # Switches and choices stay as they are.
 # The value of a candidate that has none; the strategies look at the order of values only.
@@ -54,7 +58,7 @@ class Strategy(Protocol):
 
 
 class CmaEs:
-  """CMA-ES within the bounds of the controls, from a start on.
+  """CMA-ES on the scale of `Quantiles`, within the bounds of the controls, from a start on.
 
   Hansen, "The CMA evolution strategy: a tutorial" (2016), by the library `cmaes`. The size of the
   population is the tutorial's, rounded up to a multiple of `lanes`, so that no engine is idle.
@@ -64,6 +68,7 @@ class CmaEs:
     self,
     start: Float[np.ndarray, " d"],
     moved: Bool[np.ndarray, " d"],
+    scale: Quantiles,
     *,
     step: float = STEP,
     seed: int = 0,
@@ -74,17 +79,18 @@ class CmaEs:
     Args:
       start: Where the search begins.
       moved: The controls that are free; at least one is.
-      step: Standard deviation of the first candidates, of a knob's way.
+      scale: The scale on which it steps.
+      step: The standard deviation of the first candidates, on the scale.
       seed: The seed of what is drawn at random.
       lanes: The number of engines that candidates are rendered by.
     """
-    self._start, self._moved = start, moved
+    self._start, self._moved, self._scale = start, moved, scale
     width = int(moved.sum())
     size = lanes * math.ceil((4 + math.floor(3 * math.log(width))) / lanes)
     self._cma = cmaes.CMA(
-      mean=np.clip(start[moved].astype(np.float64), 0.0, 1.0),
+      mean=scale.there(start)[moved],
       sigma=step,
-      bounds=np.tile([0.0, 1.0], (width, 1)),
+      bounds=np.tile([-_MARGIN, 1.0 + _MARGIN], (width, 1)),
       population_size=size,
       seed=seed,
     )
@@ -93,7 +99,7 @@ class CmaEs:
   def ask(self) -> Float[np.ndarray, "n d"]:
     """See `Strategy`."""
     self._asked = [self._cma.ask() for _ in range(self._cma.population_size)]
-    return _joined(self._start, self._moved, np.stack(self._asked))
+    return _whole(self._start, self._moved, self._scale, np.stack(self._asked))
 
   def tell(self, values: Float[np.ndarray, " n"]) -> None:
     """See `Strategy`."""
@@ -113,20 +119,21 @@ class AtRandom:
     self,
     start: Float[np.ndarray, " d"],
     moved: Bool[np.ndarray, " d"],
+    scale: Quantiles,
     *,
     step: float = STEP,
     seed: int = 0,
     lanes: int = 1,
   ):
     """Begins at the start; see `CmaEs`."""
-    self._start, self._moved, self._step = start, moved, step
+    self._start, self._moved, self._scale, self._step = start, moved, scale, step
     self._rng, self._count = np.random.default_rng(seed), 4 * lanes
 
   def ask(self) -> Float[np.ndarray, "n d"]:
     """See `Strategy`."""
-    around = self._start[self._moved]
+    around = self._scale.there(self._start)[self._moved]
     drawn = self._rng.normal(around, self._step, (self._count, around.size))
-    return _joined(self._start, self._moved, np.clip(drawn, 0.0, 1.0))
+    return _whole(self._start, self._moved, self._scale, drawn)
 
   def tell(self, values: Float[np.ndarray, " n"]) -> None:
     """See `Strategy`."""
@@ -137,14 +144,16 @@ class AtRandom:
     return False
 
 
-def _joined(
+def _whole(
   start: Float[np.ndarray, " d"],
   moved: Bool[np.ndarray, " d"],
+  scale: Quantiles,
   drawn: Float[np.ndarray, "n k"],
 ) -> Float[np.ndarray, "n d"]:
-  candidates = np.tile(start.astype(np.float32), (len(drawn), 1))
-  candidates[:, moved] = drawn
-  return candidates
+  """The controls of which some were drawn on the scale."""
+  mapped = np.zeros((len(drawn), start.size))
+  mapped[:, moved] = drawn
+  return np.where(moved, scale.back(mapped), start).astype(np.float32)
 
 
 STRATEGIES: Mapping[str, type[CmaEs] | type[AtRandom]] = {"cma": CmaEs, "random": AtRandom}
