@@ -5,6 +5,7 @@ import itertools
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -20,6 +21,7 @@ from synthmatch_jax.search.quantiles import Quantiles
 from synthmatch_jax.search.seeds import Seed
 from synthmatch_jax.search.strategy import STEP, STRATEGIES, free
 from synthmatch_jax.synths.base import RenderError
+from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import play
 from synthmatch_jax.synths.pool import Pool
 from synthmatch_jax.synths.registry import Engine
@@ -97,7 +99,7 @@ class Search:
     *,
     recipe: Recipe,
     note: Note,
-    engine: Engine,
+    engine: Engine | Host,
     budget: Budget,
     workers: int = LANES,
     locks: Locks = NONE,
@@ -113,7 +115,7 @@ class Search:
       seeds: Where to begin, at least one; values are relative to the first that has a sound.
       recipe: The recipe of the controls.
       note: The note that is played.
-      engine: What plays.
+      engine: What plays; or the host of an engine that is there already, to play on it alone.
       budget: What may be spent.
       workers: The number of threads; more than `LANES` are of no use.
       locks: The controls that stay.
@@ -167,7 +169,7 @@ class Search:
     return [self.tried[i] for i in places if not silent[i] or silent.all()]
 
   def __iter__(self) -> Iterator[Step]:
-    with cores.one_each(), Pool(self._engine, size=LANES, workers=self._workers) as pool:
+    with cores.one_each(), self._playing() as pool:
       self._began = time.monotonic()
       yield from self._try(pool, self._seeds, seeds=range(len(self._seeds)))
       scale = Quantiles(self._recipe)
@@ -177,7 +179,7 @@ class Search:
         if self._is_over() or not moved.any():
           return
         strategy = self._strategy(
-          begin.controls, moved, scale, step=self._step, seed=self._seed + attempt, lanes=LANES
+          begin.controls, moved, scale, step=self._step, seed=self._seed + attempt, lanes=pool.size
         )
         while not (self._is_over() or strategy.done):
           asked = strategy.ask()
@@ -185,9 +187,17 @@ class Search:
           if len(values) == len(asked):
             strategy.tell(np.array(values))
 
+  @contextlib.contextmanager
+  def _playing(self) -> Iterator["Pool | _Alone"]:
+    if isinstance(self._engine, Engine):
+      with Pool(self._engine, size=LANES, workers=self._workers) as pool:
+        yield pool
+    else:
+      yield _Alone(self._engine)
+
   def _try(
     self,
-    pool: Pool,
+    pool: "Pool | _Alone",
     candidates: Float[np.ndarray, "n d"],
     *,
     seeds: Sequence[int] = (),
@@ -237,3 +247,26 @@ class Search:
     )
     self.was_stopped = not is_spent and (self.was_stopped or self._stopped())
     return is_spent or self.was_stopped
+
+
+class _Alone:
+  """One engine, with the methods of a pool that a search calls."""
+
+  size = 1
+
+  def __init__(self, host: Host):
+    self._host = host
+
+  def map(
+    self,
+    task: Callable[..., Any],
+    items: Sequence[tuple[Any, ...]],
+    *,
+    finish: Callable[[int, Any], Any],
+  ) -> Generator[Any, None, None]:
+    for place, item in enumerate(items):
+      try:
+        result = self._host.call(task, *item)
+      except RenderError as error:
+        result = error
+      yield finish(place, result)
