@@ -9,9 +9,9 @@ from jaxtyping import Float
 
 from synthmatch_jax.audio.pitch import PitchSettings
 from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.metrics.f0 import PitchError
 from synthmatch_jax.metrics.level import EnvelopeCosine
 from synthmatch_jax.metrics.metric import SoundMetric
-from synthmatch_jax.metrics.pitch import PitchError
 from synthmatch_jax.metrics.spectral import MelScale, MultiScaleSpectral
 from synthmatch_jax.spaces import prior
 
