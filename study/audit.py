@@ -182,10 +182,10 @@ def measured(sounds: list[Sound]) -> dict[str, dict[str, float]]:
     pairs = [(target(s).astype(np.float32), estimate(s).astype(np.float32)) for s in sounds]
     for name, metric in metrics.items():
       found[name][change] = _median(metric, pairs)
+  # Half the cutoff, the last change, with as much silence after both sounds.
   longer = [(np.pad(one, (0, one.size)), np.pad(other, (0, other.size))) for one, other in pairs]
   for name, metric in metrics.items():
-    # What silence after both sounds of the last change makes of the distance.
-    found[name][SILENCE] = _median(metric, longer) / found[name][change]
+    found[name][SILENCE] = round(_median(metric, longer) / found[name][change], 2)
   return found
 
 

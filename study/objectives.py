@@ -16,7 +16,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +30,7 @@ from synthmatch_jax.audio.loudness import loudness_db, match_loudness
 from synthmatch_jax.audio.pitch import PitchSettings
 from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.ood.sounds import Sound, load_folder
+from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.evaluation.table import join, number
 from synthmatch_jax.matching.hearings import Recording
 from synthmatch_jax.matching.matcher import Matcher
@@ -37,6 +38,7 @@ from synthmatch_jax.metrics import suite
 from synthmatch_jax.metrics.loudness_pattern import LoudnessPattern
 from synthmatch_jax.metrics.metric import SoundMetric
 from synthmatch_jax.metrics.pitch import PitchError
+from synthmatch_jax.spaces import prior as priors
 from synthmatch_jax.synths.play import play
 
 LOG = LOGS / "objectives"
@@ -44,6 +46,7 @@ MARKS = (50, 100, 200, 400, 600, 800)
 _SILENCE = 1e-4  # -80 dB of full scale, as in a match.
 _SILENT = 1e3  # The cost of silence: more than any sum of terms.
 _MOST_CENTS = 1_200.0
+_SMALL, _AS_GOOD = 0.15, 1.005  # A control that may do nothing; how much worse is as good.
 
 # The least that a term is divided by: a start that is near in a term leaves it some room.
 _FLOORS = {"rms_cosine": 0.02, "f0_cents": 50.0, "sot": 0.02, "loudness_pattern": 0.02}
@@ -63,18 +66,24 @@ class Setup:
     weights: metric -> weight of its distance, as a multiple of the distance at the start.
     sigma: step of the search at its start, in controls.
     population: renders of a generation.
-    shape: whether all controls take equal steps, or steps in proportion to the model's errors.
+    shape: whether all controls take equal steps, or steps in proportion to the model's errors, or
+      equal steps in the prior's quantiles, of which a peak of the prior takes up many.
     near: weight of the mean squared distance from the start, in steps, as a penalty.
-    seeds: number of the model's answers that are tried as the start; 1 for the nearest by MSS.
+    seeds: number of the model's answers, all of which the match has rendered, of which the best by
+      the objective is the start; 1 for the nearest by MSS.
+    margin: how far beyond [0, 1] the search may step, so that 0 and 1 themselves are found.
+    tidied: number of small controls that are set to 0 at the end, where the sound is as good.
     control: whether renders are drawn around the start instead, all from the first generation.
   """
 
   weights: Mapping[str, float]
   sigma: float = 0.07
   population: int = 12
-  shape: Literal["equal", "errors"] = "equal"
+  shape: Literal["equal", "errors", "quantiles"] = "equal"
   near: float = 0.0
   seeds: int = 1
+  margin: float = 0.0
+  tidied: int = 0
   control: bool = False
 
 
@@ -82,6 +91,9 @@ _MSS = {"mss": 1.0}
 _PATTERN = {"loudness_pattern": 1.0}
 _BOTH = _MSS | _PATTERN
 _GUARDS = {"rms_cosine": 0.3, "f0_cents": 0.3}
+_GUARDED = _BOTH | _GUARDS
+
+_Q = Setup(weights=_GUARDED, shape="quantiles", sigma=0.1, seeds=8, margin=0.05, tidied=4)
 
 SETUPS = {
   "mss": Setup(weights=_MSS),
@@ -89,15 +101,24 @@ SETUPS = {
   "pattern": Setup(weights=_PATTERN),
   "pattern 0.12": Setup(weights=_PATTERN, sigma=0.12),
   "both": Setup(weights=_BOTH),
-  "both+guards": Setup(weights=_BOTH | _GUARDS),
+  "both+guards": Setup(weights=_GUARDED),
   "mss+guards": Setup(weights=_MSS | _GUARDS),
   "pattern+guards": Setup(weights=_PATTERN | _GUARDS),
-  "both+guards 0.12": Setup(weights=_BOTH | _GUARDS, sigma=0.12),
-  "both+guards shaped": Setup(weights=_BOTH | _GUARDS, shape="errors"),
-  "both+guards near": Setup(weights=_BOTH | _GUARDS, near=0.05),
-  "both+guards of 8": Setup(weights=_BOTH | _GUARDS, population=8),
-  "all": Setup(weights=_BOTH | _GUARDS | {"wmfcc": 0.5, "spectral_convergence": 0.5}),
-  "random": Setup(weights=_BOTH | _GUARDS, control=True),
+  "both+guards 0.12": Setup(weights=_GUARDED, sigma=0.12),
+  "both+guards shaped": Setup(weights=_GUARDED, shape="errors"),
+  "both+guards near": Setup(weights=_GUARDED, near=0.05),
+  "both+guards of 8": Setup(weights=_GUARDED, population=8),
+  "all": Setup(weights=_GUARDED | {"wmfcc": 0.5, "spectral_convergence": 0.5}),
+  "quantiles": Setup(weights=_GUARDED, shape="quantiles"),
+  "quantiles 0.12": Setup(weights=_GUARDED, shape="quantiles", sigma=0.12),
+  "quantiles+seeds": Setup(weights=_GUARDED, shape="quantiles", seeds=8),
+  "Q": _Q,
+  "Q both": replace(_Q, weights=_BOTH),
+  "Q+mfcc": replace(_Q, weights=_GUARDED | {"wmfcc": 0.5}),
+  "Q of 8": replace(_Q, population=8),
+  "Q+mfcc+sc": replace(_Q, weights=_GUARDED | {"wmfcc": 0.5, "spectral_convergence": 0.5}),
+  "Q random": replace(_Q, control=True),
+  "random": Setup(weights=_GUARDED, control=True),
 }
 """The setups, by their names in the log."""
 
@@ -180,7 +201,12 @@ def halves(sounds: Sequence[Sound]) -> dict[Half, list[Sound]]:
 
 
 def search(
-  ear: Ear, setup: Setup, starts: Sequence[Float[np.ndarray, " d"]], *, renders: int
+  ear: Ear,
+  setup: Setup,
+  starts: Sequence[Float[np.ndarray, " d"]],
+  way: "Warp",
+  *,
+  renders: int,
 ) -> Iterator[tuple[int, Float[np.ndarray, " d"]]]:
   """Yields (renders, the best controls so far) at each mark up to a number of renders."""
   names = list(setup.weights)
@@ -188,7 +214,7 @@ def search(
   # What all terms are compared with is the model's nearest answer.
   scale = {name: max(v, _FLOORS[name]) for name, v in (found[0] or {}).items()}
   step = steps(setup, len(starts[0]))
-  used = 0 if setup.seeds == 1 else len(found)  # The start itself was rendered by the match.
+  used = 0  # The match has rendered the starts.
 
   def cost(terms: Mapping[str, float] | None) -> float:
     if terms is None:
@@ -197,35 +223,85 @@ def search(
 
   value, start = min(((cost(t), s) for t, s in zip(found, starts, strict=False)), key=_first)
   best = (value, start)
-  mean = np.clip(start.astype(float), 0.01, 0.99)
-  bounds = np.array([[0.0, 1.0]] * len(mean))
-  covariance = np.diag((step / setup.sigma) ** 2)
+  mean = np.clip(way.there(start.astype(float)), 0.01, 0.99)
   optimizer = cmaes.CMA(
-    mean=mean, sigma=setup.sigma, bounds=bounds, population_size=setup.population, cov=covariance,
+    mean=mean,
+    sigma=setup.sigma,
+    bounds=np.array([[-setup.margin, 1.0 + setup.margin]] * len(mean)),
+    population_size=setup.population,
+    cov=np.diag((step / setup.sigma) ** 2),
     seed=0,
-  )  # fmt: skip
+  )
   told: list[tuple[np.ndarray, float]] = []
-  while used < renders:
+  while used < renders - setup.tidied:
     asked = optimizer.ask()
-    value = cost(ear.terms(asked, names))
+    controls = way.back(asked)
+    value = cost(ear.terms(controls, names))
     value += setup.near * float(np.mean(((asked - mean) / step) ** 2))
     used += 1
-    best = min(best, (value, asked), key=_first)
+    best = min(best, (value, controls), key=_first)
     told.append((asked, value))
     if len(told) == setup.population and not setup.control:
       optimizer.tell(told)
       told = []
     if used in MARKS or used == renders:
       yield used, best[1]
+  if setup.tidied:
+    tidy = best[1].copy()
+    small = [i for i in np.argsort(tidy) if 0 < tidy[i] < _SMALL]
+    for i in small[: setup.tidied]:
+      turned_off = np.where(np.arange(len(tidy)) == i, 0, tidy)
+      if cost(ear.terms(turned_off, names)) < _AS_GOOD * best[0]:
+        tidy = turned_off
+    yield renders, tidy
 
 
 def steps(setup: Setup, width: int) -> Float[np.ndarray, " d"]:
   """Returns the first step of each control."""
-  if setup.shape == "equal":
+  if setup.shape != "errors":
     return np.full(width, setup.sigma)
   row = json.loads((EVALUATIONS / "table.json").read_text())["rows"]["model"]
   errors = np.sqrt([v["mean"] for name, v in row.items() if name.startswith("mse/")])
   return setup.sigma * errors / np.exp(np.log(errors).mean())
+
+
+@dataclass(frozen=True)
+class Warp:
+  """A monotonic map of each control in [0, 1] onto [0, 1].
+
+  Attributes:
+    values: values of each control, sorted, that are mapped to even steps; none for no change.
+  """
+
+  values: Float[np.ndarray, "d k"] | None
+
+  def there(self, controls: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
+    """Maps controls."""
+    if self.values is None:
+      return controls
+    even = np.linspace(0, 1, self.values.shape[1])
+    pairs = zip(controls, self.values, strict=True)
+    return np.array([np.interp(one, row, even) for one, row in pairs])
+
+  def back(self, mapped: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
+    """Maps back to controls."""
+    if self.values is None:
+      return mapped
+    even = np.linspace(0, 1, self.values.shape[1])
+    pairs = zip(mapped, self.values, strict=True)
+    return np.array([np.interp(one, even, row) for one, row in pairs])
+
+
+def warp(recipe: Recipe, shape: str) -> Warp:
+  """Returns the map to quantiles of the prior, a fifth of which are those of all values alike."""
+  if shape != "quantiles":
+    return Warp(None)
+  rng = np.random.default_rng(0)
+  drawn = np.stack([priors.sample(recipe.prior, recipe.space, rng) for _ in range(4_000)])
+  even = np.broadcast_to(np.linspace(0, 1, 1_000)[:, None], (1_000, drawn.shape[1]))
+  both = np.concatenate([drawn, even])
+  values = np.quantile(both, np.linspace(0, 1, 401), axis=0).T
+  return Warp(values + np.linspace(0, 1e-9, 401))
 
 
 def run(
@@ -238,6 +314,7 @@ def run(
     with path.open("a") as file:
       file.write(json.dumps(line) + "\n")
 
+  ways = {shape: warp(matcher.recipe, shape) for shape in ("equal", "errors", "quantiles")}
   for sound in sounds:
     missing = [name for name in setups if (sound.name, name, renders) not in done]
     known = (sound.name, "first", 0) in done
@@ -254,7 +331,7 @@ def run(
       keep(sound=sound.name, setup="wide", renders=0, at={"0": ear.measure(wide[0])})
     for name in missing:
       matcher.host.renew()  # So that a search does not depend on those before it.
-      marks = list(search(ear, SETUPS[name], wide, renders=renders))
+      marks = list(search(ear, SETUPS[name], wide, ways[SETUPS[name].shape], renders=renders))
       at = {str(used): ear.measure(controls) for used, controls in marks}
       keep(sound=sound.name, setup=name, renders=renders, at=at)
       print(sound.name, name, at[str(renders)]["mss"], flush=True)
