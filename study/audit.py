@@ -24,7 +24,6 @@ from study.reach import sound
 from study.runs import LOGS
 from synthmatch_jax.audio.spectral import StftSettings, stft_magnitude
 from synthmatch_jax.matching import models
-from synthmatch_jax.metrics.loudness_pattern import LoudnessPattern
 from synthmatch_jax.metrics.metric import SoundMetric
 from synthmatch_jax.metrics.spectral import SpectralTransport
 from synthmatch_jax.metrics.suite import sound_metrics
@@ -123,9 +122,8 @@ def low_passed(share: float) -> Callable[[Sound], Sound]:
     magnitudes = np.abs(np.fft.rfft(audio))
     hz = np.fft.rfftfreq(audio.size, 1 / RATE)
     centroid = float((magnitudes * hz).sum() / magnitudes.sum())
-    return scipy.signal.sosfilt(
-      scipy.signal.butter(4, share * centroid, fs=RATE, output="sos"), audio
-    )
+    low_pass = scipy.signal.butter(4, share * centroid, fs=RATE, output="sos")
+    return np.asarray(scipy.signal.sosfilt(low_pass, audio))
 
   return change
 
@@ -157,7 +155,9 @@ AUDIBLE: dict[str, Change] = {
 """What everybody hears."""
 
 SILENCE = "silence after both"
-"""What half the cutoff becomes, as a multiple, if both sounds are followed by as much silence."""
+"""What half the cutoff becomes, as a multiple, if the sound is followed by as much silence."""
+
+_BEFORE_SILENCE = "half the cutoff"
 
 
 def tones() -> list[Sound]:
@@ -173,20 +173,23 @@ def tones() -> list[Sound]:
 
 def measured(sounds: list[Sound]) -> dict[str, dict[str, float]]:
   """Returns metric -> change -> the median distance over the sounds."""
-  metrics: dict[str, SoundMetric] = sound_metrics(RATE) | {
-    "loudness_pattern": LoudnessPattern(),
-    "sot by level": TransportByLevel(),
-  }
+  metrics = sound_metrics(RATE) | {"sot by level": TransportByLevel()}
   found: dict[str, dict[str, float]] = {name: {} for name in metrics}
-  for change, (target, estimate) in (INAUDIBLE | AUDIBLE).items():
-    pairs = [(target(s).astype(np.float32), estimate(s).astype(np.float32)) for s in sounds]
+  for change in INAUDIBLE | AUDIBLE:
+    pairs = [changed(audio, change) for audio in sounds]
     for name, metric in metrics.items():
       found[name][change] = _median(metric, pairs)
-  # Half the cutoff, the last change, with as much silence after both sounds.
-  longer = [(np.pad(one, (0, one.size)), np.pad(other, (0, other.size))) for one, other in pairs]
+  longer = [np.pad(audio, (0, audio.size)) for audio in sounds]
+  pairs = [changed(audio, _BEFORE_SILENCE) for audio in longer]
   for name, metric in metrics.items():
-    found[name][SILENCE] = round(_median(metric, longer) / found[name][change], 2)
+    found[name][SILENCE] = round(_median(metric, pairs) / found[name][_BEFORE_SILENCE], 2)
   return found
+
+
+def changed(audio: Sound, change: str) -> Pair:
+  """Returns the target and the estimate that a change makes of a sound."""
+  target, estimate = (INAUDIBLE | AUDIBLE)[change]
+  return target(audio).astype(np.float32), estimate(audio).astype(np.float32)
 
 
 def _median(metric: SoundMetric, pairs: Sequence[Pair]) -> float:
