@@ -24,6 +24,8 @@ from tests.plugin import build
 def pytest_configure(config):
   """Keeps compiled functions from run to run, and shares them with the processes of tests."""
   files.settle_caches()
+  # A shell's background jobs ignore it, and so would every process that a test starts.
+  signal.signal(signal.SIGINT, signal.default_int_handler)
   settings = {
     "jax_compilation_cache_dir": str(config.cache.mkdir("jax")),
     "jax_persistent_cache_min_compile_time_secs": 0.1,

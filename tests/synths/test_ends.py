@@ -19,6 +19,8 @@ from synthmatch_jax.synths import farm, hosts
 from synthmatch_jax.synths.registry import Engine
 from tests.synths.remote import Puppet, instrument, play_scripted
 
+_SOON = 30  # Seconds: a busy machine may need them; whatever hangs here hangs for 60.
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stubborn(Puppet):
@@ -119,12 +121,12 @@ from tests.synths.test_ends import *
     process.communicate()
 
 
-def left_behind(children, seconds):
-  _, alive = psutil.wait_procs(children, timeout=seconds)
+def left_behind(children):
+  _, alive = psutil.wait_procs(children, timeout=_SOON)
   return alive
 
 
-def ended(process, number, seconds):
+def ended(process, number):
   """Sends the signal to the whole group, as a terminal does, or to the process alone."""
   children = psutil.Process(process.pid).children(recursive=True)
   assert len(children) >= 2  # The fork server, at least one engine.
@@ -132,32 +134,31 @@ def ended(process, number, seconds):
     os.killpg(process.pid, number)
   else:
     process.send_signal(number)
-  start = time.monotonic()
-  process.communicate(timeout=seconds)
-  assert left_behind(children, seconds - (time.monotonic() - start)) == []
+  process.communicate(timeout=_SOON)
+  assert left_behind(children) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda n: n.name)
 def test_engines_end_with_a_program_that_is_killed(start, number):
-  ended(start("everything()", lines=5), number, 10)
+  ended(start("everything()", lines=5), number)
 
 
 def test_a_plugin_ends_with_a_program_that_is_killed(start, testbed):
-  ended(start(f"play({str(testbed)!r})", variant="hang@4"), signal.SIGKILL, 10)
+  ended(start(f"play({str(testbed)!r})", variant="hang@4"), signal.SIGKILL)
 
 
 def test_ctrl_c_ends_all_soon(start):
   process = start("everything()", lines=5)
-  ended(process, signal.SIGINT, 5)
+  ended(process, signal.SIGINT)
   assert process.returncode == -signal.SIGINT  # As a KeyboardInterrupt ends it.
 
 
 def test_ctrl_c_ends_a_farm_soon(start):
-  ended(start("work()", lines=2), signal.SIGINT, 5)
+  ended(start("work()", lines=2), signal.SIGINT)
 
 
 def test_a_program_ends_though_it_closes_no_host_and_the_engine_ignores_its_end(start):
   process = start("call(idle); one = hosts.host(Puppet()); one.call(idle); time.sleep(1.5)")
   children = psutil.Process(process.pid).children(recursive=True)
-  process.communicate(timeout=10)
-  assert (process.returncode, left_behind(children, 5)) == (0, [])
+  process.communicate(timeout=_SOON)
+  assert (process.returncode, left_behind(children)) == (0, [])
