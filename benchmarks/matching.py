@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from synthmatch_jax import cores
+from synthmatch_jax.matching.ensemble import RELEASED
 from synthmatch_jax.matching.matcher import Matcher
-from synthmatch_jax.matching.models import RELEASED
 from synthmatch_jax.synths.play import play
 
 COLD = """
@@ -72,11 +72,10 @@ def warm(options: argparse.Namespace) -> dict[str, list[float]]:
   with Matcher.open([Path(options.workdir)], plugin=options.plugin) as matcher:
 
     def render(fresh: bool) -> None:
-      if fresh:
-        matcher.host.renew()
-      matcher.host.call(
-        play, matcher.recipe, Example(controls=found.best.controls, note=found.note)
-      )
+      with matcher.pool.lend() as host:
+        if fresh:
+          host.renew()
+        host.call(play, matcher.recipe, found.best.example)
 
     found = matcher.match(options.sound)
     matcher.match(options.sound, top=4)

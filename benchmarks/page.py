@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks.client import Client
 from synthmatch_jax import cores
-from synthmatch_jax.matching.models import RELEASED
+from synthmatch_jax.matching.ensemble import RELEASED
 
 
 @dataclass(frozen=True, kw_only=True)

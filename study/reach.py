@@ -21,11 +21,12 @@ from synthmatch_jax.audio.loudness import loudness_db
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.generation.record import draw
-from synthmatch_jax.matching import models
+from synthmatch_jax.matching import ensemble
 from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.spaces.space import SILENT_CONTROL
 from synthmatch_jax.synths.hosts import Host
-from synthmatch_jax.synths.play import engine, hosting, play
+from synthmatch_jax.synths.play import engine, play
+from synthmatch_jax.synths.pool import Pool
 
 
 def sound(
@@ -47,7 +48,7 @@ def main() -> None:
   parser.add_argument("--matches", type=int, default=100)
   parser.add_argument("--answers", type=int, default=500)
   options = parser.parse_args()
-  (model,) = models.load([])
+  (model,) = ensemble.load([])
   recipe = dataclasses.replace(model.predictor.recipe, seed=model.predictor.recipe.seed + 1)
   note = recipe.note
   ways = {
@@ -56,8 +57,8 @@ def main() -> None:
   }
   out: Counter[str] = Counter()
   pairs = []
-  with hosting(engine(model.predictor.recipe)) as host:
-    matcher = Matcher([model], host)
+  with Pool(engine(model.predictor.recipe), size=2) as pool, pool.lend() as host:
+    matcher = Matcher([model], pool)  # With an engine of its own.
     for index in range(max(options.matches, options.answers)):
       controls, audio = sound(recipe, index, host)
       pairs.append((controls, log_mel(audio, recipe.mel)))

@@ -24,7 +24,7 @@ from typing import Any
 from study.report import IMAGES, draw
 from study.runs import ROOT
 from synthmatch_jax import files
-from synthmatch_jax.matching.models import RELEASED
+from synthmatch_jax.matching.ensemble import RELEASED
 
 MADE = IMAGES / "made.json"
 _PACKAGE = ROOT / "synthmatch_jax"
@@ -33,7 +33,7 @@ _ANSWERS = ("audio/**/*.py", "matching/**/*.py")  # They decide what is heard, a
 _REPORTS = ("reports/figures.py", "reports/templates/*.css", "reports/templates/base.html")
 SOURCES: dict[str, tuple[str, ...]] = {
   "matches.png": ("reports/templates/matches.html", "reports/templates/nearness.html", *_REPORTS),
-  "app.png": ("web/page.py", "web/words.py", "web/entries.py", "reports/figures.py"),
+  "app.png": ("web/page.py", "web/markup.py", "web/history.py", "reports/figures.py"),
 }
 """What is seen on each picture of a page, below the package."""
 

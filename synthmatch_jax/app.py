@@ -16,26 +16,26 @@ from synthmatch_jax.errors import UserError
 _WORKDIR = flags.DEFINE_list(
   "workdir",
   [],
-  "Folders of trained models, of which the nearest answer is taken; by default it is the model"
-  " that comes along, of Vital.",
+  "Folders of trained models, whose nearest answer is taken; by default the model that comes along,"
+  " which plays Vital.",
 )
 _PORT = flags.DEFINE_integer(
-  "port", 7860, "Of the page; 0 is any that is free.", lower_bound=0, upper_bound=65535
+  "port", 7860, "Port of the page; 0 is any that is free.", lower_bound=0, upper_bound=65535
 )
 _HOST = flags.DEFINE_string(
-  "host", "127.0.0.1", "Address to listen at; 0.0.0.0 lets in whoever can reach this machine."
+  "host", "127.0.0.1", "Address to listen at; 0.0.0.0 lets in everybody who can reach this machine."
 )
 _NAMES = flags.DEFINE_list(
   "names",
   [],
-  "Further names under which browsers reach the page, as match.example.org: through a proxy, or in"
-  " a network that has names.",
+  "Further names under which browsers reach the page, as match.example.org, through a proxy or in a"
+  " network that has names.",
 )
 _PLUGIN = cli.define_plugin()
 _MAX_SECONDS = flags.DEFINE_float(
-  "max_seconds", 30.0, "Longest sound.", lower_bound=0.1, upper_bound=60.0
+  "max_seconds", 30.0, "Longest sound, in s.", lower_bound=0.1, upper_bound=60.0
 )
-_MAX_MEGABYTES = flags.DEFINE_integer("max_megabytes", 20, "Largest file.", lower_bound=1)
+_MAX_MEGABYTES = flags.DEFINE_integer("max_megabytes", 20, "Largest file, in MB.", lower_bound=1)
 _WORKERS = flags.DEFINE_integer("workers", 1, "Sounds matched at once.", lower_bound=1)
 
 
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> None:
   if find_spec("gradio") is None:
     raise UserError("the page needs gradio, which is not installed: see docs/app.md")
   workdirs = cli.models(_WORKDIR.value)
-  # Here, so that a mistake is answered at once and not after the seconds that JAX takes.
+  # Imported here, so that a mistake is answered before JAX is loaded, which takes seconds.
   from synthmatch_jax.web import address
 
   with address.listen(_HOST.value, _PORT.value) as listener:
@@ -56,13 +56,12 @@ def main(arguments: Sequence[str]) -> None:
 def _serve(workdirs: Sequence[Path], listener: socket.socket) -> None:
   from synthmatch_jax.web import server
   from synthmatch_jax.web.asking import Limits
-  from synthmatch_jax.web.desk import Desk
 
   cli.keep_compiled()
   limits = Limits(max_seconds=_MAX_SECONDS.value, max_bytes=_MAX_MEGABYTES.value << 20)
-  with Desk.open(workdirs, plugin=_PLUGIN.value, workers=_WORKERS.value) as desk:
+  with server.matching(workdirs, plugin=_PLUGIN.value) as matcher:
     server.serve(
-      desk,
+      matcher,
       listener=listener,
       host=_HOST.value,
       names=_NAMES.value,

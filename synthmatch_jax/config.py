@@ -78,7 +78,7 @@ def unknown_variant(file: str, variant: str, *known: str) -> UserError:
   """The error for `configs/x.py:variant` where x.py has no such variant."""
   name = os.path.basename(file)  # noqa: PTH119 - __file__ is a plain string.
   return UserError(
-    f"configs/{name} has no variant {variant!r}; known are"
+    f"configs/{name} has no variant {variant!r}; known:"
     f" {', '.join(f'configs/{name}:{k}' for k in known)} and plain configs/{name}"
   )
 

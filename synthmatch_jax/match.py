@@ -20,30 +20,43 @@ from synthmatch_jax.errors import UserError
 _WORKDIR = flags.DEFINE_list(
   "workdir",
   [],
-  "Folders of trained models, of which the nearest answer is taken; by default it is the model"
-  " that comes along, of Vital.",
+  "Folders of trained models, whose nearest answer is taken; by default the model that comes along,"
+  " which plays Vital.",
 )
 _OUT = cli.define_path("out", "matches", "Folder for the answers.")
-_TOP = flags.DEFINE_integer("top", 1, "Distinct answers, the nearest first.", lower_bound=1)
+_TOP = flags.DEFINE_integer("top", 1, "Number of distinct answers.", lower_bound=1)
 _LISTEN = flags.DEFINE_enum(
   "listen",
   None,
   ["once", "widely"],
   "Whether a model listens to a sound in several ways; widely by default if --top is over 1.",
 )
-_NOTE = flags.DEFINE_string("note", None, "Note of the sounds, as 60 or C4; else it is heard.")
-_ONSET = flags.DEFINE_float("onset", None, "Where the sounds begin, in s; else it is heard.")
-_HOLD = flags.DEFINE_float("hold", None, "How long answers are held, in s; else it is heard.")
-_LEVEL = flags.DEFINE_float("level", None, "Loudness to hear at, in LUFS; else the training's.")
+_SEARCH = flags.DEFINE_string(
+  "search",
+  "120",
+  "Budget of a search that makes the answers better: renders as 200, a time as 20s, 0 for none.",
+)
+_LOCK = flags.DEFINE_list(
+  "lock", [], "Controls that the search leaves alone: NAME as it is, NAME=VALUE as it is told."
+)
+_START = cli.define_path(
+  "start", None, "Where the search begins: a patch.json, or a preset of the synth."
+)
+_NOTE = flags.DEFINE_string("note", None, "Note of the sounds, as 60 or C4; heard by default.")
+_ONSET = flags.DEFINE_float("onset", None, "Where the sounds begin, in s; heard by default.")
+_HOLD = flags.DEFINE_float("hold", None, "How long answers are held, in s; heard by default.")
+_LEVEL = flags.DEFINE_float(
+  "level", None, "Loudness to hear at, in LUFS; the training's by default."
+)
 _NOISE = flags.DEFINE_enum(
   "noise",
   None,
   ["keep", "remove"],
-  "Whether the noise floor of a recording is kept; else it is removed where it is heard, and said.",
+  "Whether a recording's noise floor is kept; by default a clear one is removed, and said.",
 )
 _JSON = flags.DEFINE_bool("json", False, "Print one JSON object and nothing else, for programs.")
 _WORKERS = flags.DEFINE_integer(
-  "workers", 0, "Sounds matched at once; 0 is one a core.", lower_bound=0
+  "workers", 0, "Sounds matched at once; 0 means one for each core.", lower_bound=0
 )
 _PLUGIN = cli.define_plugin()
 
@@ -54,6 +67,11 @@ def main(sounds: Sequence[str]) -> int:
     raise UserError("name at least one sound: match SOUND... [--workdir=W] [--out=O]")
   if not _JSON.value and not any(sound == "-" or os.path.lexists(sound) for sound in sounds):
     raise UserError(f"there is no file {', '.join(sounds)}: check the path")
+  from synthmatch_jax.search.budget import Budget
+
+  budget = Budget.parse(_SEARCH.value)
+  if budget is None and (_LOCK.value or _START.value):
+    raise UserError("--lock and --start are for a search: leave out --search=0")
   workdirs, out = cli.models(_WORKDIR.value), cli.folder_to_write(_OUT.value)
   from synthmatch_jax.audio.hearing import Assume
   from synthmatch_jax.audio.note import pitch_of
@@ -65,10 +83,10 @@ def main(sounds: Sequence[str]) -> int:
     level_db=_LEVEL.value,
     clear=None if _NOISE.value is None else _NOISE.value == "remove",
   )
-  # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
+  # Imported here, so that a mistyped flag is answered before JAX is loaded, which takes seconds.
   from tqdm import tqdm
 
-  from synthmatch_jax.matching import batch
+  from synthmatch_jax.matching import bulk
 
   cli.keep_compiled()
 
@@ -76,11 +94,18 @@ def main(sounds: Sequence[str]) -> int:
     tqdm.write(line, file=sys.stderr if _JSON.value else sys.stdout)
 
   listen: Any = _LISTEN.value  # One of the names above, which absl has checked.
-  outcomes, page = batch.match_all(
+  outcomes, page = bulk.match_all(
     sounds,
     workdirs=workdirs,
     out=out,
-    wish=batch.Wish(assume=assume, top=_TOP.value, listen=listen),
+    request=bulk.Request(
+      assume=assume,
+      top=_TOP.value,
+      listen=listen,
+      search=budget,
+      locks=tuple(_LOCK.value),
+      start=_START.value,
+    ),
     plugin=_PLUGIN.value,
     workers=_WORKERS.value or cores.available(),
     say=say,
@@ -88,7 +113,7 @@ def main(sounds: Sequence[str]) -> int:
   if page:
     say(f"open {page}")
   if _JSON.value:
-    print(json.dumps(batch.describe(outcomes, page), allow_nan=False))
+    print(json.dumps(bulk.describe(outcomes, page), allow_nan=False))
   return 0 if all(outcome.match for outcome in outcomes) else 1
 
 

@@ -1,4 +1,4 @@
-"""Which of several answers to a sound is the nearest, and which of them are distinct."""
+"""Decides which of several answers to a sound is the nearest, and which of them are distinct."""
 
 from collections.abc import Sequence
 
@@ -8,24 +8,25 @@ from jaxtyping import Bool, Float, Int
 from synthmatch_jax.spaces.space import ParameterSpace
 
 RANKED_BY = "mss"
-"""The metric by which answers are ranked, the sounds of a page are picked, and confidence is said.
+"""The metric that ranks answers, picks the sounds of a page and tells confidence.
 
-It hears little of the level of a sound, to which an answer is brought anyway; it is defined for
+It hardly depends on the level of a sound, to which an answer is brought anyway. It is defined for
 every pair of sounds, over the whole range of hearing, at three resolutions.
 """
 
-# Root mean square over the controls, in [0, 1]: a fiftieth of a knob's way.
+# Root mean square over the controls, in [0, 1]: a fiftieth of a knob's range.
 _NEAR = 0.02
 
 
 def nearest(
   distances: Float[np.ndarray, " n"], silent: Bool[np.ndarray, " n"] | None = None
 ) -> Int[np.ndarray, " n"]:
-  """Places of the answers, the nearest first; of equal ones the earlier.
+  """Returns the indices of the answers, the nearest first; ties keep their order.
 
   Args:
-    distances: the distance of each answer, by `RANKED_BY`.
-    silent: the answers that cannot be heard, which come last: some metrics take silence for noise.
+    distances: The distance of each answer, by `RANKED_BY`.
+    silent: Whether each answer cannot be heard. Such answers come last, since some metrics take
+      silence for noise.
   """
   last = np.zeros(len(distances), bool) if silent is None else silent
   return np.lexsort((distances, last))
@@ -34,15 +35,15 @@ def nearest(
 def distinct(
   controls: Sequence[Float[np.ndarray, " d"]], space: ParameterSpace, *, count: int
 ) -> list[int]:
-  """Places of the first answers of which none is nearly the same as one before it.
+  """Returns the indices of the first answers that are not nearly the same as one before them.
 
   Two answers are nearly the same if they differ by less than 0.02 (root mean square) in the
   controls that can be heard in the better one.
 
   Args:
-    controls: the answers, the best first.
-    space: the space of the controls.
-    count: the largest number of answers wanted.
+    controls: The answers, the best first.
+    space: The space of the controls.
+    count: The largest number of answers wanted.
   """
   kept: list[int] = []
   for i, candidate in enumerate(controls):
@@ -64,7 +65,7 @@ def choose(
   count: int,
   silent: Bool[np.ndarray, " n"] | None = None,
 ) -> list[int]:
-  """Places of the nearest answers that are distinct, the nearest first."""
+  """Returns the indices of the nearest answers that are distinct, the nearest first."""
   order = nearest(distances, silent)
   kept = distinct([controls[i] for i in order], space, count=count)
   return [int(order[k]) for k in kept]

@@ -8,7 +8,7 @@ import shutil
 import struct
 from pathlib import Path
 
-from synthmatch_jax.matching.models import RELEASED
+from synthmatch_jax.matching.ensemble import RELEASED
 from synthmatch_jax.synths.registry import described
 from tests.synths.remote import instrument
 

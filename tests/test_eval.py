@@ -102,7 +102,7 @@ def test_fewer_examples_can_be_asked_for(tiny_run):
     (["--workdir=nowhere"], "no trained model in nowhere"),
     (["--workdir=x", "--num_examples=0"], "num_examples"),
     (["--workdir=x", "--split=tset"], "split"),
-    (["--workdir={run}", "--rows=modle"], "no row 'modle' here; known are model, nearest_mel"),
+    (["--workdir={run}", "--rows=modle"], "no row 'modle' here; known: model, nearest_mel"),
     (["--workdir={run}", "--rows=oracle", "--sounds=."], "no row 'oracle' here"),
     (["--workdir={run}", "--sounds=nowhere"], "no folder nowhere"),
     (["--workdir={run}", "--dataset=massive16/none"], "no data set massive16/none in"),

@@ -13,7 +13,7 @@ from synthmatch_jax.config import base_config
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.generation.record import draw, make_record
 from synthmatch_jax.inference import Predictor
-from synthmatch_jax.matching.models import RELEASED
+from synthmatch_jax.matching.ensemble import RELEASED
 from synthmatch_jax.synths.play import engine, hosting
 from synthmatch_jax.training import log, loop
 from tests.golden.make import COUNT, HERE, MODELS, OPTIONS, cpu, mels, options

@@ -13,8 +13,8 @@ import pytest
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
-from synthmatch_jax.matching import confidence, models
-from synthmatch_jax.matching.models import RELEASED
+from synthmatch_jax.matching import confidence, ensemble
+from synthmatch_jax.matching.ensemble import RELEASED
 from synthmatch_jax.synths import locate, play, registry, states
 from synthmatch_jax.synths.plugin import load
 from tests import hostile
@@ -59,7 +59,7 @@ def sentence(do, *arguments):
 @pytest.mark.parametrize("seed", every("model"))
 def test_models(tmp_path, seed):
   folder = hostile.model(tmp_path / "model", seed)
-  if (loaded := sentence(models.load, [folder])) is None:
+  if (loaded := sentence(ensemble.load, [folder])) is None:
     return
   (model,) = loaded
   recipe = model.predictor.recipe

@@ -13,7 +13,7 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import fit_snapping
 from synthmatch_jax.evaluation.evaluate import evaluate
 from synthmatch_jax.inference import Predictor
-from synthmatch_jax.matching import models
+from synthmatch_jax.matching import ensemble
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.spaces.massive16 import VITAL
 from synthmatch_jax.spaces.snapping import Fitted
@@ -94,10 +94,10 @@ def test_it_stays_where_the_weights_that_it_was_fitted_to_are_away(run, make_con
 
 def test_matches_and_measurements_from_before_are_not_taken(run):
   evaluate(run, names=["model"], gallery_size=0, workers=1)
-  before = models.load([run])[0]
+  before = ensemble.load([run])[0]
   assert "snapped" not in before.reference.unknown
   keep(run)
-  after = models.load([run])[0]
+  after = ensemble.load([run])[0]
   assert "was snapped since it was evaluated" in after.reference.unknown
   assert after.digest != before.digest
   assert "Not evaluated yet" in card.write(trained.load(run), run, dtype="float32")

@@ -64,7 +64,7 @@ def choose(
   floors = {n: m for n, m in MEANINGS.items() if n not in _MODELS}
   known |= {n: m for n, m in floors.items() if in_domain or n not in _CEILINGS}
   if unknown := sorted(set(names) - set(known)):
-    raise UserError(f"there is no row {unknown[0]!r} here; known are {', '.join(known)}")
+    raise UserError(f"there is no row {unknown[0]!r} here; known: {', '.join(known)}")
   return {name: meaning for name, meaning in known.items() if not names or name in names}
 
 

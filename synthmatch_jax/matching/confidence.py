@@ -1,4 +1,4 @@
-"""What a distance means: where it lies among the model's answers to the synth's own sounds."""
+"""What a distance means: its rank among the model's answers to the synth's own sounds."""
 
 import hashlib
 import math
@@ -11,29 +11,29 @@ from jaxtyping import Float
 from synthmatch_jax import files, untrusted
 from synthmatch_jax.exported import PER_SOUND, RESULTS
 from synthmatch_jax.inference import Predictor
-from synthmatch_jax.matching.match import Confidence
+from synthmatch_jax.matching.result import Confidence
 from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.spaces import snapping
 
 OUT_OF_REACH = 95.0
 """Percentile from which a target is out of reach.
 
-One in twenty answers of the reference is; more sounds of the synth are where the note or the
-length is heard wrongly (`python -m study.reach`).
+One in twenty answers of the reference lies beyond it. More sounds of the synth do where the note or
+the length is heard wrongly (`python -m study.reach`).
 """
 
 _NEAR = 50.0
-_FEWEST = 20  # Sounds, for which one is 5 percent.
+_FEWEST = 20  # With this number of sounds, one of them is 5 percent.
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-  """The model's answers to the test sounds of its data set, as `eval` has measured them.
+  """The distances of the model's answers to the test sounds of its data set, measured by `eval`.
 
   Attributes:
-    distances: sorted; none where they are unknown.
-    unknown: why they are.
-    advice: what makes them known.
+    distances: The distances in ascending order; empty where they are unknown.
+    unknown: The reason why they are unknown.
+    advice: What to do to make them known.
   """
 
   distances: Float[np.ndarray, " i"]
@@ -42,11 +42,11 @@ class Reference:
 
   @property
   def digest(self) -> str:
-    """16 hexadecimal digits of both."""
+    """A hash, 16 hexadecimal digits, of the distances and the reason."""
     return hashlib.sha256(self.distances.tobytes() + self.unknown.encode()).hexdigest()[:16]
 
   def confidence(self, distance: float) -> Confidence:
-    """What is to be said of an answer that is so far off."""
+    """Returns what an answer's distance means."""
     of = int(self.distances.size)
     if not of:
       words = f"unknown: {self.unknown}"
@@ -78,11 +78,11 @@ SILENT = Confidence(
   of=0,
   words="out of the synth's reach: the answer is silent",
 )
-"""Of an answer that cannot be heard, whose distance means nothing: MSS takes silence for noise."""
+"""The confidence of a silent answer, whose distance means nothing: MSS takes silence for noise."""
 
 
 def reference(workdir: Path, predictor: Predictor) -> Reference:
-  """Reads what `python -m synthmatch_jax.eval --workdir=W` has left in the workdir."""
+  """Reads the distances that `python -m synthmatch_jax.eval --workdir=W` has measured."""
   advice = f"`python -m synthmatch_jax.eval --workdir={workdir}` makes it known"
 
   def unknown(why: str) -> Reference:

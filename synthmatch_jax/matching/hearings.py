@@ -1,5 +1,6 @@
 """How distinct answers come about: a model listens to a sound in several ways."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,8 +10,10 @@ from jaxtyping import Float
 from synthmatch_jax import files
 from synthmatch_jax.audio.hearing import Heard
 from synthmatch_jax.audio.loudness import match_loudness
+from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.audio.onset import cut
 from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.inference import Predictor
 
 # Semitones: what is nearer is in tune; what is farther a phase vocoder turns into something else.
 _LEAST_SHIFT, _MOST_SHIFT = 0.25, 24.0
@@ -96,3 +99,18 @@ def listen(
   told = heard.told.level_db
   levelled = match_loudness(clip, level_db if told is None else told, rate)
   return (levelled * 10 ** (hearing.gain_db / 20)).astype(np.float32)
+
+
+def mels(
+  recording: Recording, listened: Sequence[Hearing], predictor: Predictor
+) -> dict[Hearing, Float[np.ndarray, "t f"]]:
+  """Returns what a model hears: the log-mel of the sound in each way that is one for it.
+
+  Args:
+    recording: The sound.
+    listened: The ways of listening.
+    predictor: The model.
+  """
+  recipe, level_db = predictor.recipe, predictor.statistics.level_db
+  clips = {way: listen(recording, way, recipe=recipe, level_db=level_db) for way in listened}
+  return {way: log_mel(clip, recipe.mel) for way, clip in clips.items() if clip is not None}

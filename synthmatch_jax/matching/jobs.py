@@ -1,4 +1,4 @@
-"""What is to be matched, and where the answers go."""
+"""The sounds that are to be matched, and the folders of their answers."""
 
 import dataclasses
 import hashlib
@@ -16,10 +16,10 @@ from synthmatch_jax.errors import UserError, printable
 from synthmatch_jax.matching import output
 
 STDIN = "-"
-"""Stands for the bytes of a sound file on standard input."""
+"""The name of a sound file whose bytes are on standard input."""
 
 _LONGEST_NAME = 100  # Bytes of a folder's name, which also names presets and partial files.
-_UNFIT = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')  # In names on one system or another.
+_UNFIT = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')  # No file system takes all of these.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +27,11 @@ class Job:
   """A sound to be matched.
 
   Attributes:
-    source: what it is called.
-    path: of the file; None where its bytes are here.
-    data: bytes of a sound file.
-    trouble: why there are none.
-    folder: for the match.
+    source: The name of the sound.
+    path: The path of the file; None where its bytes are given.
+    data: The bytes of a sound file.
+    trouble: The reason why there are none.
+    folder: The folder for the match.
   """
 
   source: str
@@ -42,18 +42,18 @@ class Job:
 
   @property
   def origin(self) -> str:
-    """What tells it from other sounds of its name: a hash of where it lies, or of its bytes."""
+    """A hash of the sound's path or bytes, which tells it from others of the same name."""
     place = self.data if self.path is None else os.fsencode(os.path.realpath(self.path))
     return hashlib.sha256(place).hexdigest()
 
 
 def find(sounds: Sequence[str], *, out: Path) -> Iterator[tuple[str, str, Path | None]]:
-  """Name of the sound, stem of its folder's name, and path of the file, of all sounds.
+  """Yields each sound's name, the stem of its folder's name, and the path of its file.
 
   Folders are walked; what lies in `out` is not taken for a sound to match.
 
   Raises:
-    UserError: there is no sound in a folder.
+    UserError: A folder holds no sound.
   """
   if sounds.count(STDIN) > 1:
     raise UserError("standard input can be read once: name - once")
@@ -76,7 +76,7 @@ def find(sounds: Sequence[str], *, out: Path) -> Iterator[tuple[str, str, Path |
 
 
 def place(found: Sequence[tuple[str, str, Path | None]], out: Path) -> list[Job]:
-  """One folder a sound, named after it; where another sound has the name, with a number."""
+  """Gives every sound a folder named after it, with a number where another has the name."""
   numbers: dict[str, int] = {}  # Some file systems do not tell A from a.
   taken: set[str] = set()
   placed = []
@@ -100,13 +100,13 @@ def place(found: Sequence[tuple[str, str, Path | None]], out: Path) -> list[Job]
 
 
 def _plain(name: str) -> str:
-  """A file's name as text: bytes that are no text are replaced."""
+  """Returns a file's name as text, in which bytes that are no text are replaced."""
   text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
   return printable(text)
 
 
 def _read_stdin() -> tuple[bytes, str]:
-  """Its bytes; or none, and why."""
+  """Returns the bytes on standard input; or none, and the reason."""
   data = sys.stdin.buffer.read(io.MOST_BYTES + 1)
   if len(data) > io.MOST_BYTES:
     return b"", f"standard input gives more than {io.MOST_BYTES >> 20} MB: cut the note out of it"

@@ -2,33 +2,33 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
 
-from synthmatch_jax import selection
+from synthmatch_jax import cores, selection
 from synthmatch_jax.audio import io
 from synthmatch_jax.audio.floor import clear
 from synthmatch_jax.audio.hearing import NOTHING, Assume, hear_clear
 from synthmatch_jax.audio.loudness import loudness_db, match_loudness
-from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.example import Example
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.matching import hearings, models
+from synthmatch_jax.matching import ensemble, hearings
 from synthmatch_jax.matching.confidence import SILENT
-from synthmatch_jax.matching.hearings import AS_RECORDED, BY_HAND, HEARINGS, Hearing, Recording
-from synthmatch_jax.matching.match import Answer, Match
-from synthmatch_jax.matching.models import Model
+from synthmatch_jax.matching.ensemble import Model
+from synthmatch_jax.matching.hearings import AS_RECORDED, HEARINGS, Hearing, Recording
+from synthmatch_jax.matching.refinement import Refinement
+from synthmatch_jax.matching.result import Answer, Match, Origin
 from synthmatch_jax.metrics import suite
+from synthmatch_jax.metrics.suite import Analysis
 from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.synths.base import RenderError
-from synthmatch_jax.synths.hosts import Host
-from synthmatch_jax.synths.play import engine, hosting, play
+from synthmatch_jax.synths.play import engine, play
+from synthmatch_jax.synths.pool import Pool
 
 _SILENCE = 1e-4  # -80 dB of full scale, as of a sound that is to be matched.
 
@@ -39,28 +39,19 @@ an array of NumPy, JAX or another library, or a list."""
 Listen = Literal["once", "widely"]
 """Whether a model listens to a sound as it is recorded, or in all the ways of `hearings`."""
 
+Candidate = tuple[Origin, Example]
+"""An example that may be the answer to a sound, and how it has come about."""
+
 
 def ways(top: int, listen: Listen | None) -> tuple[Hearing, ...]:
-  """The ways in which a model listens: once for one answer and widely for more, unless told."""
+  """Returns the ways in which a model listens.
+
+  Args:
+    top: The number of answers wanted.
+    listen: None means once for one answer and widely for more.
+  """
   widely = listen == "widely" or (listen is None and top > 1)
   return HEARINGS if widely else (AS_RECORDED,)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Candidate:
-  """An answer that may be given."""
-
-  model: Model
-  hearing: Hearing
-  controls: Float[np.ndarray, " d"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Rendered(_Candidate):
-  """The same with its sound."""
-
-  estimate: Float[np.ndarray, " n"]
-  silent: bool
 
 
 class Matcher:
@@ -70,34 +61,41 @@ class Matcher:
       found = matcher.match("guitar.wav", top=3)
       found.best.patch
 
-  Not thread-safe, since its host is not; the models are, and can be shared.
+  A matcher can be used from several threads at once. An answer does not depend on what else the
+  engines have played or are playing, nor on how many there are.
 
   Attributes:
-    models: that answer; the first says how the target is heard.
-    host: of the synth.
+    models: The models that answer; the first says how the target is heard.
+    pool: The engines that render the answers.
+    recipe: The recipe of the first model.
   """
 
-  def __init__(self, models: Sequence[Model], host: Host):
+  def __init__(self, models: Sequence[Model], pool: Pool):
     self.models = tuple(models)
-    self.host = host
+    self.pool = pool
     self.recipe = models[0].predictor.recipe
+    self._metrics = suite.sound_metrics(self.recipe.mel.sample_rate)
 
   @classmethod
   @contextlib.contextmanager
   def open(cls, workdirs: Sequence[Path] = (), *, plugin: str = "") -> Iterator["Matcher"]:
-    """A matcher with an engine of its own, for the time of a `with` block.
+    """Opens a matcher with engines of its own, for the time of a `with` block.
+
+    An engine is made when it is used first. There are as many as cores that the process may use.
 
     Args:
-      workdirs: of the models; none for the one that comes along (`models.RELEASED`).
-      plugin: path of the engine's plugin, where it is not found by itself.
+      workdirs: The folders of the models; none for the one that comes along
+        (`ensemble.RELEASED`).
+      plugin: The path of the engine's plugin, where it is not found by itself.
 
     Raises:
-      UserError: there is no model, or no engine as the one that it was trained with.
+      UserError: There is no model, or no engine as the one that it was trained with.
     """
-    loaded = models.load(workdirs)
-    models.prepare(loaded, count=1)
-    with hosting(engine(loaded[0].predictor.recipe, path=plugin)) as host:
-      yield cls(loaded, host)
+    loaded = ensemble.load(workdirs)
+    ensemble.prepare(loaded, count=1)
+    found = engine(loaded[0].predictor.recipe, path=plugin)
+    with Pool(found, size=cores.available()) as pool:
+      yield cls(loaded, pool)
 
   def match(
     self,
@@ -111,22 +109,22 @@ class Matcher:
   ) -> Match:
     """Finds the patches for a sound, and plays them at the pitch heard (paper section 4).
 
+    One answer by one model is one prediction and one rendering. With more models, or where the
+    models listen widely, all candidates are rendered and the nearest is the first answer.
+
     Args:
-      sound: a path; the bytes of a sound file; a file open for reading bytes, read from its
+      sound: A path; the bytes of a sound file; a file open for reading bytes, read from its
         start; or samples, (n,) or (n, channels) as soundfile gives them: floats of full scale 1,
         or integers of 8, 16 or 32 bits. The channels are averaged.
       sample_rate: The sample rate of samples, in Hz; they need it.
-      source: what the sound is called; the file's name by default.
-      assume: what is told about the sound; all else is heard.
-      top: distinct answers wanted; there may be fewer.
-      listen: None is once for one answer, and widely for more.
-
-    One answer by one model is one prediction and one rendering. With more models, or if it is
-    to listen widely, all candidates are rendered and the nearest is the first answer.
+      source: The name of the sound; the file's name by default.
+      assume: What is told about the sound; all else is heard.
+      top: The number of distinct answers wanted; there may be fewer.
+      listen: None means once for one answer and widely for more.
 
     Raises:
-      UserError: this is no sound that can be matched, or not with what is told.
-      RenderError: the engine failed on all answers.
+      UserError: The sound cannot be matched, or not with what is told.
+      RenderError: The engine failed on all answers.
     """
     recording = self.hear(sound, sample_rate=sample_rate, source=source, assume=assume)
     return self.answer(recording, top=top, listen=listen)
@@ -160,107 +158,136 @@ class Matcher:
     """The second half of `match`."""
     if top < 1:
       raise ValueError(f"at least one answer is given, not {top}")
-    candidates = self._candidates(recording, ways(top, listen))
-    target, rate = recording.heard.audio, self.recipe.mel.sample_rate
     note = recording.heard.held_note(self.recipe.note)
-    rendered = self._render(candidates, note, level_db=loudness_db(target, rate))
+    candidates = self.candidates(recording, ways(top, listen), note=note)
     return Match(
       source=recording.source,
       heard=recording.heard,
-      note=note,
       recipe=self.recipe,
-      answers=self._measure(target, self._nearest(target, rendered, count=top)),
+      answers=self.choose(recording.heard.audio, candidates, count=top),
     )
 
-  def retouch(self, found: Match, controls: Float[np.ndarray, " d"]) -> Match:
-    """The same match with one answer, which is made of other controls.
+  def search(self, recording: Recording, **asked: Any) -> Refinement:
+    """Begins a search for the answers to a sound: an iterator of improvements.
+
+      search = matcher.search(matcher.hear("guitar.wav"), budget=Budget(renders=200))
+      for step in search:
+        print(step.renders, step.value)
+      search.match().best.patch
 
     Args:
-      found: a match of this matcher's models; the model of its best answer is named.
-      controls: of the answer.
+      recording: The sound.
+      **asked: What is asked of the search; see `Refinement`.
+    """
+    return Refinement(self, recording, **asked)
+
+  def change(self, found: Match, controls: Float[np.ndarray, " d"]) -> Match:
+    """Returns the same match with one answer, the best one with its controls changed by hand.
+
+    Args:
+      found: A match by this matcher's models.
+      controls: The controls of the new answer.
 
     Raises:
-      RenderError: the engine failed on them.
+      RenderError: The engine failed on them.
     """
-    model = next(model for model in self.models if model.name == found.best.model)
-    candidate = _Candidate(model=model, hearing=BY_HAND, controls=controls)
-    level_db = loudness_db(found.target, self.recipe.mel.sample_rate)
-    rendered = self._render([candidate], found.note, level_db=level_db)
-    return dataclasses.replace(found, answers=self._measure(found.target, rendered))
+    best = found.best
+    candidate = (
+      dataclasses.replace(best.origin, by_hand=True),
+      dataclasses.replace(best.example, controls=controls),
+    )
+    return dataclasses.replace(found, answers=self.choose(found.target, [candidate]))
 
-  def _candidates(self, recording: Recording, listened: Sequence[Hearing]) -> list[_Candidate]:
-    """What each model predicts in each way of listening."""
-    candidates: list[_Candidate] = []
+  def candidates(
+    self, recording: Recording, listened: Sequence[Hearing], *, note: Note
+  ) -> list[Candidate]:
+    """Returns what each model predicts in each way of listening.
+
+    Args:
+      recording: The sound.
+      listened: The ways of listening.
+      note: The note that the answers are played with.
+    """
+    candidates: list[Candidate] = []
     for model in self.models:
-      predictor = model.predictor
-      recipe, level_db = predictor.recipe, predictor.statistics.level_db
-      heard = {
-        way: hearings.listen(recording, way, recipe=recipe, level_db=level_db) for way in listened
-      }
-      clips = {way: clip for way, clip in heard.items() if clip is not None}
-      mels = np.stack([log_mel(clip, recipe.mel) for clip in clips.values()])
-      for way, controls in zip(clips, predictor.predict(mels), strict=True):
-        candidates.append(_Candidate(model=model, hearing=way, controls=controls))
+      mels = hearings.mels(recording, listened, model.predictor)
+      answers_of = model.predictor.answers(np.stack(list(mels.values())))
+      for way, answers in zip(mels, answers_of, strict=True):
+        for sample, controls in enumerate(answers):
+          origin = Origin(model=model.name, hearing=way.name, sample=sample)
+          candidates.append((origin, Example(controls=controls, note=note)))
     return candidates
 
-  def _render(
-    self, candidates: Sequence[_Candidate], note: Note, *, level_db: float
-  ) -> list[_Rendered]:
-    """The candidates that the engine does not fail on; raises if there is none."""
-    self.host.renew()  # So that an answer does not depend on the sounds before it.
-    rendered: list[_Rendered] = []
-    trouble: RenderError | None = None
-    for candidate in candidates:
-      try:
-        played = self.host.call(play, self.recipe, Example(controls=candidate.controls, note=note))
-      except RenderError as error:
-        trouble = error
-        continue
-      silent = float(np.abs(played).max(initial=0)) < _SILENCE
-      estimate = match_loudness(played, level_db, self.recipe.mel.sample_rate)
-      rendered.append(
-        _Rendered(**vars(candidate), estimate=played if silent else estimate, silent=silent)
-      )
-    if trouble and not rendered:
-      raise trouble
-    return rendered
+  def choose(
+    self,
+    target: Float[np.ndarray, " n"],
+    candidates: Sequence[Candidate],
+    *,
+    count: int | None = 1,
+  ) -> tuple[Answer, ...]:
+    """Renders candidates and returns the nearest that are distinct, the nearest first.
 
-  def _nearest(
-    self, target: Float[np.ndarray, " n"], candidates: Sequence[_Rendered], *, count: int
-  ) -> list[_Rendered]:
-    """The nearest candidates that are distinct; silent ones come last."""
-    if len(candidates) == 1:
-      return list(candidates)
-    metric = suite.sound_metrics(self.recipe.mel.sample_rate)[RANKED_BY]
-    wanted = metric.analyse(target)
+    A silent candidate comes last. One that the engine fails on is left out.
+
+    Args:
+      target: The sound that they are measured against, at the sample rate of the models.
+      candidates: At least one.
+      count: The largest number of answers wanted; None means all of them, in their order.
+
+    Raises:
+      RenderError: The engine failed on all of them.
+    """
+    analysis = suite.analyse(target, self._metrics)
+    level_db = loudness_db(target, self.recipe.mel.sample_rate)
+    answers = self._rendered(analysis, candidates, level_db=level_db)
+    if count is None:
+      return tuple(self._measured(analysis, answer) for answer in answers)
     chosen = selection.choose(
-      [one.controls for one in candidates],
-      np.array([metric.distance(wanted, metric.analyse(one.estimate)) for one in candidates]),
+      [answer.controls for answer in answers],
+      np.array([answer.distances[RANKED_BY] for answer in answers]),
       self.recipe.space,
       count=count,
-      silent=np.array([one.silent for one in candidates]),
+      silent=np.array([answer.confidence is SILENT for answer in answers]),
     )
-    return [candidates[i] for i in chosen]
+    return tuple(self._measured(analysis, answers[i]) for i in chosen)
 
-  def _measure(
-    self, target: Float[np.ndarray, " n"], chosen: Sequence[_Rendered]
-  ) -> tuple[Answer, ...]:
-    """Answers with all their distances."""
-    metrics = suite.sound_metrics(self.recipe.mel.sample_rate)
-    wanted = suite.analyse(target, metrics)
-    return tuple(
-      self._answer(one, suite.compare(wanted, suite.analyse(one.estimate, metrics), metrics))
-      for one in chosen
-    )
+  def _rendered(
+    self, target: Analysis, candidates: Sequence[Candidate], *, level_db: float
+  ) -> list[Answer]:
+    """The candidates that the engine does not fail on, as answers with the distance that ranks."""
+    ranking = {RANKED_BY: self._metrics[RANKED_BY]}
+    references = {model.name: model.reference for model in self.models}
+    answers: list[Answer] = []
+    failure: RenderError | None = None
+    items = [(self.recipe, example) for _, example in candidates]
+    # One engine plays them all: the last bits of a sound depend on what was played before it.
+    sounds = self.pool.map(play, items, lanes=1)
+    for (origin, example), sound in zip(candidates, sounds, strict=True):
+      if isinstance(sound, RenderError):
+        failure = sound
+        continue
+      silent = float(np.abs(sound).max(initial=0)) < _SILENCE
+      levelled = match_loudness(sound, level_db, self.recipe.mel.sample_rate)
+      estimate = sound if silent else levelled
+      distances = suite.compare(target, suite.analyse(estimate, ranking), ranking)
+      known = references[origin.model].confidence(distances[RANKED_BY])
+      answers.append(
+        Answer(
+          example=example,
+          origin=origin,
+          patch=self.recipe.space.decode(example.controls),
+          estimate=estimate,
+          distances=distances,
+          confidence=SILENT if silent else known,
+        )
+      )
+    if failure and not answers:
+      raise failure
+    return answers
 
-  def _answer(self, chosen: _Rendered, distances: Mapping[str, float]) -> Answer:
-    reference = chosen.model.reference
-    return Answer(
-      model=chosen.model.name,
-      hearing=chosen.hearing.name,
-      controls=chosen.controls,
-      patch=self.recipe.space.decode(chosen.controls),
-      estimate=chosen.estimate,
-      distances=distances,
-      confidence=SILENT if chosen.silent else reference.confidence(distances[RANKED_BY]),
-    )
+  def _measured(self, target: Analysis, answer: Answer) -> Answer:
+    """The answer with the distances that it has not got yet."""
+    others = {n: metric for n, metric in self._metrics.items() if n not in answer.distances}
+    distances = suite.compare(target, suite.analyse(answer.estimate, others), others)
+    distances |= answer.distances
+    return dataclasses.replace(answer, distances={n: distances[n] for n in self._metrics})

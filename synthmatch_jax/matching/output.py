@@ -1,10 +1,10 @@
-"""The folder of a match: the patch for programs, presets, sounds, spectrograms and a page."""
+"""Writes the folder of a match: patch.json, presets, sounds, spectrograms and a page."""
 
 import contextlib
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,37 +13,38 @@ from synthmatch_jax.audio import io
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching import stored
-from synthmatch_jax.matching.match import Answer, Match
+from synthmatch_jax.matching.result import Answer, Match, Searched
 from synthmatch_jax.matching.stored import PATCH, Description
 from synthmatch_jax.metrics.suite import sound_metrics
 from synthmatch_jax.reports import figures, pages
 from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths.base import Synth
-from synthmatch_jax.synths.hosts import Host
+from synthmatch_jax.synths.pool import Pool
 
 _TARGET, _PARTIAL = "target.wav", ".partial"
 
 
 def write(
-  match: Match, folder: Path, *, host: Host, digest: str = "", origin: str = ""
+  match: Match, folder: Path, *, pool: Pool, digest: str = "", origin: str = ""
 ) -> Description:
   """Writes a match into its folder: all of it, or nothing.
 
-  patch.json, target.wav, index.html, and of every answer the preset, the sound and a picture of
-  both spectrograms. The first answer's are called match.wav, NAME.vital and spectrograms.png,
-  the second's match-2.wav and so on.
+  The folder gets patch.json, target.wav and index.html, and for every answer the sound, the preset
+  and a picture of both spectrograms. Those of the first answer are called match.wav, NAME.vital and
+  spectrograms.png, those of the second match-2.wav and so on.
 
   Args:
-    match: to be written.
-    folder: named after the sound; an older match in it is replaced, other files are kept.
-    host: of the engine.
-    digest: stands for all that the match depends on.
-    origin: stands for where the sound is from.
+    match: The match.
+    folder: The folder, named after the sound; an older match in it is replaced, other files are
+      kept.
+    pool: The engines, of which one saves the presets.
+    digest: A hash of all that the match depends on.
+    origin: A hash of where the sound is from.
 
   Raises:
-    UserError: the folder cannot be written.
-    RenderError: the engine failed to save a preset.
+    UserError: The folder cannot be written.
+    RenderError: The engine failed to save a preset.
   """
   with _replacing(folder) as partial:
     rate, mel = match.recipe.mel.sample_rate, match.recipe.mel
@@ -56,7 +57,7 @@ def write(
       io.save(partial / names["sound"], answer.estimate, rate)
       both = heard, log_mel(answer.estimate, mel)
       figures.spectrogram_pair(*both, mel, partial / names["spectrograms"])
-      preset = host.call(save_preset, answer.patch, partial / f"{folder.name}{mark}")
+      preset = save_preset(pool, answer.patch, partial / f"{folder.name}{mark}")
       entries.append(describe_answer(answer, match) | {"preset": preset.name} | names)
     description = describe(match) | {
       "target": _TARGET,
@@ -71,7 +72,7 @@ def write(
 
 
 def describe(match: Match) -> Description:
-  """The match as JSON-ready data."""
+  """Returns the match as JSON-ready data."""
   recipe, heard = match.recipe, match.heard
   return {
     "source": match.source,
@@ -89,30 +90,50 @@ def describe(match: Match) -> Description:
       "told": {name: value for name, value in asdict(heard.told).items() if value is not None},
     },
     "answers": [describe_answer(answer, match) for answer in match.answers],
+    **({"search": _describe_search(match.searched)} if match.searched else {}),
   }
 
 
 def describe_answer(answer: Answer, match: Match) -> Description:
-  """One answer of a match as JSON-ready data."""
+  """Returns one answer of a match as JSON-ready data."""
   space = match.recipe.space
   units = {p.name: p.unit for p in space.parameters}
   return {
-    "model": answer.model,
-    "hearing": answer.hearing,
+    "model": answer.origin.model,
+    "hearing": answer.origin.words,
     "patch": {n: {"value": v, "unit": units[n]} for n, v in answer.patch.items()},
     "controls": space.named(answer.controls),
-    "distances": {n: v if math.isfinite(v) else None for n, v in answer.distances.items()},
+    "distances": _finite(answer.distances),
     "confidence": asdict(answer.confidence),
   }
 
 
-def save_preset(synth: Synth, patch: Patch, stem: Path) -> Path:
-  """Writes a preset with the ending of its kind; to be called where the engine is."""
-  return synth.save_preset(patch, stem.with_name(stem.name + synth.preset_suffix))
+def _describe_search(found: Searched) -> Description:
+  return {
+    "renders": found.renders,
+    "seconds": round(found.seconds, 3),
+    "start": _finite(found.start),
+    "trace": [{"renders": renders, "value": value} for renders, value in found.trace],
+    "stopped": found.was_stopped,
+  }
+
+
+def _finite(distances: Mapping[str, float]) -> dict[str, float | None]:
+  return {n: v if math.isfinite(v) else None for n, v in distances.items()}
+
+
+def save_preset(pool: Pool, patch: Patch, stem: Path) -> Path:
+  """Lets an engine write a preset, and returns the path: the stem with the ending of its kind.
+
+  Raises:
+    RenderError: The engine failed.
+  """
+  with pool.lend() as host:
+    return host.call(_save_preset, patch, stem)
 
 
 def is_free(folder: Path, origin: str) -> bool:
-  """Whether a match may be written there: nothing is lost but an older match of the same sound."""
+  """Returns whether writing a match there loses nothing but an older one of the same sound."""
   if not folder.exists() and not folder.is_symlink():
     return True
   if not folder.is_dir():
@@ -162,11 +183,15 @@ def write_page(out: Path, rate: int, *, say: Callable[[str], None]) -> Path | No
   return out / stored.PAGE
 
 
+def _save_preset(synth: Synth, patch: Patch, stem: Path) -> Path:
+  return synth.save_preset(patch, stem.with_name(stem.name + synth.preset_suffix))
+
+
 @contextlib.contextmanager
 def _replacing(folder: Path) -> Iterator[Path]:
-  """A folder to write to, which takes the place of another one at once if the block succeeds.
+  """Yields a folder to write to, which replaces another one at once if the block succeeds.
 
-  Where there is a match already its files are replaced one by one; until all are, it counts as
+  Where there is a match already, its files are replaced one by one; until all are, it counts as
   not finished.
   """
   partial = folder.with_name(f".{folder.name}.{os.getpid()}{_PARTIAL}")

@@ -1,4 +1,4 @@
-"""Matches that lie in a folder already: what is read there may be damaged, or anybody's."""
+"""Reads matches that lie in a folder already, which may be damaged or written by a stranger."""
 
 import math
 from pathlib import Path
@@ -8,10 +8,10 @@ from synthmatch_jax import untrusted
 from synthmatch_jax.selection import RANKED_BY
 
 PATCH, PAGE = "patch.json", "index.html"
-"""The first marks a folder as a match, which is finished if the file names its answers."""
+"""A folder with the first file is a match, which is finished if the file names its answers."""
 
 FORMAT = 1
-"""Raised when what patch.json says changes, so that the page over all matches reads no other."""
+"""Raised when what patch.json says changes: the page over all matches reads no other version."""
 
 _MOST_BYTES = 1 << 22  # A match with four answers has some 20 kB.
 
@@ -19,11 +19,11 @@ _LONGEST_NAME = 255  # Bytes; file systems take no more.
 _FILES = ("preset", "sound", "spectrograms")
 
 Description = dict[str, Any]
-"""A match as JSON-ready data: what patch.json holds."""
+"""A match as JSON-ready data, as patch.json holds it."""
 
 
 def read(folder: Path) -> Description | None:
-  """Returns what `output.write` has written, if it is finished and all of it is still there."""
+  """Returns what `output.write` has written, if it is finished and still complete."""
   try:
     return load(folder)
   except ValueError:
@@ -66,7 +66,7 @@ def load(folder: Path) -> Description:
 
 
 def said(folder: Path) -> Description:
-  """Returns what patch.json says, true or not; empty if that is nothing."""
+  """Returns what patch.json says, whether or not it is true; empty if it cannot be read."""
   try:
     return _parse(folder)
   except ValueError:
@@ -74,12 +74,12 @@ def said(folder: Path) -> Description:
 
 
 def names(description: Description) -> list[str]:
-  """Returns the names of the files of a match; a name that leads elsewhere is none."""
+  """Returns the names of the files of a match, without names that lead out of the folder."""
   return [PATCH, PAGE, *_named(description)]
 
 
 def _named(description: Description) -> list[str]:
-  """The files that a description names, whatever else it says."""
+  """Returns the files that a description names, whatever else it says."""
   answers = description.get("answers")
   entries = [a for a in answers if isinstance(a, dict)] if isinstance(answers, list) else []
   texts: list[Any] = [description.get("target") if entries else None]
@@ -88,7 +88,7 @@ def _named(description: Description) -> list[str]:
 
 
 def _is_name(text: Any) -> bool:
-  """Whether it is the name of a file in the same folder."""
+  """Returns whether this is the name of a file in the same folder."""
   if not isinstance(text, str) or not _is_text(text):
     return False
   short = len(text.encode()) <= _LONGEST_NAME
@@ -96,7 +96,7 @@ def _is_name(text: Any) -> bool:
 
 
 def _parse(folder: Path) -> Description:
-  """The object in patch.json.
+  """Returns the object in patch.json.
 
   Raises:
     ValueError: There is none.
@@ -121,7 +121,7 @@ def _need_texts(found: dict[str, Any], keys: tuple[str, ...], what: str) -> None
 
 
 def _is_text(text: str) -> bool:
-  """Whether it can be written: half of a surrogate pair cannot."""
+  """Returns whether a text can be written, as half of a surrogate pair cannot."""
   try:
     text.encode()
   except UnicodeEncodeError:

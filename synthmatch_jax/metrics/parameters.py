@@ -118,5 +118,5 @@ def _swapped(
 
 def _index(names: Sequence[str], name: str) -> int:
   if name not in names:
-    raise ValueError(f"no control {name!r}; known are {', '.join(names)}")
+    raise ValueError(f"no control {name!r}; known: {', '.join(names)}")
   return list(names).index(name)

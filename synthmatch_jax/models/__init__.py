@@ -43,7 +43,7 @@ def arguments(name: str) -> dict[str, type]:
     UserError: there is no such model.
   """
   if name not in MODELS:
-    raise UserError(f"no model {name!r}; known are {', '.join(MODELS)}")
+    raise UserError(f"no model {name!r}; known: {', '.join(MODELS)}")
   signature = inspect.signature(MODELS[name].func.__init__, eval_str=True)
   return {
     key: type(get_args(found.annotation)[0]) if get_args(found.annotation) else found.annotation
@@ -72,9 +72,7 @@ def create(
   known = arguments(name)
   unknown = [k for k in overrides if k not in known]
   if unknown:
-    raise UserError(
-      f"the model {name} has no argument {unknown[0]!r}; known are {', '.join(known)}"
-    )
+    raise UserError(f"the model {name} has no argument {unknown[0]!r}; known: {', '.join(known)}")
   weights, dropout = jax.random.split(jax.random.key(seed))
   try:
     return MODELS[name](

@@ -136,7 +136,7 @@ def _check(arguments: Mapping[str, Any], arrays: int) -> None:
   """Raises a UserError unless each argument is of the kind of its default, and not too large."""
   name = arguments.get("name")
   if not isinstance(name, str) or name not in models.MODELS:
-    raise UserError(f"no model {name!r:.50}; known are {', '.join(models.MODELS)}")
+    raise UserError(f"no model {name!r:.50}; known: {', '.join(models.MODELS)}")
   known = inspect.signature(models.MODELS[name].func.__init__).parameters
   for key, value in arguments.items():
     if key == "name":
@@ -144,8 +144,7 @@ def _check(arguments: Mapping[str, Any], arrays: int) -> None:
     default = known[key].default if key in models.arguments(name) else None
     if default is None:
       raise UserError(
-        f"the model {name} has no argument {key!r:.50}; known are"
-        f" {', '.join(models.arguments(name))}"
+        f"the model {name} has no argument {key!r:.50}; known: {', '.join(models.arguments(name))}"
       )
     kind = (int, float) if isinstance(default, float) else type(default)
     most = _LARGEST_ARGUMENT

@@ -109,7 +109,7 @@ class Continuous:
       require_text(field, getattr(self, field))
     if self.curve not in tuple(_EXPONENTS):
       known = ", ".join(_EXPONENTS)
-      raise ValueError(f"{self.name}: unknown curve {self.curve!r}; known are {known}")
+      raise ValueError(f"{self.name}: unknown curve {self.curve!r}; known: {known}")
     if not (math.isfinite(self.low) and math.isfinite(self.high)):
       raise ValueError(f"{self.name}: the range {self.low} to {self.high} has no ends")
     if max(abs(self.low), abs(self.high)) > _LARGEST:

@@ -71,6 +71,12 @@ def sample(
   return space.place(drawn)
 
 
+def draws(prior: Prior, space: ParameterSpace, *, count: int) -> Float[np.ndarray, "n d"]:
+  """Draws control vectors, the same ones every time: they stand for the prior."""
+  rng = np.random.default_rng(0)
+  return np.stack([sample(prior, space, rng) for _ in range(count)])
+
+
 def load(name: str | Mapping[str, Any], space: ParameterSpace) -> Prior:
   """The prior called `name` of a space.
 
@@ -95,7 +101,7 @@ def load(name: str | Mapping[str, Any], space: ParameterSpace) -> Prior:
     return _read(Path(name), space)
   if name not in known:
     raise UserError(
-      f"no prior {name!r} for the space {space.name}; known are {', '.join(['uniform', *known])}"
+      f"no prior {name!r} for the space {space.name}; known: {', '.join(['uniform', *known])}"
     )
   return Prior(**json.loads((folder / f"{name}.json").read_text()))
 

@@ -224,7 +224,7 @@ def parameter_from_dict(data: Mapping[str, Any]) -> Any:
   plain = dict(data)
   kind = plain.pop("kind", "continuous")
   if not isinstance(kind, str) or kind not in KINDS:
-    raise ValueError(f"a parameter has the kind {kind!r:.50}; known are {', '.join(KINDS)}")
+    raise ValueError(f"a parameter has the kind {kind!r:.50}; known: {', '.join(KINDS)}")
   if "options" in plain:
     plain["options"] = tuple(plain["options"])
   return KINDS[kind](**plain)

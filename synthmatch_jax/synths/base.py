@@ -56,6 +56,17 @@ class Synth(Protocol):
     """Writes the patch in the engine's own format, to be loaded in a DAW; returns the path."""
     ...
 
+  def read_preset(self, path: Path) -> Patch:
+    """The patch in a file of the engine's own format, as far as the space goes.
+
+    The engine may not be as it was thereafter: it is to be discarded.
+
+    Raises:
+      OSError: The file cannot be read.
+      ValueError, UserError: It is no such file.
+    """
+    ...
+
   def fingerprint(self) -> str:
     """Engine, version and hash of the base preset: what the sound depends on."""
     ...

@@ -146,11 +146,11 @@ class Description:
     plain = dict(data)
     fields = {f.name: f for f in dataclasses.fields(cls)}
     if unknown := sorted(set(plain) - set(fields)):
-      raise ValueError(f"unknown entries {', '.join(unknown)}; known are {', '.join(fields)}")
+      raise ValueError(f"unknown entries {', '.join(unknown)}; known: {', '.join(fields)}")
     if missing := sorted({"name", "files", "controls"} - set(plain)):
       raise ValueError(f"it lacks {', '.join(missing)}")
     if plain.get("reset", "clear") not in RESETS:
-      raise ValueError(f"reset is {plain['reset']!r}; known are {', '.join(RESETS)}")
+      raise ValueError(f"reset is {plain['reset']!r}; known: {', '.join(RESETS)}")
     try:
       controls: tuple[Any, ...] = tuple(parameter_from_dict(c) for c in plain["controls"])
       plain["controls"] = controls

@@ -104,6 +104,11 @@ class Plugin:
     path.write_bytes(self.plugin.preset_data if vst3 else self.plugin.raw_state)
     return path
 
+  def read_preset(self, path: Path) -> Patch:
+    """See `Synth`. What the file says beside the parameters is in the plugin from now on, too."""
+    states.apply(self.plugin, path)
+    return self.settle()
+
   def settle(self) -> Patch:
     """Renders silence: values travel to the plugin's processor, and back, with the audio.
 

@@ -2,18 +2,15 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
-from threadpoolctl import threadpool_limits
-
+from synthmatch_jax import cores
 from synthmatch_jax.synths import hosts
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.registry import Engine
-
-Result = TypeVar("Result")
 
 
 class Pool:
@@ -22,9 +19,11 @@ class Pool:
   The engines are lent one at a time (`lend`), or all work on one list of items (`map`). Item k of
   a list is always done on engine k modulo `size`, and each engine does its items in their order.
   Since the last bits of a sound depend on what its engine played before, the results of `map` thus
-  depend on `size` and on the lists since `renew`, but not on how many threads do the work.
+  depend on `size` and on the lists since `renew`, but not on how many threads do the work. Lists
+  that are given `lanes` have the same results in any pool, whoever else uses it.
 
   Attributes:
+    engine: What kind of engine they are.
     size: number of engines.
     workers: number of items that are worked on at once.
   """
@@ -45,7 +44,7 @@ class Pool:
       workers: number of threads; as many as engines by default.
       report: gets a sentence for every process that had to be replaced.
     """
-    self.size = size
+    self.engine, self.size = engine, size
     self.workers = min(workers or size, size)
     self._hosts = [hosts.host(engine, report=report) for _ in range(size)]
     self._free = set(range(size))
@@ -66,37 +65,58 @@ class Pool:
       yield host
 
   def map(
-    self, task: Callable[..., Result], items: Sequence[tuple[Any, ...]]
-  ) -> Iterator[Result | RenderError]:
+    self,
+    task: Callable[..., Any],
+    items: Sequence[tuple[Any, ...]],
+    *,
+    lanes: int | None = None,
+    finish: Callable[[int, Any], Any] = lambda place, result: result,
+  ) -> Generator[Any, None, None]:
     """Yields `task(synth, *item)` for each item, in order; all of it must be picklable.
 
     Where the engine fails, the error takes the place of the result. Where the caller stops
     iterating, what is under way is finished and the rest dropped.
 
+    Args:
+      task: The work on an item.
+      items: The arguments of the task for each item.
+      lanes: The number of parts of the list, if each is to be done by an engine as good as new,
+        whichever is free: item k belongs to part k modulo `lanes`. The results then depend on
+        `lanes` alone: not on `size`, nor on what the engines do before or meanwhile.
+      finish: Makes what is yielded of an item's place and its result, or its RenderError. It is
+        called in this process, by the thread that has asked the engine.
+
     Raises:
       Exception: any other that a task raises.
     """
     stopped = threading.Event()
-    results: list[Future[Result | RenderError]] = [Future() for _ in items]
+    results: list[Future[Any]] = [Future() for _ in items]
+    step = lanes or self.size
+    count = min(step, len(items))
 
     def do(lane: int) -> None:
-      with self._taken(lane) as host, threadpool_limits(1, user_api="blas"):
-        for k in range(lane, len(items), self.size):
+      with (
+        self._taken(None if lanes else lane) as host,
+        cores.one_each() if count > 1 else contextlib.nullcontext(),
+      ):
+        if lanes:
+          host.renew()
+        for k in range(lane, len(items), step):
           if stopped.is_set() or self._stopped.is_set():
             results[k].cancel()
             continue
           try:
-            results[k].set_result(_call(host, task, items[k]))
+            results[k].set_result(finish(k, _call(host, task, items[k])))
           except BaseException as error:
             results[k].set_exception(error)
 
-    lanes = [self._threads.submit(do, lane) for lane in range(min(self.size, len(items)))]
+    working = [self._threads.submit(do, lane) for lane in range(count)]
     try:
       for result in results:
         yield result.result()
     finally:
       stopped.set()
-      for lane in lanes:
+      for lane in working:
         lane.exception()  # Waits for it.
 
   def renew(self) -> None:
@@ -110,7 +130,7 @@ class Pool:
     self._stopped.set()
     for host in self._hosts:
       host.close()
-    self._threads.shutdown(wait=True, cancel_futures=True)
+    self._threads.shutdown(wait=True)  # A lane that has not begun cancels its results.
 
   @contextlib.contextmanager
   def _taken(self, lane: int | None) -> Iterator[Host]:
@@ -127,7 +147,7 @@ class Pool:
         self._changed.notify_all()
 
 
-def _call(host: Host, task: Callable[..., Result], item: tuple[Any, ...]) -> Result | RenderError:
+def _call(host: Host, task: Callable[..., Any], item: tuple[Any, ...]) -> Any:
   try:
     return host.call(task, *item)
   except RenderError as error:

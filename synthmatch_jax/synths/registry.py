@@ -113,7 +113,7 @@ def engine(name: str, *, path: str = "") -> Engine:
     return Engine(name=plugin.name, plugin=plugin, path=path)
   known = ", ".join(sorted([*_ENGINES, *described()]))
   raise UserError(
-    f"unknown engine {name!r}; known are {known}, and any FILE.json that"
+    f"unknown engine {name!r}; known: {known}, and any FILE.json that"
     " `python -m synthmatch_jax.probe` has written"
   )
 
@@ -127,7 +127,7 @@ def built_in(name: str) -> Engine:
   if name not in _ENGINES:
     known = ", ".join(sorted(_ENGINES))
     raise UserError(
-      f"the engine {name!r} is not known here, nor is it described as a plugin; known are {known}:"
+      f"the engine {name!r} is not known here, nor is it described as a plugin (known: {known}):"
       " take the version of synthmatch_jax that the model or the data set was made with"
     )
   return Engine(name=name)

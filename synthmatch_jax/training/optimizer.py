@@ -42,13 +42,13 @@ def create(
     UserError: there is no such optimizer, schedule or argument.
   """
   if name not in OPTIMIZERS:
-    raise UserError(f"no optimizer {name!r}; known are {', '.join(OPTIMIZERS)}")
+    raise UserError(f"no optimizer {name!r}; known: {', '.join(OPTIMIZERS)}")
   known = list(inspect.signature(OPTIMIZERS[name]).parameters)
   own = ["schedule", "warmup_steps", "clip_norm"]
   unknown = [key for key in arguments if key not in known]
   if unknown:
     raise UserError(
-      f"the optimizer {name} has no argument {unknown[0]!r}; known are {', '.join(known + own)}"
+      f"the optimizer {name} has no argument {unknown[0]!r}; known: {', '.join(known + own)}"
     )
   rate = learning_rate_over(
     schedule, learning_rate=learning_rate, warmup_steps=warmup_steps, total_steps=total_steps
@@ -64,9 +64,7 @@ def learning_rate_over(
 ) -> float | optax.Schedule:
   """Returns the learning rate for optax: a number, or a function of the step."""
   if schedule not in get_args(Schedule):
-    raise UserError(
-      f"no optimizer.schedule {schedule!r}; known are {', '.join(get_args(Schedule))}"
-    )
+    raise UserError(f"no optimizer.schedule {schedule!r}; known: {', '.join(get_args(Schedule))}")
   if schedule == "cosine":
     if warmup_steps >= total_steps:
       raise UserError(

@@ -1,4 +1,4 @@
-"""Where the page listens; apart, so that a mistaken address is told before anything is loaded."""
+"""The address of the page; apart, so that a wrong one is told before anything else is loaded."""
 
 import ipaddress
 import os
@@ -8,7 +8,7 @@ from synthmatch_jax.errors import UserError
 
 
 def is_loopback(host: str) -> bool:
-  """Returns whether nobody but this machine can come to this address."""
+  """Returns whether only this machine can reach an address."""
   try:
     return ipaddress.ip_address(host).is_loopback
   except ValueError:
@@ -19,7 +19,7 @@ def listen(host: str, port: int) -> socket.socket:
   """Returns a socket at an address.
 
   Raises:
-    UserError: The address is taken, or none of this machine.
+    UserError: The address is taken, or does not belong to this machine.
   """
   try:
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]

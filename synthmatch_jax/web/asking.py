@@ -1,7 +1,8 @@
-"""What a visitor may ask for, and says about a sound."""
+"""What a visitor may ask for, and what one says about a sound."""
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
 
 from synthmatch_jax.audio.hearing import Assume
 from synthmatch_jax.audio.note import pitch_of
@@ -26,28 +27,18 @@ class Limits:
   max_answers: int = 20
 
 
-@dataclass(frozen=True, kw_only=True)
-class Told:
-  """What a visitor says about a sound, as it is typed; empty or None is heard in it."""
+def assumption(note: str, **told: Any) -> Assume:
+  """Returns what a visitor says about a sound, for a matcher.
 
-  note: str = ""
-  onset_seconds: float | None = None
-  hold_seconds: float | None = None
-  level_db: float | None = None
+  Args:
+    note: The note as it is typed; it is heard in the sound where nothing is typed.
+    **told: The other fields of `Assume`; None where they are heard in the sound.
 
-  def assume(self) -> Assume:
-    """The same for a matcher.
-
-    Raises:
-      UserError: it cannot be meant.
-    """
-    note = self.note.strip()[:_LONGEST_NOTE]
-    return Assume(
-      note=pitch_of(note) if note else None,
-      onset_seconds=self.onset_seconds,
-      hold_seconds=self.hold_seconds,
-      level_db=self.level_db,
-    )
+  Raises:
+    UserError: A value cannot be meant.
+  """
+  typed = note.strip()[:_LONGEST_NOTE]
+  return Assume(note=pitch_of(typed) if typed else None, **told)
 
 
 def shown_name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The door of the page, which looks at every request before the page sees it."""
+"""The door of the page: middleware that checks every request before the page sees it."""
 
 import ipaddress
 import socket
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from synthmatch_jax import untrusted
 from synthmatch_jax.web.address import is_loopback
-from synthmatch_jax.web.log import cause, tell
+from synthmatch_jax.web.server_log import cause, tell
 
 UPLOAD = "/gradio_api/upload"
 """Where sounds are uploaded to."""

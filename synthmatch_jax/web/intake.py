@@ -1,4 +1,4 @@
-"""Where sounds are uploaded to: whole or not at all, and no more than there is room for."""
+"""Uploads of sounds, which are kept whole or not at all, within the room that there is."""
 
 import asyncio
 import contextlib
@@ -22,12 +22,12 @@ from starlette.types import Message
 from synthmatch_jax import files
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.web.door import UPLOAD, visitor
-from synthmatch_jax.web.log import cause, tell
+from synthmatch_jax.web.server_log import cause, tell
 
 _SHARE = 10  # Largest sounds that one visitor may have here; then its oldest goes.
-_WHOLE = 50  # Largest sounds of all visitors together.
-_LEAST_BYTES = 1 << 18  # What a file counts for at least, so that there are not too many.
-_AROUND_BYTES = 1 << 14  # Of a request, beside the sound itself.
+_WHOLE = 50  # Largest sounds that all visitors together may have here.
+_LEAST_BYTES = 1 << 18  # A smaller file counts as one of this size, which limits their number.
+_AROUND_BYTES = 1 << 14  # The parts of a request beside the sound itself.
 _PATIENCE_SECONDS = 300.0  # For a slow line.
 
 

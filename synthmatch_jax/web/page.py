@@ -1,4 +1,4 @@
-"""The page: a thin face of `session`, in gradio."""
+"""The page that shows a visit, made with gradio."""
 
 import html
 from collections.abc import Callable
@@ -11,16 +11,16 @@ from gradio import themes
 from synthmatch_jax.audio.formats import COMMON
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.web import uploads, words
-from synthmatch_jax.web.asking import Limits, Told
+from synthmatch_jax.web import markup, uploads
+from synthmatch_jax.web.asking import Limits, assumption
 from synthmatch_jax.web.door import visitor
-from synthmatch_jax.web.entries import Entry
-from synthmatch_jax.web.line import WAITING
-from synthmatch_jax.web.session import MOST_ANSWERS, STEP, Visit
+from synthmatch_jax.web.history import Entry
+from synthmatch_jax.web.queueing import WAITING
+from synthmatch_jax.web.visit import MOST_ANSWERS, STEP, Visit
 from synthmatch_jax.web.visits import Visits
 
 THEME = themes.Default()
-"""Its fonts come from this machine."""
+"""A theme whose fonts come from this machine."""
 
 CSS = """
 .gradio-container { max-width: 1100px !important; margin: 0 auto; }
@@ -36,9 +36,9 @@ document.addEventListener("keyup", (e) => {
 });
 </script>"""
 HEAD += uploads.HEAD
-"""Goes into the page's head."""
+"""The scripts in the page's head."""
 
-_ENGINE = "engine"  # What matching and turning wait for, together.
+_ENGINE = "engine"  # Matches and changes wait for it in one queue.
 
 _INTRODUCTION = """# Match a sound
 
@@ -49,13 +49,13 @@ with: move its controls, listen, take the preset along. Up to {seconds:g} s, {me
 
 
 def build(visits: Visits, recipe: Recipe, *, limits: Limits, workers: int) -> gr.Blocks:
-  """The page for a synth.
+  """Returns the page for a synth.
 
   Args:
-    visits: who is on it.
-    recipe: of the models that answer.
-    limits: of a visit.
-    workers: requests that are served at once.
+    visits: The visits to the page.
+    recipe: The recipe of the models that answer.
+    limits: The limits of a visit.
+    workers: The number of requests that are served at once.
   """
   with gr.Blocks(
     title="Match a sound", analytics_enabled=False, delete_cache=(3600, 86400)
@@ -82,11 +82,11 @@ def build(visits: Visits, recipe: Recipe, *, limits: Limits, workers: int) -> gr
       "concurrency_id": _ENGINE,
       "api_visibility": "private",
     }
-    asks = _Asks(visits)
-    match.click(asks.match, inputs, shown, **one_by_one)
+    events = _Events(visits)
+    match.click(events.match, inputs, shown, **one_by_one)
     gr.on(
       [slider.release for slider in sliders],
-      asks.turn,
+      events.change,
       [current, *sliders],
       shown,
       trigger_mode="always_last",
@@ -95,19 +95,19 @@ def build(visits: Visits, recipe: Recipe, *, limits: Limits, workers: int) -> gr
       **one_by_one,
     )
     history.input(
-      asks.recall,
+      events.recall,
       history,
       shown,
       show_progress="hidden",
       concurrency_limit=None,
       api_visibility="private",
     )
-    page.unload(asks.leave)
+    page.unload(events.leave)
   return page.queue(max_size=WAITING, default_concurrency_limit=workers)
 
 
 def _ask() -> list[Any]:
-  """What is asked of a visitor, in the order of `_Asks.match`."""
+  """Returns what a visitor fills in, in the order of the arguments of `_Events.match`."""
   with gr.Row():
     with gr.Column(scale=3):
       upload = gr.Audio(
@@ -139,7 +139,7 @@ def _ask() -> list[Any]:
 
 
 def _show(recipe: Recipe) -> tuple[list[Any], list[gr.Slider], gr.Radio, gr.Audio]:
-  """What is shown of an answer, in the order of `_shown`; its sliders, history and player."""
+  """Returns what shows an answer, in the order of `_shown`; its sliders, history and player."""
   with gr.Row():
     target = gr.Audio(label="Target", interactive=False, buttons=[], elem_id="target")
     sound = gr.Audio(label="Answer", interactive=False, buttons=[], elem_id="answer")
@@ -162,13 +162,13 @@ def _show(recipe: Recipe) -> tuple[list[Any], list[gr.Slider], gr.Radio, gr.Audi
   for start in range(0, len(parameters), 4):
     with gr.Row():
       for parameter in parameters[start : start + 4]:
-        # The way of a knob, with the synth's own curve: seconds on a line have no room near zero.
+        # A slider moves as the synth's knob does: seconds on a line would leave no room near zero.
         slider = gr.Slider(
           0,
           1,
           step=STEP,
           label=parameter.name,
-          info=words.info(parameter, 0.0),
+          info=markup.info(parameter, 0.0),
           buttons=[],
           min_width=170,
           elem_id=f"control-{parameter.name}",
@@ -190,45 +190,45 @@ def _show(recipe: Recipe) -> tuple[list[Any], list[gr.Slider], gr.Radio, gr.Audi
   )
 
 
-class _Asks:
-  """What the page asks of a visit, and how its answers get onto the page."""
+class _Events:
+  """The events of the page, which are passed on to the visit and change what is shown."""
 
   def __init__(self, visits: Visits):
     self._visits = visits
 
   def match(self, upload, note, onset, hold, level, top, request: gr.Request):
-    """The button."""
+    """Serves the button."""
 
     def ask(visit: Visit) -> Entry:
-      told = Told(
-        note=note or "",
+      assume = assumption(
+        note or "",
         onset_seconds=_number(onset),
         hold_seconds=_number(hold),
         level_db=_number(level),
       )
-      return visit.match(upload, told=told, top=int(top or 1))
+      return visit.match(upload, assume=assume, top=int(top or 1))
 
     return self._answer(request, ask, move=True, autoplay=False)
 
-  def turn(self, request: gr.Request, key, *controls):
-    """A slider that is let go of; none is taken out of the visitor's hand."""
+  def change(self, request: gr.Request, key, *controls):
+    """Serves a slider that is released; no slider is moved while the visitor holds it."""
     moved = [float(c) for c in controls]
     return self._answer(
-      request, lambda visit: visit.turn(int(key), moved), move=False, autoplay=True
+      request, lambda visit: visit.change(int(key), moved), move=False, autoplay=True
     )
 
   def recall(self, key, request: gr.Request):
-    """An answer of the history."""
+    """Serves the choice of an answer in the history."""
     return self._answer(request, lambda visit: visit.recall(int(key)), move=True, autoplay=True)
 
   def leave(self, request: gr.Request):
-    """The page is closed."""
+    """Closes the visit with the page."""
     self._visits.leave(_token(request))
 
   def _answer(
     self, request: gr.Request, ask: Callable[[Visit], Entry], *, move: bool, autoplay: bool
   ) -> Any:
-    """What a visit answers, as updates of the page; or a sentence, and the page stays as it is."""
+    """Returns the updates of the page; after an error it shows a sentence and stays as it is."""
     try:
       visit = self._visits.of(_token(request), visitor=_visitor(request))
       entry = ask(visit)
@@ -242,21 +242,21 @@ def _shown(visit: Visit, entry: Entry, *, move: bool, autoplay: bool) -> list[An
   best, parameters = entry.match.best, entry.match.recipe.space.parameters
   updates: list[Any] = []
   for parameter, control in zip(parameters, best.controls.tolist(), strict=True):
-    told = {"info": words.info(parameter, best.patch[parameter.name])}
+    told = {"info": markup.info(parameter, best.patch[parameter.name])}
     updates.append(gr.update(**told, **({"value": round(control, 3)} if move else {})))
   return [
     gr.update(visible=True),
     entry.key,
     str(entry.target),
     gr.update(value=str(entry.sound), autoplay=autoplay),
-    words.facts(entry),
+    markup.facts(entry),
     str(entry.picture),
     str(entry.preset),
     str(entry.patch),
     str(entry.sound),
     *updates,
     gr.update(choices=[(e.label, e.key) for e in visit.history], value=entry.key),
-    words.assumed(entry),
+    markup.assumed(entry),
   ]
 
 
@@ -273,10 +273,10 @@ def _token(request: gr.Request) -> str:
 
 
 class _Uploaded:
-  """Where the sound of a client is: in the folder of uploads, or nowhere.
+  """Finds the sound of a client in the folder of uploads and nowhere else.
 
-  In place of gradio's own way, which fetches an address that a client names, and copies a file
-  that it names, from wherever the server may read, to where uploads are.
+  This replaces gradio's own function, which fetches any address that a client names, and copies
+  any file that it names and the server may read into the folder of uploads.
   """
 
   def __init__(self, component: gr.Audio):

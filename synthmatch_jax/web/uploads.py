@@ -8,8 +8,7 @@ from pathlib import Path
 from synthmatch_jax.audio import formats
 from synthmatch_jax.errors import UserError
 
-_MOST = 20  # Of a visitor; the oldest goes first.
-
+_MOST = 20  # Files that one visitor may have; the oldest goes first.
 
 _SCRIPT = """<script>
 // A file's type is what the browser makes of its suffix, and gradio refuses what is not "audio/".
@@ -27,24 +26,24 @@ _SCRIPT = """<script>
 </script>"""
 
 HEAD = _SCRIPT.replace("ACCEPTED", ",".join(["audio/*", *sorted(formats.SUFFIXES)]))
-"""Goes into the page's head, so that it takes the files that the command line takes."""
+"""A script in the page's head, with which it takes the files that the command line takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _File:
-  """A file that has been read: another one of its path is not it."""
+  """A file that has been read, as opposed to a later one at the same path."""
 
   path: Path
   inode: int
 
 
 class Uploads:
-  """The only files that are read, and each is removed when nobody who has read it is left.
+  """The files of visitors; each is removed when the last visitor who has read it leaves.
 
-  Gradio names an upload after its bytes: visitors who upload the same share a file.
+  Gradio names an upload after its bytes, so that visitors who upload the same share a file.
 
   Attributes:
-    root: folder that they are in.
+    root: The folder of the uploads; no other file is read.
   """
 
   def __init__(self, root: Path):
@@ -53,17 +52,17 @@ class Uploads:
     self._lock = threading.Lock()
 
   def read(self, path: Path, *, name: str, visitor: Hashable, own: Path, max_bytes: int) -> bytes:
-    """Bytes of an upload.
+    """Returns the bytes of an upload.
 
     Args:
-      path: as a client names it.
-      name: of the sound, for errors.
-      visitor: who reads it.
-      own: folder of the visitor, whose files are read too, and do not count as uploads.
-      max_bytes: what is larger is refused.
+      path: The path that a client names.
+      name: The name of the sound, for errors.
+      visitor: The visitor who reads it.
+      own: The folder of the visitor, whose files may be read too and do not count as uploads.
+      max_bytes: The largest size.
 
     Raises:
-      UserError: it is not there, elsewhere or too large.
+      UserError: The file is not there, elsewhere or too large.
     """
     gone = UserError(f"{name} is not here any more: drop it again")
     try:
@@ -87,7 +86,7 @@ class Uploads:
       raise gone from None
 
   def leave(self, visitor: Hashable) -> None:
-    """Removes what nobody else has."""
+    """Removes the files that no other visitor has read."""
     with self._lock:
       for file in list(self._had.get(visitor, ())):
         self._drop(visitor, file)

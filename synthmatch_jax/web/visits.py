@@ -1,4 +1,4 @@
-"""Who is on the page."""
+"""All visits to the page."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from synthmatch_jax.web.session import Visit
+from synthmatch_jax.web.visit import Visit
 
 _MOST = 32  # Visits: each keeps some twenty answers of 2 MB on the disk and half that in memory.
 _IDLE_SECONDS = 3600.0
@@ -20,17 +20,17 @@ class _Seat:
 
 
 class Visits:
-  """Visits by the token that tells visitors apart; one that nobody uses is closed.
+  """Visits by the token that tells visitors apart; a visit that is left alone is closed.
 
-  A token comes from a client: it is looked up, and nothing else.
+  A token comes from a client: it is only ever looked up.
   """
 
   def __init__(self, make: Callable[[], Visit], *, clock: Callable[[], float] = time.monotonic):
-    """Nobody is here yet.
+    """Begins without any visit.
 
     Args:
-      make: opens a visit.
-      clock: in seconds.
+      make: Opens a visit.
+      clock: Returns the time in seconds.
     """
     self._make = make
     self._clock = clock
@@ -41,13 +41,13 @@ class Visits:
     return len(self._seats)
 
   def of(self, token: str, *, visitor: str = "") -> Visit:
-    """Returns the visit of a token; a new one where there is none.
+    """Returns the visit of a token, or a new one where there is none.
 
-    Where there are too many, the one ends that was left alone longest, of the visitor who has
-    most: nobody is sent away by one who opens the page again and again.
+    Where there are too many, the address that has most loses the visit that was left alone
+    longest, so that nobody is sent away by one who opens the page again and again.
 
     Args:
-      token: What the client says.
+      token: The token that the client sends.
       visitor: The address that it comes from.
 
     Raises:
@@ -77,7 +77,7 @@ class Visits:
       seat.visit.close()
 
   def close(self) -> None:
-    """Closes all visits, and waits for what they are still doing."""
+    """Closes all visits, and waits for the calls that they are serving."""
     with self._lock:
       gone = [self._seats.pop(token).visit for token in list(self._seats)]
     for visit in gone:

@@ -7,7 +7,7 @@ from synthmatch_jax.audio.mel import MelSettings
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.recipe import REVISION, Recipe
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.matching.models import RELEASED
+from synthmatch_jax.matching.ensemble import RELEASED
 from synthmatch_jax.spaces import massive16, prior
 from synthmatch_jax.spaces.parameters import Continuous
 from synthmatch_jax.spaces.prior import Prior

@@ -71,8 +71,8 @@ def test_progress_shows_rate_and_remaining_time(built):
   ("options", "says"),
   [
     ({"num_exampels": 20}, "unknown option num_exampels"),
-    ({"engine": "vitl"}, "unknown engine 'vitl'; known are massive, vital"),
-    ({"prior": "factory"}, "known are uniform, presets"),
+    ({"engine": "vitl"}, "unknown engine 'vitl'; known: massive, vital"),
+    ({"prior": "factory"}, "known: uniform, presets"),
     ({"pitch": 200}, "no MIDI note number"),
     ({"num_examples": 3}, "num_examples must be a whole number of at least 10"),
     ({"num_examples": "1000"}, "num_examples must be a whole number"),

@@ -19,7 +19,7 @@ import numpy as np
 from synthmatch_jax.config import base_config
 from synthmatch_jax.generation.record import draw
 from synthmatch_jax.inference import Predictor
-from synthmatch_jax.matching.models import RELEASED
+from synthmatch_jax.matching.ensemble import RELEASED
 from synthmatch_jax.training import loop
 
 HERE = Path(__file__).parent

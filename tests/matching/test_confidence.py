@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from synthmatch_jax.inference import Predictor
-from synthmatch_jax.matching import confidence, models
+from synthmatch_jax.matching import confidence, ensemble
 from synthmatch_jax.matching.confidence import Reference
 
 
@@ -96,13 +96,13 @@ def test_a_real_evaluation_is_understood(tiny_run):
   from synthmatch_jax.evaluation import evaluate as evaluation
 
   evaluation.evaluate(tiny_run, names=["model"], gallery_size=0, workers=1)
-  (model,) = models.load([tiny_run])
+  (model,) = ensemble.load([tiny_run])
   assert "evaluated on 6 sounds only" in model.reference.confidence(1.0).words
 
 
 def test_a_match_is_not_kept_when_more_is_known_of_its_model(run):
-  (before,) = models.load([run])
-  (again,) = models.load([run])
+  (before,) = ensemble.load([run])
+  (again,) = ensemble.load([run])
   evaluate(run, range(100), step=before.predictor.step)
-  (after,) = models.load([run])
+  (after,) = ensemble.load([run])
   assert before.digest == again.digest != after.digest

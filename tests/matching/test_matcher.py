@@ -3,6 +3,7 @@
 import io as streams
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -15,11 +16,15 @@ from synthmatch_jax.audio.hearing import Assume
 from synthmatch_jax.audio.loudness import loudness_db
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.audio.note import Note
+from synthmatch_jax.data.example import Example
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.matching import models, output
-from synthmatch_jax.matching.hearings import AS_RECORDED
-from synthmatch_jax.matching.matcher import _Candidate
+from synthmatch_jax.matching import ensemble, output
+from synthmatch_jax.matching.matcher import Matcher
+from synthmatch_jax.matching.result import Origin
 from synthmatch_jax.metrics import suite
+from synthmatch_jax.synths.base import RenderError
+from synthmatch_jax.synths.play import engine
+from synthmatch_jax.synths.pool import Pool
 from synthmatch_jax.synths.vital import Vital
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -43,7 +48,8 @@ def test_one_answer_is_one_prediction(matcher, sound):
   predictor = matcher.models[0].predictor
   mel = log_mel(found.target, matcher.recipe.mel)
   np.testing.assert_array_equal(answer.controls, predictor.predict(mel[None])[0])
-  assert answer.hearing == "as recorded"
+  assert answer.origin == Origin(model=matcher.models[0].name, hearing="as recorded")
+  assert answer.example.note == found.note
   assert answer.patch == matcher.recipe.space.decode(answer.controls)
   assert answer.distances == suite.measure(found.target, answer.estimate)
   level_db = loudness_db(found.target, 44_100)
@@ -117,24 +123,64 @@ def test_a_target_is_cleared_of_noise_unless_that_is_refused(matcher, sound):
 
 def test_a_silent_answer_comes_last_and_says_so(matcher):
   """Though MSS takes it for the nearest to steady noise."""
-  recipe, model = matcher.recipe, matcher.models[0]
+  recipe = matcher.recipe
   silent = np.full(recipe.space.width, 0.5, np.float32)
   for name in ("osc1_amp", "osc2_amp", "noise_amp"):
     silent[recipe.space.names.index(name)] = 0
   sounding = np.full(recipe.space.width, 0.5, np.float32)
+  origin = Origin(model=matcher.models[0].name, hearing="as recorded")
   candidates = [
-    _Candidate(model=model, hearing=AS_RECORDED, controls=controls)
-    for controls in (silent, sounding)
+    (origin, Example(controls=controls, note=Note())) for controls in (silent, sounding)
   ]
   noise = np.random.default_rng(0).normal(0, 0.1, recipe.num_samples).astype(np.float32)
-  rendered = matcher._render(candidates, Note(), level_db=-20.0)
-  assert [one.silent for one in rendered] == [True, False]
-  metric = suite.SOUND_METRICS["mss"]
-  assert metric(noise, rendered[0].estimate) < metric(noise, rendered[1].estimate)
-  first, last = matcher._nearest(noise, rendered, count=2)
-  assert not first.silent
-  distances = {"mss": 1.0}
-  assert matcher._answer(last, distances).confidence.words.endswith("the answer is silent")
+  first, last = matcher.choose(noise, candidates, count=2)
+  assert first.controls is sounding
+  assert last.distances["mss"] < first.distances["mss"]
+  assert last.confidence.words.endswith("the answer is silent")
+  assert list(first.distances) == list(suite.SOUND_METRICS)
+
+
+def test_what_the_engine_fails_on_is_left_out(matcher, sound, monkeypatch):
+  def play(synth, recipe, example):
+    if example.controls[0] > 0.5:
+      raise RenderError("not this one")
+    return sound
+
+  monkeypatch.setattr("synthmatch_jax.matching.matcher.play", play)
+  origin = Origin(model=matcher.models[0].name, hearing="as recorded")
+  bad, good = (
+    (origin, Example(controls=np.full(16, value, np.float32), note=Note())) for value in (1.0, 0.0)
+  )
+  (kept,) = matcher.choose(sound, [bad, good, bad], count=3)
+  assert kept.example is good[1]
+  with pytest.raises(RenderError, match="not this one"):
+    matcher.choose(sound, [bad])
+
+
+def test_an_answer_is_the_same_whatever_else_the_engines_play(matcher):
+  """To the last bit, in a pool of any size, from several threads at once."""
+  recording = matcher.hear(EXAMPLES / "organ.flac")
+  alone = matcher.answer(recording, top=2)
+  with Pool(engine(matcher.recipe), size=3) as pool, ThreadPoolExecutor(4) as threads:
+    other = Matcher(matcher.models, pool)
+    for found in threads.map(lambda _: other.answer(recording, top=2), range(6)):
+      for one, same in zip(found.answers, alone.answers, strict=True):
+        np.testing.assert_array_equal(one.estimate, same.estimate)
+        assert one.distances == same.distances
+
+
+def test_changed_controls_make_another_answer_of_the_same_sound(matcher):
+  found = matcher.match(EXAMPLES / "organ.flac", assume=Assume(note=50))
+  controls = 1 - found.best.controls
+  changed = matcher.change(found, controls)
+  assert changed.target is found.target
+  assert changed.best.controls is controls
+  assert changed.best.example.note == found.note == Note(pitch=50, seconds=found.note.seconds)
+  said = output.describe(changed)["answers"][0]
+  assert (said["model"], said["hearing"]) == (found.best.origin.model, "changed by hand")
+  again = matcher.change(changed, found.best.controls)
+  np.testing.assert_array_equal(again.best.estimate, found.best.estimate)
+  assert again.best.distances == found.best.distances
 
 
 def test_samples_without_a_rate_are_a_mistake_of_the_caller(matcher, sound):
@@ -148,10 +194,10 @@ def test_models_of_one_name_or_of_another_synth_do_not_work_together(tiny_run, t
   twin = tmp_path / tiny_run.name
   shutil.copytree(tiny_run, twin)
   with pytest.raises(UserError, match="two models would be called"):
-    models.load([tiny_run, twin])
+    ensemble.load([tiny_run, twin])
   other = tmp_path / "longer"
   twin.rename(other)
   text = (other / "data.json").read_text().replace('"pitch": 60', '"pitch": 48')
   files.write_json(other / "data.json", checksums.seal(json.loads(text)))
   with pytest.raises(UserError, match=r"longer cannot .* tiny_run: it has another note"):
-    models.load([tiny_run, other])
+    ensemble.load([tiny_run, other])

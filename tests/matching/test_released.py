@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from synthmatch_jax.generation.record import draw
-from synthmatch_jax.matching import models
+from synthmatch_jax.matching import ensemble
 from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.synths.play import play
 
@@ -21,9 +21,9 @@ def matcher():
 
 
 def test_it_is_small_and_its_card_says_what_it_is():
-  size = sum(path.stat().st_size for path in models.RELEASED.rglob("*") if path.is_file())
+  size = sum(path.stat().st_size for path in ensemble.RELEASED.rglob("*") if path.is_file())
   assert size < 10 << 20
-  card = (models.RELEASED / "README.md").read_text()
+  card = (ensemble.RELEASED / "README.md").read_text()
   for word in (
     "massive16/",
     "parameter MSE",
@@ -43,7 +43,7 @@ def test_it_is_nearer_to_the_synths_own_sounds_than_their_mean(matcher):
   errors, floors = [], []
   for i in range(6):
     example = draw(other, i, 0)
-    sound = matcher.host.call(play, matcher.recipe, example)
+    (sound,) = matcher.pool.map(play, [(matcher.recipe, example)], lanes=1)
     found = matcher.match(sound, sample_rate=matcher.recipe.mel.sample_rate)
     errors.append(np.square(found.best.controls - example.controls).mean())
     floors.append(np.square(mean - example.controls).mean())

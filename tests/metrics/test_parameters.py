@@ -118,7 +118,7 @@ def test_what_cannot_be_heard_in_the_target_is_left_out():
 
 def test_unknown_controls_are_named():
   controls = np.zeros((2, 6))
-  with pytest.raises(ValueError, match="no control 'amp9'; known are amp1, "):
+  with pytest.raises(ValueError, match="no control 'amp9'; known: amp1, "):
     swap = Swap(pairs=(("amp1", "amp9"),))
     nearest_assignment(controls, controls, names=NAMES, swaps=[swap])
 

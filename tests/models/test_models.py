@@ -113,12 +113,12 @@ def test_mel_of_another_shape_is_refused():
 
 
 def test_unknown_model_lists_the_known():
-  with pytest.raises(UserError, match=r"no model 'ast_bass'; known are ast_base, .*mlp_tiny"):
+  with pytest.raises(UserError, match=r"no model 'ast_bass'; known: ast_base, .*mlp_tiny"):
     create("ast_bass")
 
 
 def test_unknown_argument_lists_the_known():
-  message = "model ast_tiny has no argument 'strid'; known are patch_size, stride, width"
+  message = "model ast_tiny has no argument 'strid'; known: patch_size, stride, width"
   with pytest.raises(UserError, match=message):
     create("ast_tiny", strid=6)
   with pytest.raises(UserError, match="no argument 'rngs'"):

@@ -49,9 +49,9 @@ def test_sampling_depends_on_the_generator_alone():
 
 
 def test_an_unknown_prior_lists_the_known_ones():
-  with pytest.raises(UserError, match="known are uniform, presets"):
+  with pytest.raises(UserError, match="known: uniform, presets"):
     prior.load("pressets", VITAL)
-  with pytest.raises(UserError, match="known are uniform"):
+  with pytest.raises(UserError, match="known: uniform"):
     prior.load("presets", ParameterSpace("other", VITAL.parameters))
 
 

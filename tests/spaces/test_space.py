@@ -136,7 +136,7 @@ def test_a_space_of_several_kinds_survives_json():
 @pytest.mark.parametrize(
   ("changed", "says"),
   [
-    ({"kind": "knob"}, "has the kind 'knob'; known are continuous, integer, switch, choice"),
+    ({"kind": "knob"}, "has the kind 'knob'; known: continuous, integer, switch, choice"),
     ({"kind": ["a"]}, "has the kind ['a']"),
     ({"heard_when": "off > 0"}, "on is heard when 'off > 0', but there is no off"),
     ({"heard_when": "level > 'high'"}, "no such comparison"),

@@ -14,7 +14,7 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation import record
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.inspection import report
-from synthmatch_jax.matching.models import RELEASED
+from synthmatch_jax.matching.ensemble import RELEASED
 from synthmatch_jax.spaces import massive16
 from synthmatch_jax.spaces.space import ParameterSpace
 from synthmatch_jax.synths import play, vital
@@ -85,7 +85,7 @@ def test_a_value_that_does_not_stick_is_told(monkeypatch):
 
 @pytest.mark.parametrize("engine", ["other", "massive", "", "vital:Vital", "../vital"])
 def test_an_engine_that_is_not_known_is_named(recipe, engine):
-  with pytest.raises(UserError, match=r"the engine '.*' is not known here.*known are vital"):
+  with pytest.raises(UserError, match=r"the engine '.*' is not known here.*known: vital"):
     play.engine(dataclasses.replace(recipe, engine=engine))
 
 

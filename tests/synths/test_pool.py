@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -43,6 +44,41 @@ def test_results_come_in_order_and_do_not_depend_on_the_number_of_threads():
         np.testing.assert_array_equal(found[k], wanted[k])
       pool.renew()
       np.testing.assert_array_equal(next(pool.map(sound, ITEMS)), wanted[0])
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 5])
+def test_lanes_have_the_same_results_in_any_pool_whatever_it_plays_meanwhile(lanes):
+  wanted = {}
+  for lane in range(lanes):
+    host = hosts.host(VITAL)
+    wanted |= {k: host.call(sound, k) for k in range(lane, 7, lanes)}
+  for size in (1, 3):
+    with Pool(VITAL, size=size) as pool, ThreadPoolExecutor(2) as threads:
+      noise = threads.submit(lambda: list(pool.map(sound, ITEMS)))
+      for found in threads.map(lambda _: list(pool.map(sound, ITEMS, lanes=lanes)), range(2)):
+        for k in range(7):
+          np.testing.assert_array_equal(found[k], wanted[k])
+      assert len(noise.result()) == 7
+
+
+def test_closing_calls_off_a_list_whose_turn_has_not_come():
+  begun, go = threading.Event(), threading.Event()
+
+  def wait(synth):
+    begun.set()
+    assert synth and go.wait(60)
+
+  pool = Pool(VITAL, size=1)
+  with ThreadPoolExecutor(3) as threads:
+    first = threads.submit(lambda: list(pool.map(wait, [()])))
+    assert begun.wait(60)
+    second = threads.submit(lambda: list(pool.map(sound, ITEMS)))
+    closing = threads.submit(pool.close)
+    go.set()
+    assert first.result(60) == [None]
+    closing.result(60)
+    with pytest.raises((CancelledError, RuntimeError)):  # Queued, or too late for that.
+      second.result(60)
 
 
 def test_what_the_engine_fails_on_is_an_error_in_its_place():

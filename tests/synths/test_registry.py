@@ -21,7 +21,7 @@ SMALL = Description(
 
 
 def test_an_unknown_engine_lists_the_known_ones():
-  with pytest.raises(UserError, match=r"unknown engine 'vitl'; known are massive, vital, and any"):
+  with pytest.raises(UserError, match=r"unknown engine 'vitl'; known: massive, vital, and any"):
     registry.engine("vitl")
 
 
@@ -89,7 +89,7 @@ def test_a_description_survives_its_file_and_the_way_to_a_process(tmp_path):
 @pytest.mark.parametrize(
   ("change", "says"),
   [
-    ({"reset": "often"}, "reset is 'often'; known are clear, flush, instance, process"),
+    ({"reset": "often"}, "reset is 'often'; known: clear, flush, instance, process"),
     ({"controls": []}, "has no parameters"),
     (
       {"controls": [{"name": "a", "meaning": "", "high": 2.0}], "state": ""},
@@ -98,7 +98,7 @@ def test_a_description_survives_its_file_and_the_way_to_a_process(tmp_path):
     ({"controls": [{"nam": "a"}]}, "nam"),
     ({"values": {}}, "nothing could prove"),
     ({"values": {"volume": 0.5}}, "nothing could prove"),
-    ({"colour": "red"}, "unknown entries colour; known are name, files, controls"),
+    ({"colour": "red"}, "unknown entries colour; known: name, files, controls"),
     ({"state": "?"}, "is no plugin description"),
     ({"prior": "/etc/passwd.json"}, "its prior is '/etc/passwd.json', which is no name"),
     ({"prior": "../mine.json"}, "which is no name"),

@@ -129,7 +129,7 @@ def test_every_argument_of_a_model_is_a_field_of_its_config(name):
 
 
 def test_a_model_is_refused_the_argument_of_another():
-  with pytest.raises(UserError, match="cnn has no argument 'heads'; known are channels"):
+  with pytest.raises(UserError, match="cnn has no argument 'heads'; known: channels"):
     abstract_model(flags_of("cnn", heads=3))
 
 

@@ -233,9 +233,9 @@ def test_names_that_are_not_known(make_config):
     configs.check(configs.base_config())
   with pytest.raises(UserError, match="learning_rate must be above 0, not -1"):
     configs.check(make_config("mlp_tiny", learning_rate=-1.0))
-  with pytest.raises(UserError, match="no optimizer 'sgdd'; known are adam"):
+  with pytest.raises(UserError, match="no optimizer 'sgdd'; known: adam"):
     optimizer.create("sgdd", learning_rate=1.0)
-  with pytest.raises(UserError, match="no argument 'momentum'; known are learning_rate, b1"):
+  with pytest.raises(UserError, match="no argument 'momentum'; known: learning_rate, b1"):
     optimizer.create("adam", learning_rate=1.0, momentum=0.9)
 
 

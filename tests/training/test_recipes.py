@@ -127,7 +127,7 @@ def test_the_learning_rate_rises_and_falls():
   np.testing.assert_allclose([float(rate(s)) for s in (0, 2, 4, 30)], [0, 0.05, 0.1, 0.1])
   with pytest.raises(UserError, match="warmup_steps must be fewer than the run's 30 steps"):
     optimizer.create("adam", warmup_steps=30, **cosine)
-  with pytest.raises(UserError, match=r"no optimizer\.schedule 'linear'; known are constant, cos"):
+  with pytest.raises(UserError, match=r"no optimizer\.schedule 'linear'; known: constant, cos"):
     optimizer.create("adam", learning_rate=0.1, schedule="linear", total_steps=30)
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from synthmatch_jax.web.desk import Desk
-from synthmatch_jax.web.session import Visit
+from synthmatch_jax.web import server
+from synthmatch_jax.web.visit import Visit
 from tests.web.serving import SECONDS, running, served
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -17,15 +17,15 @@ ARGS = [
 
 
 @pytest.fixture(scope="session")
-def desk(tiny_run):
+def matcher(tiny_run):
   """A very small trained model and its synth."""
-  with Desk.open([tiny_run]) as opened:
+  with server.matching([tiny_run]) as opened:
     yield opened
 
 
 @pytest.fixture
-def visit(desk, tmp_path):
-  visit = Visit(desk, tmp_path)
+def visit(matcher, tmp_path):
+  visit = Visit(matcher, tmp_path)
   yield visit
   visit.close()
 
@@ -37,9 +37,9 @@ def root(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def page(desk, root):
+def page(matcher, root):
   """Address of a page in this process."""
-  with running(desk, root) as address:
+  with running(matcher, root) as address:
     yield address
 
 

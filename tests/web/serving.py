@@ -16,8 +16,8 @@ import uvicorn
 from synthmatch_jax.web import address, server
 from synthmatch_jax.web.asking import Limits
 from synthmatch_jax.web.door import Names
-from synthmatch_jax.web.session import Visit
 from synthmatch_jax.web.uploads import Uploads
+from synthmatch_jax.web.visit import Visit
 from synthmatch_jax.web.visits import Visits
 
 REPO = Path(__file__).parents[2]
@@ -69,15 +69,17 @@ def on_a_socket(make, host="127.0.0.1"):
 
 
 @contextlib.contextmanager
-def running(desk, folder, *, names=(), limits=None):
+def running(matcher, folder, *, names=(), limits=None):
   """The page in this process, on a socket; yields its address."""
   limits = limits or Limits()
   uploads = Uploads(folder)
-  visits = Visits(lambda: Visit(desk, uploads.root, limits=limits, uploads=uploads))
+  visits = Visits(lambda: Visit(matcher, uploads.root, limits=limits, uploads=uploads))
   known = Names.of("127.0.0.1", names)
 
   def make():
-    return server.application(visits, desk, uploads, names=known, limits=limits, workers=1)
+    return server.application(
+      visits, matcher.recipe, uploads, names=known, limits=limits, workers=1
+    )
 
   with pytest.MonkeyPatch.context() as patch, contextlib.closing(visits):
     patch.setenv("GRADIO_TEMP_DIR", str(folder))

@@ -105,8 +105,8 @@ def test_a_link_leads_to_the_page_and_to_nothing_else(page):
   assert ask(page, "/", method="POST", body=b"", **link)[0] == 403
 
 
-def test_a_proxy_with_tls_is_told(desk, tmp_path):
-  with running(desk, tmp_path, names=["match.example.org", "other.example:8443"]) as address:
+def test_a_proxy_with_tls_is_told(matcher, tmp_path):
+  with running(matcher, tmp_path, names=["match.example.org", "other.example:8443"]) as address:
     for host in ("match.example.org", "127.0.0.1:7860"):
       headers = {"host": host, "origin": "https://match.example.org"}
       assert ask(address, "/config", sec_fetch_site="same-origin", **headers)[0] == 200

@@ -187,9 +187,9 @@ def test_an_answer_that_is_not_there_any_more_gets_a_sentence(page, fns, sound, 
   assert "Traceback" not in capfd.readouterr().err
 
 
-def test_a_visit_has_a_share_of_the_line(page, desk, fns, sound):
+def test_a_visit_has_a_share_of_the_line(page, matcher, fns, sound):
   data = [sound, "", None, None, None, 1]
-  with desk.matcher():  # So that all of them wait.
+  with matcher.matcher():  # So that all of them wait.
     assert join(page, data, fns[MATCH], session="greedy")[0] == 200
     time.sleep(1)  # The first one is being served, and waits for the engine.
     statuses = [join(page, data, fns[MATCH], session="greedy")[0] for _ in range(8)]
@@ -199,9 +199,9 @@ def test_a_visit_has_a_share_of_the_line(page, desk, fns, sound):
   assert stream(page, "greedy").count("process_completed") == 5
 
 
-def test_an_address_has_a_share_of_the_line(page, desk, fns, sound):
+def test_an_address_has_a_share_of_the_line(page, matcher, fns, sound):
   data = [sound, "H9", None, None, None, 1]  # Answered at once with a sentence.
-  with desk.matcher():
+  with matcher.matcher():
     assert join(page, [sound, "", None, None, None, 1], fns[MATCH], session="first")[0] == 200
     time.sleep(1)
     statuses = [join(page, data, fns[MATCH], session=f"one-{i}")[0] for i in range(44)]
@@ -234,10 +234,10 @@ def test_a_full_disk_leaves_no_half_answer_and_tells_no_path(page, root, sound, 
   assert "MSS" in client.match(sound["path"])
 
 
-def test_a_newcomer_does_not_wait_for_a_stranger(page, desk, fns, sound):
+def test_a_newcomer_does_not_wait_for_a_stranger(page, matcher, fns, sound):
   """Thirty-two visits are full, and the oldest is waiting for its match."""
   data = [sound, "", None, None, None, 1]
-  with desk.matcher():
+  with matcher.matcher():
     assert join(page, data, fns[MATCH], session="stranger")[0] == 200
     time.sleep(1)
     for number in range(40):  # Answers of nobody, which need no engine.

@@ -1,4 +1,4 @@
-"""The line that requests wait in: places for everybody, and nothing in it that cannot be meant."""
+"""The queue of requests: everybody gets a share of it, and malformed requests are refused."""
 
 import asyncio
 import math
@@ -9,24 +9,24 @@ from typing import Any
 import gradio as gr
 
 from synthmatch_jax.web.door import visitor
-from synthmatch_jax.web.log import tell
+from synthmatch_jax.web.server_log import tell
 
 WAITING = 48
-"""Requests that wait for their turn; more are told to come back later."""
+"""The largest number of waiting requests; whoever comes then is told to come back later."""
 
-_OF_ADDRESS = 40  # Of these, one address may have so many: the others stay free for others.
-_OF_VISIT = 4  # And one visit so many: a match, a move, and what is pressed meanwhile.
+_OF_ADDRESS = 40  # The share of one address; the rest stays free for others.
+_OF_VISIT = 4  # The share of one visit: a match, a change, and what is pressed meanwhile.
 _SESSION = re.compile(r"[\w-]{1,64}", re.ASCII)
 _LONGEST_TEXT = 4096
 
 
-def keep(page: gr.Blocks) -> None:
-  """Lets a request into the line of a page only if it has a place there, and is well formed.
+def limit(page: gr.Blocks) -> None:
+  """Lets a request into the queue of a page only if its share has room and it is well formed.
 
   Args:
     page: The page as it is served, with its queue.
   """
-  queue = page._queue  # Gradio has no other way to say who waits, and for how long a line is.
+  queue = page._queue  # Gradio has no public way to see who is waiting.
   push = queue.push
   alone = asyncio.Lock()
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from synthmatch_jax.audio.hearing import Assume
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.web.asking import Limits, Told
-from synthmatch_jax.web.session import Visit
+from synthmatch_jax.web.asking import Limits, assumption
 from synthmatch_jax.web.uploads import Uploads
+from synthmatch_jax.web.visit import Visit
 from synthmatch_jax.web.visits import Visits
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -40,27 +41,27 @@ def test_an_answer_has_its_files(visit, flute):
 
 
 def test_what_is_told_is_kept_to(visit, flute):
-  told = Told(note="A3", onset_seconds=0.1, hold_seconds=0.3, level_db=-20.0)
-  match = visit.match(flute, told=told).match
+  told = assumption(" A3", onset_seconds=0.1, hold_seconds=0.3, level_db=-20.0)
+  match = visit.match(flute, assume=told).match
   assert match.note.pitch == 57
   assert match.note.seconds == 0.3
   assert match.heard.onset_seconds == 0.1
   with pytest.raises(UserError, match="'X' is no note"):
-    visit.match(flute, told=Told(note="X"))
+    assumption("X")
   for onset in (20.0, 1e305):
     with pytest.raises(UserError, match="nothing sounds after"):
-      visit.match(flute, told=Told(onset_seconds=onset))
+      visit.match(flute, assume=Assume(onset_seconds=onset))
 
 
 def test_a_control_changes_the_sound_and_the_same_controls_do_not(visit, flute):
   first = visit.match(flute)
   controls = first.match.best.controls
-  assert visit.turn(first.key, controls.tolist()) is first
-  assert visit.turn(first.key, controls.round(3).tolist()) is first  # As a slider shows them.
-  turned = controls.copy()
-  turned[1] = 1 - turned[1].round()
-  second = visit.turn(first.key, turned.tolist())
-  assert second.edited
+  assert visit.change(first.key, controls.tolist()) is first
+  assert visit.change(first.key, controls.round(3).tolist()) is first  # As a slider shows them.
+  moved = controls.copy()
+  moved[1] = 1 - moved[1].round()
+  second = visit.change(first.key, moved.tolist())
+  assert second.match.best.origin.by_hand
   assert "changed by hand" in second.label
   assert second.sound.read_bytes() != first.sound.read_bytes()
   assert second.picture.read_bytes() != first.picture.read_bytes()
@@ -68,7 +69,7 @@ def test_a_control_changes_the_sound_and_the_same_controls_do_not(visit, flute):
   assert second.match.best.distances["mss"] != first.match.best.distances["mss"]
   assert second.match.target is first.match.target
   # Further moves follow the change, the answer itself stays; moved back, the sound is the same.
-  third = visit.turn(second.key, controls.tolist())
+  third = visit.change(second.key, controls.tolist())
   assert visit.history == (third, first)
   np.testing.assert_array_equal(third.match.best.estimate, first.match.best.estimate)
   assert visit.recall(first.key) is first
@@ -80,7 +81,7 @@ def test_a_control_of_an_answer_that_is_not_shown_any_more_changes_nothing(visit
   """The page asks in the order of what was done; what waits its turn may come too late."""
   first, second = visit.match(flute), visit.match(flute)
   assert visit.recall(first.key) is first
-  assert visit.turn(second.key, [0.5] * 16) is first
+  assert visit.change(second.key, [0.5] * 16) is first
   assert visit.history == (second, first)
 
 
@@ -88,11 +89,11 @@ def test_a_control_of_an_answer_that_is_not_shown_any_more_changes_nothing(visit
 def test_controls_that_are_none(visit, flute, controls):
   entry = visit.match(flute)
   with pytest.raises(UserError, match="16 controls"):
-    visit.turn(entry.key, controls)
+    visit.change(entry.key, controls)
 
 
 def test_controls_out_of_range_are_clamped(visit, flute):
-  entry = visit.turn(visit.match(flute).key, [7.0] * 8 + [-7.0] * 8)
+  entry = visit.change(visit.match(flute).key, [7.0] * 8 + [-7.0] * 8)
   assert entry.match.best.controls.tolist() == [1.0] * 8 + [0.0] * 8
 
 
@@ -104,28 +105,28 @@ def test_several_answers_the_nearest_first(visit, flute):
   assert distances == sorted(distances)
 
 
-def test_old_answers_are_forgotten(desk, tmp_path, flute):
-  visit = Visit(desk, tmp_path, limits=Limits(max_answers=2))
+def test_old_answers_are_forgotten(matcher, tmp_path, flute):
+  visit = Visit(matcher, tmp_path, limits=Limits(max_answers=2))
   first, *_, fifth, sixth = (visit.match(flute) for _ in range(6))
   assert visit.history == (sixth, fifth)
   assert not first.folder.exists()
   visit.close()
 
 
-def test_nothing_is_left_of_a_visit(desk, tmp_path, flute):
-  visit = Visit(desk, tmp_path)
+def test_nothing_is_left_of_a_visit(matcher, tmp_path, flute):
+  visit = Visit(matcher, tmp_path)
   key = visit.match(flute).key
   visit.close()
   assert list(tmp_path.iterdir()) == []
-  for ask in (lambda: visit.recall(key), lambda: visit.turn(key, [0.5] * 16)):
+  for ask in (lambda: visit.recall(key), lambda: visit.change(key, [0.5] * 16)):
     with pytest.raises(UserError, match="this visit is over"):
       ask()
 
 
-def test_only_uploads_are_read(desk, tmp_path, flute):
+def test_only_uploads_are_read(matcher, tmp_path, flute):
   root = tmp_path / "root"
   root.mkdir()
-  visit = Visit(desk, root)
+  visit = Visit(matcher, root)
   (root / "link.flac").symlink_to(flute)
   outside = [flute, "/etc/passwd", root / "../0.flac", root / "link.flac", root, "a\0b", "a" * 5000]
   for path in [*outside, root / "none.wav", "http://127.0.0.1/a.wav"]:
@@ -136,11 +137,11 @@ def test_only_uploads_are_read(desk, tmp_path, flute):
   assert flute.exists()
 
 
-def test_limits(desk, tmp_path, flute):
-  visit = Visit(desk, tmp_path, limits=Limits(max_seconds=1.0))
+def test_limits(matcher, tmp_path, flute):
+  visit = Visit(matcher, tmp_path, limits=Limits(max_seconds=1.0))
   with pytest.raises(UserError, match=r"^flute lasts .* at most 1 s"):
     visit.match(flute, name="flute")
-  visit = Visit(desk, tmp_path, limits=Limits(max_bytes=1 << 10))
+  visit = Visit(matcher, tmp_path, limits=Limits(max_bytes=1 << 10))
   with pytest.raises(UserError, match=r"more than 0.000976562 MB"):
     visit.match(flute)
 
@@ -163,13 +164,13 @@ def test_names_are_for_show(visit, flute, tmp_path, name, shown):
   assert names == {"target.wav", "match.wav", "match.png", "match-1.vital", "patch.json"}
 
 
-def test_two_visitors_at_once(desk, tmp_path, flute):
+def test_two_visitors_at_once(matcher, tmp_path, flute):
   """They share an engine, and get what each would get alone."""
-  alone = Visit(desk, tmp_path).match(flute).match.best
+  alone = Visit(matcher, tmp_path).match(flute).match.best
   answers = {}
 
   def visit(name):
-    answers[name] = Visit(desk, tmp_path).match(flute, name=name)
+    answers[name] = Visit(matcher, tmp_path).match(flute, name=name)
 
   threads = [threading.Thread(target=visit, args=(name,)) for name in ("a", "b", "c")]
   for thread in threads:
@@ -182,9 +183,9 @@ def test_two_visitors_at_once(desk, tmp_path, flute):
     np.testing.assert_array_equal(entry.match.best.estimate, alone.estimate)
 
 
-def test_a_file_that_two_have_uploaded_goes_with_the_last_of_them(desk, tmp_path, flute):
+def test_a_file_that_two_have_uploaded_goes_with_the_last_of_them(matcher, tmp_path, flute):
   uploads = Uploads(tmp_path)
-  one, other = (Visit(desk, tmp_path, uploads=uploads) for _ in range(2))
+  one, other = (Visit(matcher, tmp_path, uploads=uploads) for _ in range(2))
   one.match(flute)
   other.match(flute)
   one.close()
@@ -193,8 +194,8 @@ def test_a_file_that_two_have_uploaded_goes_with_the_last_of_them(desk, tmp_path
   assert not flute.exists()
 
 
-def test_a_file_that_was_uploaded_anew_meanwhile_stays(desk, tmp_path, flute):
-  visit, again = Visit(desk, tmp_path), tmp_path / "again"
+def test_a_file_that_was_uploaded_anew_meanwhile_stays(matcher, tmp_path, flute):
+  visit, again = Visit(matcher, tmp_path), tmp_path / "again"
   visit.match(flute)
   again.write_bytes(flute.read_bytes())
   again.replace(flute)
@@ -202,9 +203,9 @@ def test_a_file_that_was_uploaded_anew_meanwhile_stays(desk, tmp_path, flute):
   assert flute.exists()
 
 
-def test_visits_end_when_nobody_uses_them(desk, tmp_path):
+def test_visits_end_when_nobody_uses_them(matcher, tmp_path):
   now = [0.0]
-  visits = Visits(lambda: Visit(desk, tmp_path), clock=lambda: now[0])
+  visits = Visits(lambda: Visit(matcher, tmp_path), clock=lambda: now[0])
   first = visits.of("a")
   assert visits.of("a") is first
   visits.of("b")

@@ -6,49 +6,46 @@ import itertools
 import secrets
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from synthmatch_jax.audio import io
+from synthmatch_jax.audio.hearing import NOTHING, Assume
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching import output
-from synthmatch_jax.matching.match import Match
 from synthmatch_jax.matching.matcher import Matcher
+from synthmatch_jax.matching.result import Match
 from synthmatch_jax.synths.base import RenderError
-from synthmatch_jax.web import entries
-from synthmatch_jax.web.asking import Limits, Told, shown_name
-from synthmatch_jax.web.desk import Desk
-from synthmatch_jax.web.entries import Entry
-from synthmatch_jax.web.log import cause, tell
+from synthmatch_jax.web import history
+from synthmatch_jax.web.asking import Limits, shown_name
+from synthmatch_jax.web.history import Entry
+from synthmatch_jax.web.server_log import cause, tell
 from synthmatch_jax.web.uploads import Uploads
 
 MOST_ANSWERS = 4
-"""Distinct answers to one sound."""
+"""The largest number of distinct answers to one sound."""
 
 STEP = 0.001
-"""Of a control that is moved by hand."""
+"""The step of a control that is moved by hand, in the control's range of 0 to 1."""
 
-_LINGERING = 3  # Answers that are gone whose files a page may still be loading.
-
-Result = TypeVar("Result")
+_LINGERING = 3  # Dropped answers whose files a page may still be loading.
 
 
 class Visit:
-  """What one visitor does: its own answers, in a folder of its own that goes with it.
+  """The answers of one visitor, in a folder of their own that is removed with the visit.
 
-  Safe to call from several threads; one call is served at a time.
+  A visit is safe to call from several threads, and serves one call at a time.
 
   Attributes:
-    desk: that is shared with other visitors.
-    limits: of the visit.
+    matcher: The models and engines, shared with other visitors.
+    limits: The limits of the visit.
   """
 
   def __init__(
     self,
-    desk: Desk,
+    matcher: Matcher,
     root: Path,
     *,
     limits: Limits | None = None,
@@ -57,12 +54,13 @@ class Visit:
     """Opens a visit.
 
     Args:
-      desk: that answers.
-      root: where the visit's folder is made, and the only place that uploads are read from.
-      limits: of the visit.
-      uploads: in `root`, that are shared with other visitors.
+      matcher: The models and engines that answer.
+      root: The folder in which the visit's own is made, and the only one that uploads are read
+        from.
+      limits: The limits of the visit.
+      uploads: The uploads in `root`, shared with other visitors.
     """
-    self.desk = desk
+    self.matcher = matcher
     self.limits = limits or Limits()
     self._uploads = uploads or Uploads(root)
     self._folder = (
@@ -73,7 +71,7 @@ class Visit:
     self._entries: dict[int, Entry] = {}
     self._keys = itertools.count(1)
     self._seen = 0  # Key of the answer that the visitor was shown last.
-    self._left: list[Path] = []  # Folders of answers that are no more.
+    self._left: list[Path] = []  # Folders of dropped answers.
     self._lock = threading.Lock()
     self._over = False
 
@@ -87,25 +85,24 @@ class Visit:
     upload: str | Path | None,
     *,
     name: str = "",
-    told: Told | None = None,
+    assume: Assume = NOTHING,
     top: int = 1,
   ) -> Entry:
-    """Matches a sound; the nearest answer is returned, all of them are in the history.
+    """Matches a sound; the nearest answer is returned, and all of them go into the history.
 
     Args:
-      upload: path of the file, which lies in the visits' root.
-      name: of the sound, to be shown only; the file's by default.
-      told: about the sound.
-      top: distinct answers wanted.
+      upload: The path of the file, which lies in the visits' root.
+      name: The name of the sound, which is only shown; the file's by default.
+      assume: What the visitor says about the sound.
+      top: The number of distinct answers wanted.
 
     Raises:
-      UserError: this is no sound that can be matched, with the reason.
+      UserError: The sound cannot be matched, with the reason.
     """
     if not upload:
       raise UserError("there is no sound yet: drop a file or record one")
-    assume = (told or Told()).assume()
     shown = shown_name(name or str(upload))
-    with self._turn():
+    with self._serving():
       data = self._uploads.read(
         Path(upload),
         name=shown,
@@ -113,35 +110,34 @@ class Visit:
         own=self._folder,
         max_bytes=self.limits.max_bytes,
       )
-    rate = self.desk.recipe.mel.sample_rate
+    rate = self.matcher.recipe.mel.sample_rate
     audio = io.decode(data, name=shown, sample_rate=rate, max_seconds=self.limits.max_seconds)
-    with self._turn():
+    with self._serving():
       top = min(max(int(top), 1), MOST_ANSWERS)
-      found = self._ask(
-        lambda matcher: matcher.match(audio, sample_rate=rate, source=shown, assume=assume, top=top)
-      )
+      with self._explained():
+        found = self.matcher.match(audio, sample_rate=rate, source=shown, assume=assume, top=top)
       ones = [dataclasses.replace(found, answers=(answer,)) for answer in found.answers]
-      nearest = self._add(*((one, False) for one in reversed(ones)))
+      nearest = self._add(*reversed(ones))
       self._forget()
       return self._show(nearest)
 
-  def turn(self, key: int, controls: Sequence[float]) -> Entry:
+  def change(self, key: int, controls: Sequence[float]) -> Entry:
     """Renders an answer anew under controls that were moved by hand.
 
-    The answer itself stays in the history; what comes of it is one entry more, which follows
-    all further moves.
+    The answer itself stays in the history. The changed one is another entry, which is replaced
+    by further changes.
 
     Args:
-      key: of the answer.
-      controls: all of the space, from 0 to 1.
+      key: The key of the answer.
+      controls: All controls of the space, from 0 to 1.
 
     Returns:
-      What to show: where the visitor has gone to another answer meanwhile, that one still.
+      The answer to show, which is another one if the visitor has gone to it meanwhile.
 
     Raises:
-      UserError: there is no such answer any more, or the engine fails on these controls.
+      UserError: There is no such answer any more, or the engine fails on these controls.
     """
-    with self._turn():
+    with self._serving():
       if key != self._seen and self._seen in self._entries:
         return self._entries[self._seen]
       old = self._entry(key)
@@ -154,19 +150,21 @@ class Visit:
       moved = np.where(np.abs(moved - before) <= 0.6 * STEP, before, moved.clip(0, 1))
       if np.array_equal(moved, before):
         return old
-      new = self._add((self._ask(lambda matcher: matcher.retouch(old.match, moved)), True))
-      if old.edited:
+      with self._explained():
+        changed = self.matcher.change(old.match, moved)
+      new = self._add(changed)
+      if old.match.best.origin.by_hand:
         self._drop(old)
       self._forget()
       return self._show(new)
 
   def recall(self, key: int) -> Entry:
-    """An earlier answer.
+    """Returns an earlier answer.
 
     Raises:
-      UserError: it is gone.
+      UserError: It is not kept any more.
     """
-    with self._turn():
+    with self._serving():
       return self._show(self._entry(key))
 
   def close(self, *, wait: bool = False) -> None:
@@ -184,7 +182,7 @@ class Visit:
         self._lock.release()
 
   @contextlib.contextmanager
-  def _turn(self) -> Iterator[None]:
+  def _serving(self) -> Iterator[None]:
     """Serves one call; the visit may be over before and after it."""
     try:
       with self._lock:
@@ -201,21 +199,21 @@ class Visit:
     shutil.rmtree(self._folder, ignore_errors=True)
     self._uploads.leave(self._folder)
 
-  def _ask(self, question: Callable[[Matcher], Result]) -> Result:
-    """What a matcher says, with the failures of its engine in a sentence."""
-    with self.desk.matcher() as matcher:
-      try:
-        return question(matcher)
-      except RenderError as error:
-        raise UserError(
-          f"{self.desk.recipe.engine} failed: {error}; try again, or another sound"
-        ) from error
+  @contextlib.contextmanager
+  def _explained(self) -> Iterator[None]:
+    """Says in a sentence that the engine has failed."""
+    try:
+      yield
+    except RenderError as error:
+      raise UserError(
+        f"{self.matcher.recipe.engine} failed: {error}; try again, or another sound"
+      ) from error
 
-  def _add(self, *matches: tuple[Match, bool]) -> Entry:
+  def _add(self, *matches: Match) -> Entry:
     """Writes the files of answers and puts these into the history: all of them, or none.
 
     Args:
-      *matches: Each with one answer, and whether controls were moved by hand.
+      *matches: The matches, each with one answer.
 
     Returns:
       The last one.
@@ -223,10 +221,10 @@ class Visit:
     added: list[Entry] = []
     folders: list[Path] = []
     try:
-      for match, edited in matches:
+      for match in matches:
         key = next(self._keys)
         folders.append(self._folder / str(key))  # No name of a client is ever part of a path.
-        added.append(self._write(match, folders[-1], key=key, edited=edited))
+        added.append(self._write(match, folders[-1], key=key))
     except BaseException:
       for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
@@ -234,16 +232,14 @@ class Visit:
     self._entries |= {entry.key: entry for entry in added}
     return added[-1]
 
-  def _write(self, match: Match, folder: Path, *, key: int, edited: bool) -> Entry:
+  def _write(self, match: Match, folder: Path, *, key: int) -> Entry:
     """Writes the files of an answer."""
     with _room():
       folder.mkdir()
-      preset = self._ask(
-        lambda matcher: matcher.host.call(
-          output.save_preset, match.best.patch, folder / f"match-{key}"
-        )
-      )
-      return entries.write(match, folder, key=key, edited=edited, preset=preset)
+      with self._explained():
+        stem = folder / f"match-{key}"
+        preset = output.save_preset(self.matcher.pool, match.best.patch, stem)
+      return history.write(match, folder, key=key, preset=preset)
 
   def _show(self, entry: Entry) -> Entry:
     self._seen = entry.key
@@ -273,7 +269,7 @@ class Visit:
 
 @contextlib.contextmanager
 def _room() -> Iterator[None]:
-  """Says in a sentence that there is no room to write; where that is, a visitor is not told."""
+  """Says in a sentence that there is no room to write, without the name of the place."""
   try:
     yield
   except (OSError, UserError) as error:

@@ -1,4 +1,4 @@
-"""An answer of a visit, with its files."""
+"""The answers of a visit and their files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from synthmatch_jax import files
 from synthmatch_jax.audio import io
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.matching import output, stored
-from synthmatch_jax.matching.match import Match
+from synthmatch_jax.matching.result import Match
 from synthmatch_jax.reports import figures
 
 
@@ -16,22 +16,20 @@ class Entry:
   """An answer of the visit, with its files.
 
   Attributes:
-    key: of the answer in the visit.
-    label: what it is called in the history.
-    match: the sound with this one answer.
-    edited: whether controls were moved by hand.
-    folder: of the files.
-    target: the sound, as it was heard.
-    sound: the answer, at the same loudness.
-    picture: spectrograms of both.
-    preset: for the synth.
-    patch: for programs.
+    key: The number of the answer in the visit.
+    label: The name of the answer in the history.
+    match: The sound with this one answer.
+    folder: The folder of the files.
+    target: The file of the sound, as it was heard.
+    sound: The file of the answer, at the same loudness.
+    picture: The file with the spectrograms of both.
+    preset: The preset for the synth.
+    patch: The patch for programs.
   """
 
   key: int
   label: str
   match: Match
-  edited: bool
   folder: Path
   target: Path
   sound: Path
@@ -40,18 +38,17 @@ class Entry:
   patch: Path
 
 
-def write(match: Match, folder: Path, *, key: int, edited: bool, preset: Path) -> Entry:
+def write(match: Match, folder: Path, *, key: int, preset: Path) -> Entry:
   """Writes the files of an answer.
 
   Args:
-    match: the sound with this one answer.
-    folder: of the files; it is there.
-    key: of the answer in the visit.
-    edited: whether controls were moved by hand.
-    preset: of the answer, which its engine has written.
+    match: The sound with this one answer.
+    folder: The folder of the files, which exists.
+    key: The number of the answer in the visit.
+    preset: The preset of the answer, which its engine has written.
 
   Raises:
-    UserError: they cannot be written.
+    UserError: The files cannot be written.
   """
   mel, best = match.recipe.mel, match.best
   target, sound, picture = (folder / n for n in ("target.wav", "match.wav", "match.png"))
@@ -63,9 +60,8 @@ def write(match: Match, folder: Path, *, key: int, edited: bool, preset: Path) -
   files.write_json(patch, output.describe(match))
   return Entry(
     key=key,
-    label=f"{key}. {match.source}, {best.hearing}, MSS {best.distances['mss']:.1f} dB",
+    label=f"{key}. {match.source}, {best.origin.words}, MSS {best.distances['mss']:.1f} dB",
     match=match,
-    edited=edited,
     folder=folder,
     target=target,
     sound=sound,

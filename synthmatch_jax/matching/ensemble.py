@@ -1,4 +1,4 @@
-"""The models that answer: several may work together if they play one synth."""
+"""The models that answer together; they all play the same synth."""
 
 import functools
 import hashlib
@@ -13,10 +13,12 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching import confidence
 from synthmatch_jax.matching.confidence import Reference
+from synthmatch_jax.search import neighbours
+from synthmatch_jax.search.neighbours import Neighbours
 from synthmatch_jax.spaces import snapping
 
 RELEASED = Path(__file__).parents[1] / "released" / "vital16"
-"""The model that comes along: of Vital, with what was measured of it (README.md in it)."""
+"""The folder of the model that comes along, which plays Vital; its README.md is the model card."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,18 +26,29 @@ class Model:
   """A trained model.
 
   Attributes:
-    name: of its workdir.
-    predictor: the model at work.
-    reference: how near it comes to sounds of the synth itself.
+    name: The name of its workdir.
+    predictor: The model at work.
+    reference: The distances of its answers to sounds of the synth itself.
+    folder: The workdir, beside whose model an index of sounds may lie.
   """
 
   name: str
   predictor: Predictor
   reference: Reference
+  folder: Path
+
+  @functools.cached_property
+  def neighbours(self) -> Neighbours | None:
+    """The index of the sounds that it was trained on; None where it has none.
+
+    Raises:
+      UserError: The index is damaged, or did not come with the model.
+    """
+    return neighbours.read(self.folder, self.predictor.recipe, sums=self.predictor.sums)
 
   @functools.cached_property
   def digest(self) -> str:
-    """16 hexadecimal digits of all that its answers depend on."""
+    """A hash, 16 hexadecimal digits, of all that the model's answers depend on."""
     found = self.predictor
     said = (found.recipe.digest(), found.statistics.to_dict(), dict(found.arguments))
     if found.snapping:
@@ -47,10 +60,11 @@ class Model:
 
 
 def load(workdirs: Sequence[Path]) -> tuple[Model, ...]:
-  """Loads the models of some workdirs; of none, the one that comes along.
+  """Loads the models of some workdirs; without any, the one that comes along.
 
   Raises:
-    UserError: one holds no trained model, has the name of another, or plays another synth.
+    UserError: A workdir holds no trained model, or has the name of another; or its model plays
+      another synth than the first one.
   """
   models: list[Model] = []
   for workdir in workdirs or (RELEASED,):
@@ -64,18 +78,18 @@ def load(workdirs: Sequence[Path]) -> tuple[Model, ...]:
         f" {apart}; match with one after the other"
       )
     reference = confidence.reference(workdir, predictor)
-    models.append(Model(name=name, predictor=predictor, reference=reference))
+    models.append(Model(name=name, predictor=predictor, reference=reference, folder=workdir))
   return tuple(models)
 
 
 def prepare(models: Sequence[Model], *, count: int) -> None:
-  """Begins to compile the models for so many sounds at once (see `Predictor.prepare`)."""
+  """Begins to compile the models for `count` sounds at once (see `Predictor.prepare`)."""
   for model in models:
     model.predictor.prepare(count)
 
 
 def _apart(one: Recipe, other: Recipe) -> str:
-  """What keeps two models from answering with one synth and being compared; empty if nothing."""
+  """Names what keeps the answers of two models from being compared; empty if nothing does."""
   wanted = {
     "synth": [(r.engine, r.fingerprint, r.essentials().get("plugin")) for r in (one, other)],
     "space": [r.essentials()["space"] for r in (one, other)],

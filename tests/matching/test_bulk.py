@@ -14,8 +14,8 @@ from filelock import FileLock
 
 from synthmatch_jax.audio.hearing import Assume
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.matching import batch, jobs, output, stored
-from synthmatch_jax.matching.batch import Wish
+from synthmatch_jax.matching import bulk, jobs, output, stored
+from synthmatch_jax.matching.bulk import Request
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -67,7 +67,7 @@ def test_the_match_of_another_sound_of_the_name_is_left_alone(tiny_run, tmp_path
   out = tmp_path / "out"
   for folder, name in (("a", "flute"), ("b", "flute-2"), ("a", "flute")):
     sound = str(tmp_path / folder / "flute.flac")
-    (outcome,), _ = batch.match_all([sound], workdirs=[tiny_run], out=out)
+    (outcome,), _ = bulk.match_all([sound], workdirs=[tiny_run], out=out)
     assert outcome.job.folder == out / name
   assert outcome.kept
 
@@ -76,7 +76,7 @@ def test_names_that_cannot_be_are_a_sounds_failure(tiny_run, tmp_path):
   """And of that sound only."""
   (tmp_path / "loop.wav").symlink_to("loop.wav")
   sounds = [str(tmp_path / "loop.wav"), "x" * 5000 + ".wav", str(EXAMPLES / "flute.flac")]
-  outcomes, _ = batch.match_all(sounds, workdirs=[tiny_run], out=tmp_path / "out")
+  outcomes, _ = bulk.match_all(sounds, workdirs=[tiny_run], out=tmp_path / "out")
   assert [bool(outcome.match) for outcome in outcomes] == [False, False, True]
   assert all(": " in outcome.failure for outcome in outcomes[:2])
 
@@ -93,7 +93,7 @@ def test_folders_are_walked_and_the_answers_in_them_are_not(tmp_path):
 
 def start(tiny_run, sounds, out):
   command = [sys.executable, "-m", "synthmatch_jax.match", sounds, f"--workdir={tiny_run}"]
-  command += [f"--out={out}", "--workers=1"]
+  command += [f"--out={out}", "--workers=1", "--search=0"]
   return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -112,7 +112,7 @@ def test_a_kill_loses_only_what_was_under_way(tiny_run, tmp_path):
   assert all(stored.read(out / name) for name in finished)  # Whole, or not there.
   (out / f".organ.{process.pid}.partial").mkdir(exist_ok=True)  # As if it was under way.
   lines = []
-  outcomes, page = batch.match_all(
+  outcomes, page = bulk.match_all(
     [str(EXAMPLES)], workdirs=[tiny_run], out=out, workers=2, say=lines.append
   )
   assert page == out / "index.html"
@@ -129,8 +129,8 @@ def test_what_a_match_depends_on(tiny_run, tmp_path):
   sound, out = tmp_path / "sound.flac", tmp_path / "out"
   shutil.copy(EXAMPLES / "flute.flac", sound)
 
-  def kept(wish=None):
-    (outcome,), _ = batch.match_all([str(sound)], workdirs=[tiny_run], out=out, wish=wish)
+  def kept(request=None):
+    (outcome,), _ = bulk.match_all([str(sound)], workdirs=[tiny_run], out=out, request=request)
     assert outcome.match
     return outcome.kept
 
@@ -139,10 +139,10 @@ def test_what_a_match_depends_on(tiny_run, tmp_path):
   assert kept()
   shutil.copy(EXAMPLES / "organ.flac", sound)
   assert not kept()
-  assert not kept(Wish(assume=Assume(note=50)))
-  assert not kept(Wish(assume=Assume(note=50), top=3))
+  assert not kept(Request(assume=Assume(note=50)))
+  assert not kept(Request(assume=Assume(note=50), top=3))
   several = {path.name for path in (out / "sound").iterdir()}
-  assert kept(Wish(assume=Assume(note=50), top=3))
+  assert kept(Request(assume=Assume(note=50), top=3))
   (out / "sound" / "mine.txt").write_text("a note")
   assert not kept()
   alone = {path.name for path in (out / "sound").iterdir()}
@@ -203,4 +203,4 @@ def write(folder, source):
 
 def test_two_commands_do_not_write_to_one_folder(tiny_run, tmp_path):
   with FileLock(tmp_path / ".lock"), pytest.raises(UserError, match="another match is writing"):
-    batch.match_all([str(EXAMPLES)], workdirs=[tiny_run], out=tmp_path)
+    bulk.match_all([str(EXAMPLES)], workdirs=[tiny_run], out=tmp_path)

@@ -1,4 +1,4 @@
-"""What is told to whoever runs the page: one line for each thing that went wrong."""
+"""The log for whoever runs the page, with one line for each thing that went wrong."""
 
 import sys
 import traceback

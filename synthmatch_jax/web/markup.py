@@ -1,26 +1,26 @@
-"""What the page says of an answer, as HTML; nothing in it is taken for HTML."""
+"""What the page says about an answer, as HTML in which all texts are escaped."""
 
 import html
 from collections.abc import Sequence
 
 from synthmatch_jax.spaces.parameters import Parameter
-from synthmatch_jax.web.entries import Entry
+from synthmatch_jax.web.history import Entry
 
 
 def facts(entry: Entry) -> str:
-  """How near an answer is, and whose it is."""
+  """Returns how near an answer is, and which model gave it."""
   best = entry.match.best
   return _paragraphs(
     [
       ("Distance", f"MSS {best.distances['mss']:.1f} dB (0 is equal)"),
       ("How near", best.confidence.words),
-      ("Answer by", f"{best.model}, {best.hearing}"),
+      ("Answer by", f"{best.origin.model}, {best.origin.words}"),
     ]
   )
 
 
 def assumed(entry: Entry) -> str:
-  """What was heard in the sound, or told."""
+  """Returns what was heard in the sound, or told."""
   match, heard = entry.match, entry.match.heard
   pitch, told = heard.pitch, heard.told
   if pitch:
@@ -47,5 +47,5 @@ def _paragraphs(facts: Sequence[tuple[str, str]]) -> str:
 
 
 def info(parameter: Parameter, value: float) -> str:
-  """A value in the synth's own terms, and what it is of."""
+  """Returns a value in the synth's own terms with the meaning of its parameter."""
   return f"{value:.3g} {parameter.unit}: {parameter.meaning}"

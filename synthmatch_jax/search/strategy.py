@@ -1,0 +1,151 @@
+"""Which candidates are tried next: ask and tell over the controls that are free."""
+
+import math
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+import cmaes
+import numpy as np
+from jaxtyping import Bool, Float
+
+from synthmatch_jax.spaces.space import ParameterSpace
+
+STEP = 0.07
+"""Standard deviation of the first steps, of a knob's way: chosen on sounds from outside."""
+
+_SEARCHED = {"continuous", "integer"}  # Switches and choices stay as they are.
+# The value of a candidate that has none; the strategies look at the order of values only.
+_WORST = 1e9
+
+
+def free(
+  space: ParameterSpace, controls: Float[np.ndarray, " d"], locked: Collection[str] = ()
+) -> Bool[np.ndarray, " d"]:
+  """The controls that a search can move: those that are heard and not locked.
+
+  Args:
+    space: The space of the controls.
+    controls: Where the search begins, which tells what can be heard.
+    locked: Names of the parameters that stay.
+  """
+  heard = space.heard(controls[None])[0]
+  found = np.zeros(space.width, bool)
+  for parameter, audible in zip(space.parameters, heard, strict=True):
+    searched = parameter.kind in _SEARCHED and parameter.name not in locked
+    found[space.slices[parameter.name]] = audible and searched
+  return found
+
+
+class Strategy(Protocol):
+  """Proposes candidates and learns from their values."""
+
+  def ask(self) -> Float[np.ndarray, "n d"]:
+    """The next candidates, float32: all controls, of which those that are not free stay."""
+    ...
+
+  def tell(self, values: Float[np.ndarray, " n"]) -> None:
+    """Takes the values of the candidates that were asked for last; infinite is allowed."""
+    ...
+
+  @property
+  def done(self) -> bool:
+    """Whether it has converged: nothing is to be gained by asking again."""
+    ...
+
+
+class CmaEs:
+  """CMA-ES within the bounds of the controls, from a start on.
+
+  Hansen, "The CMA evolution strategy: a tutorial" (2016), by the library `cmaes`. The size of the
+  population is the tutorial's, rounded up to a multiple of `lanes`, so that no engine is idle.
+  """
+
+  def __init__(
+    self,
+    start: Float[np.ndarray, " d"],
+    moved: Bool[np.ndarray, " d"],
+    *,
+    step: float = STEP,
+    seed: int = 0,
+    lanes: int = 1,
+  ):
+    """Begins at the start.
+
+    Args:
+      start: Where the search begins.
+      moved: The controls that are free; at least one is.
+      step: Standard deviation of the first candidates, of a knob's way.
+      seed: The seed of what is drawn at random.
+      lanes: The number of engines that candidates are rendered by.
+    """
+    self._start, self._moved = start, moved
+    width = int(moved.sum())
+    size = lanes * math.ceil((4 + math.floor(3 * math.log(width))) / lanes)
+    self._cma = cmaes.CMA(
+      mean=np.clip(start[moved].astype(np.float64), 0.0, 1.0),
+      sigma=step,
+      bounds=np.tile([0.0, 1.0], (width, 1)),
+      population_size=size,
+      seed=seed,
+    )
+    self._asked: list[np.ndarray] = []
+
+  def ask(self) -> Float[np.ndarray, "n d"]:
+    """See `Strategy`."""
+    self._asked = [self._cma.ask() for _ in range(self._cma.population_size)]
+    return _joined(self._start, self._moved, np.stack(self._asked))
+
+  def tell(self, values: Float[np.ndarray, " n"]) -> None:
+    """See `Strategy`."""
+    ranked = np.where(np.isfinite(values), values, _WORST)
+    self._cma.tell(list(zip(self._asked, ranked.tolist(), strict=True)))
+
+  @property
+  def done(self) -> bool:
+    """See `Strategy`."""
+    return self._cma.should_stop()
+
+
+class AtRandom:
+  """Candidates drawn around the start, whatever comes of them: what a strategy has to beat."""
+
+  def __init__(
+    self,
+    start: Float[np.ndarray, " d"],
+    moved: Bool[np.ndarray, " d"],
+    *,
+    step: float = STEP,
+    seed: int = 0,
+    lanes: int = 1,
+  ):
+    """Begins at the start; see `CmaEs`."""
+    self._start, self._moved, self._step = start, moved, step
+    self._rng, self._count = np.random.default_rng(seed), 4 * lanes
+
+  def ask(self) -> Float[np.ndarray, "n d"]:
+    """See `Strategy`."""
+    around = self._start[self._moved]
+    drawn = self._rng.normal(around, self._step, (self._count, around.size))
+    return _joined(self._start, self._moved, np.clip(drawn, 0.0, 1.0))
+
+  def tell(self, values: Float[np.ndarray, " n"]) -> None:
+    """See `Strategy`."""
+
+  @property
+  def done(self) -> bool:
+    """See `Strategy`."""
+    return False
+
+
+def _joined(
+  start: Float[np.ndarray, " d"],
+  moved: Bool[np.ndarray, " d"],
+  drawn: Float[np.ndarray, "n k"],
+) -> Float[np.ndarray, "n d"]:
+  candidates = np.tile(start.astype(np.float32), (len(drawn), 1))
+  candidates[:, moved] = drawn
+  return candidates
+
+
+STRATEGIES: Mapping[str, type[CmaEs] | type[AtRandom]] = {"cma": CmaEs, "random": AtRandom}
+"""Name -> strategy; one for spaces with switches and choices will be a line here."""
