@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from synthmatch_jax import cores, selection
 from synthmatch_jax.audio.note import Note
@@ -16,6 +16,7 @@ from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.search.budget import Budget
 from synthmatch_jax.search.locks import NONE, Locks
 from synthmatch_jax.search.objective import Objective
+from synthmatch_jax.search.quantiles import Quantiles
 from synthmatch_jax.search.seeds import Seed
 from synthmatch_jax.search.strategy import STEP, STRATEGIES, free
 from synthmatch_jax.synths.base import RenderError
@@ -29,6 +30,9 @@ LANES = 4
 The last bits of a sound depend on what its engine has played before, so this number is a part of
 what a search finds, and the number of threads that do the work is not.
 """
+
+# The share of the budget after which small controls are turned off, how small, and how many.
+_TIDY_AT, _SMALL, _MOST_OFF = 0.95, 0.15, 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +121,7 @@ class Search:
       workers: The number of threads; more than `LANES` are of no use.
       locks: The controls that stay.
       strategy: The name of the strategy (`STRATEGIES`).
-      step: The standard deviation of the first steps, of a knob's way.
+      step: The standard deviation of the first steps, in quantiles of the prior.
       seed: The seed of what is drawn at random.
       stopped: Is asked after every sound whether to stop.
     """
@@ -134,6 +138,7 @@ class Search:
     self._seeds = np.stack([self._locks.hold(one.controls) for one in seeds])
     self.budget, self._stopped = budget, stopped
     self._strategy, self._step, self._seed = STRATEGIES[strategy], step, seed
+    self._scale = Quantiles.of(recipe)
     self._costs = objective.failed  # Of the start.
     self._began = 0.0
 
@@ -169,19 +174,50 @@ class Search:
     with cores.one_each(), Pool(self._engine, size=LANES, workers=self._workers) as pool:
       self._began = time.monotonic()
       yield from self._try(pool, self._seeds, seeds=range(len(self._seeds)))
+      is_tidy, population = False, 0.0  # The share of the budget that the last one took.
       for attempt in itertools.count():  # It begins anew where it has converged.
         begin = self.best or self.tried[0]
         moved = free(self._recipe.space, begin.controls, self._locks.names)
         if self._is_over() or not moved.any():
           return
         strategy = self._strategy(
-          begin.controls, moved, step=self._step, seed=self._seed + attempt, lanes=LANES
+          begin.controls,
+          moved,
+          self._scale,
+          step=self._step,
+          seed=self._seed + attempt,
+          lanes=LANES,
         )
         while not (self._is_over() or strategy.done):
+          if not is_tidy and self.share + population >= _TIDY_AT:
+            yield from self._tidy(pool, moved)
+            is_tidy = True
+            continue
+          before = self.share
           asked = strategy.ask()
           values = yield from self._try(pool, asked, began_with=begin.seed)
+          population = self.share - before
           if len(values) == len(asked):
             strategy.tell(np.array(values))
+
+  def _tidy(self, pool: Pool, moved: Bool[np.ndarray, " d"]) -> Iterator[Step]:
+    """Turns off small controls of the best candidate, each alone and then all that do no harm.
+
+    A trace of noise or reverb is not heard, and yet what was silent is no longer so.
+    """
+    best = self.best
+    if best is None:
+      return
+    small = moved & (best.controls > 0) & (best.controls < _SMALL)
+    places = [i for i in np.argsort(best.controls) if small[i]][:_MOST_OFF]
+    alone = np.tile(best.controls, (len(places), 1))
+    alone[np.arange(len(places)), places] = 0
+    values = yield from self._try(pool, alone, began_with=best.seed)
+    off = [i for i, value in zip(places, values, strict=False) if value <= best.value]
+    if len(off) > 1:
+      together = best.controls.copy()
+      together[off] = 0
+      yield from self._try(pool, together[None], began_with=best.seed)
 
   def _try(
     self,

@@ -2,16 +2,20 @@
 
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import cmaes
 import numpy as np
 from jaxtyping import Bool, Float
 
+from synthmatch_jax.search.quantiles import Quantiles
 from synthmatch_jax.spaces.space import ParameterSpace
 
-STEP = 0.07
-"""Standard deviation of the first steps, of a knob's way: chosen on sounds from outside."""
+STEP = 0.1
+"""Standard deviation of the first steps, in quantiles: chosen on sounds from outside."""
+
+_BEYOND = 0.05  # Places outside of the range are its ends, so that 0 and 1 themselves are found.
 
 _SEARCHED = {"continuous", "integer"}  # Switches and choices stay as they are.
 # The value of a candidate that has none; the strategies look at the order of values only.
@@ -54,7 +58,7 @@ class Strategy(Protocol):
 
 
 class CmaEs:
-  """CMA-ES within the bounds of the controls, from a start on.
+  """CMA-ES in the quantiles of the controls, from a start on.
 
   Hansen, "The CMA evolution strategy: a tutorial" (2016), by the library `cmaes`. The size of the
   population is the tutorial's, rounded up to a multiple of `lanes`, so that no engine is idle.
@@ -64,6 +68,7 @@ class CmaEs:
     self,
     start: Float[np.ndarray, " d"],
     moved: Bool[np.ndarray, " d"],
+    scale: Quantiles,
     *,
     step: float = STEP,
     seed: int = 0,
@@ -74,17 +79,18 @@ class CmaEs:
     Args:
       start: Where the search begins.
       moved: The controls that are free; at least one is.
-      step: Standard deviation of the first candidates, of a knob's way.
+      scale: The scale of the steps.
+      step: Standard deviation of the first candidates, in quantiles.
       seed: The seed of what is drawn at random.
       lanes: The number of engines that candidates are rendered by.
     """
-    self._start, self._moved = start, moved
+    self._joined = _Joined(start, moved, scale)
     width = int(moved.sum())
     size = lanes * math.ceil((4 + math.floor(3 * math.log(width))) / lanes)
     self._cma = cmaes.CMA(
-      mean=np.clip(start[moved].astype(np.float64), 0.0, 1.0),
+      mean=scale.places(start)[moved],
       sigma=step,
-      bounds=np.tile([0.0, 1.0], (width, 1)),
+      bounds=np.tile([-_BEYOND, 1.0 + _BEYOND], (width, 1)),
       population_size=size,
       seed=seed,
     )
@@ -93,7 +99,7 @@ class CmaEs:
   def ask(self) -> Float[np.ndarray, "n d"]:
     """See `Strategy`."""
     self._asked = [self._cma.ask() for _ in range(self._cma.population_size)]
-    return _joined(self._start, self._moved, np.stack(self._asked))
+    return self._joined(np.stack(self._asked))
 
   def tell(self, values: Float[np.ndarray, " n"]) -> None:
     """See `Strategy`."""
@@ -113,20 +119,21 @@ class AtRandom:
     self,
     start: Float[np.ndarray, " d"],
     moved: Bool[np.ndarray, " d"],
+    scale: Quantiles,
     *,
     step: float = STEP,
     seed: int = 0,
     lanes: int = 1,
   ):
     """Begins at the start; see `CmaEs`."""
-    self._start, self._moved, self._step = start, moved, step
+    self._joined = _Joined(start, moved, scale)
+    self._around, self._step = scale.places(start)[moved], step
     self._rng, self._count = np.random.default_rng(seed), 4 * lanes
 
   def ask(self) -> Float[np.ndarray, "n d"]:
     """See `Strategy`."""
-    around = self._start[self._moved]
-    drawn = self._rng.normal(around, self._step, (self._count, around.size))
-    return _joined(self._start, self._moved, np.clip(drawn, 0.0, 1.0))
+    shape = (self._count, self._around.size)
+    return self._joined(self._rng.normal(self._around, self._step, shape))
 
   def tell(self, values: Float[np.ndarray, " n"]) -> None:
     """See `Strategy`."""
@@ -137,14 +144,19 @@ class AtRandom:
     return False
 
 
-def _joined(
-  start: Float[np.ndarray, " d"],
-  moved: Bool[np.ndarray, " d"],
-  drawn: Float[np.ndarray, "n k"],
-) -> Float[np.ndarray, "n d"]:
-  candidates = np.tile(start.astype(np.float32), (len(drawn), 1))
-  candidates[:, moved] = drawn
-  return candidates
+@dataclass(frozen=True)
+class _Joined:
+  """Makes whole candidates of places of the controls that are free; the others stay."""
+
+  start: Float[np.ndarray, " d"]
+  moved: Bool[np.ndarray, " d"]
+  scale: Quantiles
+
+  def __call__(self, drawn: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n d"]:
+    places = np.zeros((len(drawn), self.start.size))
+    places[:, self.moved] = drawn
+    found = np.where(self.moved, self.scale.controls(places), self.start)
+    return found.astype(np.float32)
 
 
 STRATEGIES: Mapping[str, type[CmaEs] | type[AtRandom]] = {"cma": CmaEs, "random": AtRandom}
