@@ -141,17 +141,17 @@ _SCALES = (
 )
 
 TERMS: Mapping[str, Term] = {
-  "mss": of_metric(MultiScaleSpectral, meaning="log-mel spectra, 80 dB of them", floor=0.1),
+  "mss": of_metric(MultiScaleSpectral, meaning="log-mel spectra, 80 dB of them", floor=0.2),
   "log_mel": of_metric(
     MultiScaleSpectral,
     meaning="log-mel spectra, 50 dB of them",
-    floor=0.1,
+    floor=0.2,
     scales=_SCALES,
     top_db=50.0,
   ),
   "pattern": of_metric(LoudnessPattern, meaning="what is loud where", floor=0.02),
-  "envelope": of_metric(EnvelopeCosine, meaning="the course of the level", floor=0.01),
-  "pitch": Term(meaning="semitones out of tune", cost=_pitch, floor=1.0),
+  "envelope": of_metric(EnvelopeCosine, meaning="the course of the level", floor=0.02),
+  "pitch": Term(meaning="semitones out of tune", cost=_pitch, floor=0.5),
   "prior": Term(meaning="how unlikely the controls are", cost=_unlikely, floor=1.0),
   "controls": Term(meaning="how many controls are not at 0", cost=_used, floor=1.0),
 }

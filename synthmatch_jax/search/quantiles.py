@@ -1,6 +1,4 @@
-"""The scale on which a search steps: the quantiles of the prior."""
-
-from dataclasses import dataclass
+"""The scale on which a search steps: the quantiles of a prior, where usual values are far apart."""
 
 import numpy as np
 from jaxtyping import Float
@@ -8,52 +6,36 @@ from jaxtyping import Float
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.spaces import prior
 
-_DRAWS, _POINTS = 2_000, 401
-# The share of the scale on which all values are alike, however rare a value is in the prior.
-_EVEN = 0.2
+_DRAWS, _EVEN, _POINTS = 1_000, 250, 201
+_NEAR = 1e-6  # Of a control: float32 tells no less.
 
 
-@dataclass(frozen=True)
 class Quantiles:
-  """A place from 0 to 1 for each value of each control, such that likely values lie far apart.
+  """A monotonic map of each control, from [0, 1] onto [0, 1].
 
-  An even step on this scale is small where the prior is dense. Almost half of the patches of
-  Vital's prior have oscillator 2 in unison, within some cents: on the knob that is a hundredth of
-  the way, and any usual step leaves it out of tune; here it is two fifths of the scale. A search
-  in these quantiles gets nearer with half of the renders (docs/search.md).
+  It is the distribution function of the prior, mixed with a fifth of values that are all alike, so
+  that no value is out of reach. A peak of the prior, as an oscillator in unison, takes up much of
+  the scale: a step lands on it, or leaves it, as often as a patch does.
 
   Attributes:
-    values: The values of each control at even places, increasing from 0 to 1.
+    values: The value of each control at even steps of the scale.
   """
 
-  values: Float[np.ndarray, "d k"]
+  def __init__(self, recipe: Recipe):
+    """Finds the map of a recipe's prior."""
+    drawn = prior.draws(recipe.prior, recipe.space, count=_DRAWS)
+    even = np.broadcast_to(np.linspace(0, 1, _EVEN)[:, None], (_EVEN, drawn.shape[1]))
+    both = np.concatenate([drawn, even]).astype(np.float64)
+    self.values: Float[np.ndarray, "d p"] = np.quantile(both, np.linspace(0, 1, _POINTS), axis=0).T
 
-  @classmethod
-  def of(cls, recipe: Recipe) -> "Quantiles":
-    """Returns the scale of a recipe's prior, from draws that are always the same.
+  def there(self, controls: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
+    """Maps controls; one that is on a peak comes to the middle of what the peak takes up."""
+    even, rows = np.linspace(0, 1, _POINTS), list(zip(controls, self.values, strict=True))
+    ends = [[np.interp(one + side, row, even) for one, row in rows] for side in (-_NEAR, _NEAR)]
+    return np.mean(ends, axis=0)
 
-    A fifth of it belongs to all values alike, so that a value that the prior never draws has a
-    place as well.
-    """
-    drawn = np.sort(prior.draws(recipe.prior, recipe.space, count=_DRAWS), axis=0)
+  def back(self, mapped: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+    """Maps back; what is beyond the scale comes to its end."""
     even = np.linspace(0, 1, _POINTS)
-    places = np.linspace(0, 1, _DRAWS + 2)
-    rows = []
-    for column in drawn.T:
-      # The distribution function of the prior, mixed with that of the even distribution.
-      knots = np.concatenate([[0.0], column, [1.0]])
-      below = (1 - _EVEN) * places + _EVEN * knots
-      rows.append(np.interp(even, below, knots))
-    return cls(np.stack(rows))
-
-  def places(self, controls: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
-    """Returns the places of controls in [0, 1]."""
-    even = np.linspace(0, 1, self.values.shape[1])
-    pairs = zip(controls, self.values, strict=True)
-    return np.array([np.interp(one, row, even) for one, row in pairs])
-
-  def controls(self, places: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-    """Returns the controls at places; below 0 they are 0, and above 1 they are 1."""
-    even = np.linspace(0, 1, self.values.shape[1])
-    pairs = zip(places.T, self.values, strict=True)
-    return np.stack([np.interp(column, even, row) for column, row in pairs], axis=1)
+    columns = zip(mapped.T, self.values, strict=True)
+    return np.stack([np.interp(column, even, row) for column, row in columns], axis=1)

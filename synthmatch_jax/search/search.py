@@ -121,7 +121,7 @@ class Search:
       workers: The number of threads; more than `LANES` are of no use.
       locks: The controls that stay.
       strategy: The name of the strategy (`STRATEGIES`).
-      step: The standard deviation of the first steps, in quantiles of the prior.
+      step: The standard deviation of the first steps, on the scale of `Quantiles`.
       seed: The seed of what is drawn at random.
       stopped: Is asked after every sound whether to stop.
     """
@@ -138,7 +138,6 @@ class Search:
     self._seeds = np.stack([self._locks.hold(one.controls) for one in seeds])
     self.budget, self._stopped = budget, stopped
     self._strategy, self._step, self._seed = STRATEGIES[strategy], step, seed
-    self._scale = Quantiles.of(recipe)
     self._costs = objective.failed  # Of the start.
     self._began = 0.0
 
@@ -174,6 +173,7 @@ class Search:
     with cores.one_each(), Pool(self._engine, size=LANES, workers=self._workers) as pool:
       self._began = time.monotonic()
       yield from self._try(pool, self._seeds, seeds=range(len(self._seeds)))
+      scale = Quantiles(self._recipe)
       is_tidy, population = False, 0.0  # The share of the budget that the last one took.
       for attempt in itertools.count():  # It begins anew where it has converged.
         begin = self.best or self.tried[0]
@@ -181,12 +181,7 @@ class Search:
         if self._is_over() or not moved.any():
           return
         strategy = self._strategy(
-          begin.controls,
-          moved,
-          self._scale,
-          step=self._step,
-          seed=self._seed + attempt,
-          lanes=LANES,
+          begin.controls, moved, scale, step=self._step, seed=self._seed + attempt, lanes=LANES
         )
         while not (self._is_over() or strategy.done):
           if not is_tidy and self.share + population >= _TIDY_AT:

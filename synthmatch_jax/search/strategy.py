@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 import cmaes
@@ -13,9 +12,10 @@ from synthmatch_jax.search.quantiles import Quantiles
 from synthmatch_jax.spaces.space import ParameterSpace
 
 STEP = 0.1
-"""Standard deviation of the first steps, in quantiles: chosen on sounds from outside."""
+"""Standard deviation of the first steps, on the scale of `Quantiles`; chosen on outside sounds."""
 
-_BEYOND = 0.05  # Places outside of the range are its ends, so that 0 and 1 themselves are found.
+# How far candidates may be drawn beyond the scale, whose ends are thus found themselves.
+_MARGIN = 0.05
 
 _SEARCHED = {"continuous", "integer"}  # Switches and choices stay as they are.
 # The value of a candidate that has none; the strategies look at the order of values only.
@@ -58,7 +58,7 @@ class Strategy(Protocol):
 
 
 class CmaEs:
-  """CMA-ES in the quantiles of the controls, from a start on.
+  """CMA-ES on the scale of `Quantiles`, within the bounds of the controls, from a start on.
 
   Hansen, "The CMA evolution strategy: a tutorial" (2016), by the library `cmaes`. The size of the
   population is the tutorial's, rounded up to a multiple of `lanes`, so that no engine is idle.
@@ -79,18 +79,18 @@ class CmaEs:
     Args:
       start: Where the search begins.
       moved: The controls that are free; at least one is.
-      scale: The scale of the steps.
-      step: Standard deviation of the first candidates, in quantiles.
+      scale: The scale on which it steps.
+      step: The standard deviation of the first candidates, on the scale.
       seed: The seed of what is drawn at random.
       lanes: The number of engines that candidates are rendered by.
     """
-    self._joined = _Joined(start, moved, scale)
+    self._start, self._moved, self._scale = start, moved, scale
     width = int(moved.sum())
     size = lanes * math.ceil((4 + math.floor(3 * math.log(width))) / lanes)
     self._cma = cmaes.CMA(
-      mean=scale.places(start)[moved],
+      mean=scale.there(start)[moved],
       sigma=step,
-      bounds=np.tile([-_BEYOND, 1.0 + _BEYOND], (width, 1)),
+      bounds=np.tile([-_MARGIN, 1.0 + _MARGIN], (width, 1)),
       population_size=size,
       seed=seed,
     )
@@ -99,7 +99,7 @@ class CmaEs:
   def ask(self) -> Float[np.ndarray, "n d"]:
     """See `Strategy`."""
     self._asked = [self._cma.ask() for _ in range(self._cma.population_size)]
-    return self._joined(np.stack(self._asked))
+    return _whole(self._start, self._moved, self._scale, np.stack(self._asked))
 
   def tell(self, values: Float[np.ndarray, " n"]) -> None:
     """See `Strategy`."""
@@ -126,14 +126,14 @@ class AtRandom:
     lanes: int = 1,
   ):
     """Begins at the start; see `CmaEs`."""
-    self._joined = _Joined(start, moved, scale)
-    self._around, self._step = scale.places(start)[moved], step
+    self._start, self._moved, self._scale, self._step = start, moved, scale, step
     self._rng, self._count = np.random.default_rng(seed), 4 * lanes
 
   def ask(self) -> Float[np.ndarray, "n d"]:
     """See `Strategy`."""
-    shape = (self._count, self._around.size)
-    return self._joined(self._rng.normal(self._around, self._step, shape))
+    around = self._scale.there(self._start)[self._moved]
+    drawn = self._rng.normal(around, self._step, (self._count, around.size))
+    return _whole(self._start, self._moved, self._scale, drawn)
 
   def tell(self, values: Float[np.ndarray, " n"]) -> None:
     """See `Strategy`."""
@@ -144,19 +144,16 @@ class AtRandom:
     return False
 
 
-@dataclass(frozen=True)
-class _Joined:
-  """Makes whole candidates of places of the controls that are free; the others stay."""
-
-  start: Float[np.ndarray, " d"]
-  moved: Bool[np.ndarray, " d"]
-  scale: Quantiles
-
-  def __call__(self, drawn: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n d"]:
-    places = np.zeros((len(drawn), self.start.size))
-    places[:, self.moved] = drawn
-    found = np.where(self.moved, self.scale.controls(places), self.start)
-    return found.astype(np.float32)
+def _whole(
+  start: Float[np.ndarray, " d"],
+  moved: Bool[np.ndarray, " d"],
+  scale: Quantiles,
+  drawn: Float[np.ndarray, "n k"],
+) -> Float[np.ndarray, "n d"]:
+  """The controls of which some were drawn on the scale."""
+  mapped = np.zeros((len(drawn), start.size))
+  mapped[:, moved] = drawn
+  return np.where(moved, scale.back(mapped), start).astype(np.float32)
 
 
 STRATEGIES: Mapping[str, type[CmaEs] | type[AtRandom]] = {"cma": CmaEs, "random": AtRandom}
