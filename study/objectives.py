@@ -23,10 +23,12 @@ from typing import Any, Literal
 import numpy as np
 
 from study.runs import LOGS
-from study.searching import Ear, Setup, search, warp
+from study.searching import Ear, Setup, search, search_of_match, warp
 from synthmatch_jax.data.ood.sounds import Sound, load_folder
 from synthmatch_jax.evaluation.table import join, number
 from synthmatch_jax.matching.matcher import Matcher
+from synthmatch_jax.synths.hosts import Host
+from synthmatch_jax.synths.play import hosting
 
 LOG = LOGS / "objectives"
 
@@ -51,7 +53,6 @@ SETUPS = {
   "pattern+guards": Setup(weights=_PATTERN | _GUARDS),
   "both+guards 0.12": Setup(weights=_GUARDED, sigma=0.12),
   "both+guards shaped": Setup(weights=_GUARDED, shape="errors"),
-  "both+guards near": Setup(weights=_GUARDED, near=0.05),
   "both+guards of 8": Setup(weights=_GUARDED, population=8),
   "all": Setup(weights=_GUARDED | {"wmfcc": 0.5, "spectral_convergence": 0.5}),
   "quantiles": Setup(weights=_GUARDED, shape="quantiles"),
@@ -66,6 +67,9 @@ SETUPS = {
   "random": Setup(weights=_GUARDED, control=True),
 }
 """The setups, by their names in the log."""
+
+OF_MATCH = {"match": "cma", "random of match": "random"}
+"""The search of `match` and its control, which draws as many renders around the same start."""
 
 
 def halves(sounds: Sequence[Sound]) -> dict[Half, list[Sound]]:
@@ -91,7 +95,13 @@ def halves(sounds: Sequence[Sound]) -> dict[Half, list[Sound]]:
 
 
 def run(
-  matcher: Matcher, sounds: Sequence[Sound], path: Path, *, setups: Sequence[str], renders: int
+  matcher: Matcher,
+  host: Host,
+  sounds: Sequence[Sound],
+  path: Path,
+  *,
+  setups: Sequence[str],
+  renders: int,
 ) -> None:
   """Runs what the log does not have yet, sound by sound."""
   done = {(line["sound"], line["setup"], line["renders"]) for line in read(path)}
@@ -107,17 +117,19 @@ def run(
     if not missing and known:
       continue
     recording = matcher.hear(sound.path)
-    ear = Ear(matcher, recording)
+    ear = Ear(matcher.recipe, host, recording)
     wide = [a.controls for a in matcher.answer(recording, top=8, listen="widely").answers]
     if not known:
-      first = matcher.answer(recording).best.controls
-      keep(
-        sound=sound.name, setup="first", renders=0, voiced=ear.voiced, at={"0": ear.measure(first)}
-      )
+      first = ear.measure(matcher.answer(recording).best.controls)
+      keep(sound=sound.name, setup="first", renders=0, voiced=ear.voiced, at={"0": first})
       keep(sound=sound.name, setup="wide", renders=0, at={"0": ear.measure(wide[0])})
     for name in missing:
-      matcher.host.renew()  # So that a search does not depend on those before it.
-      marks = list(search(ear, SETUPS[name], wide, ways[SETUPS[name].shape], renders=renders))
+      host.renew()  # So that a search does not depend on those before it.
+      if name in OF_MATCH:
+        marks = list(search_of_match(matcher, recording, OF_MATCH[name], renders=renders))
+      else:
+        way = ways[SETUPS[name].shape]
+        marks = list(search(ear, SETUPS[name], wide, way, renders=renders))
       at = {str(used): ear.measure(controls) for used, controls in marks}
       keep(sound=sound.name, setup=name, renders=renders, at=at)
       print(sound.name, name, at[str(renders)]["mss"], flush=True)
@@ -185,7 +197,7 @@ def main() -> None:
   parser.add_argument("--half", choices=["choosing", "judging"], default="choosing")
   parser.add_argument("--sounds", type=int, default=24, help="number of sounds")
   parser.add_argument("--renders", type=int, default=200, help="budget of a search")
-  parser.add_argument("--setups", default=",".join(SETUPS), help="names, separated by commas")
+  parser.add_argument("--setups", default=",".join(OF_MATCH), help="names, separated by commas")
   parser.add_argument("--table", action="store_true", help="print the table of the log")
   options = parser.parse_args()
   path = LOG / f"{options.half}.jsonl"
@@ -194,9 +206,9 @@ def main() -> None:
     return
   LOG.mkdir(parents=True, exist_ok=True)
   sounds = halves(load_folder(options.ood))[options.half][: options.sounds]
-  with Matcher.open() as matcher:
+  with Matcher.open() as matcher, hosting(matcher.pool.engine) as host:
     names = options.setups.split(",")
-    run(matcher, sounds, path, setups=names, renders=options.renders)
+    run(matcher, host, sounds, path, setups=names, renders=options.renders)
 
 
 if __name__ == "__main__":

@@ -14,12 +14,17 @@ from synthmatch_jax.audio.loudness import loudness_db, match_loudness
 from synthmatch_jax.audio.pitch import PitchSettings
 from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.recipe import Recipe
-from synthmatch_jax.matching.hearings import Recording
+from synthmatch_jax.matching.hearings import HEARINGS, Recording
 from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.metrics import suite
 from synthmatch_jax.metrics.metric import SoundMetric
 from synthmatch_jax.metrics.pitch import PitchError
+from synthmatch_jax.search.budget import Budget
+from synthmatch_jax.search.objective import Objective
+from synthmatch_jax.search.search import Search
+from synthmatch_jax.search.seeds import Seed, middle
 from synthmatch_jax.spaces import prior as priors
+from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import play
 
 MARKS = (50, 100, 200, 400, 600, 800)
@@ -48,7 +53,6 @@ class Setup:
     population: renders of a generation.
     shape: whether all controls take equal steps, or steps in proportion to the model's errors, or
       equal steps in the prior's quantiles, of which a peak of the prior takes up many.
-    near: weight of the mean squared distance from the start, in steps, as a penalty.
     seeds: number of the model's answers, all of which the match has rendered, of which the best by
       the objective is the start; 1 for the nearest by MSS.
     margin: how far beyond [0, 1] the search may step, so that 0 and 1 themselves are found.
@@ -60,7 +64,6 @@ class Setup:
   sigma: float = 0.07
   population: int = 12
   shape: Literal["equal", "errors", "quantiles"] = "equal"
-  near: float = 0.0
   seeds: int = 1
   margin: float = 0.0
   tidied: int = 0
@@ -70,11 +73,11 @@ class Setup:
 class Ear:
   """Renders controls and measures how far the sound is from a target."""
 
-  def __init__(self, matcher: Matcher, recording: Recording):
+  def __init__(self, recipe: Recipe, host: Host, recording: Recording):
     """Analyses the target once."""
-    rate = matcher.recipe.mel.sample_rate
-    self._matcher, self._rate = matcher, rate
-    self._note = recording.heard.held_note(matcher.recipe.note)
+    rate = recipe.mel.sample_rate
+    self._recipe, self._host, self._rate = recipe, host, rate
+    self._note = recording.heard.held_note(recipe.note)
     self._metrics = suite.sound_metrics(rate)
     # A guard of pitch needs fewer frames than a measurement.
     coarse = PitchError(sample_rate=rate, pitch=PitchSettings(hop_ms=50.0))
@@ -88,7 +91,7 @@ class Ear:
   def play(self, controls: Float[np.ndarray, " d"]) -> Float[np.ndarray, " n"]:
     """Renders controls at the target's note."""
     example = Example(controls=controls.astype(np.float32), note=self._note)
-    return self._matcher.host.call(play, self._matcher.recipe, example)
+    return self._host.call(play, self._recipe, example)
 
   def terms(
     self, controls: Float[np.ndarray, " d"], names: Sequence[str]
@@ -158,7 +161,6 @@ def search(
     asked = optimizer.ask()
     controls = way.back(asked)
     value = cost(ear.terms(controls, names))
-    value += setup.near * float(np.mean(((asked - mean) / step) ** 2))
     used += 1
     best = min(best, (value, controls), key=_first)
     told.append((asked, value))
@@ -175,6 +177,30 @@ def search(
       if cost(ear.terms(turned_off, names)) < _AS_GOOD * best[0]:
         tidy = turned_off
     yield renders, tidy
+
+
+def search_of_match(
+  matcher: Matcher, recording: Recording, strategy: str, *, renders: int
+) -> Iterator[tuple[int, Float[np.ndarray, " d"]]]:
+  """Yields the same of the search of `match`, whose seeds are counted, or of its control."""
+  recipe, note = matcher.recipe, recording.heard.held_note(matcher.recipe.note)
+  answers = matcher.candidates(recording, HEARINGS, note=note)
+  seeds = [Seed(controls=example.controls, name=origin.hearing) for origin, example in answers]
+  found = Search(
+    Objective(recording.heard.audio, recipe),
+    [*seeds, middle(recipe)],
+    recipe=recipe,
+    note=note,
+    engine=matcher.pool.engine,
+    budget=Budget(renders=renders),
+    workers=1,
+    strategy=strategy,
+  )
+  for _ in found:
+    pass
+  for mark in sorted({*MARKS, renders}):
+    if mark <= renders:
+      yield mark, min(found.tried[:mark], key=lambda one: one.value).controls
 
 
 def steps(setup: Setup, width: int) -> Float[np.ndarray, " d"]:
