@@ -46,7 +46,8 @@ class Bar:
 
   def watch(self, folder: Path, search: Search) -> None:
     """Moves the bar to where the search for the sound of a folder is."""
-    if not self._told and search.renders > LANES and (search.expected_seconds or 0) > _LONG:
+    # The first sounds of each engine say little, as it is made for them.
+    if not self._told and search.renders > 3 * LANES and (search.expected_seconds or 0) > _LONG:
       self._told = search.budget.renders is not None
       if self._told:
         self._say(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from synthmatch_jax.audio.spectral import MelBands, StftSettings, mel_power, stft_magnitude
+from synthmatch_jax.audio.spectral import MelBands, StftSettings, mel_power, stft_power
 from synthmatch_jax.metrics.metric import SoundMetric
 
 _EXPONENT = np.float32(0.3)
@@ -64,7 +64,7 @@ class LoudnessPattern(SoundMetric):
     bins = 1 + int(self.f_max * self.linear.n_fft / self.sample_rate)
     return [
       self._pattern(mel_power(audio, self.mel, sample_rate=self.sample_rate, bands=self.bands)),
-      self._pattern(stft_magnitude(audio, self.linear)[:, :bins] ** 2),
+      self._pattern(stft_power(audio, self.linear, bins=bins)),
     ]
 
   def distance(self, target: Patterns, estimate: Patterns) -> float:

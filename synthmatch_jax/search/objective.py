@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.audio.pitch import PitchSettings
+from synthmatch_jax.audio.spectral import StftSettings
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.metrics.level import EnvelopeCosine
 from synthmatch_jax.metrics.loudness_pattern import LoudnessPattern
@@ -149,7 +150,13 @@ TERMS: Mapping[str, Term] = {
     scales=_SCALES,
     top_db=50.0,
   ),
-  "pattern": of_metric(LoudnessPattern, meaning="what is loud where", floor=0.02),
+  "pattern": of_metric(
+    LoudnessPattern,
+    meaning="what is loud where",
+    floor=0.02,
+    mel=StftSettings(n_fft=1024, hop_length=512),
+    linear=StftSettings(n_fft=8192, hop_length=4096),
+  ),
   "envelope": of_metric(EnvelopeCosine, meaning="the course of the level", floor=0.02),
   "pitch": Term(meaning="semitones out of tune", cost=_pitch, floor=0.5),
   "prior": Term(meaning="how unlikely the controls are", cost=_unlikely, floor=1.0),

@@ -5,6 +5,7 @@ import itertools
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -18,8 +19,9 @@ from synthmatch_jax.search.locks import NONE, Locks
 from synthmatch_jax.search.objective import Objective
 from synthmatch_jax.search.quantiles import Quantiles
 from synthmatch_jax.search.seeds import Seed
-from synthmatch_jax.search.strategy import STEP, STRATEGIES, free
+from synthmatch_jax.search.strategy import STEP, STRATEGIES, free, one_off
 from synthmatch_jax.synths.base import RenderError
+from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import play
 from synthmatch_jax.synths.pool import Pool
 from synthmatch_jax.synths.registry import Engine
@@ -31,8 +33,7 @@ The last bits of a sound depend on what its engine has played before, so this nu
 what a search finds, and the number of threads that do the work is not.
 """
 
-# The share of the budget after which small controls are turned off, how small, and how many.
-_TIDY_AT, _SMALL, _MOST_OFF = 0.95, 0.15, 6
+_TIDY_AT = 0.95  # The share of the budget after which small controls are turned off.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +101,7 @@ class Search:
     *,
     recipe: Recipe,
     note: Note,
-    engine: Engine,
+    engine: Engine | Host,
     budget: Budget,
     workers: int = LANES,
     locks: Locks = NONE,
@@ -116,7 +117,7 @@ class Search:
       seeds: Where to begin, at least one; values are relative to the first that has a sound.
       recipe: The recipe of the controls.
       note: The note that is played.
-      engine: What plays.
+      engine: What plays; or the host of an engine that is there already, to play on it alone.
       budget: What may be spent.
       workers: The number of threads; more than `LANES` are of no use.
       locks: The controls that stay.
@@ -170,10 +171,10 @@ class Search:
     return [self.tried[i] for i in places if not silent[i] or silent.all()]
 
   def __iter__(self) -> Iterator[Step]:
-    with cores.one_each(), Pool(self._engine, size=LANES, workers=self._workers) as pool:
+    scale = Quantiles(self._recipe)
+    with cores.one_each(), self._playing() as pool:
       self._began = time.monotonic()
       yield from self._try(pool, self._seeds, seeds=range(len(self._seeds)))
-      scale = Quantiles(self._recipe)
       is_tidy, population = False, 0.0  # The share of the budget that the last one took.
       for attempt in itertools.count():  # It begins anew where it has converged.
         begin = self.best or self.tried[0]
@@ -181,7 +182,7 @@ class Search:
         if self._is_over() or not moved.any():
           return
         strategy = self._strategy(
-          begin.controls, moved, scale, step=self._step, seed=self._seed + attempt, lanes=LANES
+          begin.controls, moved, scale, step=self._step, seed=self._seed + attempt, lanes=pool.size
         )
         while not (self._is_over() or strategy.done):
           if not is_tidy and self.share + population >= _TIDY_AT:
@@ -195,7 +196,7 @@ class Search:
           if len(values) == len(asked):
             strategy.tell(np.array(values))
 
-  def _tidy(self, pool: Pool, moved: Bool[np.ndarray, " d"]) -> Iterator[Step]:
+  def _tidy(self, pool: "Pool | _Alone", moved: Bool[np.ndarray, " d"]) -> Iterator[Step]:
     """Turns off small controls of the best candidate, each alone and then all that do no harm.
 
     A trace of noise or reverb is not heard, and yet what was silent is no longer so.
@@ -203,20 +204,23 @@ class Search:
     best = self.best
     if best is None:
       return
-    small = moved & (best.controls > 0) & (best.controls < _SMALL)
-    places = [i for i in np.argsort(best.controls) if small[i]][:_MOST_OFF]
-    alone = np.tile(best.controls, (len(places), 1))
-    alone[np.arange(len(places)), places] = 0
+    alone = one_off(best.controls, moved)
     values = yield from self._try(pool, alone, began_with=best.seed)
-    off = [i for i, value in zip(places, values, strict=False) if value <= best.value]
-    if len(off) > 1:
-      together = best.controls.copy()
-      together[off] = 0
-      yield from self._try(pool, together[None], began_with=best.seed)
+    harmless = alone[: len(values)][np.array(values) <= best.value]
+    if len(harmless) > 1:
+      yield from self._try(pool, harmless.min(axis=0, keepdims=True), began_with=best.seed)
+
+  @contextlib.contextmanager
+  def _playing(self) -> Iterator["Pool | _Alone"]:
+    if isinstance(self._engine, Engine):
+      with Pool(self._engine, size=LANES, workers=self._workers) as pool:
+        yield pool
+    else:
+      yield _Alone(self._engine)
 
   def _try(
     self,
-    pool: Pool,
+    pool: "Pool | _Alone",
     candidates: Float[np.ndarray, "n d"],
     *,
     seeds: Sequence[int] = (),
@@ -266,3 +270,26 @@ class Search:
     )
     self.was_stopped = not is_spent and (self.was_stopped or self._stopped())
     return is_spent or self.was_stopped
+
+
+class _Alone:
+  """One engine, with the methods of a pool that a search calls."""
+
+  size = 1
+
+  def __init__(self, host: Host):
+    self._host = host
+
+  def map(
+    self,
+    task: Callable[..., Any],
+    items: Sequence[tuple[Any, ...]],
+    *,
+    finish: Callable[[int, Any], Any],
+  ) -> Generator[Any, None, None]:
+    for place, item in enumerate(items):
+      try:
+        result = self._host.call(task, *item)
+      except RenderError as error:
+        result = error
+      yield finish(place, result)

@@ -10,6 +10,7 @@ from synthmatch_jax.search.locks import Locks
 from synthmatch_jax.search.search import LANES
 from synthmatch_jax.search.seeds import Seed
 from synthmatch_jax.synths.description import Care
+from synthmatch_jax.synths.play import hosting
 from synthmatch_jax.synths.registry import Engine
 from tests.search.conftest import Task
 from tests.synths.remote import CANARY, instrument
@@ -54,6 +55,15 @@ def test_the_number_of_threads_changes_nothing(vital):
   alone, together = (found(vital.search(workers=workers)) for workers in (1, 2))
   assert alone == together
   assert found(vital.search(seed=1)) != alone
+
+
+def test_an_engine_that_is_there_already_can_be_searched_on(vital):
+  with hosting(vital.engine) as host:
+    host.renew()
+    once = found(vital.search(engine=host))
+    host.renew()
+    assert found(vital.search(engine=host)) == once
+  assert len(once[1]) == 20
 
 
 def test_whatever_it_is_stopped_by_keeps_what_was_found(vital):
