@@ -67,6 +67,20 @@ def stft_magnitude(
   return np.abs(_stft(audio, settings))
 
 
+def stft_power(
+  audio: Float[np.ndarray, " n"], settings: StftSettings, *, bins: int | None = None
+) -> Float[np.ndarray, "t f"]:
+  """The squares of `stft_magnitude`, which are cheaper than the magnitudes.
+
+  Args:
+    audio: mono.
+    settings: lengths of window and hop.
+    bins: how many, from 0 Hz on; all by default.
+  """
+  spectrum = _stft(audio, settings)[:, :bins]
+  return np.real(spectrum) ** 2 + np.imag(spectrum) ** 2
+
+
 def mel_power(
   audio: Float[np.ndarray, " n"],
   settings: StftSettings,
@@ -85,8 +99,7 @@ def mel_power(
     sample_rate: of the audio, in Hz.
     bands: the filter bank.
   """
-  spectrum = _stft(audio, settings)
-  power = np.real(spectrum) ** 2 + np.imag(spectrum) ** 2
+  power = stft_power(audio, settings)
   return power @ _mel_filters(settings.n_fft, sample_rate, bands).astype(power.dtype)
 
 

@@ -8,9 +8,11 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.audio.pitch import PitchSettings
+from synthmatch_jax.audio.spectral import StftSettings
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.metrics.f0 import PitchError
 from synthmatch_jax.metrics.level import EnvelopeCosine
+from synthmatch_jax.metrics.loudness_pattern import LoudnessPattern
 from synthmatch_jax.metrics.metric import SoundMetric
 from synthmatch_jax.metrics.spectral import MelScale, MultiScaleSpectral
 from synthmatch_jax.spaces import prior
@@ -127,6 +129,11 @@ def _unlikely(scene: Scene) -> Cost:
   return cost
 
 
+def _used(_: Scene) -> Cost:
+  """The share of the controls that are not at 0: of two patches that sound alike, the plainer."""
+  return lambda controls, _: float(np.count_nonzero(controls)) / len(controls)
+
+
 # Windows of powers of two at 44.1 kHz, which are transformed fast.
 _SCALES = (
   MelScale(window_ms=11.62, hop_ms=5.81, n_mels=32),
@@ -143,14 +150,31 @@ TERMS: Mapping[str, Term] = {
     scales=_SCALES,
     top_db=50.0,
   ),
+  "pattern": of_metric(
+    LoudnessPattern,
+    meaning="what is loud where",
+    floor=0.02,
+    mel=StftSettings(n_fft=1024, hop_length=512),
+    linear=StftSettings(n_fft=8192, hop_length=4096),
+  ),
   "envelope": of_metric(EnvelopeCosine, meaning="the course of the level", floor=0.02),
   "pitch": Term(meaning="semitones out of tune", cost=_pitch, floor=0.5),
   "prior": Term(meaning="how unlikely the controls are", cost=_unlikely, floor=1.0),
+  "controls": Term(meaning="how many controls are not at 0", cost=_used, floor=1.0),
 }
 """The terms that an objective can have; a new one is a line here."""
 
-DEFAULT: Mapping[str, float] = {"mss": 1.0, "envelope": 0.3, "pitch": 0.3}
-"""Term -> weight, of what a search makes small unless told otherwise."""
+DEFAULT: Mapping[str, float] = {
+  "mss": 1.0,
+  "pattern": 1.0,
+  "envelope": 0.3,
+  "pitch": 0.3,
+  "controls": 0.2,
+}
+"""Term -> weight, of what a search makes small unless told otherwise: found by experiment.
+
+See `python -m study.objectives` and docs/search.md.
+"""
 
 
 class Objective:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from synthmatch_jax import cores, selection
 from synthmatch_jax.audio.note import Note
@@ -19,7 +19,7 @@ from synthmatch_jax.search.locks import NONE, Locks
 from synthmatch_jax.search.objective import Objective
 from synthmatch_jax.search.quantiles import Quantiles
 from synthmatch_jax.search.seeds import Seed
-from synthmatch_jax.search.strategy import STEP, STRATEGIES, free
+from synthmatch_jax.search.strategy import STEP, STRATEGIES, free, one_off
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import play
@@ -32,6 +32,8 @@ LANES = 4
 The last bits of a sound depend on what its engine has played before, so this number is a part of
 what a search finds, and the number of threads that do the work is not.
 """
+
+_TIDY_AT = 0.95  # The share of the budget after which small controls are turned off.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,10 +172,11 @@ class Search:
     return [self.tried[i] for i in places if not silent[i] or silent.all()]
 
   def __iter__(self) -> Iterator[Step]:
+    scale = Quantiles(self._recipe)
     with cores.one_each(), self._playing() as pool:
       self._began = time.monotonic()
       yield from self._try(pool, self._seeds, seeds=range(len(self._seeds)))
-      scale = Quantiles(self._recipe)
+      is_tidy, population = False, 0.0  # The share of the budget that the last one took.
       for attempt in itertools.count():  # It begins anew where it has converged.
         begin = self.best or self.tried[0]
         moved = free(self._recipe.space, begin.controls, self._locks.names)
@@ -183,10 +186,30 @@ class Search:
           begin.controls, moved, scale, step=self._step, seed=self._seed + attempt, lanes=pool.size
         )
         while not (self._is_over() or strategy.done):
+          if not is_tidy and self.share + population >= _TIDY_AT:
+            yield from self._tidy(pool, moved)
+            is_tidy = True
+            continue
+          before = self.share
           asked = strategy.ask()
           values = yield from self._try(pool, asked, began_with=begin.seed)
+          population = self.share - before
           if len(values) == len(asked):
             strategy.tell(np.array(values))
+
+  def _tidy(self, pool: "Pool | _Alone", moved: Bool[np.ndarray, " d"]) -> Iterator[Step]:
+    """Turns off small controls of the best candidate, each alone and then all that do no harm.
+
+    A trace of noise or reverb is not heard, and yet what was silent is no longer so.
+    """
+    best = self.best
+    if best is None:
+      return
+    alone = one_off(best.controls, moved)
+    values = yield from self._try(pool, alone, began_with=best.seed)
+    harmless = alone[: len(values)][np.array(values) <= best.value]
+    if len(harmless) > 1:
+      yield from self._try(pool, harmless.min(axis=0, keepdims=True), began_with=best.seed)
 
   @contextlib.contextmanager
   def _playing(self) -> Iterator["Pool | _Alone"]:

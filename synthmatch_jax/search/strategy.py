@@ -17,6 +17,8 @@ STEP = 0.1
 # How far candidates may be drawn beyond the scale, whose ends are thus found themselves.
 _MARGIN = 0.05
 
+_SMALL, _MOST_OFF = 0.15, 6  # Up to where a control may as well be off; how many are tried.
+
 _SEARCHED = {"continuous", "integer"}  # Switches and choices stay as they are.
 # The value of a candidate that has none; the strategies look at the order of values only.
 _WORST = 1e9
@@ -37,6 +39,22 @@ def free(
   for parameter, audible in zip(space.parameters, heard, strict=True):
     searched = parameter.kind in _SEARCHED and parameter.name not in locked
     found[space.slices[parameter.name]] = audible and searched
+  return found
+
+
+def one_off(
+  controls: Float[np.ndarray, " d"], moved: Bool[np.ndarray, " d"]
+) -> Float[np.ndarray, "n d"]:
+  """The controls with a small one turned off, the smallest first: few candidates, maybe none.
+
+  Args:
+    controls: The controls.
+    moved: The controls that are free.
+  """
+  small = np.flatnonzero(moved & (controls > 0) & (controls < _SMALL))
+  places = small[np.argsort(controls[small])][:_MOST_OFF]
+  found = np.tile(controls, (len(places), 1))
+  found[np.arange(len(places)), places] = 0
   return found
 
 

@@ -25,7 +25,7 @@ def cost(name, sound, recipe, *, controls=MIDDLE, target=TARGET):
   return float(Objective(target, recipe, {name: 1.0}).costs(controls, sound)[0])
 
 
-@pytest.mark.parametrize("name", sorted(set(TERMS) - {"prior"}))
+@pytest.mark.parametrize("name", sorted(set(TERMS) - {"prior", "controls"}))
 def test_the_target_itself_costs_nothing_and_another_sound_does(name, recipe):
   assert cost(name, TARGET, recipe) == pytest.approx(0, abs=1e-6)
   assert cost(name, tone(331.0, decay=20.0), recipe) > TERMS[name].floor
@@ -42,6 +42,7 @@ def test_a_metrics_term_is_the_metric(recipe):
   other *= np.float32(np.abs(TARGET).max() / np.abs(other).max())
   measured = suite.measure(TARGET, other)
   assert cost("mss", other, recipe) == pytest.approx(measured["mss"], rel=1e-4)
+  assert cost("pattern", other, recipe) == pytest.approx(measured["loudness_pattern"], rel=0.1)
   assert cost("envelope", other, recipe) == pytest.approx(1 - measured["rms_cosine"], abs=1e-5)
 
 
@@ -64,6 +65,12 @@ def test_the_prior_prefers_what_is_usual(recipe):
   odd[pitch] = 0.37
   costs = [cost("prior", TARGET, recipe, controls=one) for one in (unison, odd)]
   assert 0 <= costs[0] < costs[1]
+
+
+def test_of_two_patches_the_plainer_costs_less(recipe):
+  plain = np.where(np.arange(16) < 4, 0, MIDDLE)
+  assert cost("controls", TARGET, recipe, controls=plain) == pytest.approx(12 / 16)
+  assert cost("controls", TARGET, recipe) == 1
 
 
 def test_a_silent_sound_has_no_value(recipe):

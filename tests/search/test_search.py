@@ -40,6 +40,17 @@ def test_a_search_gets_nearer_within_its_budget(vital):
   assert search.trouble is None
 
 
+def test_a_trace_of_noise_and_reverb_is_turned_off_at_the_end(vital):
+  traces = np.isin(vital.recipe.space.names, ["noise_amp", "master_fx2_dry_wet"])
+  beside = np.where(traces, 0.004, vital.controls).astype(np.float32)
+  seed = Seed(controls=beside, name="with traces")
+  search = vital.search(seeds=[seed], step=1e-4, budget=Budget(renders=40))
+  list(search)
+  off = [one for one in search.tried if (one.controls[traces] == 0).all()]
+  assert off
+  assert min(one.renders for one in off) > 20
+
+
 def test_the_number_of_threads_changes_nothing(vital):
   alone, together = (found(vital.search(workers=workers)) for workers in (1, 2))
   assert alone == together

@@ -5,7 +5,7 @@ import pytest
 
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.search.quantiles import Quantiles
-from synthmatch_jax.search.strategy import STEP, STRATEGIES, AtRandom, CmaEs, free
+from synthmatch_jax.search.strategy import STEP, STRATEGIES, AtRandom, CmaEs, free, one_off
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.spaces.massive16 import VITAL
 from synthmatch_jax.spaces.parameters import Continuous
@@ -95,6 +95,15 @@ def test_only_what_is_heard_and_not_locked_is_free():
     "osc2_position",
     "noise_amp",
   ]
+
+
+def test_small_controls_that_are_free_are_turned_off_one_by_one():
+  controls = np.array([0.1, 0.5, 0.0, 0.02, 0.1], np.float32)
+  found = one_off(controls, np.array([True, True, True, True, False]))
+  np.testing.assert_array_equal(
+    found, np.array([[0.1, 0.5, 0, 0, 0.1], [0, 0.5, 0, 0.02, 0.1]], np.float32)
+  )
+  assert one_off(controls, np.zeros(5, bool)).shape == (0, 5)
 
 
 def test_switches_and_choices_stay():
