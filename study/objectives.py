@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from synthmatch_jax.evaluation.table import join, number
 
 from study.runs import LOGS
 from study.searching import Ear, Setup, search, search_of_match, warp
 from synthmatch_jax.data.ood.sounds import Sound, load_folder
 from synthmatch_jax.matching.matcher import Matcher
+from synthmatch_jax.reports.tables import join, number
 from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import hosting
 
