@@ -19,7 +19,7 @@ from synthmatch_jax.search.locks import NONE, Locks
 from synthmatch_jax.search.objective import Objective
 from synthmatch_jax.search.quantiles import Quantiles
 from synthmatch_jax.search.seeds import Seed
-from synthmatch_jax.search.strategy import STEP, STRATEGIES, free, one_off
+from synthmatch_jax.search.strategy import STRATEGIES, free, one_off, step_from
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import play
@@ -106,7 +106,7 @@ class Search:
     workers: int = LANES,
     locks: Locks = NONE,
     strategy: str | None = "cma",
-    step: float = STEP,
+    step: float | None = None,
     seed: int = 0,
     stopped: Callable[[], bool] = lambda: False,
   ):
@@ -122,7 +122,8 @@ class Search:
       workers: The number of threads; more than `LANES` are of no use.
       locks: The controls that stay.
       strategy: The name of the strategy (`STRATEGIES`); None only ranks the seeds.
-      step: The standard deviation of the first steps, on the scale of `Quantiles`.
+      step: The standard deviation of the first steps, on the scale of `Quantiles`; None takes the
+        one that fits the distance of the best seed.
       seed: The seed of what is drawn at random.
       stopped: Is asked after every sound whether to stop.
     """
@@ -141,6 +142,7 @@ class Search:
     self._strategy = None if strategy is None else STRATEGIES[strategy]
     self._step, self._seed = step, seed
     self._costs = objective.failed  # Of the start.
+    self._farness = np.inf  # Of the best.
     self._began = 0.0
 
   @property
@@ -183,7 +185,12 @@ class Search:
         if self._strategy is None or self._is_over() or not moved.any():
           return
         strategy = self._strategy(
-          begin.controls, moved, scale, step=self._step, seed=self._seed + attempt, lanes=pool.size
+          begin.controls,
+          moved,
+          scale,
+          step=self._step or step_from(self._farness),
+          seed=self._seed + attempt,
+          lanes=pool.size,
         )
         while not (self._is_over() or strategy.done):
           if not is_tidy and self.share + population >= _TIDY_AT:
@@ -257,7 +264,7 @@ class Search:
           self.trouble = sound
         elif one.value < (self.best.value if self.best else np.inf):
           self.best = Step(**vars(one), seconds=self.seconds, sound=sound)
-          self.start = self.start or self.best
+          self.start, self._farness = self.start or self.best, self._objective.farness(costs)
           self.trace.append((one.renders, one.value))
           yield self.best
         if self._is_over():
