@@ -23,7 +23,7 @@ from jaxtyping import Float
 from study.reach import sound
 from study.runs import LOGS
 from synthmatch_jax.audio.spectral import StftSettings, stft_magnitude
-from synthmatch_jax.matching import models
+from synthmatch_jax.matching import ensemble
 from synthmatch_jax.metrics.metric import SoundMetric
 from synthmatch_jax.metrics.spectral import SpectralTransport
 from synthmatch_jax.metrics.suite import sound_metrics
@@ -219,7 +219,7 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
   parser.add_argument("--patches", type=int, default=16, help="number of patches of Vital")
   options = parser.parse_args()
-  (model,) = models.load([])
+  (model,) = ensemble.load([])
   recipe = dataclasses.replace(model.predictor.recipe, seed=model.predictor.recipe.seed + 1)
   with hosting(engine(recipe)) as host:
     patches = [sound(recipe, index, host)[1] for index in range(options.patches)]

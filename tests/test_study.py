@@ -12,7 +12,7 @@ import pytest
 from study import audit, controls, evaluations, objectives, report, runs, searching
 from synthmatch_jax import config as configs
 from synthmatch_jax.data.ood.sounds import Sound
-from synthmatch_jax.matching import models
+from synthmatch_jax.matching import ensemble
 
 
 def get_config(run):
@@ -129,7 +129,7 @@ def test_the_halves_of_the_benchmark_share_no_instrument():
 
 
 def test_quantiles_give_a_peak_of_the_prior_much_room():
-  (model,) = models.load([])
+  (model,) = ensemble.load([])
   way = searching.warp(model.predictor.recipe, "quantiles")
   controls = np.linspace(0.03, 0.97, len(model.predictor.recipe.space.names))
   np.testing.assert_allclose(way.back(way.there(controls)), controls, atol=1e-6)
