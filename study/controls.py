@@ -17,13 +17,15 @@ import numpy as np
 from jaxtyping import Float
 
 from study.evaluations import EVALUATIONS
-from synthmatch_jax import cores
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.evaluation import material, rerender
+from synthmatch_jax.evaluation import material
+from synthmatch_jax.evaluation.rerender import Proposal, Renderer
+from synthmatch_jax.evaluation.sheet import gather
 from synthmatch_jax.evaluation.summary import summarise
 from synthmatch_jax.inference import Predictor
+from synthmatch_jax.selection import RANKED_BY
 
-METRICS = ("spectral_convergence", "mss", "f0_cents")
+METRICS = ("spectral_convergence", RANKED_BY, "f0_cents")
 ANSWER = "as the model gives it"
 
 
@@ -59,8 +61,9 @@ def main() -> None:
   estimate = predictor.predict_unsnapped(measured_on.mel)
   names = predictor.recipe.space.names
   rows = {ANSWER: estimate} | corrected(estimate, true, names)
-  workers = cores.available()
-  scores = rerender.score(measured_on.targets, rows, predictor.recipe, workers=workers).scores
+  proposals = {row: Proposal(controls=controls[:, None]) for row, controls in rows.items()}
+  lines = Renderer(predictor.recipe).measure(measured_on.targets, proposals)
+  scores = gather(lines, METRICS)
   found = {
     "run": options.run,
     "num_examples": len(true),

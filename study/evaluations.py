@@ -11,17 +11,16 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from study.runs import LOGS, ROOT
 from synthmatch_jax import selection
-from synthmatch_jax.evaluation import compare
-from synthmatch_jax.evaluation.summary import summarise
+from synthmatch_jax.evaluation import differences, results
+from synthmatch_jax.evaluation.sheet import Scores
+from synthmatch_jax.evaluation.summary import Summary, summarise
 
 EVALUATIONS = LOGS / "evaluations"
 
@@ -112,29 +111,27 @@ def evaluate(name: str, *, data_dir: Path, runs: Path, ood: Path) -> None:
   if status := subprocess.run(command, cwd=ROOT, check=False).returncode:
     sys.exit(status)
   workdir, folder = runs / evaluation.workdir, evaluation.folder.format(ood=ood.resolve().name)
-  results = json.loads((workdir / "eval" / folder / "results.json").read_text())
+  measured = results.read(workdir / "eval" / folder)
+  kept = dict(measured.results)
   if evaluation.chosen:
-    with np.load(workdir / "eval" / folder / "per_sound.npz") as per_sound:
-      row = nearer(evaluation.chosen, per_sound, tuple(results["metrics"]))
-    results["rows"]["nearer of both"] = row
+    row = nearer(evaluation.chosen, measured.scores, tuple(kept["metrics"]))
+    kept["rows"] = {**kept["rows"], "nearer of both": row}
   if evaluation.against:
-    model = compare.load(str(workdir), on=folder)
-    others = {row: compare.load(f"{workdir}:{row}", on=folder) for row in evaluation.against}
-    results["against"] = {
-      row: {metric: vars(d) for metric, d in compare.compare(model, other).items()}
+    model = differences.load(str(workdir), on=folder)
+    others = {row: differences.load(f"{workdir}:{row}", on=folder) for row in evaluation.against}
+    kept["against"] = {
+      row: {metric: vars(d) for metric, d in differences.compare(model, other).items()}
       for row, other in others.items()
     }
   EVALUATIONS.mkdir(parents=True, exist_ok=True)
-  (EVALUATIONS / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
+  (EVALUATIONS / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n")
 
 
-def nearer(
-  rows: tuple[str, ...], per_sound: Mapping[str, np.ndarray], metrics: tuple[str, ...]
-) -> dict[str, dict[str, Any]]:
+def nearer(rows: tuple[str, ...], scores: Scores, metrics: tuple[str, ...]) -> dict[str, Summary]:
   """Returns a row that takes, for every sound, the nearest of several answers."""
-  distances = np.array([per_sound[f"{row}/{selection.RANKED_BY}"] for row in rows])
+  distances = np.array([scores[row][selection.RANKED_BY] for row in rows])
   best = np.array([selection.nearest(column)[0] for column in distances.T])
-  values = {m: np.array([per_sound[f"{row}/{m}"] for row in rows]) for m in metrics}
+  values = {metric: np.array([scores[row][metric] for row in rows]) for metric in metrics}
   return {m: summarise(v[best, np.arange(len(best))]) for m, v in values.items()}
 
 

@@ -26,8 +26,8 @@ from study.runs import LOGS
 from study.searching import Ear, Setup, search, search_of_match, warp
 from synthmatch_jax.data.ood.sounds import Sound, load_folder
 from synthmatch_jax.evaluation.summary import interval_of_mean
-from synthmatch_jax.evaluation.table import join
 from synthmatch_jax.matching.matcher import Matcher
+from synthmatch_jax.reports.tables import join
 from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import hosting
 
@@ -69,7 +69,7 @@ SETUPS = {
 }
 """The setups, by their names in the log."""
 
-OF_MATCH = {"match": "cma", "random of match": "random"}
+OF_MATCH = {"match": "cma", "separable": "separable", "random of match": "random"}
 """The search of `match` and its control, which draws as many renders around the same start."""
 
 

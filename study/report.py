@@ -18,7 +18,8 @@ from typing import Any
 from study import audit, objectives, pictures
 from study.evaluations import EVALUATIONS
 from study.runs import LOGS, ROOT, RUNS, folder
-from synthmatch_jax.evaluation.table import join, number
+from synthmatch_jax.reports.tables import interval, join, number
+from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.training import log
 from synthmatch_jax.training.validation import LOSS
 
@@ -38,7 +39,7 @@ _METRICS = {
 }
 _LONG = ("nearest_mfcc", "random", "repeat", "nearer of both")
 _GROWN, _SIZES = ("ast", "resnet"), ("", "2k", "10k")
-_SHORT = ("mse", "spectral_convergence", "mss", "wmfcc", "f0_cents")
+_SHORT = ("mse", "spectral_convergence", RANKED_BY, "wmfcc", "f0_cents")
 _MEDIAN = "f0_cents"  # A few answers are so far off that the mean says little about the others.
 NAMES = {"model": "**AST, small**", "unsnapped": "the same, not snapped"}
 NAMES |= {"mlp": "MLP (paper)", "cnn": "CNN (paper)"}
@@ -62,7 +63,7 @@ def measured(
   for row, values in found["rows"].items():
     if row in without:
       continue
-    cells = [*[_interval(values[m]) for m in metrics], number(values[_MEDIAN]["median"])]
+    cells = [*[interval(values[m]) for m in metrics], number(values[_MEDIAN]["median"])]
     lines.append([NAMES.get(row) or row, *cells])
   return join(lines)
 
@@ -136,7 +137,7 @@ def grown() -> str:
   """Tabulates MSE and spectral convergence against the number of training sounds."""
   lines = [["model", "training sounds", "parameter MSE", "SC"], ["---", "---:", "---:", "---:"]]
   for model, count, row in scaling():
-    cells = [_interval(row[m]) for m in ("mse", "spectral_convergence")]
+    cells = [interval(row[m]) for m in ("mse", "spectral_convergence")]
     lines.append([model, f"{count:,}", *cells])
   return join(lines)
 
@@ -163,7 +164,7 @@ def controls() -> str:
   lines = [["", "SC", "MSS (dB)", "f0 (cents)"], ["---", *["---:"] * 3]]
   for name in sorted(left, key=lambda one: left[one]["spectral_convergence"]["mean"]):
     row = left[name]
-    cells = [_interval(row[m]) for m in ("spectral_convergence", "mss", "f0_cents")]
+    cells = [interval(row[m]) for m in ("spectral_convergence", RANKED_BY, "f0_cents")]
     lines.append([f"`{name}`", *cells])
   return join(lines)
 
@@ -223,17 +224,10 @@ def _rows(evaluation: str) -> dict[str, Any]:
   return results(evaluation)["rows"]
 
 
-def _interval(summary: dict[str, Any]) -> str:
-  if summary["mean"] is None:
-    return "-"
-  mean, low, high = (number(summary[key]) for key in ("mean", "low", "high"))
-  return mean if low == high else f"{mean} ({low} to {high})"
-
-
 def _difference(d: dict[str, Any]) -> str:
-  mean, low, high = (number(d[key]) for key in ("mean", "low", "high"))
   told = "**" if d["low"] > 0 or d["high"] < 0 else ""
-  return f"{told}{mean}{told} ({low} to {high}), {100 * d['first_better']:.0f} %"
+  mean, _, ends = interval(d).partition(" ")
+  return f"{told}{mean}{told} {ends}, {100 * d['first_better']:.0f} %"
 
 
 def page(text: str) -> str:

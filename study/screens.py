@@ -151,7 +151,8 @@ def main() -> None:
       photograph(browser, IMAGES / name)
       made[name] = state(name)
     if options.evaluation:
-      evaluation(browser, *(IMAGES / name for name in EVALUATION), options.evaluation)
+      table, sounds = (IMAGES / name for name in EVALUATION)
+      evaluation(browser, table, sounds, options.evaluation)
       made |= {name: state(name) for name in EVALUATION}
     browser.close()
   files.write_text(MADE, json.dumps(made, indent=2, allow_nan=False) + "\n")

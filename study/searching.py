@@ -17,8 +17,8 @@ from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.matching.hearings import HEARINGS, Recording
 from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.metrics import suite
+from synthmatch_jax.metrics.f0 import PitchError
 from synthmatch_jax.metrics.metric import SoundMetric
-from synthmatch_jax.metrics.pitch import PitchError
 from synthmatch_jax.search.budget import Budget
 from synthmatch_jax.search.objective import Objective
 from synthmatch_jax.search.search import Search

@@ -13,8 +13,8 @@ from absl import flags
 from synthmatch_jax import cli, files
 from synthmatch_jax.errors import UserError
 
-_ON = flags.DEFINE_string("on", "test", "Evaluation: a split, or the name of a folder of sounds.")
-_OUT = cli.define_path("out", None, "JSON file for the numbers.")
+_ON = flags.DEFINE_string("on", "test", "The evaluation: a split, or a folder of sounds.")
+_OUT = cli.define_path("out", None, "A JSON file for the numbers.")
 
 
 def main(runs: Sequence[str]) -> None:
@@ -28,14 +28,14 @@ def main(runs: Sequence[str]) -> None:
         f"there is no evaluation in {workdir}: run `python -m synthmatch_jax.eval"
         f" --workdir={workdir}` first"
       )
-  from synthmatch_jax.evaluation import compare
+  # This stands here so that a mistyped flag is answered at once.
+  from synthmatch_jax.evaluation import differences
 
-  first, second = (compare.load(run, on=_ON.value) for run in runs)
-  differences = compare.compare(first, second)
-  print(compare.markdown(first, second, differences))
+  first, second = (differences.load(run, on=_ON.value) for run in runs)
+  found = differences.compare(first, second)
+  print(differences.markdown(first, second, found))
   if _OUT.value:
-    found = compare.plain(first, second, differences)
-    files.write_json(_OUT.value, found)
+    files.write_json(_OUT.value, differences.plain(first, second, found))
 
 
 if __name__ == "__main__":

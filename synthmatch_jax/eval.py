@@ -1,11 +1,11 @@
 """Evaluates a model: `python -m synthmatch_jax.eval --workdir=W [--num_examples=10000]`.
 
-Predicts the test split, renders the true and the predicted patch of every sound again and
-measures both, beside floors and ceilings: nearest neighbours, the mean of the training controls,
-a random patch, the oracle, and the same rendering twice. `--sounds=FOLDER` measures on sounds from
-outside instead, each answered at the pitch heard in it; `--dataset=NAME` on another data set.
-Writes W/eval/test/ (or W/eval/FOLDER/) with results.json, table.md, per_sound.npz and pictures,
-and the page W/eval/index.html.
+It predicts the test split, renders the true and the predicted patch of every sound again and
+measures how far apart they are. Floors and ceilings stand beside the model: nearest neighbours, the
+mean of the training controls, a random patch, the oracle, and the same rendering twice.
+`--sounds=FOLDER` measures on sounds from outside instead, each answered at the pitch heard in it;
+`--dataset=NAME` measures on another data set. The results are in W/eval/test/ (or W/eval/FOLDER/):
+results.json, table.md, per_sound.npz and pictures. The page is W/eval/index.html.
 """
 
 from collections.abc import Sequence
@@ -15,23 +15,26 @@ from absl import flags
 from synthmatch_jax import cli
 from synthmatch_jax.errors import UserError
 
-_WORKDIR = cli.define_path("workdir", None, "Folder of a trained model.", required=True)
+_WORKDIR = cli.define_path("workdir", None, "The folder of a trained model.", required=True)
 _NUM_EXAMPLES = flags.DEFINE_integer(
   "num_examples", 10_000, "Sounds to measure, or as many as the split has.", lower_bound=1
 )
-_SPLIT = flags.DEFINE_enum("split", "test", ["train", "validation", "test"], "Sounds to take.")
-_SOUNDS = cli.define_path("sounds", None, "Folder of sounds to take instead of a split.")
+_SPLIT = flags.DEFINE_enum("split", "test", ["train", "validation", "test"], "The split to take.")
+_SOUNDS = cli.define_path("sounds", None, "A folder of sounds to take instead of a split.")
 _DATASET = flags.DEFINE_string(
   "dataset", None, "Another data set to take the split from, e.g. massive16/uniform."
 )
-_ROWS = flags.DEFINE_list("rows", [], "Rows of the table; all that there are by default.")
-_OTHERS = flags.DEFINE_list("others", [], "Workdirs of more models, for rows of their own.")
+_ROWS = flags.DEFINE_list("rows", [], "The rows of the table; by default all rows that there are.")
+_OTHERS = flags.DEFINE_list("others", [], "Workdirs of more models, which get rows of their own.")
+_SEARCH = flags.DEFINE_integer(
+  "search", 0, "Renders of a search for each sound, which gets rows of its own.", lower_bound=0
+)
 _GALLERY = flags.DEFINE_integer(
   "gallery", 40, "Sounds to be heard on the page; 0 for no page.", lower_bound=0
 )
-_DATA_DIR = cli.define_path("data_dir", None, "Where the data set is, if it was moved.")
+_DATA_DIR = cli.define_path("data_dir", None, "The folder of the data set, if it was moved.")
 _WORKERS = flags.DEFINE_integer(
-  "workers", 0, "Sounds rendered at once; 0 is one a core.", lower_bound=0
+  "workers", 0, "Sounds to render at once; 0 is one for each core.", lower_bound=0
 )
 _PLUGIN = cli.define_plugin()
 
@@ -45,10 +48,10 @@ def main(arguments: Sequence[str]) -> None:
   if _SOUNDS.value and not _SOUNDS.value.is_dir():
     raise UserError(f"there is no folder {_SOUNDS.value} of sounds: check --sounds")
   (workdir,), others = cli.models([_WORKDIR.value]), cli.models(_OTHERS.value)
-  # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
-  from synthmatch_jax.evaluation import evaluate
+  # This stands here so that a mistyped flag is answered at once, before JAX takes its seconds.
+  from synthmatch_jax.evaluation import evaluator
 
-  evaluation, folder = evaluate.evaluate(
+  sheet, folder = evaluator.evaluate(
     workdir,
     split=_SPLIT.value,
     sounds=_SOUNDS.value,
@@ -56,15 +59,16 @@ def main(arguments: Sequence[str]) -> None:
     num_examples=_NUM_EXAMPLES.value,
     names=_ROWS.value,
     others=others,
+    renders=_SEARCH.value,
     gallery_size=_GALLERY.value,
     data_dir=_DATA_DIR.value,
     workers=_WORKERS.value,
     plugin=_PLUGIN.value,
   )
   print((folder / "table.md").read_text())
-  if evaluation.failures:
-    print(f"{len(evaluation.failures)} sounds have no score; results.json says why")
-  print(f"{len(evaluation.targets)} sounds; all results are in {folder}")
+  if failures := sheet.failures:
+    print(f"{len(failures)} sounds have no score; results.json says why")
+  print(f"{len(sheet.material.targets)} sounds; all results are in {folder}")
   if _GALLERY.value:
     print(f"open {folder.parent / 'index.html'}")
 

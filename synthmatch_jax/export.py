@@ -1,7 +1,7 @@
 """Exports a model: `python -m synthmatch_jax.export --workdir=W --out=M`.
 
-M holds all that `match`, `eval` and others need of the model, without checkpoints, logs or the
-packages of training, and a model card with what `eval` has measured in W.
+M holds everything that `match`, `eval` and others need of the model, without checkpoints, logs or
+the packages of training, and a model card with what `eval` has measured in W.
 """
 
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from absl import flags
 from synthmatch_jax import cli
 from synthmatch_jax.errors import UserError
 
-_WORKDIR = cli.define_path("workdir", None, "Folder of a trained model.", required=True)
-_OUT = cli.define_path("out", None, "Folder for the exported model.", required=True)
+_WORKDIR = cli.define_path("workdir", None, "The folder of a trained model.", required=True)
+_OUT = cli.define_path("out", None, "The folder for the exported model.", required=True)
 _DTYPE = flags.DEFINE_enum(
-  "dtype", "float32", ["float32", "float16"], "Of the weights in the file; float16 halves it."
+  "dtype", "float32", ["float32", "float16"], "The type of the weights; float16 halves the file."
 )
 
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> None:
   if arguments:
     raise UserError(f"unexpected {arguments[0]!r}; export takes flags only, as --workdir=W --out=M")
   workdir, out = cli.run_of(_WORKDIR.value, wanted="export"), cli.folder_to_write(_OUT.value)
-  # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
+  # This stands here so that a mistyped flag is answered at once, before JAX takes its seconds.
   from synthmatch_jax import exported
   from synthmatch_jax.training import card, trained
 

@@ -9,17 +9,17 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from synthmatch_jax import cli, cores
+from synthmatch_jax import cli
 from synthmatch_jax.errors import UserError
 
-_WORKDIR = cli.define_path("workdir", None, "Folder of the run.", required=True)
-_COUNT = flags.DEFINE_integer("count", 4, "Sounds to render.", lower_bound=1)
-_ONCE = flags.DEFINE_bool("once", False, "End after the best model that there is now.")
-_SECONDS = flags.DEFINE_float("seconds", 15.0, "From look to look.", lower_bound=0.1)
-_DATA_DIR = cli.define_path("data_dir", None, "Where the data set is, if it is elsewhere here.")
+_WORKDIR = cli.define_path("workdir", None, "The folder of the run.", required=True)
+_COUNT = flags.DEFINE_integer("count", 4, "The number of sounds to render.", lower_bound=1)
+_ONCE = flags.DEFINE_bool("once", False, "Whether to end after the best model that there is now.")
+_SECONDS = flags.DEFINE_float("seconds", 15.0, "The time from look to look.", lower_bound=0.1)
+_DATA_DIR = cli.define_path("data_dir", None, "The folder of the data set, if it was moved.")
 _PLUGIN = cli.define_plugin()
 _WORKERS = flags.DEFINE_integer(
-  "workers", 1, "Sounds rendered at once; 0 is one a core.", lower_bound=0
+  "workers", 1, "Sounds to render at once; 0 is one for each core.", lower_bound=0
 )
 
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> None:
     raise UserError(f"there is no trained model in {_WORKDIR.value} yet; train first")
   # The accelerator belongs to the training.
   os.environ.setdefault("JAX_PLATFORMS", "cpu")
-  # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
+  # This stands here so that a mistyped flag is answered at once, before JAX takes its seconds.
   from synthmatch_jax.evaluation import following
 
   following.follow(
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> None:
     count=_COUNT.value,
     once=_ONCE.value,
     seconds=_SECONDS.value,
-    workers=_WORKERS.value or cores.available(),
+    workers=_WORKERS.value,
     data_dir=_DATA_DIR.value,
     plugin=_PLUGIN.value,
   )

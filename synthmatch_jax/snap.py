@@ -3,7 +3,7 @@
 A model that was trained on the mean squared error answers between the values that patches prefer:
 an oscillator that is in tune, or an octave off, comes out beside it. Where the validation split
 says that it helps, the answers of W are from now on drawn to these values, until W/snapping.json is
-removed. To be done again after more training, and before `eval` and `export`.
+removed. It is to be done again after more training, and before `eval` and `export`.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from absl import flags
 from synthmatch_jax import cli
 from synthmatch_jax.errors import UserError
 
-_WORKDIR = cli.define_path("workdir", None, "Folder of a trained model.", required=True)
+_WORKDIR = cli.define_path("workdir", None, "The folder of a trained model.", required=True)
 _NUM_EXAMPLES = flags.DEFINE_integer(
   "num_examples", 10_000, "Validation sounds to look at, or as many as there are.", lower_bound=1
 )
-_DATA_DIR = cli.define_path("data_dir", None, "Where the data set is, if it was moved.")
+_DATA_DIR = cli.define_path("data_dir", None, "The folder of the data set, if it was moved.")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> None:
   if arguments:
     raise UserError(f"unexpected {arguments[0]!r}; snap takes flags only, as --workdir=W")
   workdir = cli.run_of(_WORKDIR.value, wanted="snap")
-  # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
+  # This stands here so that a mistyped flag is answered at once, before JAX takes its seconds.
   from synthmatch_jax.evaluation import fit_snapping
 
   fitted = fit_snapping.fit(workdir, data_dir=_DATA_DIR.value, limit=_NUM_EXAMPLES.value)

@@ -12,12 +12,12 @@ import soundfile as sf
 
 from synthmatch_jax import files
 from synthmatch_jax.evaluation import gallery
-from synthmatch_jax.evaluation.rows import MEANINGS
-from synthmatch_jax.metrics import parameters
+from synthmatch_jax.evaluation.rows import ROWS as ALL
+from synthmatch_jax.metrics import patches
 from synthmatch_jax.metrics.suite import SOUND_METRICS
 from synthmatch_jax.spaces.massive16 import VITAL
 
-ROWS = set(MEANINGS) - {"unsnapped"}  # Only of models that snap.
+ROWS = set(ALL) - {"unsnapped"}  # Only of models that snap.
 FLOORS = {"oracle", "repeat"}
 
 
@@ -37,8 +37,8 @@ def test_every_row_has_every_metric_with_its_interval(evaluated):
   _, folder = evaluated
   results = json.loads((folder / "results.json").read_text())
   assert set(results["rows"]) == ROWS
-  assert set(results["metrics"]) == {*parameters.METRICS, *SOUND_METRICS}
-  controls = {f"{metric}/{name}" for metric in parameters.METRICS for name in VITAL.names}
+  assert set(results["metrics"]) == {*patches.METRICS, *SOUND_METRICS}
+  controls = {f"{metric}/{name}" for metric in patches.METRICS for name in VITAL.names}
   for metrics in results["rows"].values():
     assert set(metrics) == {*results["metrics"], *controls}
     for name, summary in metrics.items():
@@ -103,7 +103,8 @@ def test_fewer_examples_can_be_asked_for(tiny_run):
     (["--workdir=x", "--num_examples=0"], "num_examples"),
     (["--workdir=x", "--split=tset"], "split"),
     (["--workdir={run}", "--rows=modle"], "no row 'modle' here; known: model, nearest_mel"),
-    (["--workdir={run}", "--rows=oracle", "--sounds=."], "no row 'oracle' here"),
+    (["--workdir={run}", "--rows=oracle", "--sounds=."], "no row 'oracle' here (the true patches"),
+    (["--workdir={run}", "--rows=nearest_mel", "--split=train"], "here (on --split=train it would"),
     (["--workdir={run}", "--sounds=nowhere"], "no folder nowhere"),
     (["--workdir={run}", "--dataset=massive16/none"], "no data set massive16/none in"),
     (["--workdir={run}", "--dataset=a/b", "--sounds=x"], "exclude each other"),

@@ -11,7 +11,7 @@ import pytest
 from synthmatch_jax import checksums, exported
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import fit_snapping
-from synthmatch_jax.evaluation.evaluate import evaluate
+from synthmatch_jax.evaluation.evaluator import evaluate
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching import ensemble
 from synthmatch_jax.spaces import snapping
@@ -66,9 +66,9 @@ def test_answers_follow_the_curves_here_and_where_they_are_exported(run, tiny_da
 
 def test_both_answers_are_rows_of_the_table(run):
   keep(run)
-  evaluation, folder = evaluate(run, names=["model", "unsnapped"], gallery_size=0, workers=1)
-  assert evaluation.rows == ("model", "unsnapped")
-  differ = evaluation.estimates["model"] != evaluation.estimates["unsnapped"]
+  sheet, folder = evaluate(run, names=["model", "unsnapped"], gallery_size=0, workers=1)
+  assert list(sheet.rows) == ["model", "unsnapped"]
+  differ = sheet.answers["model"] != sheet.answers["unsnapped"]
   assert [VITAL.names[i] for i in np.flatnonzero(differ.any(axis=0))] == [CONTROL]
   assert {"model", "unsnapped"} == set(json.loads((folder / "results.json").read_text())["rows"])
 

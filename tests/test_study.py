@@ -47,13 +47,11 @@ def test_an_evaluation_is_of_runs(name, tmp_path):
 
 
 def test_of_two_answers_the_nearer_one_counts():
-  per_sound = {
-    "one/mss": np.array([1.0, 2.0, 3.0]),
-    "two/mss": np.array([2.0, 1.0, 4.0]),
-    "one/sot": np.array([0.1, 0.2, 0.3]),
-    "two/sot": np.array([0.7, 0.8, 0.9]),
+  scores = {
+    "one": {"mss": np.array([1.0, 2.0, 3.0]), "sot": np.array([0.1, 0.2, 0.3])},
+    "two": {"mss": np.array([2.0, 1.0, 4.0]), "sot": np.array([0.7, 0.8, 0.9])},
   }
-  found = evaluations.nearer(("one", "two"), per_sound, ("mss", "sot"))
+  found = evaluations.nearer(("one", "two"), scores, ("mss", "sot"))
   assert found["mss"]["mean"] == pytest.approx(5 / 3)
   assert found["sot"]["mean"] == pytest.approx((0.1 + 0.8 + 0.3) / 3)
 

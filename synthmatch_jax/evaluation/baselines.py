@@ -22,8 +22,8 @@ def nearest_by_mel(
   Memory holds the queries and one batch.
 
   Args:
-    queries: spectrograms to find a neighbour for.
-    batches: `mel` and `controls` of the sounds to search, e.g. the training split.
+    queries: The spectrograms to find a neighbour for.
+    batches: The `mel` and `controls` of the sounds to search, e.g. the training split.
   """
   flat = queries.reshape(len(queries), -1).astype(np.float32)
   best = np.full(len(queries), np.inf, np.float32)
@@ -54,8 +54,8 @@ def nearest_by_mfcc(
   is divided by its deviation over the sounds to search, and Euclidean distances are compared.
 
   Args:
-    queries: log-mel spectrograms to find a neighbour for.
-    batches: as in `nearest_by_mel`.
+    queries: The log-mel spectrograms to find a neighbour for.
+    batches: The sounds to search, as in `nearest_by_mel`.
   """
   pairs = [(mfcc_statistics(batch["mel"]), batch["controls"]) for batch in batches]
   if not pairs:

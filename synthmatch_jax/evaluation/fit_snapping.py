@@ -15,7 +15,7 @@ from synthmatch_jax.training import trained
 from synthmatch_jax.training import workdir as workdirs
 
 FEWEST = 500
-"""Least number of validation sounds; with fewer, some control among many gains by chance."""
+"""The least number of validation sounds; with fewer, some control among many gains by chance."""
 
 _PATCHES = 20_000
 
@@ -24,15 +24,15 @@ def fit(workdir: Path, *, data_dir: Path | None, limit: int) -> Mapping[str, Fit
   """Fits the snapping of a run's best weights and writes it to the run's folder.
 
   Args:
-    workdir: folder of a training run.
-    data_dir: folder of its data set, if it was moved.
-    limit: number of validation sounds to use.
+    workdir: The folder of a training run.
+    data_dir: The folder of its data set, if it was moved.
+    limit: The number of validation sounds to use.
 
   Returns:
-    Name of each control that gains -> its gain.
+    The name of each control that gains -> its gain.
 
   Raises:
-    UserError: there is no trained model, or its data set is missing or too small.
+    UserError: There is no trained model, or its data set is missing or too small.
   """
   if exported.is_exported(workdir):
     raise UserError(f"{workdir} is an exported model; snap the run's own folder and export again")

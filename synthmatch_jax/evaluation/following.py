@@ -1,23 +1,19 @@
 """A run in another process, followed by ear: what its model answers, in TensorBoard."""
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 from tensorboardX import SummaryWriter
 
 from synthmatch_jax.audio.loudness import match_loudness
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.evaluation import material, rerender
+from synthmatch_jax.evaluation import material
 from synthmatch_jax.evaluation.material import Material
+from synthmatch_jax.evaluation.rerender import Renderer
 from synthmatch_jax.inference import Predictor
-from synthmatch_jax.reports import figures
+from synthmatch_jax.reports import figures, listening
 from synthmatch_jax.training import checkpoints, workdir
-
-# Loudness of the players, as on the page of an evaluation.
-_LISTENING_DB = -23.0
 
 
 def follow(
@@ -32,20 +28,21 @@ def follow(
 ) -> None:
   """Renders the first validation sounds and a run's answers to them, whenever it has a new best.
 
-  Training itself never touches a synth: this belongs into a process of its own, on the same
-  machine or on another one that sees the folder. Writes tensorboard/sounds/ in the workdir.
+  Training itself never touches a synth: this belongs in a process of its own, on the same machine
+  or on another one that sees the folder. It writes tensorboard/sounds/ in the workdir.
 
   Args:
-    folder: workdir of the run, which may not have begun yet.
-    count: sounds.
-    once: return after the best model there is now; otherwise go on until interrupted.
-    seconds: between two looks at the folder.
-    workers: sounds rendered at once.
-    data_dir: where the data set is now, if it is not where the training reads it.
-    plugin: path of the engine's plugin, where it is not found by itself.
+    folder: The workdir of the run, which may not have begun yet.
+    count: The number of sounds.
+    once: Whether to return after the best model that there is now; otherwise it goes on until it
+      is interrupted.
+    seconds: The time between two looks at the folder.
+    workers: The number of sounds that are rendered at once; 0 is one for each core.
+    data_dir: The folder where the data set is now, if it is not where the training reads it.
+    plugin: The path of the engine's plugin, where it is not found by itself.
 
   Raises:
-    UserError: `once`, and there is no model yet; or the data set is not there.
+    UserError: There is no model yet, and `once` is set; or the data set is not there.
   """
   shown = None
   while True:
@@ -55,7 +52,8 @@ def follow(
     if step not in (None, shown):
       predictor = Predictor.load(folder)
       validation = material.of_split(predictor.dataset(dir=data_dir), "validation", limit=count)
-      _show(predictor, validation, folder, workers=workers, plugin=plugin)
+      renderer = Renderer(predictor.recipe, workers=workers, plugin=plugin)
+      _show(predictor, validation, renderer, folder)
       shown = predictor.step
       print(f"step {shown}: {count} answers are in TensorBoard: tensorboard --logdir={folder}")
     if once:
@@ -63,22 +61,15 @@ def follow(
     time.sleep(seconds)
 
 
-def _show(
-  predictor: Predictor, validation: Material, folder: Path, *, workers: int, plugin: str
-) -> None:
-  """Sounds and pictures of one model."""
-  recipe, step = predictor.recipe, predictor.step
-  rate = recipe.mel.sample_rate
-  estimates = {"answer": predictor.predict(validation.mel)}
-
+def _show(predictor: Predictor, validation: Material, renderer: Renderer, folder: Path) -> None:
+  """Writes the sounds and pictures of one model."""
+  mel, step = predictor.recipe.mel, predictor.step
+  answers = {"answer": predictor.predict(validation.mel)}
   with SummaryWriter(str(folder / "tensorboard" / "sounds")) as board:
-
-    def use(i: int, sounds: Mapping[str, np.ndarray]) -> None:
+    for i, sounds in renderer.sounds(validation.targets, answers):
       for name, audio in sounds.items():
-        loud = match_loudness(audio, _LISTENING_DB, rate)
-        board.add_audio(f"validation_{i}/{name}", loud, step, sample_rate=rate)
-      mels = {name: log_mel(audio, recipe.mel) for name, audio in sounds.items()}
-      picture = figures.side_by_side(mels["target"], mels["answer"], recipe.mel)
+        loud = match_loudness(audio, listening.LEVEL_DB, mel.sample_rate)
+        board.add_audio(f"validation_{i}/{name}", loud, step, sample_rate=mel.sample_rate)
+      target, answer = (log_mel(sounds[name], mel) for name in ("target", "answer"))
+      picture = figures.side_by_side(target, answer, mel)
       board.add_figure(f"validation_{i}/spectrograms", picture, step)
-
-    rerender.render(validation.targets, estimates, recipe, use=use, workers=workers, plugin=plugin)

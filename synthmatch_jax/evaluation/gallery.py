@@ -1,6 +1,5 @@
-"""What of an evaluation can be heard: some sounds with all answers, on one page."""
+"""Sounds of an evaluation that are kept, and the page on which they can be heard."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,72 +7,58 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from synthmatch_jax import files
+from synthmatch_jax import files, untrusted
 from synthmatch_jax.audio import mp3
 from synthmatch_jax.audio.loudness import loudness_db
 from synthmatch_jax.audio.mel import log_mel
-from synthmatch_jax.evaluation import rerender, rows
-from synthmatch_jax.evaluation.evaluation import Evaluation
+from synthmatch_jax.evaluation import results, rows
+from synthmatch_jax.evaluation.rerender import Renderer
+from synthmatch_jax.evaluation.results import Stored
+from synthmatch_jax.evaluation.sheet import Sheet
 from synthmatch_jax.reports import blind, figures, listening
 from synthmatch_jax.selection import RANKED_BY
 
-_PICKS = 3  # Best ones, and as many median and worst ones.
-_SEED = 0  # Of the choice of the other sounds.
-# Loudness of the players: the softest sounds of a random synth are 50 dB below the loudest.
-_LISTENING_DB = -23.0
-_TRIALS = 30  # Of the listening test: a quarter of an hour.
-_LEAD = ("mse", "mse_heard", "spectral_convergence", "mss", "wmfcc")  # First on the page.
+_PICKS = 3  # The number of the best ones, and of median and worst ones.
+_SEED = 0  # It decides which other sounds are chosen.
+_TRIALS = 30  # A listening test of so many takes a quarter of an hour.
+_LEAD = ("mse", "mse_heard", "spectral_convergence", RANKED_BY, "wmfcc")  # First on the page.
+_CAPTIONS = {"error_per_control.png": "Error of each control", "learning_curve.png": "Training"}
 
 
-def write(evaluation: Evaluation, folder: Path, *, count: int, workers: int, plugin: str) -> None:
+def write(sheet: Sheet, renderer: Renderer, folder: Path, *, count: int) -> None:
   """Renders some sounds and all answers to them again: sound files, spectrograms, gallery.json.
 
   Args:
-    evaluation: what was measured.
-    folder: of its results.
-    count: sounds, chosen by the first row: its best, median and worst ones, others at random.
-    workers: sounds rendered at once.
-    plugin: path of the engine's plugin, where it is not found by itself.
+    sheet: The evaluation.
+    renderer: What renders its sounds.
+    folder: The folder of its results.
+    count: The number of sounds. They are chosen by the first row: its best, median and worst
+      ones, and others at random.
 
   Raises:
-    UserError: the folder cannot be written.
+    UserError: The folder cannot be written.
   """
-  chosen = choose(evaluation, count)
-  places = list(chosen)
-  recipe = evaluation.predictor.recipe
+  chosen = choose(sheet, count)
+  places, targets, mel = list(chosen), sheet.material.targets, sheet.recipe.mel
+  answers = {row: controls[places] for row, controls in sheet.answers.items()}
   entries: dict[int, dict[str, Any]] = {}
-
-  def use(number: int, sounds: Mapping[str, Float[np.ndarray, " n"]]) -> None:
+  for number, sounds in renderer.sounds([targets[i] for i in places], answers):
     i = places[number]
-    target = evaluation.targets[i]
-    top_db = float(log_mel(sounds["target"], recipe.mel).max())
-    gain = _gain(sounds, recipe.mel.sample_rate)
-    entry = {"index": i, "note": target.assumed, "family": target.family, "picks": chosen[i]}
-    entry["sounds"] = {}
+    top_db = float(log_mel(sounds["target"], mel).max())
+    gain = _gain(sounds, mel.sample_rate)
+    stems = {row: f"{i:05}-{row}" for row in sounds}
     for row, audio in sounds.items():
-      stem = folder / "sounds" / f"{i:05}-{row}"
-      mp3.save(stem.with_suffix(".mp3"), gain * audio, sample_rate=recipe.mel.sample_rate)
-      picture = stem.with_suffix(".png")
-      figures.spectrogram(log_mel(audio, recipe.mel), recipe.mel, picture, top_db=top_db)
-      entry["sounds"][row] = stem.name
-    entries[i] = entry
-
-  estimates = {row: controls[places] for row, controls in evaluation.estimates.items()}
-  rerender.render(
-    [evaluation.targets[i] for i in places],
-    estimates,
-    recipe,
-    use=use,
-    workers=workers,
-    plugin=plugin,
-  )
-  ordered = [entries[i] for i in sorted(entries)]
-  files.write_json(folder / "gallery.json", ordered, indent=1)
+      path = folder / "sounds" / stems[row]
+      mp3.save(path.with_suffix(".mp3"), gain * audio, sample_rate=mel.sample_rate)
+      figures.spectrogram(log_mel(audio, mel), mel, path.with_suffix(".png"), top_db=top_db)
+    entry = {"index": i, "note": targets[i].assumed, "family": targets[i].family}
+    entries[i] = {**entry, "picks": chosen[i], "sounds": stems}
+  files.write_json(folder / "gallery.json", [entries[i] for i in sorted(entries)], indent=1)
 
 
-def choose(evaluation: Evaluation, count: int) -> dict[int, list[str]]:
-  """Numbers of targets -> what they are examples of, by the first row's distances."""
-  distances = evaluation.scores[evaluation.rows[0]][RANKED_BY]
+def choose(sheet: Sheet, count: int) -> dict[int, list[str]]:
+  """Returns the number of each target -> what it is an example of, by the first row's distances."""
+  distances = sheet.scores[next(iter(sheet.rows))][RANKED_BY]
   known = np.flatnonzero(~np.isnan(distances))
   order = known[np.argsort(distances[known], kind="stable")]
   picks = min(_PICKS, count // 3, len(order) // 3)
@@ -90,7 +75,7 @@ def assemble(root: Path) -> Path | None:
   """Writes the page over all evaluations of a model, and its blind listening test.
 
   Args:
-    root: a workdir's folder `eval`.
+    root: The folder `eval` of a workdir.
 
   Returns:
     The page; None where nothing can be heard.
@@ -103,7 +88,7 @@ def assemble(root: Path) -> Path | None:
       (root / name).unlink(missing_ok=True)
     return None
   sections = [section for _, section in found]
-  contest = _contest([results for results, _ in found])
+  contest = _contest([measured for measured, _ in found])
   if len(contest) > 1 and any(section.sounds for section in sections):
     blind.write_listening_test(
       root,
@@ -119,21 +104,21 @@ def assemble(root: Path) -> Path | None:
 
 
 def _read(folder: Path) -> tuple[Mapping[str, Any], listening.Section] | None:
-  """Results of an evaluation and its part of the page; None where they are damaged."""
+  """Returns the results of an evaluation and its part of the page; None if they are damaged."""
   try:
-    results = json.loads((folder / "results.json").read_text())
-    return results, _section(folder, results)
-  except files.UNREADABLE:
+    stored = results.read(folder)
+    return stored.results, _section(folder, stored)
+  except (*files.UNREADABLE, IndexError):
     print(f"the evaluation in {folder} is damaged and not on the page; measure it again")
     return None
 
 
 def _contest(evaluations: Sequence[Mapping[str, Any]]) -> list[str]:
-  """Rows that are worth a listener's time: the models, and what has to be beaten.
+  """Returns the rows that are worth a listener's time: the models, and what they have to beat.
 
-  An answer before it was snapped is hardly told from the same one after.
+  An answer before it was snapped can hardly be told from the same one after.
   """
-  common = set.intersection(*(set(results["rows"]) for results in evaluations))
+  common = set.intersection(*(set(one["rows"]) for one in evaluations))
   rivals = ("nearest_mel", "mean")
   return [
     r
@@ -142,52 +127,42 @@ def _contest(evaluations: Sequence[Mapping[str, Any]]) -> list[str]:
   ]
 
 
-def _section(folder: Path, results: Mapping[str, Any]) -> listening.Section:
-  gallery = json.loads((folder / "gallery.json").read_text())
-  names = [m for m in _LEAD if m in results["metrics"]]
-  names += [m for m in results["metrics"] if m not in names]
-  # Opened here: NumPy does not close what it cannot read.
-  with (folder / "per_sound.npz").open("rb") as file, np.load(file) as arrays:
-    scores = {r: {m: arrays[f"{r}/{m}"] for m in names} for r in results["rows"]}
-    targets = arrays["name"].tolist()
-  captions = {
-    "error_per_control.png": "Error of each control",
-    "learning_curve.png": "Training",
-  }
-  domain = "In" if results["in_domain"] else "Out of"
+def _section(folder: Path, stored: Stored) -> listening.Section:
+  found, gallery = stored.results, untrusted.read_json(folder / "gallery.json")
+  names = [m for m in _LEAD if m in found["metrics"]]
+  names += [m for m in found["metrics"] if m not in names]
+  domain = "In" if found["in_domain"] else "Out of"
   return listening.Section(
-    title=f"{domain} domain: {results['name']}",
-    description=f"{results['title']}: {results['num_examples']:,} sounds measured with the weights"
-    f" of step {results['step']},"
+    title=f"{domain} domain: {found['name']}",
+    description=f"{found['title']}: {found['num_examples']:,} sounds measured with the weights"
+    f" of step {found['step']},"
     f" {len(gallery)} to be heard; best, median and worst are the first row's by {RANKED_BY}.",
     rows=[
       listening.Row(name=row, meaning=meaning, kind=rows.kind(row))
-      for row, meaning in results["row_meanings"].items()
+      for row, meaning in found["row_meanings"].items()
     ],
-    metrics=[listening.Metric(name=name, **results["metrics"][name]) for name in names],
-    summaries=results["rows"],
-    sounds=[_sound(entry, targets[entry["index"]], scores, folder) for entry in gallery],
+    metrics=[listening.Metric(name=name, **found["metrics"][name]) for name in names],
+    summaries=found["rows"],
+    sounds=[_sound(entry, stored, Path(folder.name)) for entry in gallery],
     figures=[
       (caption, Path(folder.name) / file)
-      for file, caption in captions.items()
+      for file, caption in _CAPTIONS.items()
       if (folder / file).exists()
     ],
   )
 
 
-def _sound(
-  entry: Mapping[str, Any],
-  name: str,
-  scores: Mapping[str, Mapping[str, np.ndarray]],
-  folder: Path,
-) -> listening.Sound:
-  stems = {row: Path(folder.name) / "sounds" / stem for row, stem in entry["sounds"].items()}
+def _sound(entry: Mapping[str, Any], stored: Stored, folder: Path) -> listening.Sound:
+  stems = {row: folder / "sounds" / stem for row, stem in entry["sounds"].items()}
   index = entry["index"]
   return listening.Sound(
-    name=name,
+    name=stored.names[index],
     note=entry["note"],
     facts={"family": entry["family"]} if entry["family"] else {},
-    scores={r: {m: float(v[index]) for m, v in metrics.items()} for r, metrics in scores.items()},
+    scores={
+      row: {name: float(values[index]) for name, values in stored.scores[row].items()}
+      for row in stored.results["rows"]
+    },
     audio={row: stem.with_suffix(".mp3") for row, stem in stems.items()},
     pictures={row: stem.with_suffix(".png") for row, stem in stems.items()},
     picks=tuple(entry["picks"]),
@@ -195,9 +170,9 @@ def _sound(
 
 
 def _gain(sounds: Mapping[str, Float[np.ndarray, " n"]], sample_rate: int) -> float:
-  """One gain for a target and its answers, so that their levels can be compared."""
+  """Returns one gain for a target and its answers, so that their levels can be compared."""
   loudness = loudness_db(sounds["target"], sample_rate)
   peak = max(float(np.abs(audio).max()) for audio in sounds.values())
   if not np.isfinite(loudness) or peak == 0:
     return 1.0
-  return min(10 ** ((_LISTENING_DB - loudness) / 20), 0.98 / peak)
+  return min(10 ** ((listening.LEVEL_DB - loudness) / 20), 0.98 / peak)

@@ -1,4 +1,4 @@
-"""What a model is measured on: a split of its data set, or a folder of sounds."""
+"""The sounds that a model is measured on: a split of its data set, or a folder of files."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from synthmatch_jax.evaluation import targets
 from synthmatch_jax.evaluation.targets import Target
 from synthmatch_jax.inference import Predictor
 
-# Between a data set that a model was trained on and one that it is measured on.
+# A data set that a model is measured on may differ in these from the one it was trained on.
 _MAY_DIFFER = {"prior", "seed", "shard_size", "threshold_db"}
 
 
@@ -26,48 +26,51 @@ class Material:
   """Sounds to measure on.
 
   Attributes:
-    name: the split, or the name of the folder.
-    title: the same for people.
-    targets: the sounds.
-    mel: log-mels of them.
-    controls: the true ones, where they are known.
-    failures: name of a sound -> why it is not among the targets.
+    name: The split, or the name of the folder.
+    title: The same for people.
+    targets: The sounds.
+    mel: Their log-mels.
+    failures: The name of a sound -> the reason why it is not among the targets.
   """
 
   name: str
   title: str
   targets: Sequence[Target]
   mel: Float[np.ndarray, "i t f"]
-  controls: Float[np.ndarray, "i d"] | None = None
   failures: Mapping[str, str] = field(default_factory=dict)
+
+  @property
+  def controls(self) -> Float[np.ndarray, "i d"] | None:
+    """The true controls, if these are known."""
+    known = [target.example.controls for target in self.targets if target.example is not None]
+    return np.stack(known) if known else None
 
 
 def of_split(dataset: Dataset, split: str, *, limit: int | None) -> Material:
-  """The first sounds of a split, or all of them."""
+  """Reads the first sounds of a split, or all of them."""
   mel, controls = dataset.read(split, limit=limit)
   return Material(
     name=split,
     title=f"{dataset.name}, {split} split",
     targets=targets.of_dataset(controls, dataset.notes(split, limit=limit), split=split),
     mel=mel,
-    controls=controls,
   )
 
 
 def of_another_dataset(
   name: str, predictor: Predictor, *, dir: Path | None, split: str, limit: int | None
 ) -> Material:
-  """The first sounds of a split of another data set: of another seed, or another prior.
+  """Reads the first sounds of another data set's split: of another seed, or another prior.
 
   Args:
-    name: of the data set.
-    predictor: the model.
-    dir: where the data set is; beside that of the model by default.
-    split: of the data set.
-    limit: so many sounds, or all of them.
+    name: The name of the data set.
+    predictor: The model.
+    dir: The folder of the data set; by default that of the model's.
+    split: The split.
+    limit: The number of sounds; None is all of them.
 
   Raises:
-    UserError: it is not there, or its sounds are not played as those the model was trained on.
+    UserError: It is not there, or its sounds are not played as those the model was trained on.
   """
   dataset = pipeline.open_dataset(name, dir=dir or predictor.data.dataset["dir"])
   wanted, found = predictor.recipe.essentials(), dataset.recipe.essentials()
@@ -82,10 +85,10 @@ def of_another_dataset(
 
 
 def of_folder(folder: Path, predictor: Predictor, *, limit: int | None) -> Material:
-  """The first sounds of a folder, or all of them, as the model hears them.
+  """Listens to the first sounds of a folder, or to all of them, as the model hears them.
 
   Raises:
-    UserError: there is no such folder, or none of its sounds can be heard.
+    UserError: There is no such folder, or none of its sounds can be heard.
   """
   recipe = predictor.recipe
   found, failures = targets.from_outside(

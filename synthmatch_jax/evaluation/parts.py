@@ -1,55 +1,49 @@
 """Finished parts of an evaluation, kept until the whole is done."""
 
-import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from synthmatch_jax import files
+from synthmatch_jax import files, untrusted
+from synthmatch_jax.evaluation.sheet import Line
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-  """Parts in a folder; without one, none are kept.
-
-  A part is a file of JSON, whole or not there, so an evaluation survives `kill -9`.
+  """Parts in a folder: files of JSON, each whole or not there, which survive `kill -9`.
 
   Attributes:
-    folder: of the evaluation's parts.
-    digest: stands for all that shapes the numbers: parts of another evaluation are not taken.
+    folder: The folder of all parts.
+    digest: What stands for everything that shapes the numbers. Parts of another evaluation are not
+      taken.
   """
 
-  folder: Path | None = None
-  digest: str = ""
+  folder: Path
+  digest: str
 
   def count(self) -> int:
-    """Parts that are finished."""
-    return len(list((self.folder / self.digest).glob("*.json"))) if self.folder else 0
+    """Returns the number of finished parts."""
+    return len(list((self.folder / self.digest).glob("*.json")))
 
-  def load(self, start: int) -> dict[str, Any] | None:
-    """The part that begins at the target `start`, if it is there; numbers are exact."""
-    if self.folder is None:
-      return None
+  def load(self, start: int) -> list[Line] | None:
+    """Reads the part that begins at the target `start`, if it is there; numbers are exact."""
     try:
-      return json.loads(self._path(start).read_text())
-    except (OSError, ValueError):
+      return [Line(**line) for line in untrusted.read_json(self._path(start))]
+    except files.UNREADABLE:
       return None
 
-  def save(self, start: int, part: dict[str, Any]) -> None:
+  def save(self, start: int, lines: Sequence[Line]) -> None:
     """Keeps a part.
 
     Raises:
-      UserError: the folder cannot be written.
+      UserError: The folder cannot be written.
     """
-    if self.folder is not None:
-      files.write_text(self._path(start), json.dumps(part))
+    files.write_json(self._path(start), [vars(line) for line in lines], indent=None)
 
   def clear(self) -> None:
-    """Drops the parts, of other evaluations too."""
-    if self.folder is not None:
-      shutil.rmtree(self.folder, ignore_errors=True)
+    """Drops the parts, those of other evaluations too."""
+    shutil.rmtree(self.folder, ignore_errors=True)
 
   def _path(self, start: int) -> Path:
-    assert self.folder is not None
     return self.folder / self.digest / f"{start:06}.json"

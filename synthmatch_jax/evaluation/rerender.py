@@ -1,237 +1,266 @@
-"""Both patches rendered again, and the distance of their sounds."""
+"""Targets and answers rendered again, to be measured or to be heard."""
 
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax import cores, selection
 from synthmatch_jax.audio.loudness import loudness_db, match_loudness
 from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.evaluation import targets as measured_against
 from synthmatch_jax.evaluation.parts import Parts
+from synthmatch_jax.evaluation.sheet import Line
 from synthmatch_jax.evaluation.targets import Target
 from synthmatch_jax.metrics import suite
 from synthmatch_jax.metrics.suite import sound_metrics
-from synthmatch_jax.synths import farm
+from synthmatch_jax.synths import farm, play
 from synthmatch_jax.synths.base import RenderError, Synth
 from synthmatch_jax.synths.hosts import Host
-from synthmatch_jax.synths.play import engine, play
 
 # Sounds that one engine renders before it is made anew, so that results do not depend on the
 # number of workers.
 CHUNK = 16
 
-# Raised when equal targets and estimates are measured, or kept as parts, in another way.
-REVISION = 2
+# Raised when equal targets and candidates are measured, or kept as parts, in another way.
+REVISION = 3
 
-Scores = dict[str, dict[str, Float[np.ndarray, " i"]]]
-"""Row -> metric -> one value per sound; NaN where there is none."""
+Settle = Callable[[Host, Recipe, Target, Sequence[Example]], Example]
+"""Makes the candidates for one target into the answer; it may render as much as it needs."""
+
+
+def nearest(host: Host, recipe: Recipe, target: Target, candidates: Sequence[Example]) -> Example:
+  """Returns the candidate that sounds nearest to the target (see `selection.nearest`).
+
+  Raises:
+    RenderError: The engine fails on every candidate.
+  """
+  if len(candidates) == 1:
+    return candidates[0]
+  numbered = {str(i): candidate for i, candidate in enumerate(candidates)}
+  found, reasons = _each(host, _rank, recipe, target, numbered)
+  if not found:
+    raise RenderError(next(iter(reasons.values())))
+  distances, silent = (np.array(column) for column in zip(*found.values(), strict=True))
+  return numbered[list(found)[selection.nearest(distances, silent)[0]]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scored:
-  """What was measured.
+class Proposal:
+  """What a row proposes, before anything is rendered.
 
   Attributes:
-    scores: the scores of every row.
-    failures: number of a target -> why nothing of it was measured.
-    missing: row -> number of a target -> why this row's answer alone was not measured.
+    controls: n candidates for the answer to each target.
+    settle: How the candidates for a target become the answer to it.
+    meaning: A phrase that says what the row answers with, and how, if not by `nearest`.
   """
 
-  scores: Scores
-  failures: Mapping[int, str]
-  missing: Mapping[str, Mapping[int, str]]
+  controls: Float[np.ndarray, "i n d"]
+  settle: Settle = nearest
+  meaning: str = ""
 
 
-def score(
-  targets: Sequence[Target],
-  rows: Mapping[str, Float[np.ndarray, "i d"]],
-  recipe: Recipe,
-  *,
-  workers: int,
-  plugin: str = "",
-  parts: Parts | None = None,
-) -> Scored:
-  """Renders every target and every row's estimate of it, and measures each pair.
+class Renderer:
+  """Engines at work on the sounds of an evaluation."""
 
-  Args:
-    targets: what is measured against.
-    rows: name -> estimated controls, one per target.
-    recipe: the recipe of the data set; tells engine and length.
-    workers: number of sounds rendered at once.
-    plugin: path of the engine's plugin, where it is not found by itself.
-    parts: what an earlier, interrupted run has finished, and where to keep more.
-  """
-  parts = parts or Parts()
+  def __init__(self, recipe: Recipe, *, workers: int = 0, plugin: str = ""):
+    """Finds the engine of a recipe.
 
-  def work(start: int, host: Host, tick: farm.Tick) -> tuple[int, Scored]:
-    chunk = slice(start, start + CHUNK)
-    cut = {name: controls[chunk] for name, controls in rows.items()}
-    return start, _score_chunk(host, targets[chunk], cut, recipe, tick)
+    Args:
+      recipe: The recipe of a data set, which says what controls mean and how long sounds are.
+      workers: The number of sounds that are rendered at once; 0 is one for each core.
+      plugin: The path of the engine's plugin, where it is not found by itself.
 
-  starts = range(0, len(targets), CHUNK)
-  kept = {start: part for start in starts if (part := parts.load(start)) is not None}
-  # What failed is tried again: its cause may have been mended.
-  done = {start: part for start, part in kept.items() if not part["failures"] | part["missing"]}
-  missing = [start for start in starts if start not in done]
-  jobs = farm.run(
-    work,
-    missing,
-    engine=engine(recipe, path=plugin),
-    workers=workers,
-    total=sum(len(targets[start : start + CHUNK]) for start in missing),
-    label="eval",
-  )
-  for start, part in jobs:
-    done[start] = vars(part)
-    parts.save(start, {**done[start], "scores": _plain(part.scores)})
-  found: dict[str, dict[int, str]] = {}
-  for start in starts:
-    for row, reasons in done[start]["missing"].items():
-      found.setdefault(row, {}).update({start + int(i): why for i, why in reasons.items()})
-  for row, reasons in found.items():
-    why = next(iter(reasons.values()))
-    print(f"the row {row} lacks {len(reasons)} of {len(targets)} scores: {why}")
-  names = sound_metrics(recipe.mel.sample_rate)
-  return Scored(
-    scores={
-      row: {m: np.concatenate([done[s]["scores"][row][m] for s in starts]) for m in names}
-      for row in rows
-    },
-    failures={s + int(i): why for s in starts for i, why in done[s]["failures"].items()},
-    missing=found,
-  )
+    Raises:
+      UserError: The engine is not there, or is not the one of the data set.
+    """
+    self.recipe = recipe
+    self.workers = workers or cores.available()
+    self._engine = play.engine(recipe, path=plugin)
 
+  def measure(
+    self,
+    targets: Sequence[Target],
+    proposals: Mapping[str, Proposal],
+    *,
+    parts: Parts | None = None,
+  ) -> list[Line]:
+    """Renders every target and every row's answer to it, and measures each pair.
 
-def render(
-  targets: Sequence[Target],
-  rows: Mapping[str, Float[np.ndarray, "i d"]],
-  recipe: Recipe,
-  *,
-  use: Callable[[int, Mapping[str, Float[np.ndarray, " n"]]], None],
-  workers: int,
-  plugin: str = "",
-) -> None:
-  """Renders some targets and every row's estimate of them, to be heard.
+    Args:
+      targets: The targets.
+      proposals: Row -> what it proposes.
+      parts: What an earlier, interrupted run has finished, and where more is kept. What failed
+        is tried again, as its cause may have been mended.
 
-  Args:
-    targets: see `score`.
-    rows: name -> estimated controls, one per target.
-    recipe: see `score`.
-    use: called as `use(number, sounds)`, in some order; `sounds` has "target" and every row.
-    workers: see `score`.
-    plugin: see `score`.
+    Returns:
+      A line for each target.
+    """
 
-  What the engine fails on is left out.
-  """
+    def work(start: int, host: Host, tick: farm.Tick) -> tuple[int, list[Line]]:
+      def do(i: int) -> Line:
+        return _line(host, self.recipe, targets[i], i, proposals)
 
-  def work(i: int, host: Host, tick: farm.Tick) -> tuple[int, dict[str, np.ndarray]]:
-    try:
-      sounds = host.call(_sounds, recipe, targets[i], {row: c[i] for row, c in rows.items()})
-    except RenderError:
-      sounds = {}
-    tick()
-    return i, sounds
+      numbers, lines = range(start, min(start + CHUNK, len(targets))), []
+      for i, line in zip(numbers, host.steadily(do, numbers), strict=True):
+        if not line.distances:
+          print(f"{targets[i].name} has no score: {next(iter(line.reasons.values()))}")
+        lines.append(line)
+        tick()
+      return start, lines
 
-  for i, sounds in farm.run(
-    work,
-    range(len(targets)),
-    engine=engine(recipe, path=plugin),
-    workers=workers,
-    total=len(targets),
-    label="page",
-  ):
-    if sounds:
-      use(i, sounds)
+    done = {s: parts.load(s) if parts else None for s in range(0, len(targets), CHUNK)}
+    jobs = [s for s, lines in done.items() if not lines or any(line.reasons for line in lines)]
+    total = sum(min(CHUNK, len(targets) - start) for start in jobs)
+    for start, lines in self._run(work, jobs, total=total, label="eval"):
+      done[start] = lines
+      if parts:
+        parts.save(start, lines)
+    found = [line for lines in done.values() for line in lines or ()]
+    _tell_what_is_missing(found)
+    return found
+
+  def sounds(
+    self, targets: Sequence[Target], answers: Mapping[str, Float[np.ndarray, "i d"]]
+  ) -> Iterator[tuple[int, dict[str, Float[np.ndarray, " n"]]]]:
+    """Renders some targets and every row's answer to them, to be heard.
+
+    Yields:
+      The number of a target and its sounds, "target" and every row, as they are ready. A target
+      that the engine fails on is left out.
+    """
+
+    def work(i: int, host: Host, tick: farm.Tick) -> tuple[int, dict[str, np.ndarray]]:
+      given = {
+        row: Example(controls=controls[i], note=targets[i].note)
+        for row, controls in answers.items()
+      }
+      try:
+        sounds = host.call(_sounds, self.recipe, targets[i], given)
+      except RenderError:
+        sounds = {}
+      tick()
+      return i, sounds
+
+    for i, sounds in self._run(work, range(len(targets)), total=len(targets), label="page"):
+      if sounds:
+        yield i, sounds
+
+  def _run(self, work: Callable[..., Any], jobs: Sequence[int], *, total: int, label: str):
+    return farm.run(work, jobs, engine=self._engine, workers=self.workers, total=total, label=label)
 
 
-def _score_chunk(
-  host: Host,
-  targets: Sequence[Target],
-  rows: Mapping[str, Float[np.ndarray, "i d"]],
-  recipe: Recipe,
-  tick: farm.Tick,
-) -> Scored:
-  """Scores of some sounds; those that the engine fails on are NaN."""
+def digest(targets: Sequence[Target], proposals: Mapping[str, Proposal], recipe: Recipe) -> str:
+  """Returns 16 hexadecimal digits that stand for everything that `Renderer.measure` depends on."""
+  how = {"revision": REVISION, "chunk": CHUNK}
   metrics = sound_metrics(recipe.mel.sample_rate)
-  scores = {row: {m: np.full(len(targets), np.nan) for m in metrics} for row in rows}
-  failures: dict[int, str] = {}
-  missing: dict[str, dict[int, str]] = {}
-
-  def do(i: int) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
-    estimates = {row: controls[i] for row, controls in rows.items()}
-    return _measured(host, recipe, targets[i], estimates)
-
-  for i, (measured, reasons) in enumerate(host.steadily(do, range(len(targets)))):
-    for row, values in measured.items():
-      for metric, value in values.items():
-        scores[row][metric][i] = value
-    if reasons and not measured:
-      failures[i] = next(iter(reasons.values()))
-      print(f"{targets[i].name} has no score: {failures[i]}")
-    else:
-      for row, why in reasons.items():
-        missing.setdefault(row, {})[i] = why
-    tick()
-  return Scored(scores=scores, failures=failures, missing=missing)
+  key = (measured_against.digest(targets), recipe.digest(), metrics, how)
+  state = hashlib.sha256(repr(key).encode())
+  for name, proposal in proposals.items():
+    state.update(repr((name, proposal.meaning, proposal.controls.shape)).encode())
+    state.update(np.ascontiguousarray(proposal.controls).tobytes())
+  return state.hexdigest()[:16]
 
 
-def _measured(
+def _line(
+  host: Host, recipe: Recipe, target: Target, i: int, proposals: Mapping[str, Proposal]
+) -> Line:
+  """Settles every row's answer to target number i, and measures it."""
+  answers: dict[str, Example] = {}
+  reasons: dict[str, str] = {}
+  for row, proposal in proposals.items():
+    candidates = [Example(controls=one, note=target.note) for one in proposal.controls[i]]
+    try:
+      answers[row] = proposal.settle(host, recipe, target, candidates)
+    except RenderError as error:
+      reasons[row] = str(error)
+  measured, failed = _each(host, _measure, recipe, target, answers)
+  return Line(
+    answers={
+      row: (answers[row].controls if row in answers else proposal.controls[i, 0]).tolist()
+      for row, proposal in proposals.items()
+    },
+    distances={
+      row: {name: None if np.isnan(value) else value for name, value in values.items()}
+      for row, values in measured.items()
+    },
+    reasons={row: f"{recipe.engine} failed: {why}" for row, why in (reasons | failed).items()},
+  )
+
+
+def _each(
   host: Host,
+  task: Callable[..., Any],
   recipe: Recipe,
   target: Target,
-  estimates: Mapping[str, Float[np.ndarray, " d"]],
-) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
-  """Row -> metric -> value, of one target; and row -> why it has none.
+  answers: Mapping[str, Example],
+) -> tuple[dict[str, Any], dict[str, str]]:
+  """Does a task with several answers to a target, so that one which fails costs no other.
 
-  All rows at once, and where the engine fails on that, each by itself: one costs no other.
+  It is done for all answers at once and, if the engine fails on that, for each by itself.
+
+  Returns:
+    What is found for each answer, and why nothing is found for the others.
   """
   try:
-    return host.call(_measure, recipe, target, estimates), {}
+    return (host.call(task, recipe, target, answers) if answers else {}), {}
   except RenderError:
-    measured: dict[str, dict[str, float]] = {}
+    found: dict[str, Any] = {}
     reasons: dict[str, str] = {}
-    for row, controls in estimates.items():
+    for name, answer in answers.items():
       try:
-        measured |= host.call(_measure, recipe, target, {row: controls})
+        found |= host.call(task, recipe, target, {name: answer})
       except RenderError as error:
-        reasons[row] = f"{recipe.engine} failed: {error}"
-    return measured, reasons
+        reasons[name] = str(error)
+    return found, reasons
 
 
 def _measure(
-  synth: Synth,
-  recipe: Recipe,
-  target: Target,
-  estimates: Mapping[str, Float[np.ndarray, " d"]],
+  synth: Synth, recipe: Recipe, target: Target, answers: Mapping[str, Example]
 ) -> dict[str, dict[str, float]]:
   """Row -> metric -> value, of one target: runs where the engine is."""
   metrics = sound_metrics(recipe.mel.sample_rate)
-  sounds = _sounds(synth, recipe, target, estimates).items()
+  sounds = _sounds(synth, recipe, target, answers).items()
   analyses = {name: suite.analyse(sound, metrics) for name, sound in sounds}
   wanted = analyses.pop("target")
   return {row: suite.compare(wanted, one, metrics) for row, one in analyses.items()}
 
 
-def _sounds(
-  synth: Synth,
-  recipe: Recipe,
-  target: Target,
-  estimates: Mapping[str, Float[np.ndarray, " d"]],
-) -> dict[str, Float[np.ndarray, " n"]]:
-  """The target and its estimates: runs where the engine is."""
-  wanted = target.heard.audio if target.heard else play(synth, recipe, target.known)
-  answers = {
-    row: play(synth, recipe, Example(controls=controls, note=target.note))
-    for row, controls in estimates.items()
+def _rank(
+  synth: Synth, recipe: Recipe, target: Target, candidates: Mapping[str, Example]
+) -> dict[str, tuple[float, bool]]:
+  """Returns distance by `RANKED_BY`, and whether it is silent: runs where the engine is."""
+  rate = recipe.mel.sample_rate
+  metric = sound_metrics(rate)[selection.RANKED_BY]
+  sounds = _sounds(synth, recipe, target, candidates)
+  wanted = sounds.pop("target")
+  return {
+    name: (metric(wanted, sound), not np.isfinite(loudness_db(sound, rate)))
+    for name, sound in sounds.items()
   }
+
+
+def _sounds(
+  synth: Synth, recipe: Recipe, target: Target, answers: Mapping[str, Example]
+) -> dict[str, Float[np.ndarray, " n"]]:
+  """The target and the answers to it: runs where the engine is."""
+  wanted = target.heard.audio if target.heard else play.play(synth, recipe, target.known)
+  sounds = {row: play.play(synth, recipe, answer) for row, answer in answers.items()}
   if target.heard:
     rate = recipe.mel.sample_rate
     level_db = loudness_db(wanted, rate)
-    answers = {row: match_loudness(answer, level_db, rate) for row, answer in answers.items()}
-  return {"target": wanted, **answers}
+    sounds = {row: match_loudness(sound, level_db, rate) for row, sound in sounds.items()}
+  return {"target": wanted, **sounds}
 
 
-def _plain(scores: Scores) -> dict[str, dict[str, list[float]]]:
-  return {row: {m: v.tolist() for m, v in metrics.items()} for row, metrics in scores.items()}
+def _tell_what_is_missing(lines: Sequence[Line]) -> None:
+  """Says how many scores each row lacks, and the reason of the first."""
+  lacking = [(row, why) for line in lines if line.distances for row, why in line.reasons.items()]
+  reasons = dict(reversed(lacking))
+  for row, count in Counter(row for row, _ in lacking).items():
+    print(f"the row {row} lacks {count} of {len(lines)} scores: {reasons[row]}")

@@ -1,76 +1,102 @@
-"""What an evaluation leaves: numbers for programs, a table and pictures for people."""
+"""The files of an evaluation: numbers for programs, a table and pictures for people."""
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from synthmatch_jax import files
-from synthmatch_jax.evaluation import table
-from synthmatch_jax.evaluation.evaluation import Evaluation
+from synthmatch_jax import files, untrusted
+from synthmatch_jax.evaluation.sheet import Scores, Sheet
 from synthmatch_jax.evaluation.summary import Summary, summarise
-from synthmatch_jax.metrics import parameters
+from synthmatch_jax.metrics import patches
 from synthmatch_jax.metrics.suite import sound_metrics
-from synthmatch_jax.reports import figures
+from synthmatch_jax.reports import figures, tables
 
 Summaries = dict[str, dict[str, Summary]]
 """Row -> metric -> its summary."""
 
 
-def write(evaluation: Evaluation, folder: Path, *, curve: Sequence[Mapping[str, Any]]) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+  """An evaluation that was read from its folder.
+
+  Attributes:
+    results: What results.json says.
+    names: The names of the targets; none where they were not kept.
+    scores: Row -> metric -> one value for each target, of the metrics that `results` defines.
+  """
+
+  results: Mapping[str, Any]
+  names: list[str]
+  scores: Scores
+
+
+def write(sheet: Sheet, folder: Path, *, curve: Sequence[Mapping[str, Any]]) -> None:
   """Writes results.json, table.md, per_sound.npz and, in domain, pictures.
 
   Args:
-    evaluation: what was measured.
-    folder: is made.
-    curve: lines of the training's log, of the data set that was measured on; or none.
+    sheet: The evaluation.
+    folder: The folder, which is made.
+    curve: The lines of the training's log, if they are about the data set that was measured on.
   """
-  for earlier in ("gallery.json", "learning_curve.png"):  # Of what was measured before.
+  for earlier in ("gallery.json", "learning_curve.png"):  # They are of what was measured before.
     (folder / earlier).unlink(missing_ok=True)
   shutil.rmtree(folder / "sounds", ignore_errors=True)
-  results = describe(evaluation)
-  arrays = {
-    f"{row}/{metric}": values
-    for row, metrics in evaluation.scores.items()
-    for metric, values in metrics.items()
-  }
-  arrays |= {f"{row}/controls": controls for row, controls in evaluation.estimates.items()}
+  results = describe(sheet)
+  arrays = {f"{r}/{m}": v for r, metrics in sheet.scores.items() for m, v in metrics.items()}
+  arrays |= {f"{row}/controls": controls for row, controls in sheet.answers.items()}
   with files.writing(folder / "per_sound.npz") as partial, partial.open("wb") as file:
-    names = np.array([target.name for target in evaluation.targets])
+    names = np.array([target.name for target in sheet.material.targets])
     np.savez_compressed(file, allow_pickle=False, name=names, **arrays)
-  files.write_text(folder / "table.md", table.markdown(results) + "\n")
-  if evaluation.in_domain:
+  files.write_text(folder / "table.md", tables.markdown(results) + "\n")
+  if results["in_domain"]:
     _draw(results, folder, curve)
   files.write_json(folder / "results.json", results)
 
 
-def describe(evaluation: Evaluation) -> dict[str, Any]:
-  """All but the numbers of single sounds, JSON-ready."""
-  rate = evaluation.predictor.recipe.mel.sample_rate
-  families = sorted({t.family for t in evaluation.targets} - {""})
-  everything = np.ones(len(evaluation.targets), bool)
-  swaps = evaluation.predictor.recipe.space.swaps
-  known = parameters.METRICS | (parameters.SYMMETRIC if swaps else {})
-  metrics = {n: _metric("", "lower", d) for n, d in known.items()}
-  metrics = metrics if evaluation.in_domain else {}
-  metrics |= {n: _metric(m.unit, m.better, m.definition) for n, m in sound_metrics(rate).items()}
+def read(folder: Path) -> Stored:
+  """Reads results.json and per_sound.npz.
+
+  Raises:
+    files.UNREADABLE: They are not there, or damaged.
+  """
+  results = untrusted.read_json(folder / "results.json")
+  # The file is opened here, since NumPy does not close what it cannot read.
+  with (folder / "per_sound.npz").open("rb") as file, np.load(file) as arrays:
+    scores = {
+      row: {m: arrays[f"{row}/{m}"] for m in results["metrics"] if f"{row}/{m}" in arrays}
+      for row in dict.fromkeys(name.partition("/")[0] for name in arrays.files if "/" in name)
+    }
+    names = arrays["name"].tolist() if "name" in arrays else []
+  return Stored(results=results, names=names, scores=scores)
+
+
+def describe(sheet: Sheet) -> dict[str, Any]:
+  """Returns everything but the numbers of single sounds, ready for JSON."""
+  material = sheet.material
+  family = np.array([target.family for target in material.targets])
+  known: dict[str, Any] = {}
+  if material.controls is not None:
+    definitions = patches.METRICS | (patches.SYMMETRIC if sheet.recipe.space.swaps else {})
+    known = {name: _metric("", "lower", text) for name, text in definitions.items()}
+  sounds = sound_metrics(sheet.recipe.mel.sample_rate)
+  known |= {name: _metric(m.unit, m.better, m.definition) for name, m in sounds.items()}
   return {
-    "name": evaluation.name,
-    "title": evaluation.title,
-    "in_domain": evaluation.in_domain,
-    "engine": evaluation.predictor.recipe.fingerprint,
-    "num_examples": len(evaluation.targets),
-    "rows": _summaries(evaluation, everything),
-    "families": {
-      family: _summaries(evaluation, np.array([t.family == family for t in evaluation.targets]))
-      for family in families
-    },
-    "row_meanings": dict(evaluation.meanings),
-    "metrics": metrics,
-    "failures": dict(evaluation.failures),
-    **evaluation.facts,
+    "name": material.name,
+    "title": material.title,
+    "in_domain": material.controls is not None,
+    "engine": sheet.recipe.fingerprint,
+    "num_examples": len(material.targets),
+    "rows": _summaries(sheet, np.ones(len(family), bool)),
+    "families": {one: _summaries(sheet, family == one) for one in sorted({*family} - {""})},
+    "row_meanings": dict(sheet.rows),
+    "metrics": known,
+    "failures": sheet.failures,
+    "missing": sheet.missing,
+    **sheet.facts,
   }
 
 
@@ -78,19 +104,23 @@ def _metric(unit: str, better: str, definition: str) -> dict[str, str]:
   return {"unit": unit, "better": better, "definition": definition}
 
 
-def _summaries(evaluation: Evaluation, chosen: np.ndarray) -> Summaries:
+def _summaries(sheet: Sheet, chosen: np.ndarray) -> Summaries:
+  """Summarises some targets; a metric with a slash is of one of many controls."""
   return {
-    row: {metric: summarise(v[chosen]) for metric, v in evaluation.scores[row].items()}
-    for row in evaluation.rows
+    row: {
+      metric: summarise(values[chosen], interval="normal" if "/" in metric else "bootstrap")
+      for metric, values in sheet.scores[row].items()
+    }
+    for row in sheet.rows
   }
 
 
 def _draw(results: dict[str, Any], folder: Path, curve: Sequence[Mapping[str, Any]]) -> None:
-  """Error per control, and the learning curve."""
+  """Draws the error of each control, and the learning curve."""
   errors = {
     row: {m.removeprefix("mse/"): s["mean"] for m, s in metrics.items() if m.startswith("mse/")}
     for row, metrics in results["rows"].items()
-    if row not in ("oracle", "repeat")  # Zero by construction.
+    if row not in ("oracle", "repeat")  # Theirs is zero by construction.
   }
   if errors:
     figures.error_per_control(errors, folder / "error_per_control.png")

@@ -1,7 +1,7 @@
 """The rows of a table: models between floors and ceilings."""
 
-import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -9,132 +9,242 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.data import pipeline
+from synthmatch_jax.data.batch import Columns
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.evaluation import baselines
+from synthmatch_jax.evaluation import searching
+from synthmatch_jax.evaluation.baselines import nearest_by_mel, nearest_by_mfcc
 from synthmatch_jax.evaluation.material import Material
+from synthmatch_jax.evaluation.rerender import Proposal, Settle, nearest
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.reports.listening import TARGET
+from synthmatch_jax.search import neighbours, seeds
 from synthmatch_jax.spaces import prior
 
-MEANINGS = {
-  "model": "the model's prediction",
-  "unsnapped": "the model's prediction, not drawn to the peaks of the prior",
-  "nearest_mel": "nearest neighbour in the training split by log-mel distance",
-  "nearest_mfcc": "nearest neighbour in the training split by mean and deviation of MFCCs",
-  "mean": "mean of the training controls, the same for every sound",
-  "random": "a draw from the prior",
-  "oracle": "the true patch: what is left are the limits of the rendering",
-  "repeat": "the same rendering a second time: what the engine differs from itself",
-}
-"""Name -> what it is; in the order of tables."""
-
 Kind = Literal["model", "floor", "ceiling"]
-_MODELS = ("model", "unsnapped")  # Of the model itself.
-_CEILINGS = ("oracle", "repeat")  # Which know the true patch.
-_SEARCHES = ("nearest_mel", "nearest_mfcc")  # In the training split.
+Need = Literal["truth", "training", "snapping", "search"]
 
 _BATCH_SIZE = 512
-_STREAM = 2  # Keeps these random numbers apart from the data set's.
+_STREAM = 2  # This keeps the random numbers apart from those of the data set.
 
 
-def kind(row: str) -> Kind:
-  """What a row is in a table."""
-  if row in _CEILINGS:
-    return "ceiling"
-  return "floor" if row in MEANINGS and row not in _MODELS else "model"
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+  """Everything from which a row may take its answers.
+
+  Attributes:
+    predictor: The model.
+    material: The sounds to be answered.
+    dataset: The data set that the model was trained on; None where no row needs it.
+    renders: The budget of a search for each sound; 0 where no row searches.
+  """
+
+  predictor: Predictor
+  material: Material
+  dataset: Dataset | None = None
+  renders: int = 0
+
+  @property
+  def true(self) -> Float[np.ndarray, "i d"]:
+    """The true controls of the sounds."""
+    assert self.material.controls is not None
+    return self.material.controls
+
+  @property
+  def training(self) -> Iterable[Columns]:
+    """The training sounds of the model, in batches."""
+    assert self.dataset is not None
+    return pipeline.ordered_batches(self.dataset, "train", batch_size=_BATCH_SIZE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+  """One that answers every target.
+
+  Attributes:
+    meaning: A phrase that says what it answers with.
+    propose: Returns the controls of its answers, of the shape (i, d), or of n candidates for
+      each answer, (i, n, d).
+    settle: Makes the candidates for one target into the answer, with an engine at hand. By
+      default the nearest of them is the answer; a search would begin from them.
+    kind: Whether it is a model, or a floor or a ceiling for models. Ceilings know the true patch.
+    needs: What has to be there: the true patches, the training sounds, snapping, or a budget.
+    search: The name of the strategy by which the answer is searched for from the candidates on, or
+      "rank", which only ranks them; empty for `settle`. What is searched for needs a budget.
+  """
+
+  meaning: str
+  propose: Callable[[Asked], np.ndarray]
+  settle: Settle = nearest
+  kind: Kind = "floor"
+  needs: Need | None = None
+  search: str = ""
+
+  def lacks(self, lacking: Mapping[Need, str]) -> str:
+    """Returns why the row is not there; empty where it is."""
+    needs: tuple[Need | None, ...] = (self.needs, "search" if self.search else None)
+    return next((lacking[need] for need in needs if need and lacking[need]), "")
+
+
+def _mean(asked: Asked) -> np.ndarray:
+  mean = asked.predictor.statistics.controls_mean.astype(np.float32)
+  return np.tile(mean, (len(asked.material.mel), 1))
+
+
+def _random(asked: Asked) -> np.ndarray:
+  recipe = asked.predictor.recipe
+
+  def draw(i: int) -> np.ndarray:
+    seed = np.random.SeedSequence(recipe.seed, spawn_key=(_STREAM, i))
+    return prior.sample(recipe.prior, recipe.space, np.random.default_rng(seed))
+
+  return np.stack([draw(i) for i in range(len(asked.material.mel))])
+
+
+def _middle(asked: Asked) -> np.ndarray:
+  middle = seeds.middle(asked.predictor.recipe).controls
+  return np.tile(middle, (len(asked.material.mel), 1))
+
+
+def _model_and_middle(asked: Asked) -> np.ndarray:
+  return np.stack([asked.predictor.predict(asked.material.mel), _middle(asked)], axis=1)
+
+
+def _nearest_sounds(asked: Asked) -> np.ndarray:
+  index = neighbours.build(asked.training)
+  return np.stack([index.find(mel[None], count=asked.renders) for mel in asked.material.mel])
+
+
+def _oracle(asked: Asked) -> np.ndarray:
+  space = asked.predictor.recipe.space  # A prediction is decoded to a patch as well.
+  return np.stack([space.encode(space.decode(controls)) for controls in asked.true])
+
+
+ROWS: dict[str, Row] = {
+  "model": Row(
+    meaning="the model's prediction",
+    propose=lambda asked: asked.predictor.predict(asked.material.mel),
+    kind="model",
+  ),
+  "unsnapped": Row(
+    meaning="the model's prediction, not drawn to the peaks of the prior",
+    propose=lambda asked: asked.predictor.predict_unsnapped(asked.material.mel),
+    kind="model",
+    needs="snapping",
+  ),
+  "searched": Row(
+    meaning="the best of a search with the synth, from the model's prediction on",
+    propose=_model_and_middle,
+    kind="model",
+    search="cma",
+  ),
+  "random_search": Row(
+    meaning="the best of as many renders, drawn at random around the model's prediction",
+    propose=lambda asked: asked.predictor.predict(asked.material.mel),
+    search="random",
+  ),
+  "nearest_search": Row(
+    meaning="the best of as many renders, of the nearest neighbours in the training split",
+    propose=_nearest_sounds,
+    needs="training",
+    search="rank",
+  ),
+  "blind_search": Row(
+    meaning="the best of the same search without a model, from the middle of the prior on",
+    propose=_middle,
+    search="cma",
+  ),
+  "nearest_mel": Row(
+    meaning="nearest neighbour in the training split by log-mel distance",
+    propose=lambda asked: nearest_by_mel(asked.material.mel, asked.training),
+    needs="training",
+  ),
+  "nearest_mfcc": Row(
+    meaning="nearest neighbour in the training split by mean and deviation of MFCCs",
+    propose=lambda asked: nearest_by_mfcc(asked.material.mel, asked.training),
+    needs="training",
+  ),
+  "mean": Row(meaning="mean of the training controls, the same for every sound", propose=_mean),
+  "random": Row(meaning="a draw from the prior", propose=_random),
+  "oracle": Row(
+    meaning="the true patch: what is left are the limits of the rendering",
+    propose=_oracle,
+    kind="ceiling",
+    needs="truth",
+  ),
+  "repeat": Row(
+    meaning="the same rendering a second time: what the engine differs from itself",
+    propose=lambda asked: asked.true,
+    kind="ceiling",
+    needs="truth",
+  ),
+}
+"""The rows of every evaluation, in the order of tables; a new row is an entry here."""
+
+
+def kind(name: str) -> Kind:
+  """Returns what a row is in a table, by its name; other models have the names of their folders."""
+  return ROWS[name].kind if name in ROWS else "model"
 
 
 def choose(
-  names: Sequence[str], *, others: Mapping[str, Predictor], in_domain: bool, snaps: bool
-) -> dict[str, str]:
-  """The rows of a table and their meanings, in its order.
+  names: Sequence[str], *, others: Mapping[str, Row], lacking: Mapping[Need, str]
+) -> dict[str, Row]:
+  """Returns the rows of a table, in its order.
 
   Args:
-    names: of the rows asked for; all that there are by default.
-    others: models beside the first.
-    in_domain: whether there are true patches.
-    snaps: whether the model draws its answers to the peaks of the prior.
+    names: The names of the rows that are asked for; none for all rows that there are.
+    others: Rows of this evaluation alone, which follow those of the model.
+    lacking: What rows may need -> why it is not there; empty where it is.
 
   Raises:
-    UserError: there is no such row.
+    UserError: There is no such row.
   """
-  known = {name: MEANINGS[name] for name in (_MODELS if snaps else _MODELS[:1])}
-  known |= {name: f"the prediction of another model, {name}" for name in others}
-  floors = {n: m for n, m in MEANINGS.items() if n not in _MODELS}
-  known |= {n: m for n, m in floors.items() if in_domain or n not in _CEILINGS}
-  if unknown := sorted(set(names) - set(known)):
-    raise UserError(f"there is no row {unknown[0]!r} here; known: {', '.join(known)}")
-  return {name: meaning for name, meaning in known.items() if not names or name in names}
+  own = {name: row for name, row in ROWS.items() if row.kind == "model"}
+  rows = own | dict(others) | ROWS
+  reasons = {name: row.lacks(lacking) for name, row in rows.items()}
+  known = {name: row for name, row in rows.items() if not reasons[name]}
+  for name in names:
+    if name not in known:
+      why = f" ({reasons[name]})" if name in reasons else ""
+      raise UserError(f"there is no row {name!r} here{why}; known: {', '.join(known)}")
+  return {name: row for name, row in known.items() if not names or name in names}
 
 
-def load_others(workdirs: Sequence[Path], predictor: Predictor) -> dict[str, Predictor]:
-  """More models for the same table, named after their workdirs.
+def of_models(workdirs: Sequence[Path], predictor: Predictor) -> dict[str, Row]:
+  """Returns the rows of other models, which are named after their workdirs.
 
   Raises:
-    UserError: one cannot be loaded, knows other sounds, or has the name of another row.
+    UserError: A model cannot be loaded, knows other sounds, or has the name of another row.
   """
-  others: dict[str, Predictor] = {}
+  others: dict[str, Row] = {}
   for workdir in workdirs:
     other, name = Predictor.load(workdir), workdir.resolve().name
     if other.recipe.digest() != predictor.recipe.digest():
       raise UserError(f"the model in {workdir} was trained on sounds of another recipe")
-    if name in MEANINGS or name in others or name == TARGET:
+    if name in ROWS or name in others or name == TARGET:
       raise UserError(f"two rows would be called {name!r}: rename the folder {workdir}")
-    others[name] = other
+    others[name] = Row(
+      meaning=f"the prediction of another model, {name}",
+      propose=lambda asked, other=other: other.predict(asked.material.mel),
+      kind="model",
+    )
   return others
 
 
-def estimates(
-  names: Sequence[str],
-  *,
-  predictor: Predictor,
-  others: Mapping[str, Predictor],
-  material: Material,
-  dataset: Dataset | None,
-) -> dict[str, Float[np.ndarray, "i d"]]:
-  """The controls that each row answers with.
+def propose(rows: Mapping[str, Row], asked: Asked) -> dict[str, Proposal]:
+  """Returns what every row proposes, in the order of rendering.
 
-  Args:
-    names: of the rows.
-    predictor: the model.
-    others: models beside it.
-    material: the sounds to be answered.
-    dataset: that the model was trained on; None where no row searches it.
-
-  Returns:
-    Row -> controls, one per target. The repetition comes first, so that it is rendered right
-    after the target.
+  The repetition comes first, so that it is rendered right after the target.
   """
-  recipe, space, mel = predictor.recipe, predictor.recipe.space, material.mel
-
-  def train():
-    assert dataset is not None
-    return pipeline.ordered_batches(dataset, "train", batch_size=_BATCH_SIZE)
-
-  def true_controls() -> np.ndarray:
-    assert material.controls is not None
-    return material.controls
-
-  def draw(i: int) -> np.ndarray:
-    seed = np.random.SeedSequence(recipe.seed, spawn_key=(_STREAM, i))
-    return prior.sample(recipe.prior, space, np.random.default_rng(seed))
-
-  ways = {
-    "model": lambda: predictor.predict(mel),
-    "unsnapped": lambda: predictor.predict_unsnapped(mel),
-    "nearest_mel": lambda: baselines.nearest_by_mel(mel, train()),
-    "nearest_mfcc": lambda: baselines.nearest_by_mfcc(mel, train()),
-    "mean": lambda: np.tile(predictor.statistics.controls_mean.astype(np.float32), (len(mel), 1)),
-    "random": lambda: np.stack([draw(i) for i in range(len(mel))]),
-    # On the way that a prediction takes: decoded to a patch.
-    "oracle": lambda: np.stack([space.encode(space.decode(c)) for c in true_controls()]),
-    "repeat": true_controls,
-  }
-  ways |= {name: functools.partial(other.predict, mel) for name, other in others.items()}
-  return {name: ways[name]() for name in sorted(names, key=lambda name: name != "repeat")}
-
-
-def searches(names: Sequence[str]) -> bool:
-  """Whether any of the rows searches the training split."""
-  return any(name in _SEARCHES for name in names)
+  found: dict[str, Proposal] = {}
+  for name in sorted(rows, key=lambda name: name != "repeat"):
+    row, controls = rows[name], rows[name].propose(asked)
+    controls = controls.reshape(len(controls), -1, controls.shape[-1])
+    settle, meaning = row.settle, row.meaning
+    if row.search:
+      strategy = None if row.search == "rank" else row.search
+      settle = searching.settling(strategy, renders=asked.renders)
+      meaning = f"{meaning} ({asked.renders} renders, revision {searching.REVISION})"
+    found[name] = Proposal(controls=controls, settle=settle, meaning=meaning)
+  return found

@@ -73,14 +73,17 @@ class Bar:
 def stoppable(*, enabled: bool) -> Iterator[threading.Event]:
   """An event that Ctrl-C sets, once: the next one interrupts as it always does.
 
+  Nothing is changed outside of the main thread, and where Ctrl-C is ignored, as in a shell's
+  background jobs.
+
   Args:
-    enabled: Whether there is something that can be stopped halfway; only the main thread can.
+    enabled: Whether there is something that can be stopped halfway.
   """
-  stopped = threading.Event()
-  if not enabled or threading.current_thread() is not threading.main_thread():
+  stopped, before = threading.Event(), signal.getsignal(signal.SIGINT)
+  is_main = threading.current_thread() is threading.main_thread()
+  if not enabled or not is_main or before is signal.SIG_IGN:
     yield stopped
     return
-  before = signal.getsignal(signal.SIGINT)
 
   def stop(*_: object) -> None:
     signal.signal(signal.SIGINT, before)

@@ -23,11 +23,11 @@ class WarpedMfcc(SoundMetric):
   coefficient holds it.
 
   Attributes:
-    window_ms: length of the STFT's window, in ms.
-    hop_ms: hop of the STFT, in ms.
-    n_mels: number of mel bands, from 0 Hz to half the sample rate.
-    n_mfcc: number of coefficients, the first included.
-    top_db: range of the log-mel spectrogram below its maximum, in dB.
+    window_ms: The length of the STFT's window, in ms.
+    hop_ms: The hop of the STFT, in ms.
+    n_mels: The number of mel bands, from 0 Hz to half the sample rate.
+    n_mfcc: The number of coefficients, the first included.
+    top_db: The range of the log-mel spectrogram below its maximum, in dB.
   """
 
   window_ms: float = 50.0
@@ -68,7 +68,7 @@ def warping_cost(cost: Float[np.ndarray, "t u"]) -> float:
   cell counts once.
 
   Args:
-    cost: distance of each frame of one sequence from each frame of the other.
+    cost: The distance of each frame of one sequence from each frame of the other.
   """
   # Along a row, total[j] = min(reached[j], total[j - 1] + cost[j]). Less the running sum of the
   # costs, this is a running minimum.

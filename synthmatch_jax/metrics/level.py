@@ -21,8 +21,8 @@ class EnvelopeCosine(SoundMetric):
   evaluation code.
 
   Attributes:
-    window_ms: length of a frame, in ms; frames are centred, edges padded with zeros.
-    hop_ms: distance between frames, in ms.
+    window_ms: The length of a frame, in ms; frames are centred, edges padded with zeros.
+    hop_ms: The distance between frames, in ms.
   """
 
   better: ClassVar[Literal["lower", "higher"]] = "higher"
@@ -64,7 +64,7 @@ class LoudnessDifference(SoundMetric):
   A sound that is softer than the standard's absolute gate counts as having the level of the gate.
 
   Attributes:
-    gate_db: the absolute gate, in LUFS.
+    gate_db: The absolute gate, in LUFS.
   """
 
   unit: ClassVar[str] = "LU"

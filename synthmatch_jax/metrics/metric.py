@@ -18,10 +18,10 @@ class SoundMetric(ABC):
   a metric with two sounds does both. For silence see `suite`.
 
   Attributes:
-    sample_rate: sample rate of the sounds, in Hz.
-    unit: unit of the distance; empty for a ratio.
-    better: whether a lower or a higher value is better.
-    floor: exact score of two equal sounds.
+    sample_rate: The sample rate of the sounds, in Hz.
+    unit: The unit of the distance; empty for a ratio.
+    better: Whether a lower or a higher value is better.
+    floor: The exact score of two equal sounds.
   """
 
   sample_rate: int = 44_100
@@ -46,7 +46,7 @@ class SoundMetric(ABC):
     """Returns the distance of two mono sounds.
 
     Raises:
-      ValueError: the sounds differ in length, are empty or hold NaN or infinity.
+      ValueError: The sounds differ in length, are empty or hold NaN or infinity.
     """
     check_lengths(target.size, estimate.size)
     return self.distance(self.analyse(prepare(target)), self.analyse(prepare(estimate)))
@@ -56,7 +56,7 @@ def prepare(audio: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
   """Prepares a sound for analysis: one that never exceeds -120 dB of full scale becomes zeros.
 
   Raises:
-    ValueError: the sound is empty or holds NaN or infinity.
+    ValueError: The sound is empty or holds NaN or infinity.
   """
   if not audio.size:
     raise ValueError("a sound without samples cannot be measured")

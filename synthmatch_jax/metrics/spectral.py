@@ -35,7 +35,7 @@ class SpectralConvergence(SoundMetric):
   scores 1. The value depends on the level of the estimate and has no upper bound.
 
   Attributes:
-    stft: lengths of window and hop; the default is our choice, as the paper names none.
+    stft: The lengths of window and hop; the default is our choice, as the paper names none.
   """
 
   stft: StftSettings = DEFAULT_STFT
@@ -119,8 +119,8 @@ class MultiScaleSpectral(SoundMetric):
   from most sounds, but near to steady noise.
 
   Attributes:
-    scales: the resolutions; lengths are cut to whole samples.
-    top_db: range under the maximum.
+    scales: The resolutions; lengths are cut to whole samples.
+    top_db: The range under the maximum.
   """
 
   unit: ClassVar[str] = "dB"
@@ -170,8 +170,8 @@ class SpectralTransport(SoundMetric):
   optimal transport", ICASSP 2024.
 
   Attributes:
-    window_ms: length of the STFT's window, in ms.
-    hop_ms: hop of the STFT, in ms.
+    window_ms: The length of the STFT's window, in ms.
+    hop_ms: The hop of the STFT, in ms.
   """
 
   window_ms: float = 50.0
@@ -205,8 +205,8 @@ class LogSpectralDistance(SoundMetric):
   raised to it, so silence has a finite distance too.
 
   Attributes:
-    stft: lengths of window and hop.
-    floor_db: lowest level of a bin, relative to a full-scale sine; the default is our choice.
+    stft: The lengths of window and hop.
+    floor_db: The lowest level of a bin, relative to a full-scale sine; the default is our choice.
   """
 
   unit: ClassVar[str] = "dB"

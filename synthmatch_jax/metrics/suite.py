@@ -26,10 +26,10 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.metrics.cepstral import WarpedMfcc
+from synthmatch_jax.metrics.f0 import PitchError
 from synthmatch_jax.metrics.level import EnvelopeCosine, LoudnessDifference
 from synthmatch_jax.metrics.loudness_pattern import LoudnessPattern
 from synthmatch_jax.metrics.metric import SoundMetric, check_lengths, prepare
-from synthmatch_jax.metrics.pitch import PitchError
 from synthmatch_jax.metrics.spectral import (
   LogSpectralDistance,
   MelSpectralConvergence,
@@ -40,7 +40,7 @@ from synthmatch_jax.metrics.spectral import (
 
 
 def sound_metrics(sample_rate: int = 44_100) -> dict[str, SoundMetric]:
-  """Returns name -> metric, for sounds of a sample rate in Hz; a new metric is a line here."""
+  """Returns the metrics by name, for sounds of a sample rate in Hz; a new one is a line here."""
   return {
     "spectral_convergence": SpectralConvergence(sample_rate=sample_rate),
     "mel_spectral_convergence": MelSpectralConvergence(sample_rate=sample_rate),
@@ -64,8 +64,8 @@ class Analysis:
   """A sound as analysed by the metrics.
 
   Attributes:
-    num_samples: length of the sound.
-    features: name of a metric -> result of its `analyse`.
+    num_samples: The length of the sound.
+    features: The name of each metric -> result of its `analyse`.
   """
 
   num_samples: int
@@ -78,7 +78,7 @@ def analyse(
   """Analyses a mono sound once, to be compared with any number of others.
 
   Raises:
-    ValueError: the sound is empty or holds NaN or infinity.
+    ValueError: The sound is empty or holds NaN or infinity.
   """
   prepared = prepare(audio)
   features = {name: metric.analyse(prepared) for name, metric in metrics.items()}
@@ -91,7 +91,7 @@ def compare(
   """Computes every metric of two analysed sounds.
 
   Raises:
-    ValueError: the sounds differ in length.
+    ValueError: The sounds differ in length.
   """
   check_lengths(target.num_samples, estimate.num_samples)
   return {
@@ -108,6 +108,6 @@ def measure(
   """Computes every metric of a pair of mono sounds of equal length.
 
   Raises:
-    ValueError: a sound is empty or holds NaN or infinity, or the sounds differ in length.
+    ValueError: A sound is empty or holds NaN or infinity, or the sounds differ in length.
   """
   return compare(analyse(target, metrics), analyse(estimate, metrics), metrics)

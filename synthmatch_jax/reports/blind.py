@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from synthmatch_jax import files
+from synthmatch_jax import files, untrusted
 from synthmatch_jax.reports import listening, pages
 from synthmatch_jax.reports.listening import TARGET, Section, Sound
 
@@ -37,30 +37,30 @@ def write_listening_test(
 ) -> Path:
   """Writes listening_test.html: "which is nearer to the target", A, B or no difference.
 
-  The page knows no names: its sounds are copies in the folder listening_test, named at random,
-  and what they are stands in listening_test_key.json alone, which `preferences` reads. Leave the
-  key (and the page of `listening`) out of what listeners are given.
+  The page knows no names. Its sounds are copies in the folder listening_test with random names;
+  what they are stands in listening_test_key.json alone, which `preferences` reads. Leave the key
+  (and the page of `listening`) out of what listeners are given.
 
   Every pair of rows is asked for equally often in every section, each row of a pair as often on
-  side A as on B, as far as the numbers divide. The seed chooses sounds, order and sides, so that
-  all listeners hear the same trials in the same order.
+  side A as on B, as far as the numbers divide. The seed decides sounds, order and sides, so all
+  listeners hear the same trials in the same order.
 
   Args:
-    folder: that holds all sounds; an older test in it is replaced, its key kept as
-      listening_test_key-ID.json.
-    title: of the page.
-    sections: whose sounds are taken; their titles stand in the key.
-    rows: names of two rows or more, compared with each other.
-    seed: of all that is random.
-    num_trials: or as many as there are pairs of answers to a target.
+    folder: The folder that holds all sounds. An older test in it is replaced, and its key is kept
+      as listening_test_key-ID.json.
+    title: The title of the page.
+    sections: The sections from which sounds are taken; their titles stand in the key.
+    rows: The names of two rows or more, which are compared with each other.
+    seed: The seed of everything that is random.
+    num_trials: The number of trials, or as many as there are pairs of answers to a target.
 
   Returns:
     The page.
 
   Raises:
-    ValueError: fewer than two rows, no sound that two of them answer to, or a sound that is not
-      in the folder.
-    UserError: the page cannot be written.
+    ValueError: There are fewer than two rows, no sound has answers of two of them, or a sound is
+      not in the folder.
+    UserError: The page cannot be written.
   """
   if len(set(rows)) < 2:
     raise ValueError(f"a listening test compares two rows or more, not {list(rows)}")
@@ -91,8 +91,8 @@ def write_listening_test(
 def _keep_earlier_key(folder: Path, test: str) -> None:
   """Puts the key of another test aside: listeners may still be at it."""
   try:
-    earlier = json.loads((folder / KEY).read_text())["test"]
-  except (OSError, ValueError, KeyError, TypeError):
+    earlier = untrusted.read_json(folder / KEY)["test"]
+  except files.UNREADABLE:
     return
   if earlier != test:
     (folder / KEY).replace(folder / f"listening_test_key-{earlier}.json")
@@ -101,7 +101,7 @@ def _keep_earlier_key(folder: Path, test: str) -> None:
 def _draw(
   sections: Sequence[Section], rows: Sequence[str], num_trials: int, rng: np.random.Generator
 ) -> list[_Trial]:
-  """Trials in a random order, as even over sections, pairs and sides as can be."""
+  """Draws trials in a random order, spread evenly over sections, pairs and sides."""
   decks = []
   for section in sections:
     known = {row.name for row in section.rows}
@@ -114,7 +114,7 @@ def _draw(
           for i, k in enumerate(rng.permutation(len(sounds)))
         ]
       )
-  # One from each deck in turn; what does not divide falls on random ones.
+  # Decks are dealt in turn; what does not divide comes from random ones.
   decks = [decks[k] for k in rng.permutation(len(decks))]
   dealt = [t for turn in itertools.zip_longest(*decks) for t in turn if t is not None]
   chosen = dealt[:num_trials]
@@ -122,11 +122,11 @@ def _draw(
 
 
 def _anonymous(folder: Path, trial: _Trial, rng: np.random.Generator) -> dict[str, str]:
-  """Addresses of a trial's sounds, copied under names that say nothing."""
+  """Copies a trial's sounds under names that say nothing, and returns their addresses."""
   addresses = {}
   for part, name in {"target": TARGET, "a": trial.a, "b": trial.b}.items():
     path = trial.sound.audio[name]
-    listening.link(folder, path)  # Refuses what is not in the folder.
+    listening.link(folder, path)  # It refuses what is not in the folder.
     copy = Path(_SOUNDS, rng.bytes(8).hex() + path.suffix)
     shutil.copyfile(folder / path, folder / copy)
     addresses[part] = listening.link(folder, copy)

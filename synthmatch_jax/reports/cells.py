@@ -1,4 +1,4 @@
-"""The cells of a table of results: numbers as text, intervals as little bars."""
+"""The cells of a page's table of results: numbers as text, intervals as little bars."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,10 @@ class Cell:
   """One row's summary of one metric, to be shown.
 
   Attributes:
-    text: `mean`, `median`, `low` and `high`, written out.
-    place: `mean`, `low` and `high` in percent of the column's bar; None without a mean.
-    best: whether to mark it.
-    count: of the values behind it, where another row has more.
+    text: The `mean`, `median`, `low` and `high`, written out.
+    place: The `mean`, `low` and `high` in percent of the column's bar; None without a mean.
+    best: Whether the cell is marked.
+    count: The number of values behind it, where another row has more.
   """
 
   text: Mapping[str, str]
@@ -29,12 +29,12 @@ class Cell:
 def column(
   summaries: Sequence[Summary], *, better: Literal["lower", "higher"], contest: Sequence[bool]
 ) -> list[Cell]:
-  """The cells of a metric, whose bars share one scale that begins at 0 (or at what is below).
+  """Returns the cells of a metric. Their bars share a scale that begins at 0, or below.
 
   Args:
-    summaries: row by row; empty where there is none.
-    better: the direction of the best mean.
-    contest: whether a row's mean may be the best.
+    summaries: The summaries row by row; empty where there is none.
+    better: The direction of the best mean.
+    contest: Whether each row's mean may be the best.
   """
   means = [finite(summary.get("mean")) for summary in summaries]
   entries = [m for m, may in zip(means, contest, strict=True) if may and m is not None]
@@ -61,7 +61,7 @@ def column(
 
 
 def number(value: float | None) -> str:
-  """Three digits, as the page's script writes them, too; a dash for what is no number."""
+  """Formats a number with three digits, as the page's script does; no number is a dash."""
   if (value := finite(value)) is None:
     return "\N{EN DASH}"
   if value != 0 and not 0.001 <= abs(value) < 1e6:
@@ -72,5 +72,5 @@ def number(value: float | None) -> str:
 
 
 def finite(value: float | None) -> float | None:
-  """The value, or None where it is NaN or infinite."""
+  """Returns the value, or None where it is NaN or infinite."""
   return value if value is not None and math.isfinite(value) else None

@@ -14,7 +14,7 @@ _DATA, _PRIOR = "#8a2be2", "#222222"
 def control(
   data: Float[np.ndarray, " k"], prior: Float[np.ndarray, " m"], path: Path, *, title: str
 ) -> None:
-  """A control in [0, 1]: the data filled, the prior as a line, dashed lines at their means."""
+  """Draws a control in [0, 1]: the data filled, the prior as a line, their means dashed."""
   figure = Figure(figsize=(3.0, 1.9), layout="constrained")
   axis = figure.subplots()
   bins = np.linspace(0, 1, int(np.clip(2 * np.sqrt(data.size), 10, 40)) + 1)
@@ -22,7 +22,7 @@ def control(
     (data, _DATA, {"histtype": "stepfilled", "alpha": 0.45}),
     (prior, _PRIOR, {"histtype": "step", "linewidth": 1.2}),
   ):
-    weights = np.full(values.size, (bins.size - 1) / max(1, values.size))  # A density.
+    weights = np.full(values.size, (bins.size - 1) / max(1, values.size))  # This makes a density.
     axis.hist(values, bins=list(bins), weights=weights, color=color, **style)
     if values.size:
       axis.axvline(float(values.mean()), color=color, linestyle="--", linewidth=1)
@@ -33,7 +33,7 @@ def control(
 
 
 def levels(level_db: Float[np.ndarray, " i"], threshold_db: float, path: Path) -> None:
-  """Loudness of all sounds in LUFS; a dashed line at the threshold, which none should be below."""
+  """Draws the loudness of all sounds in LUFS, and dashed the threshold that none is to be below."""
   figure = Figure(figsize=(5, 2.8), layout="constrained")
   axis = figure.subplots()
   axis.hist(level_db[np.isfinite(level_db)], bins=60, color=_DATA, alpha=0.6)
@@ -44,7 +44,7 @@ def levels(level_db: Float[np.ndarray, " i"], threshold_db: float, path: Path) -
 
 
 def render_times(seconds: Float[np.ndarray, " s"], path: Path) -> None:
-  """Seconds that a record took, shard by shard; a dashed line at the median."""
+  """Draws the seconds that a record took, shard by shard, and dashed their median."""
   figure = Figure(figsize=(5, 2.8), layout="constrained")
   axis = figure.subplots()
   axis.plot(

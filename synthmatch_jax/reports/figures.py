@@ -1,4 +1,4 @@
-"""Pictures, by matplotlib; nothing here needs a display."""
+"""Pictures drawn by matplotlib. Nothing here needs a display."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from synthmatch_jax.audio.filters import mel_frequencies
 from synthmatch_jax.audio.mel import MelSettings
 
 _DPI = 110
-_RANGE_DB = 80.0  # Shown below the loudest bin of the target.
+_RANGE_DB = 80.0  # The range that is shown below the loudest bin of the target.
 _DRAWING = threading.Lock()  # Matplotlib is not made for threads.
 _TICKS_HZ = (100, 500, 1000, 2000, 5000, 10_000)
 
@@ -27,7 +27,7 @@ def spectrogram_pair(
   *,
   titles: tuple[str, str] = ("target", "match"),
 ) -> None:
-  """Draws `side_by_side` into a file; safe to call from several threads."""
+  """Draws `side_by_side` into a file. It is safe to call from several threads."""
   with _DRAWING:
     side_by_side(target, estimate, settings, titles=titles).savefig(path, dpi=_DPI)
 
@@ -39,7 +39,7 @@ def side_by_side(
   *,
   titles: tuple[str, str] = ("target", "match"),
 ) -> Figure:
-  """Two log-mel spectrograms on one scale, relative to the target's maximum."""
+  """Draws two log-mel spectrograms on one scale, relative to the target's maximum."""
   figure = Figure(figsize=(9, 3.2), layout="constrained")
   axes = figure.subplots(1, 2, sharey=True)
   top = float(target.max())
@@ -66,7 +66,7 @@ def side_by_side(
 
 
 def learning_curve(lines: Sequence[Mapping[str, Any]], path: Path, *, floor: float) -> None:
-  """Loss over steps from the lines of metrics.jsonl, with the loss of the constant mean."""
+  """Draws the loss over steps from the lines of metrics.jsonl, and that of the constant mean."""
   figure = Figure(figsize=(6.5, 3.6), layout="constrained")
   axis = figure.subplots()
   for key, label in (("train/loss", "training"), ("validation/loss", "validation")):
@@ -80,10 +80,10 @@ def learning_curve(lines: Sequence[Mapping[str, Any]], path: Path, *, floor: flo
 
 
 def error_per_control(errors: Mapping[str, Mapping[str, float]], path: Path) -> None:
-  """Horizontal bars: mean squared error of every control (row -> control -> error)."""
-  figure = Figure(figsize=(7, 5), layout="constrained")
-  axis = figure.subplots()
+  """Draws the mean squared error of every control as bars (row -> control -> error)."""
   controls = list(next(iter(errors.values())))
+  figure = Figure(figsize=(7, max(5, 0.25 * len(controls))), layout="constrained")
+  axis = figure.subplots()
   places = np.arange(len(controls))
   height = 0.8 / len(errors)
   for i, (row, values) in enumerate(errors.items()):
@@ -99,15 +99,15 @@ def error_per_control(errors: Mapping[str, Mapping[str, float]], path: Path) -> 
 def spectrogram(
   mel: Float[np.ndarray, "t f"], settings: MelSettings, path: Path, *, top_db: float
 ) -> None:
-  """One log-mel spectrogram and nothing else, a pixel a bin, for pages that scale it.
+  """Draws one log-mel spectrogram and nothing else, a pixel for each bin, for pages to scale.
 
   Time runs from left to right over the whole width, so that a page can draw a play head.
 
   Args:
-    mel: in dB.
-    settings: that it was made with.
-    path: of the picture.
-    top_db: the brightest level; the maximum of the target for all sounds beside it.
+    mel: The spectrogram, in dB.
+    settings: The settings that it was made with.
+    path: The file.
+    top_db: The brightest level: the maximum of the target, also for all sounds beside it.
   """
   lowest = max(top_db - _RANGE_DB, settings.floor_db)
   highest = max(top_db, lowest + 1)  # A silent target lies at the floor.

@@ -14,19 +14,26 @@ from synthmatch_jax.reports import cells, pages
 from synthmatch_jax.reports.cells import Cell, Summary
 
 TARGET = "target"
-"""Stands beside the names of rows for the sound that all rows answer to."""
+"""The name of the sound that all rows answer to, beside the names of rows."""
+
+LEVEL_DB = -23.0
+"""The loudness of sounds to be heard, in LUFS.
+
+The softest sounds of a random synth are 50 dB below the loudest.
+"""
 
 Pick = Literal["best", "median", "worst"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-  """One that answers to targets.
+  """A row of the page: one that answers targets.
 
   Attributes:
-    name: short, as `nearest_mel`.
-    meaning: in a phrase.
-    kind: a ceiling knows the answer; the best of the others is marked.
+    name: A short name, as `nearest_mel`.
+    meaning: A phrase that says what it answers with.
+    kind: Whether it is a model, a floor, or a ceiling. A ceiling knows the answer; the best of the
+      others is marked.
   """
 
   name: str
@@ -36,13 +43,13 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-  """What answers are measured by.
+  """A metric of the page, by which answers are measured.
 
   Attributes:
-    name: short, as `spectral_convergence`.
-    unit: of the number; empty for a ratio.
-    better: the direction of a better answer.
-    definition: in a sentence, with settings and source.
+    name: A short name, as `spectral_convergence`.
+    unit: The unit of the number; empty for a ratio.
+    better: The direction of a better answer.
+    definition: A sentence that says what it is, with settings and source.
   """
 
   name: str
@@ -53,16 +60,16 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class Sound:
-  """A target and all answers to it; what a row lacks is left out or None.
+  """A target and all answers to it. What a row lacks is left out or None.
 
   Attributes:
-    name: of the target.
-    note: that it is played at, in words.
-    facts: whatever else is known of it: source, licence, pitch heard.
-    scores: row -> metric -> number; None (or NaN) where it has no meaning.
+    name: The name of the target.
+    note: The note that it is played at, in words.
+    facts: What else is known of it: its source, its licence, the pitch heard in it.
+    scores: Row -> metric -> number; None (or NaN) where the metric has no meaning.
     audio: "target" or row -> file, relative to the page's folder.
-    pictures: the same for spectrograms, all on one scale.
-    picks: what it is an example of.
+    pictures: The same for spectrograms, which are all on one scale.
+    picks: What the sound is an example of.
   """
 
   name: str
@@ -79,14 +86,14 @@ class Section:
   """Sounds of one kind, measured alike.
 
   Attributes:
-    title: as "In domain".
-    description: a sentence or two.
-    rows: in the order of tables, the model first.
-    metrics: in the order of tables, the most telling first.
-    summaries: row -> metric -> `mean`, `median`, `low`, `high` (the 95 % interval of the mean)
+    title: The title, as "In domain".
+    description: A sentence or two.
+    rows: The rows in the order of tables, the model first.
+    metrics: The metrics in the order of tables, the most telling first.
+    summaries: Row -> metric -> `mean`, `median`, `low`, `high` (the 95 % interval of the mean)
       and `count`; None for all where there is no value.
-    sounds: those that can be heard; the summaries may stand for more.
-    figures: captions and pictures, relative to the page's folder.
+    sounds: The sounds that can be heard; the summaries may cover more.
+    figures: The captions and pictures, relative to the page's folder.
   """
 
   title: str
@@ -104,17 +111,17 @@ def write_page(
   """Writes index.html; it links to the listening test if the folder holds one (see `blind`).
 
   Args:
-    folder: that holds all sounds and pictures.
-    title: of the page.
-    facts: of the whole: model, data set, number of sounds, machine.
-    sections: at least one.
+    folder: The folder that holds all sounds and pictures.
+    title: The title of the page.
+    facts: What holds for the whole: model, data set, number of sounds, machine.
+    sections: The sections, of which there is at least one.
 
   Returns:
     The page.
 
   Raises:
-    ValueError: a sound or picture is not in the folder.
-    UserError: the page cannot be written.
+    ValueError: A sound or picture is not in the folder.
+    UserError: The page cannot be written.
   """
   page = folder / "index.html"
   pages.write(
@@ -134,10 +141,10 @@ def write_page(
 
 
 def link(folder: Path, path: Path) -> str:
-  """The address of a file in a page's folder, as seen from the page.
+  """Returns the address of a file in a page's folder, as seen from the page.
 
   Raises:
-    ValueError: there is no such file in the folder.
+    ValueError: There is no such file in the folder.
   """
   if path.is_absolute() or ".." in path.parts or not (folder / path).is_file():
     raise ValueError(f"{path} is no file in {folder}")
@@ -145,7 +152,7 @@ def link(folder: Path, path: Path) -> str:
 
 
 def _table(section: Section) -> list[list[Cell]]:
-  """A section's summaries, row by row and metric by metric."""
+  """Returns a section's summaries, row by row and metric by metric."""
   contest = [row.kind != "ceiling" for row in section.rows]
   columns = []
   for metric in section.metrics:
@@ -155,7 +162,7 @@ def _table(section: Section) -> list[list[Cell]]:
 
 
 def _data(folder: Path, section: Section) -> dict[str, Any]:
-  """What the page's script needs of a section, as JSON; lists, where the order matters."""
+  """Returns what the page's script needs of a section, as lists where the order matters."""
   names = [TARGET, *(row.name for row in section.rows)]
 
   def links(paths: Mapping[str, Path]) -> list[str | None]:
@@ -163,7 +170,7 @@ def _data(folder: Path, section: Section) -> dict[str, Any]:
 
   def score(sound: Sound, row: Row, metric: Metric) -> float | None:
     value = cells.finite(sound.scores.get(row.name, {}).get(metric.name))
-    return None if value is None else float(f"{value:.6g}")  # Enough to sort by, and short.
+    return None if value is None else float(f"{value:.6g}")  # This is short, and enough to sort by.
 
   return {
     "rows": [{"name": row.name, "kind": row.kind} for row in section.rows],

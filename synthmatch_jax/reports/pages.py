@@ -1,4 +1,4 @@
-"""HTML pages from the templates beside this file; each opens from disk, without a server."""
+"""HTML pages from the templates beside this file. Each opens from disk, without a server."""
 
 from pathlib import Path
 from typing import Any

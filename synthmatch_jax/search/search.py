@@ -105,7 +105,7 @@ class Search:
     budget: Budget,
     workers: int = LANES,
     locks: Locks = NONE,
-    strategy: str = "cma",
+    strategy: str | None = "cma",
     step: float = STEP,
     seed: int = 0,
     stopped: Callable[[], bool] = lambda: False,
@@ -121,7 +121,7 @@ class Search:
       budget: What may be spent.
       workers: The number of threads; more than `LANES` are of no use.
       locks: The controls that stay.
-      strategy: The name of the strategy (`STRATEGIES`).
+      strategy: The name of the strategy (`STRATEGIES`); None only ranks the seeds.
       step: The standard deviation of the first steps, on the scale of `Quantiles`.
       seed: The seed of what is drawn at random.
       stopped: Is asked after every sound whether to stop.
@@ -138,7 +138,8 @@ class Search:
     self._locks = locks.at(seeds[0].controls)
     self._seeds = np.stack([self._locks.hold(one.controls) for one in seeds])
     self.budget, self._stopped = budget, stopped
-    self._strategy, self._step, self._seed = STRATEGIES[strategy], step, seed
+    self._strategy = None if strategy is None else STRATEGIES[strategy]
+    self._step, self._seed = step, seed
     self._costs = objective.failed  # Of the start.
     self._began = 0.0
 
@@ -179,7 +180,7 @@ class Search:
       for attempt in itertools.count():  # It begins anew where it has converged.
         begin = self.best or self.tried[0]
         moved = free(self._recipe.space, begin.controls, self._locks.names)
-        if self._is_over() or not moved.any():
+        if self._strategy is None or self._is_over() or not moved.any():
           return
         strategy = self._strategy(
           begin.controls, moved, scale, step=self._step, seed=self._seed + attempt, lanes=pool.size

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import multiprocessing
 import time
@@ -7,13 +8,14 @@ import pytest
 
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.evaluation import rerender
 from synthmatch_jax.evaluation.parts import Parts
+from synthmatch_jax.evaluation.rerender import Proposal, Renderer
+from synthmatch_jax.evaluation.sheet import gather
 from synthmatch_jax.evaluation.targets import of_dataset
 from synthmatch_jax.metrics.suite import SOUND_METRICS
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths.description import Care
-from synthmatch_jax.synths.play import fingerprint
+from synthmatch_jax.synths.play import fingerprint, play
 from synthmatch_jax.synths.registry import Engine
 from synthmatch_jax.synths.vital import Vital
 from tests.synths.remote import CANARY, instrument
@@ -42,12 +44,26 @@ def controls(recipe):
   return np.stack([prior.sample(recipe.prior, recipe.space, rng) for _ in range(20)])
 
 
+def measure(recipe, targets, rows, *, workers=1, plugin="", parts=None):
+  """The lines of some rows: the controls of an answer, or a proposal, for each target."""
+  renderer = Renderer(recipe, workers=workers, plugin=str(plugin))
+  proposals = {
+    row: given if isinstance(given, Proposal) else Proposal(controls=given[:, None])
+    for row, given in rows.items()
+  }
+  return renderer.measure(targets, proposals, parts=parts)
+
+
+def scores(lines):
+  return gather(lines, list(SOUND_METRICS))
+
+
 def test_the_oracle_is_at_the_floor_and_one_wrong_control_is_not(recipe, targets, controls):
   wrong = controls.copy()
   wrong[:, recipe.space.names.index("osc1_amp")] *= 0.5
   rows = {"oracle": controls, "wrong": wrong, "mean": np.tile(controls.mean(0), (20, 1))}
-  scores = rerender.score(targets, rows, recipe, workers=2).scores
-  convergence = {row: metrics["spectral_convergence"] for row, metrics in scores.items()}
+  found = scores(measure(recipe, targets, rows, workers=2))
+  convergence = {row: metrics["spectral_convergence"] for row, metrics in found.items()}
   assert all(values.shape == (20,) for values in convergence.values())
   # The engine repeats itself to -68 dB; twice the largest amplitude error is 1e-3.
   assert convergence["oracle"].max() < 1e-3
@@ -57,33 +73,30 @@ def test_the_oracle_is_at_the_floor_and_one_wrong_control_is_not(recipe, targets
 
 def test_results_do_not_depend_on_the_number_of_workers(recipe, targets, controls):
   rows = {"reversed": controls[::-1]}
-  one, three = (rerender.score(targets, rows, recipe, workers=w).scores for w in (1, 3))
-  np.testing.assert_array_equal(
-    one["reversed"]["spectral_convergence"], three["reversed"]["spectral_convergence"]
-  )
+  one, three = (measure(recipe, targets, rows, workers=w) for w in (1, 3))
+  assert one == three
 
 
 def test_another_engine_than_the_data_sets_is_refused(recipe, targets, controls):
   other = Recipe(**{**vars(recipe), "fingerprint": "vital/0 vita/0.0.1 base/0"})
   with pytest.raises(UserError, match=r"rendered by vital/0 .* the engine here is vital/2"):
-    rerender.score(targets, {"oracle": controls}, other, workers=1)
+    measure(other, targets, {"oracle": controls})
 
 
 def test_an_interrupted_evaluation_goes_on_and_ends_the_same(recipe, targets, controls, tmp_path):
   rows = {"reversed": controls[::-1]}
   parts = Parts(folder=tmp_path / "parts", digest="one")
-  undisturbed = rerender.score(targets, rows, recipe, workers=1, parts=parts)
+  undisturbed = measure(recipe, targets, rows, parts=parts)
   assert parts.count() == 2
   second = parts.folder / "one" / "000016.json"
   second.write_text(second.read_text()[:100])  # Damaged: done again.
   first = parts.folder / "one" / "000000.json"
   kept = json.loads(first.read_text())
-  kept["scores"]["reversed"]["mss"][0] = 12.5  # To see that it is taken as it is.
+  kept[0]["distances"]["reversed"]["mss"] = 12.5  # To see that it is taken as it is.
   first.write_text(json.dumps(kept))
-  resumed = rerender.score(targets, rows, recipe, workers=1, parts=parts)
-  assert resumed.scores["reversed"]["mss"][0] == 12.5
-  for metric, values in undisturbed.scores["reversed"].items():
-    np.testing.assert_array_equal(resumed.scores["reversed"][metric][1:], values[1:])
+  resumed = measure(recipe, targets, rows, parts=parts)
+  assert resumed[0].distances["reversed"]["mss"] == 12.5
+  assert resumed[1:] == undisturbed[1:]
   other = Parts(folder=tmp_path / "parts", digest="two")
   assert other.load(0) is None
   other.clear()
@@ -94,7 +107,7 @@ def test_an_interrupted_evaluation_goes_on_and_ends_the_same(recipe, targets, co
 def test_an_evaluation_survives_a_kill(recipe, targets, controls, tmp_path):
   parts = Parts(folder=tmp_path / "parts", digest="one")
   job = multiprocessing.get_context("spawn").Process(
-    target=score_for_ever, args=(recipe, targets, controls, parts)
+    target=measure_for_ever, args=(recipe, targets, controls, parts)
   )
   job.start()
   deadline = time.monotonic() + 60
@@ -103,14 +116,41 @@ def test_an_evaluation_survives_a_kill(recipe, targets, controls, tmp_path):
   job.kill()
   job.join()
   assert parts.count() == 1
-  scored = rerender.score(targets, {"same": controls}, recipe, workers=1, parts=parts)
-  assert scored.scores["same"]["mss"].max() < 0.1
+  lines = measure(recipe, targets, {"same": controls}, parts=parts)
+  assert scores(lines)["same"]["mss"].max() < 0.1
 
 
-def score_for_ever(recipe, targets, controls, parts):
-  rerender.score(
-    targets * 1000, {"same": np.tile(controls, (1000, 1))}, recipe, workers=1, parts=parts
-  )
+def measure_for_ever(recipe, targets, controls, parts):
+  measure(recipe, targets * 1000, {"same": np.tile(controls, (1000, 1))}, parts=parts)
+
+
+def test_of_several_candidates_the_nearest_is_the_answer(recipe, targets, controls):
+  true = controls[:3]
+  silent = np.zeros_like(true)
+  far = np.clip(true + 0.2, 0, 1)
+  several = Proposal(controls=np.stack([silent, far, true, far], axis=1))
+  rows = {"several": several, "true": true}
+  lines = measure(recipe, targets[:3], rows)
+  np.testing.assert_array_equal([line.answers["several"] for line in lines], true)
+  found = scores(lines)
+  np.testing.assert_allclose(found["several"]["mss"], found["true"]["mss"], atol=0.05)
+
+
+def test_a_row_may_find_its_answers_on_the_engine(recipe, targets, controls):
+  """As a search does: it begins from what was proposed and renders what it likes."""
+  asked = []
+
+  def halve(host, recipe, target, candidates):
+    (start,) = candidates
+    sound = host.call(play, recipe, start)
+    asked.append((target.name, sound.size))
+    return dataclasses.replace(start, controls=start.controls * np.float32(0.5))
+
+  halved = Proposal(controls=controls[:2, None], settle=halve)
+  lines = measure(recipe, targets[:2], {"plain": controls[:2], "halved": halved})
+  assert asked == [("test 0", 44_100), ("test 1", 44_100)]
+  np.testing.assert_array_equal([line.answers["halved"] for line in lines], controls[:2] / 2)
+  assert min(scores(lines)["halved"]["mss"]) > 0.5 > max(scores(lines)["plain"]["mss"])
 
 
 def test_what_the_engine_fails_on_is_told_and_the_rest_is_measured(testbed, monkeypatch, capsys):
@@ -119,11 +159,11 @@ def test_what_the_engine_fails_on_is_told_and_the_rest_is_measured(testbed, monk
   controls = np.full((5, 16), 0.5, np.float32)
   controls[3, recipe.space.names.index("noise_amp")] = 0.9
   targets = of_dataset(controls, [recipe.note] * len(controls), split="test")
-  scored = rerender.score(targets, {"oracle": controls}, recipe, workers=1, plugin=str(testbed))
-  assert list(scored.failures) == [3]
-  assert "crashed" in scored.failures[3]
+  lines = measure(recipe, targets, {"oracle": controls}, plugin=testbed)
+  assert [not line.distances for line in lines] == [False, False, False, True, False]
+  assert "crashed" in lines[3].reasons["oracle"]
   assert "test 3 has no score" in capsys.readouterr().out
-  missing = np.isnan(scored.scores["oracle"]["mss"])
+  missing = np.isnan(scores(lines)["oracle"]["mss"])
   np.testing.assert_array_equal(missing, [False, False, False, True, False])
 
 
@@ -134,13 +174,17 @@ def test_an_answer_that_the_engine_fails_on_costs_no_other(testbed, monkeypatch,
   loud = controls.copy()
   loud[1:, recipe.space.names.index("noise_amp")] = 0.9
   targets = of_dataset(controls, [recipe.note] * len(controls), split="test")
-  rows = {"oracle": controls, "loud": loud}
-  scored = rerender.score(targets, rows, recipe, workers=1, plugin=str(testbed))
-  assert scored.failures == {}
-  assert np.isfinite(scored.scores["oracle"]["mss"]).all()
-  np.testing.assert_array_equal(np.isnan(scored.scores["loud"]["mss"]), [False, True, True])
-  assert list(scored.missing) == ["loud"]
-  assert "crashed" in scored.missing["loud"][2]
+  one = Proposal(controls=np.stack([loud, controls], axis=1))
+  none = Proposal(controls=np.stack([loud, loud], axis=1))
+  rows = {"oracle": controls, "loud": loud, "one of two": one, "none": none}
+  lines = measure(recipe, targets, rows, plugin=testbed)
+  found = scores(lines)
+  for row in ("oracle", "one of two"):
+    assert np.isfinite(found[row]["mss"]).all()
+  for row in ("loud", "none"):
+    np.testing.assert_array_equal(np.isnan(found[row]["mss"]), [False, True, True])
+  assert set(lines[2].reasons) == {"loud", "none"}
+  assert "crashed" in lines[2].reasons["loud"]
   said = "the row loud lacks 2 of 3 scores: testbed failed: crashed"
   assert capsys.readouterr().out.count(said) == 1
 
@@ -148,14 +192,12 @@ def test_an_answer_that_the_engine_fails_on_costs_no_other(testbed, monkeypatch,
 def test_what_failed_is_tried_again(recipe, targets, controls, tmp_path):
   rows = {"same": controls}
   parts = Parts(folder=tmp_path / "parts", digest="one")
-  undisturbed = rerender.score(targets, rows, recipe, workers=1, parts=parts)
+  undisturbed = measure(recipe, targets, rows, parts=parts)
   first = parts.folder / "one" / "000000.json"
   kept = json.loads(first.read_text())
-  kept["scores"]["same"]["mss"][1] = float("nan")
-  first.write_text(json.dumps(kept | {"failures": {"1": "crashed"}}))  # The cause was mended since.
-  again = rerender.score(targets, rows, recipe, workers=1, parts=parts)
-  assert again.failures == {}
-  np.testing.assert_array_equal(again.scores["same"]["mss"], undisturbed.scores["same"]["mss"])
+  kept[1] |= {"distances": {}, "reasons": {"same": "crashed"}}  # The cause was mended since.
+  first.write_text(json.dumps(kept))
+  assert measure(recipe, targets, rows, parts=parts) == undisturbed
 
 
 def recipe_of(testbed):
@@ -179,8 +221,8 @@ def test_one_wrong_control_is_detected_by_every_metric_on_every_sound(recipe, co
   wrong = controls.copy()
   wrong[:, recipe.space.names.index("osc2_pitch")] = 0.75
   targets = of_dataset(controls, [recipe.note] * len(controls), split="test")
-  scores = rerender.score(targets, {"oracle": controls, "wrong": wrong}, recipe, workers=2).scores
+  found = scores(measure(recipe, targets, {"oracle": controls, "wrong": wrong}, workers=2))
   for name, metric in SOUND_METRICS.items():
-    error = {row: np.abs(metrics[name] - metric.floor) for row, metrics in scores.items()}
+    error = {row: np.abs(metrics[name] - metric.floor) for row, metrics in found.items()}
     assert error["oracle"].max() < 0.01 * error["wrong"].min(), name
-  assert np.median(scores["wrong"]["f0_cents"]) == pytest.approx(600, abs=3)
+  assert np.median(found["wrong"]["f0_cents"]) == pytest.approx(600, abs=3)

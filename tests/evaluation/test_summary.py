@@ -1,12 +1,15 @@
+import itertools
+
 import numpy as np
 import pytest
 
 from synthmatch_jax.evaluation.summary import summarise
 
 
-def test_mean_median_and_interval():
+@pytest.mark.parametrize("interval", ["bootstrap", "normal"])
+def test_mean_median_and_interval(interval):
   values = np.random.default_rng(0).normal(3.0, 2.0, 4000)
-  summary = summarise(values)
+  summary = summarise(values, interval=interval)
   assert summary["mean"] == pytest.approx(values.mean())
   assert summary["median"] == pytest.approx(np.median(values))
   assert summary["count"] == 4000
@@ -29,8 +32,8 @@ def test_values_without_meaning_are_left_out_and_counted():
 
 
 def test_one_value_or_equal_values_have_an_interval_of_no_width():
-  for values in ([2.0], [2.0, 2.0]):
-    summary = summarise(np.array(values))
+  for values, interval in itertools.product(([2.0], [2.0, 2.0]), ("bootstrap", "normal")):
+    summary = summarise(np.array(values), interval=interval)
     assert (summary["low"], summary["mean"], summary["high"]) == (2.0, 2.0, 2.0)
 
 

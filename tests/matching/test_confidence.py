@@ -93,9 +93,9 @@ def test_what_is_unknown_is_said_with_the_command_that_makes_it_known(run):
 
 def test_a_real_evaluation_is_understood(tiny_run):
   """The test split has too few sounds, and that is what is said: all keys were found."""
-  from synthmatch_jax.evaluation import evaluate as evaluation
+  from synthmatch_jax.evaluation import evaluator
 
-  evaluation.evaluate(tiny_run, names=["model"], gallery_size=0, workers=1)
+  evaluator.evaluate(tiny_run, names=["model"], gallery_size=0, workers=1)
   (model,) = ensemble.load([tiny_run])
   assert "evaluated on 6 sounds only" in model.reference.confidence(1.0).words
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from playwright.sync_api import expect
 
-from synthmatch_jax.evaluation import preferences
+from synthmatch_jax.evaluation import listeners
 from tests.reports.material import heard
 
 pytestmark = pytest.mark.slow
@@ -58,7 +58,7 @@ def test_the_blind_test_from_the_first_trial_to_the_analysis(visit, page_folder,
   assert saved["answers"][0]["plays"] == {"target": 1, "a": 1, "b": 1}
   key = page_folder / "listening_test_key.json"
   trials = json.loads(key.read_text())["trials"]
-  found, sessions = preferences.analyse([file], key=key)
+  found, sessions = listeners.analyse([file], key=key)
   assert sessions == 1
   for i, side in ((0, "a"), (1, "a"), (3, "b")):
     winner, loser = trials[i][side], trials[i]["ab".replace(side, "")]

@@ -9,14 +9,14 @@ import pytest
 import scipy.stats
 
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.evaluation import compare
+from synthmatch_jax.evaluation import differences
 
 
 def test_differences_are_paired():
   rng = np.random.default_rng(0)
   hard = rng.exponential(10.0, 500)  # Sounds differ far more than models do.
   first, second = hard + rng.normal(0, 0.1, 500), hard + 0.05 + rng.normal(0, 0.1, 500)
-  found = compare.difference(first, second, better="lower")
+  found = differences.difference(first, second, better="lower")
   delta = first - second
   error = 1.96 * delta.std() / np.sqrt(500)  # The closed form of the interval of a mean.
   assert found.mean == pytest.approx(delta.mean())
@@ -30,12 +30,12 @@ def test_differences_are_paired():
 
 
 def test_where_more_is_better_the_larger_one_wins():
-  found = compare.difference(np.array([0.9, 0.8]), np.array([0.5, 0.8]), better="higher")
+  found = differences.difference(np.array([0.9, 0.8]), np.array([0.5, 0.8]), better="higher")
   assert found.first_better == 0.75  # An equal one counts half.
 
 
 def test_sounds_without_a_value_in_one_are_left_out():
-  found = compare.difference(
+  found = differences.difference(
     np.array([1.0, np.nan, 3.0]), np.array([1.0, 2.0, np.nan]), better="lower"
   )
   assert (found.count, found.mean, found.p_value) == (1, 0.0, 1.0)
@@ -94,7 +94,7 @@ def test_a_file_that_was_copied_by_half_gets_a_sentence(tmp_path):
   file = a / "eval" / "test" / "per_sound.npz"
   file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
   with pytest.raises(UserError, match=r"no evaluation in .*run `python -m"):
-    compare.load(str(a), on="test")
+    differences.load(str(a), on="test")
 
 
 def test_a_metric_without_values_is_left_out(tmp_path):
@@ -113,10 +113,10 @@ def test_a_metric_without_values_is_left_out(tmp_path):
 def test_a_workdir_may_have_colons(tmp_path, name):
   values = {"model": np.array([1.0]), "mean": np.array([2.0])}
   workdir = evaluation(tmp_path / name, targets="same", values=values)
-  assert compare.load(str(workdir), on="test").scores["mse"] == [1.0]
-  assert compare.load(f"{workdir}:mean", on="test").scores["mse"] == [2.0]
+  assert differences.load(str(workdir), on="test").scores["mse"] == [1.0]
+  assert differences.load(f"{workdir}:mean", on="test").scores["mse"] == [2.0]
   with pytest.raises(UserError, match="no row 'median'"):
-    compare.load(f"{workdir}:median", on="test")
+    differences.load(f"{workdir}:median", on="test")
 
 
 @pytest.mark.parametrize(
@@ -129,4 +129,4 @@ def test_a_workdir_may_have_colons(tmp_path, name):
   ],
 )
 def test_a_drive_is_no_row(name, workdir, row):
-  assert compare.split(name) == (workdir, row)
+  assert differences.split(name) == (workdir, row)

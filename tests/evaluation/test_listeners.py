@@ -6,7 +6,7 @@ import pytest
 import scipy.stats
 
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.evaluation import preferences
+from synthmatch_jax.evaluation import listeners
 
 ROWS = ["model", "nearest", "mean"]
 
@@ -39,7 +39,7 @@ def model_wins(times):
 
 def test_nine_of_ten(tmp_path):
   answers = save(tmp_path / "a.json", model_wins(9))
-  (pair, unheard), sessions = preferences.analyse([answers], key=key(tmp_path))
+  (pair, unheard), sessions = listeners.analyse([answers], key=key(tmp_path))
   assert sessions == 1
   assert (pair.row, pair.other) == ("model", "nearest")
   assert (pair.wins, pair.losses, pair.ties) == (9, 1, 0)
@@ -52,7 +52,7 @@ def test_nine_of_ten(tmp_path):
   assert pair.interval == pytest.approx((0.555, 0.997), abs=1e-3)
   assert (unheard.row, unheard.other) == ("model", "mean")
   assert (unheard.rate, unheard.interval, unheard.p_value) == (None, None, None)
-  table = preferences.markdown([pair, unheard]).splitlines()
+  table = listeners.markdown([pair, unheard]).splitlines()
   expected = "| In domain | model | nearest | 9 | 1 | 0 | 90.0 % (55.5 to 99.7) | 0.021 |"
   assert table[2] == expected
   assert table[3] == "| In domain | model | mean | 0 | 0 | 0 | - | - |"
@@ -61,7 +61,7 @@ def test_nine_of_ten(tmp_path):
 def test_listeners_add_up_and_ties_are_left_out(tmp_path):
   first = save(tmp_path / "a.json", model_wins(7) | {9: "none", 10: "none"}, session="one")
   second = save(tmp_path / "b.json", {1: "b", 11: "a"}, session="two")
-  (pair, other), sessions = preferences.analyse([first, second], key=key(tmp_path))
+  (pair, other), sessions = listeners.analyse([first, second], key=key(tmp_path))
   assert sessions == 2
   assert (pair.wins, pair.losses, pair.ties) == (7, 2, 2)
   assert pair.rate == pytest.approx(7 / 9)
@@ -72,7 +72,7 @@ def test_the_newest_file_of_a_session_counts(tmp_path):
   old = save(tmp_path / "z.json", {1: "b"}, saved="2025-01-01T10:00:00.000Z")
   new = save(tmp_path / "a.json", {1: "a", 2: "b"}, saved="2025-01-01T10:30:00.000Z")
   for files in ([old, new], [new, old], [new, new]):
-    (pair, _), sessions = preferences.analyse(files, key=key(tmp_path))
+    (pair, _), sessions = listeners.analyse(files, key=key(tmp_path))
     assert (sessions, pair.wins, pair.losses) == (1, 2, 0)
 
 
@@ -91,29 +91,29 @@ def test_a_bad_file_gets_a_sentence(tmp_path, content, sentence):
   path = tmp_path / "bad.json"
   path.write_bytes(content.encode("latin-1"))
   with pytest.raises(UserError, match=rf"bad\.json {sentence}"):
-    preferences.analyse([path], key=key(tmp_path))
+    listeners.analyse([path], key=key(tmp_path))
 
 
 @pytest.mark.parametrize("given", [{1: "c"}, {1: None}, {"1": "a"}])
 def test_an_answer_that_cannot_be_is_refused(tmp_path, given):
   with pytest.raises(UserError, match="holds no answers"):
-    preferences.analyse([save(tmp_path / "a.json", given)], key=key(tmp_path))
+    listeners.analyse([save(tmp_path / "a.json", given)], key=key(tmp_path))
 
 
 @pytest.mark.parametrize("trial", [0, 12, -1])
 def test_a_trial_that_is_not_there_is_refused(tmp_path, trial):
   with pytest.raises(UserError, match="trials that the test does not have"):
-    preferences.analyse([save(tmp_path / "a.json", {trial: "a"})], key=key(tmp_path))
+    listeners.analyse([save(tmp_path / "a.json", {trial: "a"})], key=key(tmp_path))
 
 
 def test_answers_need_the_key_of_their_test(tmp_path):
   answers = save(tmp_path / "a.json", {1: "a"}, test="t2")
   with pytest.raises(UserError, match="answers test t2"):
-    preferences.analyse([answers], key=key(tmp_path))
+    listeners.analyse([answers], key=key(tmp_path))
   with pytest.raises(UserError, match="is not the key"):
-    preferences.analyse([answers], key=answers)
+    listeners.analyse([answers], key=answers)
   with pytest.raises(UserError, match="cannot be read"):
-    preferences.analyse([answers], key=tmp_path / "nowhere.json")
+    listeners.analyse([answers], key=tmp_path / "nowhere.json")
 
 
 def run(*arguments):

@@ -10,6 +10,7 @@ import scipy.stats
 
 from synthmatch_jax import untrusted
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.reports import tables
 
 _ANSWERS = ("a", "b", "none")
 
@@ -23,12 +24,12 @@ class Preference:
   if each came from another listener and sound; with few of either, the interval is too narrow.
 
   Attributes:
-    section: section of the page that the sounds are from.
-    row: row whose wins are counted.
-    other: row that it is compared with.
-    wins: number of answers for `row`.
-    losses: number of answers for `other`.
-    ties: number of answers "no difference".
+    section: The section of the page that the sounds are from.
+    row: The row whose wins are counted.
+    other: The row that it is compared with.
+    wins: The number of answers for `row`.
+    losses: The number of answers for `other`.
+    ties: The number of answers "no difference".
   """
 
   section: str
@@ -70,22 +71,24 @@ def analyse(answers: Sequence[Path], *, key: Path) -> tuple[list[Preference], in
   If a listener saved the answers of one session several times, the newest file counts.
 
   Args:
-    answers: files that listeners saved.
-    key: listening_test_key.json of the test that they took.
+    answers: The files that listeners saved.
+    key: The file listening_test_key.json of the test that they took.
 
   Returns:
     A preference for each section and pair of rows, in the order of the key, and the number of
     sessions.
 
   Raises:
-    UserError: a file cannot be read, is not of the right kind, or answers another test.
+    UserError: A file cannot be read, is not of the right kind, or answers another test.
   """
-  test, rows, trials = _read_key(key)
+  wanted = "is not the key of a listening test: pass its listening_test_key.json"
+  known = _read(key, _is_key, wanted)
+  rows, trials = known["rows"], known["trials"]
   sessions: dict[str, Mapping[str, Any]] = {}
   for path in sorted(answers):
-    found = _read_answers(path, test=test, num_trials=len(trials), key=key)
-    known = sessions.get(found["session"])
-    if known is None or known["saved"] < found["saved"]:  # ISO 8601 in UTC sorts as text.
+    found = _read_answers(path, test=known["test"], num_trials=len(trials), key=key)
+    earlier = sessions.get(found["session"])
+    if earlier is None or earlier["saved"] < found["saved"]:  # ISO 8601 in UTC sorts as text.
       sessions[found["session"]] = found
   counts = {_pair(trial, rows): Counter() for trial in trials}
   for found in sessions.values():
@@ -120,7 +123,7 @@ def markdown(preferences: Sequence[Preference]) -> str:
       test = f"{p.p_value:.3f}" if p.p_value >= 0.001 else f"{p.p_value:.1e}"
     counts = [str(p.wins), str(p.losses), str(p.ties)]
     lines.append([p.section, p.row, p.other, *counts, rate, test])
-  return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+  return tables.join(lines)
 
 
 def _pair(trial: Mapping[str, Any], rows: Sequence[str]) -> tuple[str, str, str]:
@@ -128,19 +131,10 @@ def _pair(trial: Mapping[str, Any], rows: Sequence[str]) -> tuple[str, str, str]
   return trial["section"], row, other
 
 
-def _read_key(path: Path) -> tuple[str, list[str], list[dict[str, Any]]]:
-  """Reads the test's name, its rows, and its trials in order."""
-  content = _read(path)
-  if not _holds(content, _is_key):
-    raise UserError(f"{path} is not the key of a listening test: pass its listening_test_key.json")
-  return content["test"], content["rows"], content["trials"]
-
-
 def _read_answers(path: Path, *, test: str, num_trials: int, key: Path) -> dict[str, Any]:
   """Reads a listener's file."""
-  content = _read(path)
-  if not _holds(content, _is_answers):
-    raise UserError(f"{path} holds no answers to a listening test: pass files that its page saved")
+  wanted = "holds no answers to a listening test: pass files that its page saved"
+  content = _read(path, _are_answers, wanted)
   if content["test"] != test:
     raise UserError(
       f"{path} answers test {content['test']}, but {key} is the key of test {test}: pass its own"
@@ -158,7 +152,7 @@ def _is_key(content: Any) -> bool:
   )
 
 
-def _is_answers(content: Any) -> bool:
+def _are_answers(content: Any) -> bool:
   given = content["answers"]
   return (
     all(isinstance(content[name], str) for name in ("test", "session", "saved"))
@@ -167,19 +161,19 @@ def _is_answers(content: Any) -> bool:
   )
 
 
-def _holds(content: Any, form: Callable[[Any], bool]) -> bool:
-  """Whether JSON content has a form; it has not if a part is missing or of another type."""
+def _read(path: Path, form: Callable[[Any], bool], wanted: str) -> dict[str, Any]:
+  """Reads a JSON file that must have a form; otherwise the error says what is wanted."""
   try:
-    return form(content)
-  except (KeyError, TypeError):
-    return False
-
-
-def _read(path: Path) -> Any:
-  try:
-    return untrusted.read_json(path)
+    content = untrusted.read_json(path)
   except OSError as error:
     reason = (error.strerror or str(error)).lower()
     raise UserError(f"{path} cannot be read ({reason}): check the path") from error
   except ValueError as error:
     raise UserError(f"{path} is not a JSON file: pass files that the test's page saved") from error
+  try:
+    right = form(content)
+  except (KeyError, TypeError):  # A part is missing, or of another type.
+    right = False
+  if not right:
+    raise UserError(f"{path} {wanted}")
+  return content

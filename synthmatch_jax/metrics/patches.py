@@ -16,7 +16,7 @@ METRICS = {
     " that is turned down, nor the times of an envelope without depth"
   ),
 }
-"""Name -> definition of every metric of controls; lower is better."""
+"""The name and the definition of every metric of controls; lower is better."""
 
 SYMMETRIC = {
   "mse_symmetric": (
@@ -24,14 +24,7 @@ SYMMETRIC = {
     " (interchangeable oscillators)"
   ),
 }
-"""The same for the metrics that are added where a space has symmetries."""
-
-
-def squared_errors(
-  target: Float[np.ndarray, "*b d"], estimate: Float[np.ndarray, "*b d"]
-) -> Float[np.ndarray, "*b d"]:
-  """Computes squared errors of controls in [0, 1]; their mean is the paper's MSE (section 3.2)."""
-  return (estimate.astype(np.float64) - target.astype(np.float64)) ** 2
+"""The same for metrics that are added where a space has symmetries."""
 
 
 def measure(
@@ -42,9 +35,9 @@ def measure(
   """Computes every metric of controls for every item, over all controls and for each of them.
 
   Args:
-    target: true controls.
-    estimate: predicted controls.
-    space: space of the controls.
+    target: The true controls.
+    estimate: The predicted controls.
+    space: The space of the controls.
 
   Returns:
     `mse`, `mae` and `mse_heard`, and `mse_symmetric` where the space has symmetries, which
@@ -82,21 +75,25 @@ def nearest_assignment(
   leaves the target as it is. A swap is not applied to a target that does not meet its condition.
 
   Args:
-    target: true controls.
-    estimate: predicted controls.
-    names: names of the controls, in their order.
-    swaps: symmetries of the synth.
+    target: The true controls.
+    estimate: The predicted controls.
+    names: The names of the controls, in their order.
+    swaps: The symmetries of the synth.
 
   Raises:
-    ValueError: a swap names an unknown control.
+    ValueError: A swap names an unknown control.
   """
-  nearest, least = target, squared_errors(target, estimate).sum(1)
+
+  def distance_of(candidate: np.ndarray) -> np.ndarray:
+    return ((estimate.astype(np.float64) - candidate) ** 2).sum(1)
+
+  nearest, least = target, distance_of(target)
   for size in range(1, len(swaps) + 1):
     for chosen in itertools.combinations(swaps, size):
       candidate = target
       for swap in chosen:
         candidate = _swapped(candidate, names, swap)
-      distance = squared_errors(candidate, estimate).sum(1)
+      distance = distance_of(candidate)
       nearest = np.where((distance < least)[:, None], candidate, nearest)
       least = np.minimum(distance, least)
   return nearest

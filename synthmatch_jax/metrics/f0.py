@@ -18,7 +18,7 @@ class PitchError(SoundMetric):
   An octave is 1,200 cents. Frames that are voiced in only one of the sounds do not count.
 
   Attributes:
-    pitch: settings of the estimator (YIN, see `audio.pitch`).
+    pitch: The settings of the estimator (YIN, see `audio.pitch`).
   """
 
   unit: ClassVar[str] = "cents"

@@ -1,6 +1,5 @@
-"""Two answers to the same sounds, compared pair by pair."""
+"""Two rows that answer the same sounds, compared sound by sound."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,9 @@ from jaxtyping import Float
 
 from synthmatch_jax import files
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.evaluation import results
 from synthmatch_jax.evaluation.summary import interval_of_mean
-from synthmatch_jax.evaluation.table import ARROWS, join, number
+from synthmatch_jax.reports import tables
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +21,10 @@ class Contestant:
   """A row of an evaluation.
 
   Attributes:
-    name: workdir and row.
-    targets: digest of what it was measured against.
-    metrics: name -> unit, better and definition.
-    scores: metric -> one value per sound; NaN where there is none.
+    name: The workdir and the row.
+    targets: The digest of what it was measured against.
+    metrics: The unit, the better direction and the definition of each metric.
+    scores: Metric -> one value per sound; NaN where there is none.
   """
 
   name: str
@@ -38,12 +38,12 @@ class Difference:
   """How the first contestant differs from the second in one metric.
 
   Attributes:
-    mean: of first minus second, over the sounds where both have a value.
-    low: end of its 95 % interval (bootstrap over sounds).
-    high: its other end.
-    first_better: share of sounds on which the first is better; equal ones count half.
-    p_value: of Wilcoxon's signed-rank test; 1 where all are equal.
-    count: sounds where both have a value.
+    mean: The mean of first minus second, over the sounds where both have a value.
+    low: The lower end of its 95 % interval (bootstrap over sounds).
+    high: The upper end of this interval.
+    first_better: The share of sounds on which the first is better; equal ones count half.
+    p_value: The p-value of Wilcoxon's signed-rank test; 1 where all are equal.
+    count: The number of sounds where both have a value.
   """
 
   mean: float
@@ -55,10 +55,10 @@ class Difference:
 
 
 def split(name: str) -> tuple[str, str]:
-  """Workdir and row of "WORKDIR" or "WORKDIR:ROW".
+  """Returns the workdir and the row of "WORKDIR" or "WORKDIR:ROW".
 
-  A workdir may have colons itself, e.g. C:\\runs\\ast or runs/2026-11-28T09:30: what is a folder as
-  a whole is one, and a row has no slash.
+  A workdir may itself have colons, e.g. C:\\runs\\ast or runs/2026-11-28T09:30. A name that is a
+  folder as a whole is a workdir, and a row has no slash.
   """
   workdir, colon, row = name.rpartition(":")
   if not colon or Path(name).is_dir() or re.search(r"[/\\]", row):
@@ -71,37 +71,32 @@ def load(name: str, *, on: str) -> Contestant:
 
   Args:
     name: "WORKDIR" for its model, or "WORKDIR:ROW".
-    on: name of the evaluation: a split, or a folder of sounds.
+    on: The name of the evaluation, which is a split or a folder of sounds.
 
   Raises:
-    UserError: there is no such evaluation or row.
+    UserError: There is no such evaluation or row.
   """
   workdir, row = split(name)
   folder = Path(workdir) / "eval" / on
   try:
-    results = json.loads((folder / "results.json").read_text())
-    # Opened here: NumPy does not close what it cannot read.
-    with (folder / "per_sound.npz").open("rb") as file, np.load(file) as arrays:
-      scores = {m: arrays[f"{row}/{m}"] for m in results["metrics"] if f"{row}/{m}" in arrays}
-      rows = dict.fromkeys(name.partition("/")[0] for name in arrays.files if "/" in name)
+    found = results.read(folder)
+    targets, metrics = found.results["targets"], found.results["metrics"]
   except files.UNREADABLE as error:
     raise UserError(
       f"there is no evaluation in {folder} ({error}); run `python -m synthmatch_jax.eval"
       f" --workdir={workdir}` first"
     ) from None
-  if not scores:
-    known = ", ".join(rows)
+  if not (scores := found.scores.get(row)):
+    known = ", ".join(found.scores)
     raise UserError(f"the evaluation in {folder} has no row {row!r}; it has {known}")
-  return Contestant(
-    name=f"{workdir}:{row}", targets=results["targets"], metrics=results["metrics"], scores=scores
-  )
+  return Contestant(name=f"{workdir}:{row}", targets=targets, metrics=metrics, scores=scores)
 
 
 def compare(first: Contestant, second: Contestant) -> dict[str, Difference]:
-  """Metric -> difference, of the metrics that both have, and have values of for some sound.
+  """Returns metric -> difference, for the metrics of which both have a value on some sound.
 
   Raises:
-    UserError: they were measured against different sounds, or there is no such metric.
+    UserError: They were measured against different sounds, or there is no such metric.
   """
   if first.targets != second.targets:
     raise UserError(
@@ -126,7 +121,7 @@ def compare(first: Contestant, second: Contestant) -> dict[str, Difference]:
 def difference(
   first: Float[np.ndarray, " i"], second: Float[np.ndarray, " i"], *, better: str
 ) -> Difference:
-  """The difference of paired values, of which at least one pair is there."""
+  """Computes the difference of paired values, of which at least one pair is there."""
   delta = (first - second)[~np.isnan(first - second)]
   low, high = interval_of_mean(delta)
   test: Any = scipy.stats.wilcoxon(delta) if delta.any() else None
@@ -142,7 +137,10 @@ def difference(
 
 
 def markdown(first: Contestant, second: Contestant, differences: dict[str, Difference]) -> str:
-  """A line a metric; what is told from chance at 95 % is marked with the better one's number."""
+  """Returns a Markdown table with a line for each metric.
+
+  Where the interval does not hold 0, the last column has the number of the better one.
+  """
   lines = [
     ["metric", "1 - 2 (95 %)", "1 is better on", "p (Wilcoxon)", "sounds", "better"],
     ["---", "---:", "---:", "---:", "---:", "---"],
@@ -151,15 +149,15 @@ def markdown(first: Contestant, second: Contestant, differences: dict[str, Diffe
     better = first.metrics[metric]["better"]
     lines.append(
       [
-        f"{metric} {ARROWS[better]}",
-        f"{number(d.mean)} ({number(d.low)} to {number(d.high)})",
+        f"{metric} {tables.ARROWS[better]}",
+        tables.interval(vars(d)),
         f"{100 * d.first_better:.0f} %",
         f"{d.p_value:.1g}",
         str(d.count),
         _winner(d, better),
       ]
     )
-  return f"1: {first.name}\n2: {second.name}\n\n{join(lines)}"
+  return f"1: {first.name}\n2: {second.name}\n\n{tables.join(lines)}"
 
 
 def _winner(d: Difference, better: str) -> str:
@@ -169,7 +167,7 @@ def _winner(d: Difference, better: str) -> str:
 
 
 def plain(first: Contestant, second: Contestant, differences: dict[str, Difference]) -> Any:
-  """The comparison as JSON-ready data."""
+  """Returns the comparison, ready for JSON."""
   return {
     "first": first.name,
     "second": second.name,

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from synthmatch_jax.metrics.pitch import PitchError
+from synthmatch_jax.metrics.f0 import PitchError
 from tests.metrics.sounds import NOISE, RATE, SILENCE, TONE, tone
 
 metric = PitchError()
