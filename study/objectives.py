@@ -15,7 +15,7 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -25,8 +25,9 @@ import numpy as np
 from study.runs import LOGS
 from study.searching import Ear, Setup, search, search_of_match, warp
 from synthmatch_jax.data.ood.sounds import Sound, load_folder
+from synthmatch_jax.evaluation.summary import interval_of_mean
 from synthmatch_jax.matching.matcher import Matcher
-from synthmatch_jax.reports.tables import join, number
+from synthmatch_jax.reports.tables import join
 from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import hosting
 
@@ -68,7 +69,7 @@ SETUPS = {
 }
 """The setups, by their names in the log."""
 
-OF_MATCH = {"match": "cma", "random of match": "random"}
+OF_MATCH = {"match": "cma", "separable": "separable", "random of match": "random"}
 """The search of `match` and its control, which draws as many renders around the same start."""
 
 
@@ -146,24 +147,29 @@ def read(path: Path) -> list[dict[str, Any]]:
   return [json.loads(line) for line in lines]
 
 
-def table(path: Path, *, renders: int) -> str:
-  """Tabulates each setup against the first answers, on the sounds that all listed ones have."""
-  lines = read(path)
-  by: dict[str, dict[str, dict[str, float | None]]] = {}
-  for line in lines:
-    mark = str(renders) if line["renders"] else "0"
-    if mark in line["at"]:
-      by.setdefault(line["setup"], {})[line["sound"]] = line["at"][mark]
+def table(half: Half, marks: Sequence[int]) -> str:
+  """Tabulates each setup after numbers of renders, against the model's plain answers.
+
+  Returns:
+    For each setup and mark, on the sounds that it has been run on: geometric means of ratios with
+    95 % intervals (bootstrap over sounds), the mean of the envelope, and what became of the pitch
+    of the sounds that have one.
+  """
+  lines = read(LOG / f"{half}.jsonl")
+  first = {line["sound"]: line["at"]["0"] for line in lines if line["setup"] == "first"}
   voiced = {line["sound"] for line in lines if line.get("voiced")}
-  rows = [["", "sounds", *_RATIOS.values(), "RMS ↑", "f0, median", "f0 lost"]]
+  rows = [["", "renders", "sounds", *_RATIOS.values(), "RMS ↑", "f0, median", "f0 lost"]]
   rows.append(["---", *["---:"] * (len(rows[0]) - 1)])
-  for name, sounds in by.items():
-    ratios = [f"{_ratio(sounds, by['first'], metric):.3f}" for metric in _RATIOS]
-    f0 = [sounds[s]["f0_cents"] for s in sounds if s in voiced]
-    known = [v for v in f0 if v is not None]
-    envelope = np.mean([v["rms_cosine"] or 0 for v in sounds.values()])
-    cells = [f"{envelope:.3f}", number(float(np.median(known))), str(len(f0) - len(known))]
-    rows.append([f"{name}", str(len(sounds)), *ratios, *cells])
+  for setup in dict.fromkeys(line["setup"] for line in lines):
+    for mark in (0, *marks):
+      found = {
+        line["sound"]: line["at"][str(mark)]
+        for line in lines
+        if line["setup"] == setup and str(mark) in line["at"]
+      }
+      if found:
+        ratios = [_ratio(found, first, metric) for metric in _RATIOS]
+        rows.append([setup, str(mark), str(len(found)), *ratios, *_level_and_pitch(found, voiced)])
   return join(rows)
 
 
@@ -177,9 +183,22 @@ _RATIOS = {
 }
 
 
-def _ratio(one: Mapping[str, Any], other: Mapping[str, Any], metric: str) -> float:
-  """Returns the geometric mean of a metric against that of another row."""
-  return float(np.exp(np.mean([np.log(one[s][metric] / other[s][metric]) for s in one])))
+_Measured = Mapping[str, Mapping[str, Any]]
+
+
+def _ratio(one: _Measured, other: _Measured, metric: str) -> str:
+  logs = np.array([np.log(one[s][metric] / other[s][metric]) for s in one])
+  low, high = np.exp(interval_of_mean(logs))
+  mean = f"{np.exp(logs.mean()):.2f}"
+  return f"{mean} ({low:.2f} to {high:.2f})" if logs.any() else mean
+
+
+def _level_and_pitch(found: _Measured, voiced: Collection[str]) -> tuple[str, str, str]:
+  envelope = float(np.mean([values["rms_cosine"] or 0 for values in found.values()]))
+  cents = [found[sound]["f0_cents"] for sound in found if sound in voiced]
+  heard = [value for value in cents if value is not None]
+  median = f"{np.median(heard):.0f}" if heard else "-"
+  return f"{envelope:.3f}", median, f"{len(cents) - len(heard)} of {len(cents)}"
 
 
 def _digest(name: str) -> str:
@@ -202,7 +221,7 @@ def main() -> None:
   options = parser.parse_args()
   path = LOG / f"{options.half}.jsonl"
   if options.table:
-    sys.stdout.write(table(path, renders=options.renders) + "\n")
+    sys.stdout.write(table(options.half, [options.renders]) + "\n")
     return
   LOG.mkdir(parents=True, exist_ok=True)
   sounds = halves(load_folder(options.ood))[options.half][: options.sounds]

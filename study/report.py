@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from study import audit, pictures
+from study import audit, objectives, pictures
 from study.evaluations import EVALUATIONS
 from study.runs import LOGS, ROOT, RUNS, folder
 from synthmatch_jax.reports.tables import interval, join, number
@@ -23,7 +23,8 @@ from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.training import log
 from synthmatch_jax.training.validation import LOSS
 
-PAGES = tuple(ROOT / page for page in ("docs/results.md", "docs/evaluation.md", "README.md"))
+_TOLD = ("docs/results.md", "docs/evaluation.md", "docs/search.md", "README.md")
+PAGES = tuple(ROOT / page for page in _TOLD)
 IMAGES = ROOT / "docs" / "images"
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _METRICS = {
@@ -210,6 +211,8 @@ TABLES: dict[str, Callable[[], str]] = {
   "short_runs": short_runs,
   "controls": controls,
   "audit": audited,
+  "choosing": lambda: objectives.table("choosing", [100]),
+  "judging": lambda: objectives.table("judging", [50, 100, 200]),
 }
 
 

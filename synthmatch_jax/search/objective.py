@@ -83,14 +83,15 @@ def of_metric(
 
 # A quarter of the metric's frames: the guard hears a note and not its vibrato.
 _GUARD = PitchSettings(hop_ms=40.0)
-_IN_TUNE, _LOST = 10.0, 1_200.0  # Cents.
+_IN_TUNE, _OUT_OF_TUNE = 10.0, 110.0  # Cents.
 _HAS_PITCH = 0.5  # The share of the sounding frames.
 
 
 def _pitch(scene: Scene) -> Cost:
-  """Semitones beyond what is in tune, over the frames voiced in both sounds.
+  """How far out of tune, over the frames voiced in both sounds: from 0 to 1, a semitone or more.
 
-  A target that is mostly voiced asks for a pitch: an answer without one costs as much as an octave.
+  Beyond a semitone the other terms lead. A target that is mostly voiced asks for a pitch, and an
+  answer without one costs as much as one that is out of tune.
   """
   metric = PitchError(sample_rate=scene.recipe.mel.sample_rate, pitch=_GUARD)
   wanted = metric.analyse(scene.target)
@@ -101,8 +102,8 @@ def _pitch(scene: Scene) -> Cost:
     if not has_pitch:
       return 0.0
     cents = metric.distance(wanted, metric.analyse(sound))
-    cents = _LOST if math.isnan(cents) else min(cents, _LOST)
-    return max(0.0, cents - _IN_TUNE) / 100
+    cents = _OUT_OF_TUNE if math.isnan(cents) else min(cents, _OUT_OF_TUNE)
+    return max(0.0, cents - _IN_TUNE) / (_OUT_OF_TUNE - _IN_TUNE)
 
   return cost
 
@@ -157,8 +158,8 @@ TERMS: Mapping[str, Term] = {
     mel=StftSettings(n_fft=1024, hop_length=512),
     linear=StftSettings(n_fft=8192, hop_length=4096),
   ),
-  "envelope": of_metric(EnvelopeCosine, meaning="the course of the level", floor=0.02),
-  "pitch": Term(meaning="semitones out of tune", cost=_pitch, floor=0.5),
+  "envelope": of_metric(EnvelopeCosine, meaning="the course of the level", floor=0.1),
+  "pitch": Term(meaning="how far out of tune", cost=_pitch, floor=1.0),
   "prior": Term(meaning="how unlikely the controls are", cost=_unlikely, floor=1.0),
   "controls": Term(meaning="how many controls are not at 0", cost=_used, floor=1.0),
 }

@@ -5,7 +5,6 @@ import itertools
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -14,6 +13,7 @@ from synthmatch_jax import cores, selection
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.search.alone import Alone
 from synthmatch_jax.search.budget import Budget
 from synthmatch_jax.search.locks import NONE, Locks
 from synthmatch_jax.search.objective import Objective
@@ -204,7 +204,7 @@ class Search:
           if len(values) == len(asked):
             strategy.tell(np.array(values))
 
-  def _tidy(self, pool: "Pool | _Alone", moved: Bool[np.ndarray, " d"]) -> Iterator[Step]:
+  def _tidy(self, pool: Pool | Alone, moved: Bool[np.ndarray, " d"]) -> Iterator[Step]:
     """Turns off small controls of the best candidate, each alone and then all that do no harm.
 
     A trace of noise or reverb is not heard, and yet what was silent is no longer so.
@@ -219,16 +219,16 @@ class Search:
       yield from self._try(pool, harmless.min(axis=0, keepdims=True), began_with=best.seed)
 
   @contextlib.contextmanager
-  def _playing(self) -> Iterator["Pool | _Alone"]:
+  def _playing(self) -> Iterator[Pool | Alone]:
     if isinstance(self._engine, Engine):
       with Pool(self._engine, size=LANES, workers=self._workers) as pool:
         yield pool
     else:
-      yield _Alone(self._engine)
+      yield Alone(self._engine)
 
   def _try(
     self,
-    pool: "Pool | _Alone",
+    pool: Pool | Alone,
     candidates: Float[np.ndarray, "n d"],
     *,
     seeds: Sequence[int] = (),
@@ -278,26 +278,3 @@ class Search:
     )
     self.was_stopped = not is_spent and (self.was_stopped or self._stopped())
     return is_spent or self.was_stopped
-
-
-class _Alone:
-  """One engine, with the methods of a pool that a search calls."""
-
-  size = 1
-
-  def __init__(self, host: Host):
-    self._host = host
-
-  def map(
-    self,
-    task: Callable[..., Any],
-    items: Sequence[tuple[Any, ...]],
-    *,
-    finish: Callable[[int, Any], Any],
-  ) -> Generator[Any, None, None]:
-    for place, item in enumerate(items):
-      try:
-        result = self._host.call(task, *item)
-      except RenderError as error:
-        result = error
-      yield finish(place, result)

@@ -28,7 +28,7 @@ def cost(name, sound, recipe, *, controls=MIDDLE, target=TARGET):
 @pytest.mark.parametrize("name", sorted(set(TERMS) - {"prior", "controls"}))
 def test_the_target_itself_costs_nothing_and_another_sound_does(name, recipe):
   assert cost(name, TARGET, recipe) == pytest.approx(0, abs=1e-6)
-  assert cost(name, tone(331.0, decay=20.0), recipe) > TERMS[name].floor
+  assert cost(name, tone(331.0, decay=20.0), recipe) >= TERMS[name].floor
 
 
 @pytest.mark.parametrize("name", sorted(TERMS))
@@ -46,8 +46,8 @@ def test_a_metrics_term_is_the_metric(recipe):
   assert cost("envelope", other, recipe) == pytest.approx(1 - measured["rms_cosine"], abs=1e-5)
 
 
-@pytest.mark.parametrize(("cents", "semitones"), [(5, 0), (50, 0.4), (200, 1.9), (2_000, 11.9)])
-def test_the_guard_counts_what_is_out_of_tune_up_to_an_octave(cents, semitones, recipe):
+@pytest.mark.parametrize(("cents", "semitones"), [(5, 0), (50, 0.4), (200, 1), (2_000, 1)])
+def test_the_guard_counts_what_is_out_of_tune_up_to_a_semitone(cents, semitones, recipe):
   assert cost("pitch", tone(220 * 2 ** (cents / 1_200)), recipe) == pytest.approx(
     semitones, abs=0.05
   )
@@ -55,7 +55,7 @@ def test_the_guard_counts_what_is_out_of_tune_up_to_an_octave(cents, semitones, 
 
 def test_the_guard_hears_only_what_has_a_pitch(recipe):
   noise = np.random.default_rng(0).normal(0, 0.1, TIME.size).astype(np.float32)
-  assert cost("pitch", noise, recipe) == pytest.approx(11.9)
+  assert cost("pitch", noise, recipe) == 1
   assert cost("pitch", TARGET, recipe, target=noise) == 0
 
 
