@@ -8,11 +8,16 @@ from synthmatch_jax.synths.hosts import Host
 
 
 class Alone:
-  """One engine, with the methods of a pool that a search calls."""
+  """One engine, with what a search calls of a pool.
+
+  Attributes:
+    size: The number of engines.
+  """
 
   size = 1
 
   def __init__(self, host: Host):
+    """Takes the host of the engine, which is left open."""
     self._host = host
 
   def map(
@@ -22,6 +27,7 @@ class Alone:
     *,
     finish: Callable[[int, Any], Any],
   ) -> Generator[Any, None, None]:
+    """See `Pool.map`."""
     for place, item in enumerate(items):
       try:
         result = self._host.call(task, *item)
