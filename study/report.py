@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from study import pictures
+from study import audit, objectives, pictures
 from study.evaluations import EVALUATIONS
 from study.runs import LOGS, ROOT, RUNS, folder
 from synthmatch_jax.reports.tables import interval, join, number
@@ -23,7 +23,8 @@ from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.training import run_log
 from synthmatch_jax.training.validation import LOSS
 
-PAGES = (ROOT / "docs" / "results.md", ROOT / "README.md")
+_TOLD = ("docs/results.md", "docs/evaluation.md", "docs/search.md", "README.md")
+PAGES = tuple(ROOT / page for page in _TOLD)
 IMAGES = ROOT / "docs" / "images"
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _METRICS = {
@@ -168,6 +169,21 @@ def controls() -> str:
   return join(lines)
 
 
+def audited() -> str:
+  """Tabulates what the metrics say of changes that nobody hears and that everybody hears."""
+  medians = json.loads(audit.LOG.read_text())["median"]
+  lines = [["", "most, inaudible", "least, audible", "ratio", audit.SILENCE]]
+  lines.append(["---", "---", "---", "---:", "---:"])
+  for name in sorted(medians, key=lambda one: -audit.ratio(medians[one])):
+    found = medians[name]
+    most = max(audit.INAUDIBLE, key=lambda change: found[change])
+    least = min(audit.AUDIBLE, key=lambda change: found[change])
+    cells = [f"{number(found[change])}: {change}" for change in (most, least)]
+    told = f"`{name}`" if " " not in name else name
+    lines.append([told, *cells, f"{audit.ratio(found):.2g}", f"x {found[audit.SILENCE]:.2f}"])
+  return join(lines)
+
+
 def speed() -> str:
   """Returns a sentence about the time of the evaluation of 10,000 sounds."""
   found = results("ten_thousand")
@@ -194,6 +210,9 @@ TABLES: dict[str, Callable[[], str]] = {
   "scaling": grown,
   "short_runs": short_runs,
   "controls": controls,
+  "audit": audited,
+  "choosing": lambda: objectives.table("choosing", [100]),
+  "judging": lambda: objectives.table("judging", [50, 100, 200]),
 }
 
 

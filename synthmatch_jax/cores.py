@@ -1,12 +1,21 @@
 """How many cores this process may use, which in a container is fewer than the machine has."""
 
+import contextlib
 import math
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
+
+from threadpoolctl import threadpool_limits
 
 _ROOT = Path("/sys/fs/cgroup")
 _OWN = Path("/proc/self/cgroup")
+
+_lock = threading.Lock()
+_blocks: list[None] = []  # One for each block that is entered.
+_limits: list[Any] = []
 
 
 def available() -> int:
@@ -21,6 +30,27 @@ def available() -> int:
     counts.append(len(os.sched_getaffinity(0)))
   quotas = [math.ceil(quota) for quota in _quotas(_ROOT, _OWN)]
   return max(1, min(counts + quotas))
+
+
+@contextlib.contextmanager
+def one_each() -> Iterator[None]:
+  """Lets linear algebra (BLAS) use one thread a call, while any such block is entered.
+
+  It is for work in several threads, each of which has a core. It also is what makes the last bits
+  of a matrix product the same from call to call. The limit is one of the process: the block that
+  is left last lifts it, whichever was entered first.
+  """
+  with _lock:
+    if not _blocks:
+      _limits.append(threadpool_limits(1, user_api="blas"))
+    _blocks.append(None)
+  try:
+    yield
+  finally:
+    with _lock:
+      _blocks.pop()
+      if not _blocks:
+        _limits.pop().restore_original_limits()
 
 
 def _quotas(root: Path, own: Path) -> Iterator[float]:

@@ -26,6 +26,9 @@ _DATASET = flags.DEFINE_string(
 )
 _ROWS = flags.DEFINE_list("rows", [], "The rows of the table; by default all rows that there are.")
 _OTHERS = flags.DEFINE_list("others", [], "Workdirs of more models, which get rows of their own.")
+_SEARCH = flags.DEFINE_integer(
+  "search", 0, "Renders of a search for each sound, which gets rows of its own.", lower_bound=0
+)
 _GALLERY = flags.DEFINE_integer(
   "gallery", 40, "Sounds to be heard on the page; 0 for no page.", lower_bound=0
 )
@@ -56,6 +59,7 @@ def main(arguments: Sequence[str]) -> None:
     num_examples=_NUM_EXAMPLES.value,
     names=_ROWS.value,
     others=others,
+    renders=_SEARCH.value,
     gallery_size=_GALLERY.value,
     data_dir=_DATA_DIR.value,
     workers=_WORKERS.value,

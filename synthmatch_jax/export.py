@@ -32,6 +32,7 @@ def main(arguments: Sequence[str]) -> None:
   text = card.write(found, workdir, dtype=_DTYPE.value)
   exported.write(out, found, card=text, dtype=cast(exported.StoredDtype, _DTYPE.value))
   evaluated = exported.carry_evaluation(workdir, out, found)
+  exported.carry_neighbours(workdir, out)
   size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
   print(
     f"the model of step {found.step} is in {out}: {size / 1e6:.1f} MB"

@@ -3,6 +3,7 @@
 model.json           the model's name and arguments, the recipe of its sounds, statistics, and
                      checksums of itself and of the files beside it
 weights.safetensors  its weights
+neighbours.npz       an index of the sounds that it was trained on, if one was made
 eval/test/           what `eval` has measured of it, if it has
 README.md            the model card
 
@@ -31,6 +32,9 @@ from synthmatch_jax.spaces.snapping import Snapping
 
 RESULTS, PER_SOUND = "eval/test/results.json", "eval/test/per_sound.npz"
 """The results of `eval` on the test split, in the folder of a run or of an exported model."""
+
+NEIGHBOURS = "neighbours.npz"
+"""The index of the sounds that a model was trained on (`search.neighbours`), in the same folder."""
 
 _MODEL, _WEIGHTS, _CARD = "model.json", "weights.safetensors", "README.md"
 _KEYS = {"format", "step", "model", "data", "snapping", "files", "digest"}
@@ -133,8 +137,17 @@ def carry_evaluation(workdir: Path, folder: Path, trained: TrainedModel) -> bool
   return True
 
 
+def carry_neighbours(workdir: Path, folder: Path) -> None:
+  """Copies the index of sounds; what an earlier export has left of another model is removed."""
+  (folder / NEIGHBOURS).unlink(missing_ok=True)
+  if (workdir / NEIGHBOURS).exists():
+    with files.writing(folder / NEIGHBOURS) as partial:
+      shutil.copyfile(workdir / NEIGHBOURS, partial)
+    seal(folder)
+
+
 def seal(folder: Path) -> None:
-  """Stores the checksums of the evaluation that was written to an exported model's folder.
+  """Stores the checksums of what was written to an exported model's folder beside the model.
 
   Nothing is stored for a folder that has no checksums yet.
 
@@ -146,7 +159,7 @@ def seal(folder: Path) -> None:
     if "digest" not in described:
       return
     _require_intact(described)
-    for name in (RESULTS, PER_SOUND):
+    for name in (RESULTS, PER_SOUND, NEIGHBOURS):
       described["files"].pop(name, None)
       if (folder / name).exists():
         data = untrusted.read_bytes(folder / name, most=untrusted.MOST_ARRAY_BYTES)

@@ -31,6 +31,17 @@ _LISTEN = flags.DEFINE_enum(
   ["once", "widely"],
   "Whether a model listens to a sound in several ways; widely by default if --top is over 1.",
 )
+_SEARCH = flags.DEFINE_string(
+  "search",
+  "120",
+  "Budget of a search that makes the answers better: renders as 200, a time as 20s, 0 for none.",
+)
+_LOCK = flags.DEFINE_list(
+  "lock", [], "Controls that the search leaves alone: NAME as it is, NAME=VALUE as it is told."
+)
+_START = cli.define_path(
+  "start", None, "Where the search begins: a patch.json, or a preset of the synth."
+)
 _NOTE = flags.DEFINE_string("note", None, "Note of the sounds, as 60 or C4; heard by default.")
 _ONSET = flags.DEFINE_float("onset", None, "Where the sounds begin, in s; heard by default.")
 _HOLD = flags.DEFINE_float("hold", None, "How long answers are held, in s; heard by default.")
@@ -56,6 +67,11 @@ def main(sounds: Sequence[str]) -> int:
     raise UserError("name at least one sound: match SOUND... [--workdir=W] [--out=O]")
   if not _JSON.value and not any(sound == "-" or os.path.lexists(sound) for sound in sounds):
     raise UserError(f"there is no file {', '.join(sounds)}: check the path")
+  from synthmatch_jax.search.budget import Budget
+
+  budget = Budget.parse(_SEARCH.value)
+  if budget is None and (_LOCK.value or _START.value):
+    raise UserError("--lock and --start are for a search: leave out --search=0")
   workdirs, out = cli.models(_WORKDIR.value), cli.folder_to_write(_OUT.value)
   from synthmatch_jax.audio.hearing import Assume
   from synthmatch_jax.audio.note import pitch_of
@@ -82,7 +98,14 @@ def main(sounds: Sequence[str]) -> int:
     sounds,
     workdirs=workdirs,
     out=out,
-    request=bulk.Request(assume=assume, top=_TOP.value, listen=listen),
+    request=bulk.Request(
+      assume=assume,
+      top=_TOP.value,
+      listen=listen,
+      search=budget,
+      locks=tuple(_LOCK.value),
+      start=_START.value,
+    ),
     plugin=_PLUGIN.value,
     workers=_WORKERS.value or cores.available(),
     say=say,

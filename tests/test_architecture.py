@@ -18,6 +18,7 @@ FLOORS = (
   {"config", "exported", "selection"},
   {"training", "generation", "probing"},
   {"inference", "inspection"},
+  {"search"},
   {"evaluation", "matching"},
   {"web"},
   {
@@ -33,6 +34,7 @@ FLOORS = (
     "preferences",
     "export",
     "follow",
+    "index",
     "snap",
   },
 )

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from synthmatch_jax import cores
 
@@ -34,6 +35,22 @@ def quotas(tmp_path, own, files):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
   return sorted(cores._quotas(tmp_path / "cgroup", tmp_path / "own"))
+
+
+def threads_of_blas():
+  return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_linear_algebra_has_one_thread_until_the_last_block_is_left():
+  with threadpool_limits(2, user_api="blas"):
+    one, other = cores.one_each(), cores.one_each()
+    one.__enter__()
+    other.__enter__()
+    assert threads_of_blas() == {1}
+    one.__exit__(None, None, None)
+    assert threads_of_blas() == {1}
+    other.__exit__(None, None, None)
+    assert threads_of_blas() == {2}
 
 
 VERSION_1 = "4:memory:/docker/1\n2:cpu,cpuacct:/docker/1\n"

@@ -32,7 +32,7 @@ NOT_OURS = {
   r"hours = ": "a formula",
   r"location / |proxy_|client_max": "a configuration of nginx",
   r"kick\.wav: MSS|no pitch was heard": "what a command prints",
-  r"from |with |found": "Python: see below",
+  r"(from|with|for|print|found|refined|locks)\b": "Python: see below",
   r"@inproceedings|\w+ += \{|\}": "BibTeX",
   r"[\w.]+ +-> |spaces\.prior|[\^|v]|preset <-|re-rendered audio": "a drawing",
 }

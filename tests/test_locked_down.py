@@ -59,7 +59,7 @@ def test_librosa_alone_fails_there(tmp_path):
   assert "no locator available" in done.stderr
 
 
-@pytest.mark.parametrize("options", [(), ("--top=2",)])
+@pytest.mark.parametrize("options", [("--search=0",), ("--search=0", "--top=2"), ("--search=4",)])
 def test_a_match_is_made_and_nothing_is_left_behind(tmp_path, options):
   sound = ROOT / "examples" / "guitar.flac"
   out = tmp_path / "out"

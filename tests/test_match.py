@@ -20,7 +20,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def match(*arguments, cwd=None, data=None):
-  command = [sys.executable, "-m", "synthmatch_jax.match", *map(str, arguments)]
+  command = [sys.executable, "-m", "synthmatch_jax.match", "--search=0", *map(str, arguments)]
   done = subprocess.run(command, input=data, capture_output=True, check=False, cwd=cwd)
   done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
   return done
@@ -201,6 +201,24 @@ def test_several_models_give_distinct_answers_ranked_by_distance(tiny_run, secon
     ([EXAMPLES / "flute.flac", "--noise=some"], 2, "noise"),
     (["-", "-", "--workdir={run}"], 1, "name - once"),
     (["{empty}", "--workdir={run}"], 1, "holds no sound file"),
+    ([EXAMPLES / "flute.flac", "--search=lots"], 1, "'lots' is no budget of a search"),
+    ([EXAMPLES / "flute.flac", "--search=-1"], 1, "'-1' is no budget of a search"),
+    ([EXAMPLES / "flute.flac", "--lock=osc1_amp"], 1, "are for a search"),
+    (
+      [EXAMPLES / "flute.flac", "--search=9", "--lock=osc1_am", "--workdir={run}"],
+      1,
+      "did you mean osc1_amp?",
+    ),
+    (
+      [EXAMPLES / "flute.flac", "--search=9", "--lock=osc1_amp,osc1_amp=1", "--workdir={run}"],
+      1,
+      "osc1_amp is locked twice",
+    ),
+    (
+      [EXAMPLES / "flute.flac", "--search=9", "--start=none.vital", "--workdir={run}"],
+      1,
+      "the start none.vital cannot be read",
+    ),
   ],
 )
 def test_a_mistake_gets_one_sentence(arguments, status, says, tiny_run, tmp_path):

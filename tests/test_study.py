@@ -4,12 +4,15 @@ import importlib.util
 import math
 import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from study import controls, evaluations, report, runs
+from study import audit, controls, evaluations, objectives, report, runs, searching
 from synthmatch_jax import config as configs
+from synthmatch_jax.data.sound_folder import SoundFile
+from synthmatch_jax.matching import ensemble
 
 
 def get_config(run):
@@ -102,3 +105,41 @@ def test_a_bad_option_is_one_sentence(module, options, sentence, monkeypatch, ca
   said = f"{capsys.readouterr().err}{stopped.value.code}"
   assert sentence in said
   assert "Traceback" not in said
+
+
+def test_the_halves_of_the_benchmark_share_no_instrument():
+  sounds = [
+    SoundFile(name=f"{family}/{name}_{note}", path=Path(name), family=family)
+    for family, names in {"dx7": "abcd", "voice": "efghij"}.items()
+    for name in names
+    for note in (48, 60)
+  ]
+  halves = objectives.halves(sounds)
+  instruments = [{one.name.rsplit("_", 1)[0] for one in half} for half in halves.values()]
+  assert not instruments[0] & instruments[1]
+  assert len(instruments[0] | instruments[1]) == 10
+  assert sorted(one.name for half in halves.values() for one in half) == sorted(
+    one.name for one in sounds
+  )
+  for half in halves.values():
+    assert {one.family for one in half[:2]} == {"dx7", "voice"}
+  assert halves == objectives.halves(sounds[::-1])
+
+
+def test_quantiles_give_a_peak_of_the_prior_much_room():
+  (model,) = ensemble.load([])
+  way = searching.warp(model.predictor.recipe, "quantiles")
+  controls = np.linspace(0.03, 0.97, len(model.predictor.recipe.space.names))
+  np.testing.assert_allclose(way.back(way.there(controls)), controls, atol=1e-6)
+  pitch = model.predictor.recipe.space.names.index("osc2_pitch")
+  beside, unison = np.full(len(controls), 0.49), np.full(len(controls), 0.51)
+  assert (way.there(unison) - way.there(beside))[pitch] > 0.3
+
+
+@pytest.mark.parametrize("change", audit.INAUDIBLE | audit.AUDIBLE)
+def test_a_change_of_the_audit_changes_a_sound_and_keeps_its_length(change):
+  sound = audit.tones()[0]
+  sound += np.float32(1e-6) * np.cos(np.arange(sound.size, dtype=np.float32))
+  target, estimate = audit.changed(sound, change)
+  assert target.shape == estimate.shape == sound.shape
+  assert (target != estimate).any()

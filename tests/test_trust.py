@@ -131,7 +131,14 @@ def test_the_commands_refuse_such_a_model_by_a_sentence(model, marker, tmp_path)
   plugin_model(model, files=["/proc/self/cwd/model/evil.vst3"])
   with pytest.raises(UserError, match="is no file name of a plugin"), Matcher.open([model]):
     pass
-  command = [sys.executable, "-m", "synthmatch_jax.match", str(SOUND), f"--workdir={model}"]
+  command = [
+    sys.executable,
+    "-m",
+    "synthmatch_jax.match",
+    "--search=0",
+    str(SOUND),
+    f"--workdir={model}",
+  ]
   done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
   assert done.returncode == 1
   (line,) = done.stderr.splitlines()

@@ -25,6 +25,7 @@ def evaluate(
   num_examples: int | None = None,
   names: Sequence[str] = (),
   others: Sequence[Path] = (),
+  renders: int = 0,
   gallery_size: int = 40,
   data_dir: Path | None = None,
   workers: int = 0,
@@ -43,6 +44,7 @@ def evaluate(
     num_examples: The number of sounds, of which the first are taken; None for all.
     names: The names of the rows; by default all rows that there are.
     others: Workdirs of more models, which get rows of their own.
+    renders: The budget of a search for each sound, for the rows that search; 0 for none of these.
     gallery_size: The number of sounds that can be heard on the page; without any there is no page.
     data_dir: The folder where the data set is now, if it was moved.
     workers: The number of sounds that are rendered at once; 0 is one for each core.
@@ -68,6 +70,7 @@ def evaluate(
       "truth": "the true patches of sounds from outside are not known" if sounds else "",
       "training": "on --split=train it would find each sound itself" if seen else "",
       "snapping": "" if predictor.snapping else "the model's answers are not snapped",
+      "search": "" if renders else "--search says how many renders it may take",
     },
   )
   searched = own or any(row.needs == "training" for row in chosen.values())
@@ -84,7 +87,7 @@ def evaluate(
   root = workdir / "eval"
   busy = f"another evaluation is writing to {root}; wait for it"
   with files.claimed(root, busy=busy, advice="copy the model to another place"):
-    asked = Asked(predictor=predictor, material=found, dataset=dataset)
+    asked = Asked(predictor=predictor, material=found, dataset=dataset, renders=renders)
     proposals, folder = rows.propose(chosen, asked), root / found.name
     digest = rerender.digest(found.targets, proposals, predictor.recipe)
     parts = Parts(folder=folder / ".parts", digest=digest)
@@ -101,6 +104,7 @@ def evaluate(
         "snapping": snapping.digest(predictor.snapping),
         "machine": f"{platform.machine()}, {cores.available()} cores",
         "workers": renderer.workers,
+        "search": renders,
         "seconds": time.monotonic() - started,
         "sounds_taken_from_an_interrupted_run": resumed,
       },

@@ -12,15 +12,17 @@ from synthmatch_jax.data import pipeline
 from synthmatch_jax.data.batch import Columns
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.evaluation import searching
 from synthmatch_jax.evaluation.baselines import nearest_by_mel, nearest_by_mfcc
 from synthmatch_jax.evaluation.material import Material
 from synthmatch_jax.evaluation.rerender import Proposal, Settle, nearest
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.reports.listening import TARGET
+from synthmatch_jax.search import neighbours, seeds
 from synthmatch_jax.spaces import prior
 
 Kind = Literal["model", "floor", "ceiling"]
-Need = Literal["truth", "training", "snapping"]
+Need = Literal["truth", "training", "snapping", "search"]
 
 _BATCH_SIZE = 512
 _STREAM = 2  # This keeps the random numbers apart from those of the data set.
@@ -34,11 +36,13 @@ class Asked:
     predictor: The model.
     material: The sounds to be answered.
     dataset: The data set that the model was trained on; None where no row needs it.
+    renders: The budget of a search for each sound; 0 where no row searches.
   """
 
   predictor: Predictor
   material: Material
   dataset: Dataset | None = None
+  renders: int = 0
 
   @property
   def true(self) -> Float[np.ndarray, "i d"]:
@@ -64,7 +68,9 @@ class Row:
     settle: Makes the candidates for one target into the answer, with an engine at hand. By
       default the nearest of them is the answer; a search would begin from them.
     kind: Whether it is a model, or a floor or a ceiling for models. Ceilings know the true patch.
-    needs: What has to be there: the true patches, the training sounds, or snapping.
+    needs: What has to be there: the true patches, the training sounds, snapping, or a budget.
+    search: The name of the strategy by which the answer is searched for from the candidates on, or
+      "rank", which only ranks them; empty for `settle`. What is searched for needs a budget.
   """
 
   meaning: str
@@ -72,6 +78,12 @@ class Row:
   settle: Settle = nearest
   kind: Kind = "floor"
   needs: Need | None = None
+  search: str = ""
+
+  def lacks(self, lacking: Mapping[Need, str]) -> str:
+    """Returns why the row is not there; empty where it is."""
+    needs: tuple[Need | None, ...] = (self.needs, "search" if self.search else None)
+    return next((lacking[need] for need in needs if need and lacking[need]), "")
 
 
 def _mean(asked: Asked) -> np.ndarray:
@@ -87,6 +99,20 @@ def _random(asked: Asked) -> np.ndarray:
     return prior.sample(recipe.prior, recipe.space, np.random.default_rng(seed))
 
   return np.stack([draw(i) for i in range(len(asked.material.mel))])
+
+
+def _middle(asked: Asked) -> np.ndarray:
+  middle = seeds.middle(asked.predictor.recipe).controls
+  return np.tile(middle, (len(asked.material.mel), 1))
+
+
+def _model_and_middle(asked: Asked) -> np.ndarray:
+  return np.stack([asked.predictor.predict(asked.material.mel), _middle(asked)], axis=1)
+
+
+def _nearest_sounds(asked: Asked) -> np.ndarray:
+  index = neighbours.build(asked.training)
+  return np.stack([index.find(mel[None], count=asked.renders) for mel in asked.material.mel])
 
 
 def _oracle(asked: Asked) -> np.ndarray:
@@ -105,6 +131,28 @@ ROWS: dict[str, Row] = {
     propose=lambda asked: asked.predictor.predict_unsnapped(asked.material.mel),
     kind="model",
     needs="snapping",
+  ),
+  "searched": Row(
+    meaning="the best of a search with the synth, from the model's prediction on",
+    propose=_model_and_middle,
+    kind="model",
+    search="cma",
+  ),
+  "random_search": Row(
+    meaning="the best of as many renders, drawn at random around the model's prediction",
+    propose=lambda asked: asked.predictor.predict(asked.material.mel),
+    search="random",
+  ),
+  "nearest_search": Row(
+    meaning="the best of as many renders, of the nearest neighbours in the training split",
+    propose=_nearest_sounds,
+    needs="training",
+    search="rank",
+  ),
+  "blind_search": Row(
+    meaning="the best of the same search without a model, from the middle of the prior on",
+    propose=_middle,
+    search="cma",
   ),
   "nearest_mel": Row(
     meaning="nearest neighbour in the training split by log-mel distance",
@@ -154,7 +202,7 @@ def choose(
   """
   own = {name: row for name, row in ROWS.items() if row.kind == "model"}
   rows = own | dict(others) | ROWS
-  reasons = {name: lacking[row.needs] if row.needs else "" for name, row in rows.items()}
+  reasons = {name: row.lacks(lacking) for name, row in rows.items()}
   known = {name: row for name, row in rows.items() if not reasons[name]}
   for name in names:
     if name not in known:
@@ -193,5 +241,10 @@ def propose(rows: Mapping[str, Row], asked: Asked) -> dict[str, Proposal]:
   for name in sorted(rows, key=lambda name: name != "repeat"):
     row, controls = rows[name], rows[name].propose(asked)
     controls = controls.reshape(len(controls), -1, controls.shape[-1])
-    found[name] = Proposal(controls=controls, settle=row.settle, meaning=row.meaning)
+    settle, meaning = row.settle, row.meaning
+    if row.search:
+      strategy = None if row.search == "rank" else row.search
+      settle = searching.settling(strategy, renders=asked.renders)
+      meaning = f"{meaning} ({asked.renders} renders, revision {searching.REVISION})"
+    found[name] = Proposal(controls=controls, settle=settle, meaning=meaning)
   return found

@@ -3,23 +3,32 @@
 import contextlib
 import hashlib
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from threadpoolctl import threadpool_limits
+import numpy as np
+from jaxtyping import Float
 from tqdm import tqdm
 
-from synthmatch_jax import files
-from synthmatch_jax.audio.hearing import NOTHING, Assume
+from synthmatch_jax import cores, files
+from synthmatch_jax.audio.hearing import NOTHING, Assume, Recording
+from synthmatch_jax.audio.listen import HEARINGS
 from synthmatch_jax.errors import UserError, printable
 from synthmatch_jax.matching import ensemble, jobs, output, stored
 from synthmatch_jax.matching.ensemble import Model
 from synthmatch_jax.matching.jobs import Job
 from synthmatch_jax.matching.matcher import Listen, Matcher, ways
+from synthmatch_jax.matching.progress import Bar, stoppable
+from synthmatch_jax.matching.result import Match
 from synthmatch_jax.matching.stored import Description
+from synthmatch_jax.search import begin
+from synthmatch_jax.search.budget import Budget
+from synthmatch_jax.search.locks import Locks
+from synthmatch_jax.search.search import LANES
 from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.play import engine
@@ -27,6 +36,11 @@ from synthmatch_jax.synths.pool import Pool
 
 # Raised when the same sound, models and assumptions give another answer.
 REVISION = 2
+
+# The same for what a search makes of the same request.
+SEARCH_REVISION = 1
+
+_LEFT = "Ctrl-C came before its turn"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +62,42 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-  """What is asked of every sound; see `Matcher.match`."""
+  """What is asked of every sound; see `Matcher.match`.
+
+  Attributes:
+    assume: What is told about the sounds.
+    top: The number of distinct answers wanted.
+    listen: How the models listen where there is no search.
+    search: The budget of a search for each sound; None for no search.
+    locks: What a search leaves alone (see `Locks.parse`).
+    start: The file that a search begins with (see `begin.read`).
+  """
 
   assume: Assume = NOTHING
   top: int = 1
   listen: Listen | None = None
+  search: Budget | None = None
+  locks: tuple[str, ...] = ()
+  start: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+  """A request as it is carried out.
+
+  Attributes:
+    request: The request.
+    locks: What a search leaves alone.
+    start: The controls that a search begins with, if they are given.
+    bar: Shows how far the searches are.
+    stopped: Is set where the searches are to end with the best so far.
+  """
+
+  request: Request
+  locks: Locks
+  start: Float[np.ndarray, " d"] | None
+  bar: Bar
+  stopped: threading.Event
 
 
 def match_all(
@@ -69,7 +114,8 @@ def match_all(
 
   A sound that cannot be matched does not keep the others from it. A match that is there already,
   of the same bytes by the same models under the same assumptions, is kept. A kill loses the
-  matches under way, and no more.
+  matches under way, and no more. While there are searches, the first Ctrl-C ends those under way
+  with the best so far, which is written.
 
   Args:
     sounds: The paths of files and folders; "-" is standard input.
@@ -84,36 +130,47 @@ def match_all(
     What has become of each sound, in the order of their names, and the page, if there is a match.
 
   Raises:
-    UserError: There is no model, no engine or no such folder, or `out` cannot be written.
+    UserError: There is no model, no engine or no such folder, what is said of the search cannot
+      be, or `out` cannot be written.
   """
   request = request or Request()
   found = list(jobs.find(sounds, out=out))
   models = ensemble.load(workdirs)
   recipe = models[0].predictor.recipe
-  ensemble.prepare(models, count=len(ways(request.top, request.listen)))
+  plays = engine(recipe, path=plugin)
+  searching = request.search is not None
+  locks = Locks.parse(request.locks, recipe.space)
+  start = begin.read(request.start, recipe, plays) if request.start else None
+  ensemble.prepare(models, count=len(HEARINGS if searching else ways(request.top, request.listen)))
+  # A search is work for several cores already.
+  at_once = max(1, workers // LANES) if searching else workers
   with _claimed(out):
     todo = jobs.place(found, out)
     outcomes: dict[Path, Outcome] = {}
     with (
-      Pool(engine(recipe, path=plugin), size=workers) as pool,
-      threadpool_limits(1, user_api="blas"),  # A sound is a core's work already.
-      tqdm(total=len(todo), desc="match", unit="sound", disable=len(todo) < 2) as progress,
-      ThreadPoolExecutor(workers) as threads,
+      Pool(plays, size=workers) as pool,
+      cores.one_each(),
+      Bar(len(todo), searching=searching, say=_warn) as bar,
+      stoppable(enabled=searching) as stopped,
+      ThreadPoolExecutor(at_once) as threads,
     ):
       matcher = Matcher(models, pool)
+      plan = _Plan(request=request, locks=locks, start=start, bar=bar, stopped=stopped)
       try:
-        for future in as_completed([threads.submit(_match, matcher, request, job) for job in todo]):
+        for future in as_completed([threads.submit(_match, matcher, plan, job) for job in todo]):
           outcome = future.result()
           outcomes[outcome.job.folder] = outcome
           if outcome.match:
             say(_line(outcome))
-          else:
+          elif outcome.failure != _LEFT:
             _warn(f"error: {outcome.failure}")
-          progress.update()
+          bar.done(outcome.job.folder)
       finally:
         pool.close()  # Where the work is called off, this ends what is under way.
         threads.shutdown(wait=True, cancel_futures=True)
     page = output.write_page(out, recipe.mel.sample_rate, say=_warn)
+    if left := sum(outcome.failure == _LEFT for outcome in outcomes.values()):
+      _warn(f"stopped: {left} of {len(todo)} sounds are left; the same command goes on")
   return [outcomes[job.folder] for job in todo], page
 
 
@@ -126,35 +183,69 @@ def describe(outcomes: Sequence[Outcome], page: Path | None) -> dict[str, Any]:
   }
 
 
-def _match(matcher: Matcher, request: Request, job: Job) -> Outcome:
+def _match(matcher: Matcher, plan: _Plan, job: Job) -> Outcome:
   """Matches one sound, unless it has been matched already."""
+  if plan.stopped.is_set():
+    return Outcome(job=job, failure=_LEFT)
   if job.trouble:
     return Outcome(job=job, failure=job.trouble)
   kept = stored.read(job.folder)
-  digest = _digest(job, matcher.models, request) if kept else ""
-  if kept and kept.get("digest") == digest:
+  digest = _digest(job, matcher.models, plan) if kept else ""
+  if kept and digest and kept.get("digest") == digest:
     return Outcome(job=job, match=kept | {"source": job.source}, kept=True)
   try:
     sound = job.data if job.path is None else job.path
-    recording = matcher.hear(sound, source=job.source, assume=request.assume)
+    recording = matcher.hear(sound, source=job.source, assume=plan.request.assume)
   except UserError as error:
     return Outcome(job=job, failure=str(error))
   try:
-    found = matcher.answer(recording, top=request.top, listen=request.listen)
-    digest = digest or _digest(job, matcher.models, request)
+    found = _answer(matcher, plan, job, recording)
+    digest = digest or _digest(job, matcher.models, plan)
+    if found.searched and found.searched.was_stopped:
+      digest = ""  # The next time the search is done again.
     written = output.write(found, job.folder, pool=matcher.pool, digest=digest, origin=job.origin)
   except RenderError as error:
     return Outcome(job=job, failure=f"{job.source}: {matcher.recipe.engine} failed: {error}")
   return Outcome(job=job, match=written)
 
 
-def _digest(job: Job, models: Sequence[Model], request: Request) -> str:
+def _answer(matcher: Matcher, plan: _Plan, job: Job, recording: Recording) -> Match:
+  """The answers to a sound, with a search if one is asked for."""
+  request = plan.request
+  if request.search is None:
+    return matcher.answer(recording, top=request.top, listen=request.listen)
+
+  def stopped() -> bool:
+    plan.bar.watch(job.folder, refinement.search)
+    return plan.stopped.is_set()
+
+  refinement = matcher.search(
+    recording,
+    budget=request.search,
+    start=plan.start,
+    locks=plan.locks,
+    workers=matcher.pool.size,
+    stopped=stopped,
+  )
+  for _ in refinement:
+    pass
+  return refinement.match(request.top)
+
+
+def _digest(job: Job, models: Sequence[Model], plan: _Plan) -> str:
   """Returns a hash of all that a match depends on; empty if the sound cannot be read."""
+  asked = plan.request
   # A request is written as it always has been, so that older matches are kept.
-  asked = str(request).replace("Request", "Wish", 1).replace("Assume(pitch=", "Assume(note=", 1)
-  state = hashlib.sha256(f"({REVISION}, {job.source!r}, {asked})".encode())
+  assume = str(asked.assume).replace("Assume(pitch=", "Assume(note=", 1)
+  said = f"Wish(assume={assume}, top={asked.top}, listen={asked.listen!r})"
+  state = hashlib.sha256(f"({REVISION}, {job.source!r}, {said})".encode())
   for model in models:
     state.update(f"{model.name} {model.digest}".encode())
+  if asked.search:
+    begun = None if plan.start is None else plan.start.tobytes()
+    state.update(repr((SEARCH_REVISION, asked.search, sorted(asked.locks), begun)).encode())
+    for index in (model.neighbours for model in models):
+      state.update(index.digest.encode() if index else b"")
   if job.path is None:
     state.update(job.data)
   else:
@@ -175,12 +266,14 @@ def _line(outcome: Outcome) -> str:
   """Returns how near a match is, where it is, and what was assumed and not heard."""
   assert outcome.match
   best, count = outcome.match["answers"][0], len(outcome.match["answers"])
+  before = outcome.match.get("search", {}).get("start", {}).get(RANKED_BY)
+  searched = "" if before is None else f" ({before:.1f} before the search)"
   answers = "" if count == 1 else f", {count} answers"
   kept = ", was there already" if outcome.kept else ""
   guesses = outcome.match["assumed"].get("guesses", {}).items()
   return "".join(
     [
-      f"{outcome.job.source}: MSS {best['distances'][RANKED_BY]:.1f} dB{answers}{kept},",
+      f"{outcome.job.source}: MSS {best['distances'][RANKED_BY]:.1f} dB{searched}{answers}{kept},",
       f" {outcome.job.folder / 'index.html'}",
       *(f"\n  {sentence}; --{flag} tells it" for flag, sentence in guesses),
     ]

@@ -16,6 +16,8 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching import confidence
 from synthmatch_jax.matching.confidence import Reference
+from synthmatch_jax.search import neighbours
+from synthmatch_jax.search.neighbours import Neighbours
 from synthmatch_jax.spaces import snapping
 
 RELEASED = Path(__file__).parents[1] / "released" / "vital16"
@@ -30,11 +32,22 @@ class Model:
     name: The name of its workdir.
     predictor: The model at work.
     reference: The distances of its answers to sounds of the synth itself.
+    folder: The workdir, beside whose model an index of sounds may lie.
   """
 
   name: str
   predictor: Predictor
   reference: Reference
+  folder: Path
+
+  @functools.cached_property
+  def neighbours(self) -> Neighbours | None:
+    """The index of the sounds that it was trained on; None where it has none.
+
+    Raises:
+      UserError: The index is damaged, or did not come with the model.
+    """
+    return neighbours.read(self.folder, self.predictor.recipe, sums=self.predictor.sums)
 
   @functools.cached_property
   def digest(self) -> str:
@@ -75,7 +88,7 @@ def load(workdirs: Sequence[Path]) -> tuple[Model, ...]:
         f" {apart}; match with one after the other"
       )
     reference = confidence.reference(workdir, predictor)
-    models.append(Model(name=name, predictor=predictor, reference=reference))
+    models.append(Model(name=name, predictor=predictor, reference=reference, folder=workdir))
   return tuple(models)
 
 

@@ -20,6 +20,7 @@ from synthmatch_jax.data.example import Example
 from synthmatch_jax.matching import ensemble
 from synthmatch_jax.matching.confidence import SILENT
 from synthmatch_jax.matching.ensemble import Model
+from synthmatch_jax.matching.refinement import Refinement
 from synthmatch_jax.matching.result import Answer, Match, Origin
 from synthmatch_jax.metrics import suite
 from synthmatch_jax.metrics.suite import Analysis
@@ -158,6 +159,20 @@ class Matcher:
       answers=self.choose(target, candidates, count=top),
     )
 
+  def search(self, recording: Recording, **asked: Any) -> Refinement:
+    """Begins a search for the answers to a sound: an iterator of improvements.
+
+      search = matcher.search(matcher.hear("guitar.wav"), budget=Budget(renders=200))
+      for step in search:
+        print(step.renders, step.value)
+      search.match().best.patch
+
+    Args:
+      recording: The sound.
+      **asked: What is asked of the search; see `Refinement`.
+    """
+    return Refinement(self, recording, **asked)
+
   def change(self, found: Match, controls: Float[np.ndarray, " d"]) -> Match:
     """Returns the same match with one answer, the best one with its controls changed by hand.
 
@@ -196,7 +211,11 @@ class Matcher:
     return candidates
 
   def choose(
-    self, target: Float[np.ndarray, " n"], candidates: Sequence[Candidate], *, count: int = 1
+    self,
+    target: Float[np.ndarray, " n"],
+    candidates: Sequence[Candidate],
+    *,
+    count: int | None = 1,
   ) -> tuple[Answer, ...]:
     """Renders candidates and returns the nearest that are distinct, the nearest first.
 
@@ -205,7 +224,7 @@ class Matcher:
     Args:
       target: The sound that they are measured against, at the sample rate of the models.
       candidates: At least one.
-      count: The largest number of answers wanted.
+      count: The largest number of answers wanted; None means all of them, in their order.
 
     Raises:
       RenderError: The engine failed on all of them.
@@ -213,6 +232,8 @@ class Matcher:
     analysis = suite.analyse(target, self._metrics)
     level_db = loudness_db(target, self.recipe.mel.sample_rate)
     answers = self._rendered(analysis, candidates, level_db=level_db)
+    if count is None:
+      return tuple(self._measured(analysis, answer) for answer in answers)
     chosen = selection.choose(
       [answer.controls for answer in answers],
       np.array([answer.distances[RANKED_BY] for answer in answers]),

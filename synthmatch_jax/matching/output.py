@@ -4,7 +4,7 @@ import contextlib
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from synthmatch_jax.audio import io
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching import stored
-from synthmatch_jax.matching.result import Answer, Match
+from synthmatch_jax.matching.result import Answer, Match, Searched
 from synthmatch_jax.matching.stored import PATCH, Description
 from synthmatch_jax.metrics.suite import sound_metrics
 from synthmatch_jax.reports import figures, pages
@@ -90,6 +90,7 @@ def describe(match: Match) -> Description:
       "told": heard.told.to_dict(),
     },
     "answers": [describe_answer(answer, match) for answer in match.answers],
+    **({"search": _describe_search(match.searched)} if match.searched else {}),
   }
 
 
@@ -102,9 +103,23 @@ def describe_answer(answer: Answer, match: Match) -> Description:
     "hearing": answer.origin.words,
     "patch": {n: {"value": v, "unit": units[n]} for n, v in answer.patch.items()},
     "controls": space.named(answer.controls),
-    "distances": {n: v if math.isfinite(v) else None for n, v in answer.distances.items()},
+    "distances": _finite(answer.distances),
     "confidence": asdict(answer.confidence),
   }
+
+
+def _describe_search(found: Searched) -> Description:
+  return {
+    "renders": found.renders,
+    "seconds": round(found.seconds, 3),
+    "start": _finite(found.start),
+    "trace": [{"renders": renders, "value": value} for renders, value in found.trace],
+    "stopped": found.was_stopped,
+  }
+
+
+def _finite(distances: Mapping[str, float]) -> dict[str, float | None]:
+  return {n: v if math.isfinite(v) else None for n, v in distances.items()}
 
 
 def save_preset(pool: Pool, patch: Patch, stem: Path) -> Path:

@@ -53,8 +53,10 @@ class Origin:
 
   @property
   def words(self) -> str:
-    """What people read: the way of listening, unless a person has changed the controls."""
-    return "changed by hand" if self.by_hand else self.hearing
+    """What people read: the way of listening, unless the controls were changed since."""
+    if self.by_hand:
+      return "changed by hand"
+    return f"{self.hearing}, then searched" if self.step else self.hearing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +87,26 @@ class Answer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Searched:
+  """What a search has spent and gained.
+
+  Attributes:
+    renders: The number of sounds that it has rendered.
+    seconds: The time that it has taken.
+    start: The name of each metric -> its value for the first answer that it began with.
+    trace: (renders, value of the objective) of each improvement; the value of the start is 1 or
+      less, that of the target itself 0.
+    was_stopped: Whether somebody ended it before its budget was spent.
+  """
+
+  renders: int
+  seconds: float
+  start: Mapping[str, float]
+  trace: tuple[tuple[int, float], ...]
+  was_stopped: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Match:
   """A sound and its answers.
 
@@ -94,6 +116,7 @@ class Match:
     heard: What was heard in the sound, or told about it.
     recipe: The recipe of the (first) model, which tells engine, space and spectrogram.
     answers: At least one answer, the nearest first.
+    searched: The search that has made the answers better; None where there was none.
   """
 
   source: str
@@ -101,6 +124,7 @@ class Match:
   heard: Heard
   recipe: Recipe
   answers: tuple[Answer, ...]
+  searched: Searched | None = None
 
   @property
   def gain_db(self) -> float:

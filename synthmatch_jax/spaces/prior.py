@@ -74,6 +74,12 @@ def sample(
   return space.place(drawn)
 
 
+def draws(prior: Prior, space: ParameterSpace, *, count: int) -> Float[np.ndarray, "n d"]:
+  """Draws control vectors, the same ones every time: they stand for the prior."""
+  rng = np.random.default_rng(0)
+  return np.stack([sample(prior, space, rng) for _ in range(count)])
+
+
 def load(name: str | Mapping[str, Any], space: ParameterSpace) -> Prior:
   """Returns a prior of a space.
 

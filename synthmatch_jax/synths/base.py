@@ -63,6 +63,17 @@ class Synth(Protocol):
     """
     ...
 
+  def read_preset(self, path: Path) -> Patch:
+    """The patch in a file of the engine's own format, as far as the space goes.
+
+    The engine may not be as it was thereafter: it is to be discarded.
+
+    Raises:
+      OSError: The file cannot be read.
+      ValueError, UserError: It is no such file.
+    """
+    ...
+
   def fingerprint(self) -> str:
     """Returns what a sound depends on: the engine, its version, the hash of its base preset."""
     ...

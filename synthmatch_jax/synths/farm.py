@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Literal, TypeVar
 
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from synthmatch_jax import cores
 from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.pool import Pool
 from synthmatch_jax.synths.registry import Engine
@@ -56,7 +56,7 @@ def run(
   stopped = threading.Event()
   with (
     Pool(engine, size=workers, report=report) as pool,
-    threadpool_limits(1, user_api="blas"),  # One worker keeps a core busy already.
+    cores.one_each(),
     tqdm(
       total=total, desc=label, unit="sound", smoothing=0.05, disable=bar == "hidden"
     ) as progress,

@@ -106,6 +106,11 @@ class Plugin:
       partial.write_bytes(data)
     return path
 
+  def read_preset(self, path: Path) -> Patch:
+    """See `Synth`. What the file says beside the parameters is in the plugin from now on, too."""
+    states.apply(self.plugin, path)
+    return self.settle()
+
   def settle(self) -> Patch:
     """Renders silence, with which values travel to the plugin's processor and back.
 

@@ -2,18 +2,15 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
-from threadpoolctl import threadpool_limits
-
+from synthmatch_jax import cores
 from synthmatch_jax.synths import hosts
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.registry import Engine
-
-Result = TypeVar("Result")
 
 
 class Pool:
@@ -26,6 +23,7 @@ class Pool:
   that are given `lanes` have the same results in any pool, whoever else uses it.
 
   Attributes:
+    engine: The engine of which there are several.
     size: The number of engines.
     workers: The number of items that are worked on at once.
   """
@@ -46,7 +44,7 @@ class Pool:
       workers: The number of threads; by default there are as many as engines.
       report: Gets a sentence for every process that had to be replaced.
     """
-    self.size = size
+    self.engine, self.size = engine, size
     self.workers = min(workers or size, size)
     self._hosts = [hosts.host(engine, report=report) for _ in range(size)]
     self._free = set(range(size))
@@ -67,8 +65,13 @@ class Pool:
       yield host
 
   def map(
-    self, task: Callable[..., Result], items: Sequence[tuple[Any, ...]], *, lanes: int | None = None
-  ) -> Iterator[Result | RenderError]:
+    self,
+    task: Callable[..., Any],
+    items: Sequence[tuple[Any, ...]],
+    *,
+    lanes: int | None = None,
+    finish: Callable[[int, Any], Any] = lambda place, result: result,
+  ) -> Generator[Any, None, None]:
     """Yields `task(synth, *item)` for each item, in order; all of it must be picklable.
 
     Where the engine fails, the error takes the place of the result. Where the caller stops
@@ -80,19 +83,21 @@ class Pool:
       lanes: The number of parts of the list, if each is to be done by an engine as good as new,
         whichever is free: item k belongs to part k modulo `lanes`. The results then depend on
         `lanes` alone: not on `size`, nor on what the engines do before or meanwhile.
+      finish: Makes what is yielded of an item's place and its result, or its RenderError. It is
+        called in this process, by the thread that has asked the engine.
 
     Raises:
       Exception: Any other error of a task.
     """
     stopped = threading.Event()
-    results: list[Future[Result | RenderError]] = [Future() for _ in items]
+    results: list[Future[Any]] = [Future() for _ in items]
     step = lanes or self.size
     count = min(step, len(items))
 
     def do(lane: int) -> None:
       with (
         self._taken(None if lanes else lane) as host,
-        threadpool_limits(1 if count > 1 else None, user_api="blas"),  # Each has a core.
+        cores.one_each() if count > 1 else contextlib.nullcontext(),
       ):
         for k in range(lane, len(items), step):
           if stopped.is_set() or self._stopped.is_set():
@@ -101,9 +106,7 @@ class Pool:
           try:
             if lanes and k == lane:
               host.renew()
-            results[k].set_result(host.call(task, *items[k]))
-          except RenderError as error:
-            results[k].set_result(error)
+            results[k].set_result(finish(k, _call(host, task, items[k])))
           except BaseException as error:
             results[k].set_exception(error)
 
@@ -142,3 +145,10 @@ class Pool:
       with self._changed:
         self._free.add(taken)
         self._changed.notify_all()
+
+
+def _call(host: Host, task: Callable[..., Any], item: tuple[Any, ...]) -> Any:
+  try:
+    return host.call(task, *item)
+  except RenderError as error:
+    return error

@@ -30,6 +30,14 @@ REVISION = 2
 # models were made with it before descriptions were files.
 _UNNAMED_SETTINGS = "b8b26acf6add7115"
 
+# A level -> the switch that silences it in presets, and that the base preset leaves on.
+_SWITCHES = {
+  "osc_1_level": "osc_1_on",
+  "osc_2_level": "osc_2_on",
+  "sample_level": "sample_on",
+  "reverb_dry_wet": "reverb_on",
+}
+
 _NO_VITA = "the Vital engine needs the package vita; install it with `pip install vita` (GPL-3)"
 
 
@@ -178,6 +186,20 @@ class Vital:
     """Sets a control within its range: vita 0.1.0 crashes on values far outside."""
     details = self._ranges[control]
     self._controls[control].set(min(max(value, details.min), details.max))
+
+  def read_preset(self, path: Path) -> Patch:
+    """See `Synth`. Only numbers are taken from the file, which Vital itself never loads."""
+    found = untrusted.read_json(path)
+    settings = found.get("settings") if isinstance(found, dict) else None
+    if not isinstance(settings, dict):
+      raise ValueError("it is no preset of Vital")
+    for control in self._ranges:
+      value = settings.get(control)
+      if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"its {control} is no number")
+      is_on = settings.get(_SWITCHES.get(control, ""), 1.0)
+      self._set(control, float(value) if is_on else 0.0)
+    return self.read_back()
 
 
 def _seconds_to_ask(seconds: float, sample_rate: int) -> float:

@@ -13,13 +13,13 @@ from synthmatch_jax.evaluation.rows import ROWS, Row
 from synthmatch_jax.evaluation.sheet import Line, Sheet
 from synthmatch_jax.evaluation.targets import of_dataset
 
-NOTHING_LACKS = {"truth": "", "training": "", "snapping": ""}
+NOTHING_LACKS = {"truth": "", "training": "", "snapping": "", "search": ""}
 
 
 def test_rows_are_in_the_order_of_tables_whatever_the_order_asked_for():
   other = Row(meaning="another model", propose=lambda asked: asked.true, kind="model")
   chosen = rows.choose([], others={"other": other}, lacking=NOTHING_LACKS)
-  assert list(chosen) == ["model", "unsnapped", "other", *list(ROWS)[2:]]
+  assert list(chosen) == ["model", "unsnapped", "searched", "other", *list(ROWS)[3:]]
   asked = rows.choose(["mean", "model"], others={}, lacking=NOTHING_LACKS)
   assert list(asked) == ["model", "mean"]
 
@@ -29,6 +29,24 @@ def test_a_row_whose_need_is_not_met_is_left_out_or_refused_with_the_reason():
   assert {"oracle", "repeat"} == set(ROWS) - set(rows.choose([], others={}, lacking=lacking))
   with pytest.raises(UserError, match=r"no row 'oracle' here \(nobody knows them\); known: model"):
     rows.choose(["oracle"], others={}, lacking=lacking)
+
+
+def test_searches_and_their_controls_are_rows_of_equal_budget(tiny_run, tmp_path):
+  run = shutil.copytree(tiny_run, tmp_path / "run", ignore=shutil.ignore_patterns("eval"))
+  names = ["model", "searched", "random_search", "nearest_search", "blind_search"]
+  asked = {"names": names, "num_examples": 2, "renders": 16, "gallery_size": 0}
+  sheet, folder = evaluate(run, workers=1, **asked)
+  found = results.read(folder)
+  assert list(found.results["row_meanings"]) == names
+  assert found.results["search"] == 16
+  assert all(np.isfinite(found.scores[name]["mss"]).all() for name in names)
+  predicted = np.float32(sheet.answers["model"])
+  assert not np.array_equal(sheet.answers["searched"], predicted)
+  again, _ = evaluate(run, workers=2, **asked)
+  for name in names:
+    np.testing.assert_array_equal(again.answers[name], sheet.answers[name])
+  with pytest.raises(UserError, match=r"no row 'searched' here \(--search says how many"):
+    evaluate(run, names=["searched"])
 
 
 def test_a_new_row_is_an_entry_of_the_table(tiny_run, tmp_path, monkeypatch):

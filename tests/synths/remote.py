@@ -79,6 +79,9 @@ class Remote:
   def save_preset(self, patch, path):
     return self._host.call(methodcaller("save_preset", patch, path))
 
+  def read_preset(self, path):
+    return self._host.call(methodcaller("read_preset", path))
+
   def fingerprint(self):
     return self._host.call(methodcaller("fingerprint"))
 

@@ -189,6 +189,14 @@ def test_a_preset_loads_again_and_sounds_the_same(make, tmp_path):
   assert difference_db(render(synth, patch), render(loaded(synth, path), patch)) < SAME_DB
 
 
+def test_a_preset_is_read_as_the_patch_that_was_saved(make, tmp_path):
+  synth = make()
+  patch = patches(synth, 1, seed=2)[0]
+  path = synth.save_preset(patch, tmp_path / f"mine{synth.preset_suffix}")
+  found = synth.space.encode(make().read_preset(path))
+  np.testing.assert_allclose(found, synth.space.encode(patch), atol=1e-4)
+
+
 def loaded(synth, path):
   """Another engine with the preset loaded: one that knows nothing of the project."""
   return loaded_vital(path) if synth.name == "vital" else synth.with_preset(path)

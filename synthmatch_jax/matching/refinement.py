@@ -1,0 +1,147 @@
+"""Answers that are made better: a search for a sound that models have answered to."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from synthmatch_jax.audio.hearing import Recording
+from synthmatch_jax.audio.listen import AS_RECORDED, HEARINGS
+from synthmatch_jax.audio.loudness import loudness_db, match_loudness
+from synthmatch_jax.audio.mel import log_mel
+from synthmatch_jax.data.example import Example
+from synthmatch_jax.matching.result import Match, Origin, Searched
+from synthmatch_jax.metrics import suite
+from synthmatch_jax.search import seeds
+from synthmatch_jax.search.budget import Budget
+from synthmatch_jax.search.locks import NONE, Locks
+from synthmatch_jax.search.objective import Objective
+from synthmatch_jax.search.search import LANES, Search, Step
+from synthmatch_jax.search.seeds import Seed
+
+if TYPE_CHECKING:
+  from synthmatch_jax.matching.matcher import Matcher
+
+# The share of a budget that goes to the nearest training sounds, and the most of them.
+_SHARE, _MOST_NEIGHBOURS = 8, 16
+
+
+class Refinement:
+  """A search for the answers to a sound, to be iterated once: each item is an improvement.
+
+  It begins with what all models say in all ways of listening, the nearest sounds of their training,
+  and the middle of the prior; or, where a start is given, with that alone. It may be left at any
+  time; `match` is what was found until then.
+
+  Attributes:
+    search: The search itself.
+    note: The note that the answers are played with.
+  """
+
+  def __init__(
+    self,
+    matcher: "Matcher",
+    recording: Recording,
+    *,
+    budget: Budget,
+    start: Float[np.ndarray, " d"] | None = None,
+    locks: Locks = NONE,
+    seed: int = 0,
+    workers: int = LANES,
+    stopped: Callable[[], bool] = lambda: False,
+  ):
+    """Listens to the sound; nothing is rendered yet.
+
+    Args:
+      matcher: The models and what plays.
+      recording: The sound.
+      budget: What may be spent.
+      start: The controls to begin with, instead of what the models say.
+      locks: The controls that stay.
+      seed: The seed of what is drawn at random.
+      workers: The number of threads.
+      stopped: Is asked after every sound whether to stop.
+    """
+    self.note = recording.heard.held_note(matcher.recipe.note)
+    self._matcher, self._recording = matcher, recording
+    self._target = matcher.models[0].listen(recording)[AS_RECORDED]
+    if start is None:
+      self._origins, controls = self._begin(budget)
+    else:
+      self._origins = [Origin(model=matcher.models[0].name, hearing="as given")]
+      controls = [start]
+    self.search = Search(
+      Objective(self._target, matcher.recipe),
+      [Seed(controls=one, name=o.hearing) for o, one in zip(self._origins, controls, strict=True)],
+      recipe=matcher.recipe,
+      note=self.note,
+      engine=matcher.pool.engine,
+      budget=budget,
+      workers=workers,
+      locks=locks,
+      seed=seed,
+      stopped=stopped,
+    )
+
+  def __iter__(self) -> Iterator[Step]:
+    yield from self.search
+
+  def match(self, top: int = 1) -> Match:
+    """Plays the best answers until now, on an engine as good as new, and measures them.
+
+    Args:
+      top: The number of distinct answers wanted; there may be fewer.
+
+    Raises:
+      RenderError: The engine failed on all that was tried.
+    """
+    search = self.search
+    if search.trouble and not search.best:
+      raise search.trouble
+    chosen = [
+      (
+        dataclasses.replace(self._origins[one.seed], step=0 if one.is_seed else one.renders),
+        Example(controls=one.controls, note=self.note),
+      )
+      for one in search.chosen(top)
+    ]
+    return Match(
+      source=self._recording.source,
+      target=self._target,
+      heard=self._recording.heard,
+      recipe=self._matcher.recipe,
+      answers=self._matcher.choose(self._target, chosen, count=None),
+      searched=Searched(
+        renders=search.renders,
+        seconds=search.seconds,
+        start=self._distances(search.start),
+        trace=tuple(search.trace),
+        was_stopped=search.was_stopped,
+      ),
+    )
+
+  def _begin(self, budget: Budget) -> tuple[list[Origin], list[Float[np.ndarray, " d"]]]:
+    """Where to begin: the first model's plain answer comes first."""
+    matcher, recording = self._matcher, self._recording
+    answered = matcher.candidates(recording, HEARINGS, note=self.note)
+    found = [(origin, example.controls) for origin, example in answered]
+    count = min(_MOST_NEIGHBOURS, (budget.renders or _MOST_NEIGHBOURS * _SHARE) // _SHARE)
+    for model in matcher.models:
+      others: Sequence[Seed] = []
+      if model.neighbours and count:
+        clips = model.listen(recording, HEARINGS).values()
+        mels = [log_mel(clip, model.predictor.recipe.mel) for clip in clips]
+        others = seeds.nearest(model.neighbours, mels, count=count)
+      more = [*others, seeds.middle(model.predictor.recipe)]
+      found += [(Origin(model=model.name, hearing=one.name), one.controls) for one in more]
+    return [origin for origin, _ in found], [controls for _, controls in found]
+
+  def _distances(self, start: Step | None) -> dict[str, float]:
+    """How far the start is, by all metrics; nothing where no candidate has a sound."""
+    if start is None:
+      return {}
+    target, rate = self._target, self._matcher.recipe.mel.sample_rate
+    estimate = match_loudness(start.sound, loudness_db(target, rate), rate)
+    return suite.measure(target, estimate, suite.sound_metrics(rate))

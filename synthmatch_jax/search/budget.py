@@ -1,0 +1,60 @@
+"""How long a search may go on."""
+
+import math
+import re
+from dataclasses import dataclass
+
+from synthmatch_jax.errors import UserError
+
+_MOST_RENDERS, _MOST_SECONDS = 1_000_000, 86_400.0
+_TEXT = re.compile(r"(\d+(?:\.\d+)?) ?(s?)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+  """The most that a search spends. One in renders gives the same answers every time.
+
+  Attributes:
+    renders: The number of sounds that are rendered.
+    seconds: The time that it takes, to within one render.
+
+  Raises:
+    UserError: The budget is none, or beyond reason.
+  """
+
+  renders: int | None = None
+  seconds: float | None = None
+
+  def __post_init__(self):
+    if self.renders is None and self.seconds is None:
+      raise UserError("a search needs a budget: give a number of renders, or seconds")
+    if self.renders is not None and not 0 < self.renders <= _MOST_RENDERS:
+      raise UserError(
+        f"a search of {self.renders} renders is none: give 1 to {_MOST_RENDERS:,} renders"
+      )
+    if self.seconds is not None and not 0 < self.seconds <= _MOST_SECONDS:
+      raise UserError(f"a search of {self.seconds:g} s is none: give more than 0 and at most a day")
+
+  @classmethod
+  def parse(cls, text: str) -> "Budget | None":
+    """The budget that a person writes: "200" renders, "20s", or "0" for no search.
+
+    Raises:
+      UserError: It is none of these.
+    """
+    found = _TEXT.fullmatch(text.strip())
+    if found is None or (not found[2] and "." in found[1]):
+      raise UserError(
+        f"{text!r} is no budget of a search: give a number of renders as 200, a time as 20s, or 0"
+        " for no search"
+      )
+    number = float(found[1])
+    if number == 0:
+      return None
+    if found[2]:
+      return cls(seconds=min(number, math.inf))
+    return cls(renders=int(found[1]))
+
+  def __str__(self) -> str:
+    """The same for people."""
+    return f"{self.renders} renders" if self.renders is not None else f"{self.seconds:g} s"

@@ -1,0 +1,238 @@
+"""What a search makes small: how far a candidate's sound is from the target."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from synthmatch_jax.audio.pitch import PitchSettings
+from synthmatch_jax.audio.stft import StftSettings
+from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.metrics.f0 import PitchError
+from synthmatch_jax.metrics.level import EnvelopeCosine
+from synthmatch_jax.metrics.loudness_pattern import LoudnessPattern
+from synthmatch_jax.metrics.metric import SoundMetric
+from synthmatch_jax.metrics.spectral import MelScale, MultiScaleSpectral
+from synthmatch_jax.spaces import prior
+
+SILENCE = 1e-4
+"""Peak under which a sound is silent: -80 dB of full scale."""
+
+Controls = Float[np.ndarray, " d"]
+Sound = Float[np.ndarray, " n"]
+
+Cost = Callable[[Controls, Sound], float]
+"""The cost of a candidate: 0 for one that equals the target, larger for a worse one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+  """What a term can rest on.
+
+  Attributes:
+    target: The sound that is to be matched.
+    recipe: The recipe of the answers: it names the sample rate, the space and the prior.
+  """
+
+  target: Sound
+  recipe: Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Term:
+  """One of the costs that are summed up.
+
+  Attributes:
+    meaning: What it hears, in a few words.
+    cost: Makes the cost of candidates from the scene; all that depends on the target alone is
+      computed there, once.
+    floor: The least value at the start that the cost is divided by; of a start that is nearer
+      than this, smaller steps count for less.
+  """
+
+  meaning: str
+  cost: Callable[[Scene], Cost]
+  floor: float
+
+
+def of_metric(
+  metric: Callable[..., SoundMetric], *, meaning: str, floor: float, **settings: object
+) -> Term:
+  """A term that is a metric, or for one of which more is better its distance from the best.
+
+  Args:
+    metric: The class of the metric.
+    meaning: See `Term`.
+    floor: See `Term`.
+    **settings: The settings of the metric, apart from the sample rate.
+  """
+
+  def cost(scene: Scene) -> Cost:
+    made = metric(sample_rate=scene.recipe.mel.sample_rate, **settings)
+    wanted = made.analyse(scene.target)
+
+    def distance(_: Controls, sound: Sound) -> float:
+      return abs(made.distance(wanted, made.analyse(sound)) - made.floor)
+
+    return distance
+
+  return Term(meaning=meaning, cost=cost, floor=floor)
+
+
+# A quarter of the metric's frames: the guard hears a note and not its vibrato.
+_GUARD = PitchSettings(hop_ms=40.0)
+_IN_TUNE, _OUT_OF_TUNE = 10.0, 110.0  # Cents.
+_HAS_PITCH = 0.5  # The share of the sounding frames.
+
+
+def _pitch(scene: Scene) -> Cost:
+  """How far out of tune, over the frames voiced in both sounds: from 0 to 1, a semitone or more.
+
+  Beyond a semitone the other terms lead. A target that is mostly voiced asks for a pitch, and an
+  answer without one costs as much as one that is out of tune.
+  """
+  metric = PitchError(sample_rate=scene.recipe.mel.sample_rate, pitch=_GUARD)
+  wanted = metric.analyse(scene.target)
+  sounding = np.isfinite(wanted.f0_hz)
+  has_pitch = wanted.voiced[sounding].mean() > _HAS_PITCH if sounding.any() else False
+
+  def cost(_: Controls, sound: Sound) -> float:
+    if not has_pitch:
+      return 0.0
+    cents = metric.distance(wanted, metric.analyse(sound))
+    cents = _OUT_OF_TUNE if math.isnan(cents) else min(cents, _OUT_OF_TUNE)
+    return max(0.0, cents - _IN_TUNE) / (_OUT_OF_TUNE - _IN_TUNE)
+
+  return cost
+
+
+_DRAWS, _BINS = 1_024, 20
+
+
+def _unlikely(scene: Scene) -> Cost:
+  """How unlikely the controls are under the prior: the mean of log(most likely / this one).
+
+  The density of each control is that of draws from the prior, in bins that overlap.
+  """
+  drawn = prior.draws(scene.recipe.prior, scene.recipe.space, count=_DRAWS)
+  counts = np.stack([np.histogram(column, bins=_BINS, range=(0, 1))[0] for column in drawn.T])
+  padded = np.pad(counts + 1.0, ((0, 0), (1, 1)), mode="edge")
+  density = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
+  surprise = np.log(density.max(axis=1, keepdims=True) / density)
+  middles = (np.arange(_BINS) + 0.5) / _BINS
+
+  def cost(controls: Controls, _: Sound) -> float:
+    pairs = zip(controls, surprise, strict=True)
+    return float(np.mean([np.interp(control, middles, row) for control, row in pairs]))
+
+  return cost
+
+
+def _used(_: Scene) -> Cost:
+  """The share of the controls that are not at 0: of two patches that sound alike, the plainer."""
+  return lambda controls, _: float(np.count_nonzero(controls)) / len(controls)
+
+
+# Windows of powers of two at 44.1 kHz, which are transformed fast.
+_SCALES = (
+  MelScale(window_ms=11.62, hop_ms=5.81, n_mels=32),
+  MelScale(window_ms=46.45, hop_ms=11.62, n_mels=64),
+  MelScale(window_ms=92.9, hop_ms=46.45, n_mels=128),
+)
+
+TERMS: Mapping[str, Term] = {
+  "mss": of_metric(MultiScaleSpectral, meaning="log-mel spectra, 80 dB of them", floor=0.2),
+  "log_mel": of_metric(
+    MultiScaleSpectral,
+    meaning="log-mel spectra, 50 dB of them",
+    floor=0.2,
+    scales=_SCALES,
+    top_db=50.0,
+  ),
+  "pattern": of_metric(
+    LoudnessPattern,
+    meaning="what is loud where",
+    floor=0.02,
+    mel=StftSettings(n_fft=1024, hop_length=512),
+    linear=StftSettings(n_fft=8192, hop_length=4096),
+  ),
+  "envelope": of_metric(EnvelopeCosine, meaning="the course of the level", floor=0.1),
+  "pitch": Term(meaning="how far out of tune", cost=_pitch, floor=1.0),
+  "prior": Term(meaning="how unlikely the controls are", cost=_unlikely, floor=1.0),
+  "controls": Term(meaning="how many controls are not at 0", cost=_used, floor=1.0),
+}
+"""The terms that an objective can have; a new one is a line here."""
+
+DEFAULT: Mapping[str, float] = {
+  "mss": 1.0,
+  "pattern": 1.0,
+  "envelope": 0.3,
+  "pitch": 0.3,
+  "controls": 0.2,
+}
+"""Term -> weight, of what a search makes small unless told otherwise: found by experiment.
+
+See `python -m study.objectives` and docs/search.md.
+"""
+
+
+class Objective:
+  """A weighted mean of terms, each divided by its value at the start.
+
+  The value of the start is 1 or less. Candidates are brought to the peak of the target first, so
+  that their level does not count. Safe to use from several threads.
+
+  Attributes:
+    weights: Term -> weight.
+  """
+
+  def __init__(self, target: Sound, recipe: Recipe, weights: Mapping[str, float] = DEFAULT):
+    """Analyses the target.
+
+    Args:
+      target: The sound that is to be matched, not silent.
+      recipe: The recipe of the answers.
+      weights: Term -> weight.
+
+    Raises:
+      ValueError: A term is unknown.
+    """
+    if unknown := sorted(set(weights) - set(TERMS)):
+      raise ValueError(f"no term {unknown[0]!r}; known are {', '.join(TERMS)}")
+    self.weights = dict(weights)
+    self._floors = np.array([TERMS[name].floor for name in weights])
+    self._peak = float(np.abs(target).max())
+    scene = Scene(target=target, recipe=recipe)
+    self._costs = [TERMS[name].cost(scene) for name in weights]
+
+  def costs(self, controls: Controls, sound: Sound) -> Float[np.ndarray, " k"]:
+    """The cost of a candidate by each term; infinite for one that is silent."""
+    peak = float(np.abs(sound).max(initial=0))
+    if peak < SILENCE:
+      return self.failed
+    levelled = sound * np.float32(self._peak / peak)
+    return np.array([cost(controls, levelled) for cost in self._costs])
+
+  @property
+  def failed(self) -> Float[np.ndarray, " k"]:
+    """The costs of a candidate without a sound."""
+    return np.full(len(self._costs), np.inf)
+
+  def farness(self, costs: Float[np.ndarray, " k"]) -> float:
+    """The largest cost, in units of its floor: some 5 for a model's answer to the synth's own."""
+    return float((costs / self._floors).max())
+
+  def value(self, costs: Float[np.ndarray, " k"], start: Float[np.ndarray, " k"]) -> float:
+    """The value of a candidate, infinite for one without a sound.
+
+    Args:
+      costs: The costs of the candidate.
+      start: The costs of the start.
+    """
+    if not np.isfinite(costs).all():
+      return math.inf
+    weights = np.array(list(self.weights.values()))
+    first = np.where(np.isfinite(start), np.maximum(start, self._floors), self._floors)
+    return float((weights * costs / first).sum() / weights.sum())

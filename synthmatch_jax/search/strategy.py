@@ -1,0 +1,212 @@
+"""Which candidates are tried next: ask and tell over the controls that are free."""
+
+import math
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+import cmaes
+import numpy as np
+from jaxtyping import Bool, Float
+
+from synthmatch_jax.search.quantiles import Quantiles
+from synthmatch_jax.spaces.space import ParameterSpace
+
+STEP = 0.1
+"""Standard deviation of the first steps, on the scale of `Quantiles`; chosen on outside sounds."""
+
+# The least step, and the farness of a start (`Objective.farness`) from which on the step is whole.
+_LEAST_STEP, _FAR = 0.025, 20.0
+
+# How far candidates may be drawn beyond the scale, whose ends are thus found themselves.
+_MARGIN = 0.05
+
+_SMALL, _MOST_OFF = 0.15, 6  # Up to where a control may as well be off; how many are tried.
+
+_SEARCHED = {"continuous", "integer"}  # Switches and choices stay as they are.
+# The value of a candidate that has none; the strategies look at the order of values only.
+_WORST = 1e9
+
+
+def free(
+  space: ParameterSpace, controls: Float[np.ndarray, " d"], locked: Collection[str] = ()
+) -> Bool[np.ndarray, " d"]:
+  """The controls that a search can move: those that are heard and not locked.
+
+  Args:
+    space: The space of the controls.
+    controls: Where the search begins, which tells what can be heard.
+    locked: Names of the parameters that stay.
+  """
+  heard = space.heard(controls[None])[0]
+  found = np.zeros(space.width, bool)
+  for parameter, audible in zip(space.parameters, heard, strict=True):
+    searched = parameter.kind in _SEARCHED and parameter.name not in locked
+    found[space.slices[parameter.name]] = audible and searched
+  return found
+
+
+def one_off(
+  controls: Float[np.ndarray, " d"], moved: Bool[np.ndarray, " d"]
+) -> Float[np.ndarray, "n d"]:
+  """The controls with a small one turned off, the smallest first: few candidates, maybe none.
+
+  Args:
+    controls: The controls.
+    moved: The controls that are free.
+  """
+  small = np.flatnonzero(moved & (controls > 0) & (controls < _SMALL))
+  places = small[np.argsort(controls[small])][:_MOST_OFF]
+  found = np.tile(controls, (len(places), 1))
+  found[np.arange(len(places)), places] = 0
+  return found
+
+
+def step_from(farness: float) -> float:
+  """The first step from a start that is so far off: the nearer it is, the surer its controls are.
+
+  From answers to sounds of the synth itself, steps as wide as for others find hardly anything.
+  """
+  return float(np.clip(STEP * farness / _FAR, _LEAST_STEP, STEP))
+
+
+class Strategy(Protocol):
+  """Proposes candidates and learns from their values."""
+
+  def ask(self) -> Float[np.ndarray, "n d"]:
+    """The next candidates, float32: all controls, of which those that are not free stay."""
+    ...
+
+  def tell(self, values: Float[np.ndarray, " n"]) -> None:
+    """Takes the values of the candidates that were asked for last; infinite is allowed."""
+    ...
+
+  @property
+  def done(self) -> bool:
+    """Whether it has converged: nothing is to be gained by asking again."""
+    ...
+
+
+class CmaEs:
+  """CMA-ES on the scale of `Quantiles`, within the bounds of the controls, from a start on.
+
+  Hansen, "The CMA evolution strategy: a tutorial" (2016), by the library `cmaes`. The size of the
+  population is the tutorial's, rounded up to a multiple of `lanes`, so that no engine is idle.
+  """
+
+  _library: type = cmaes.CMA
+
+  def __init__(
+    self,
+    start: Float[np.ndarray, " d"],
+    moved: Bool[np.ndarray, " d"],
+    scale: Quantiles,
+    *,
+    step: float = STEP,
+    seed: int = 0,
+    lanes: int = 1,
+  ):
+    """Begins at the start.
+
+    Args:
+      start: Where the search begins.
+      moved: The controls that are free; at least one is.
+      scale: The scale on which it steps.
+      step: The standard deviation of the first candidates, on the scale.
+      seed: The seed of what is drawn at random.
+      lanes: The number of engines that candidates are rendered by.
+    """
+    self._start, self._moved, self._scale = start, moved, scale
+    width = int(moved.sum())
+    self._cma = self._library(
+      mean=scale.there(start)[moved],
+      sigma=step,
+      bounds=np.tile([-_MARGIN, 1.0 + _MARGIN], (width, 1)),
+      population_size=lanes * math.ceil(self._population(width) / lanes),
+      seed=seed,
+    )
+    self._asked: list[np.ndarray] = []
+
+  @staticmethod
+  def _population(width: int) -> int:
+    return 4 + math.floor(3 * math.log(width))
+
+  def ask(self) -> Float[np.ndarray, "n d"]:
+    """See `Strategy`."""
+    self._asked = [self._cma.ask() for _ in range(self._cma.population_size)]
+    return _whole(self._start, self._moved, self._scale, np.stack(self._asked))
+
+  def tell(self, values: Float[np.ndarray, " n"]) -> None:
+    """See `Strategy`."""
+    ranked = np.where(np.isfinite(values), values, _WORST)
+    self._cma.tell(list(zip(self._asked, ranked.tolist(), strict=True)))
+
+  @property
+  def done(self) -> bool:
+    """See `Strategy`."""
+    return self._cma.should_stop()
+
+
+class SeparableCmaEs(CmaEs):
+  """CMA-ES with a diagonal covariance, which is learnt in a fraction of the renders.
+
+  Ros and Hansen, "A simple modification in CMA-ES achieving linear time and space complexity"
+  (2008). A population of 8, so that a small budget has more of them.
+  """
+
+  _library: type = cmaes.SepCMA
+
+  @staticmethod
+  def _population(width: int) -> int:
+    return 8
+
+
+class AtRandom:
+  """Candidates drawn around the start, whatever comes of them: what a strategy has to beat."""
+
+  def __init__(
+    self,
+    start: Float[np.ndarray, " d"],
+    moved: Bool[np.ndarray, " d"],
+    scale: Quantiles,
+    *,
+    step: float = STEP,
+    seed: int = 0,
+    lanes: int = 1,
+  ):
+    """Begins at the start; see `CmaEs`."""
+    self._start, self._moved, self._scale, self._step = start, moved, scale, step
+    self._rng, self._count = np.random.default_rng(seed), 4 * lanes
+
+  def ask(self) -> Float[np.ndarray, "n d"]:
+    """See `Strategy`."""
+    around = self._scale.there(self._start)[self._moved]
+    drawn = self._rng.normal(around, self._step, (self._count, around.size))
+    return _whole(self._start, self._moved, self._scale, drawn)
+
+  def tell(self, values: Float[np.ndarray, " n"]) -> None:
+    """See `Strategy`."""
+
+  @property
+  def done(self) -> bool:
+    """See `Strategy`."""
+    return False
+
+
+def _whole(
+  start: Float[np.ndarray, " d"],
+  moved: Bool[np.ndarray, " d"],
+  scale: Quantiles,
+  drawn: Float[np.ndarray, "n k"],
+) -> Float[np.ndarray, "n d"]:
+  """The controls of which some were drawn on the scale."""
+  mapped = np.zeros((len(drawn), start.size))
+  mapped[:, moved] = drawn
+  return np.where(moved, scale.back(mapped), start).astype(np.float32)
+
+
+STRATEGIES: Mapping[str, type[CmaEs] | type[AtRandom]] = {
+  "cma": CmaEs,
+  "separable": SeparableCmaEs,
+  "random": AtRandom,
+}
+"""Name -> strategy; one for spaces with switches and choices will be a line here."""
