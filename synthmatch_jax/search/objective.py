@@ -202,6 +202,7 @@ class Objective:
     if unknown := sorted(set(weights) - set(TERMS)):
       raise ValueError(f"no term {unknown[0]!r}; known are {', '.join(TERMS)}")
     self.weights = dict(weights)
+    self._floors = np.array([TERMS[name].floor for name in weights])
     self._peak = float(np.abs(target).max())
     scene = Scene(target=target, recipe=recipe)
     self._costs = [TERMS[name].cost(scene) for name in weights]
@@ -219,6 +220,10 @@ class Objective:
     """The costs of a candidate without a sound."""
     return np.full(len(self._costs), np.inf)
 
+  def farness(self, costs: Float[np.ndarray, " k"]) -> float:
+    """The largest cost, in units of its floor: some 5 for a model's answer to the synth's own."""
+    return float((costs / self._floors).max())
+
   def value(self, costs: Float[np.ndarray, " k"], start: Float[np.ndarray, " k"]) -> float:
     """The value of a candidate, infinite for one without a sound.
 
@@ -228,7 +233,6 @@ class Objective:
     """
     if not np.isfinite(costs).all():
       return math.inf
-    floors = np.array([TERMS[name].floor for name in self.weights])
     weights = np.array(list(self.weights.values()))
-    first = np.where(np.isfinite(start), np.maximum(start, floors), floors)
+    first = np.where(np.isfinite(start), np.maximum(start, self._floors), self._floors)
     return float((weights * costs / first).sum() / weights.sum())

@@ -5,7 +5,6 @@ import itertools
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -14,12 +13,13 @@ from synthmatch_jax import cores, selection
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.search.alone import Alone
 from synthmatch_jax.search.budget import Budget
 from synthmatch_jax.search.locks import NONE, Locks
 from synthmatch_jax.search.objective import Objective
 from synthmatch_jax.search.quantiles import Quantiles
 from synthmatch_jax.search.seeds import Seed
-from synthmatch_jax.search.strategy import STEP, STRATEGIES, free, one_off
+from synthmatch_jax.search.strategy import STRATEGIES, free, one_off, step_from
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import play
@@ -106,7 +106,7 @@ class Search:
     workers: int = LANES,
     locks: Locks = NONE,
     strategy: str | None = "cma",
-    step: float = STEP,
+    step: float | None = None,
     seed: int = 0,
     stopped: Callable[[], bool] = lambda: False,
   ):
@@ -122,7 +122,8 @@ class Search:
       workers: The number of threads; more than `LANES` are of no use.
       locks: The controls that stay.
       strategy: The name of the strategy (`STRATEGIES`); None only ranks the seeds.
-      step: The standard deviation of the first steps, on the scale of `Quantiles`.
+      step: The standard deviation of the first steps, on the scale of `Quantiles`; None takes the
+        one that fits the distance of the best seed.
       seed: The seed of what is drawn at random.
       stopped: Is asked after every sound whether to stop.
     """
@@ -141,6 +142,7 @@ class Search:
     self._strategy = None if strategy is None else STRATEGIES[strategy]
     self._step, self._seed = step, seed
     self._costs = objective.failed  # Of the start.
+    self._farness = np.inf  # Of the best.
     self._began = 0.0
 
   @property
@@ -183,7 +185,12 @@ class Search:
         if self._strategy is None or self._is_over() or not moved.any():
           return
         strategy = self._strategy(
-          begin.controls, moved, scale, step=self._step, seed=self._seed + attempt, lanes=pool.size
+          begin.controls,
+          moved,
+          scale,
+          step=self._step or step_from(self._farness),
+          seed=self._seed + attempt,
+          lanes=pool.size,
         )
         while not (self._is_over() or strategy.done):
           if not is_tidy and self.share + population >= _TIDY_AT:
@@ -197,7 +204,7 @@ class Search:
           if len(values) == len(asked):
             strategy.tell(np.array(values))
 
-  def _tidy(self, pool: "Pool | _Alone", moved: Bool[np.ndarray, " d"]) -> Iterator[Step]:
+  def _tidy(self, pool: Pool | Alone, moved: Bool[np.ndarray, " d"]) -> Iterator[Step]:
     """Turns off small controls of the best candidate, each alone and then all that do no harm.
 
     A trace of noise or reverb is not heard, and yet what was silent is no longer so.
@@ -212,16 +219,16 @@ class Search:
       yield from self._try(pool, harmless.min(axis=0, keepdims=True), began_with=best.seed)
 
   @contextlib.contextmanager
-  def _playing(self) -> Iterator["Pool | _Alone"]:
+  def _playing(self) -> Iterator[Pool | Alone]:
     if isinstance(self._engine, Engine):
       with Pool(self._engine, size=LANES, workers=self._workers) as pool:
         yield pool
     else:
-      yield _Alone(self._engine)
+      yield Alone(self._engine)
 
   def _try(
     self,
-    pool: "Pool | _Alone",
+    pool: Pool | Alone,
     candidates: Float[np.ndarray, "n d"],
     *,
     seeds: Sequence[int] = (),
@@ -257,7 +264,7 @@ class Search:
           self.trouble = sound
         elif one.value < (self.best.value if self.best else np.inf):
           self.best = Step(**vars(one), seconds=self.seconds, sound=sound)
-          self.start = self.start or self.best
+          self.start, self._farness = self.start or self.best, self._objective.farness(costs)
           self.trace.append((one.renders, one.value))
           yield self.best
         if self._is_over():
@@ -271,26 +278,3 @@ class Search:
     )
     self.was_stopped = not is_spent and (self.was_stopped or self._stopped())
     return is_spent or self.was_stopped
-
-
-class _Alone:
-  """One engine, with the methods of a pool that a search calls."""
-
-  size = 1
-
-  def __init__(self, host: Host):
-    self._host = host
-
-  def map(
-    self,
-    task: Callable[..., Any],
-    items: Sequence[tuple[Any, ...]],
-    *,
-    finish: Callable[[int, Any], Any],
-  ) -> Generator[Any, None, None]:
-    for place, item in enumerate(items):
-      try:
-        result = self._host.call(task, *item)
-      except RenderError as error:
-        result = error
-      yield finish(place, result)

@@ -14,6 +14,9 @@ from synthmatch_jax.spaces.space import ParameterSpace
 STEP = 0.1
 """Standard deviation of the first steps, on the scale of `Quantiles`; chosen on outside sounds."""
 
+# The least step, and the farness of a start (`Objective.farness`) from which on the step is whole.
+_LEAST_STEP, _FAR = 0.025, 20.0
+
 # How far candidates may be drawn beyond the scale, whose ends are thus found themselves.
 _MARGIN = 0.05
 
@@ -56,6 +59,14 @@ def one_off(
   found = np.tile(controls, (len(places), 1))
   found[np.arange(len(places)), places] = 0
   return found
+
+
+def step_from(farness: float) -> float:
+  """The first step from a start that is so far off: the nearer it is, the surer its controls are.
+
+  From answers to sounds of the synth itself, steps as wide as for others find hardly anything.
+  """
+  return float(np.clip(STEP * farness / _FAR, _LEAST_STEP, STEP))
 
 
 class Strategy(Protocol):

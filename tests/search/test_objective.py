@@ -91,6 +91,12 @@ def test_each_term_is_relative_to_the_start_but_for_what_is_below_its_floor(reci
   assert objective.value(start, objective.failed) > 1  # Where the start itself is silent.
 
 
+def test_farness_is_the_largest_cost_in_units_of_its_floor(recipe):
+  objective = Objective(TARGET, recipe, {"mss": 2.0, "envelope": 1.0})
+  assert objective.farness(np.array([1.0, 0.02])) == pytest.approx(1 / TERMS["mss"].floor)
+  assert objective.farness(np.array([0.1, 0.2])) == pytest.approx(0.2 / TERMS["envelope"].floor)
+
+
 def test_an_unknown_term_is_named(recipe):
   with pytest.raises(ValueError, match="no term 'loudnes'; known are mss"):
     Objective(TARGET, recipe, {"loudnes": 1.0})

@@ -5,7 +5,15 @@ import pytest
 
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.search.quantiles import Quantiles
-from synthmatch_jax.search.strategy import STEP, STRATEGIES, AtRandom, CmaEs, free, one_off
+from synthmatch_jax.search.strategy import (
+  STEP,
+  STRATEGIES,
+  AtRandom,
+  CmaEs,
+  free,
+  one_off,
+  step_from,
+)
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.spaces.massive16 import VITAL
 from synthmatch_jax.spaces.parameters import Continuous
@@ -54,6 +62,11 @@ def test_candidates_are_whole_in_range_and_repeatable(name, scale):
   np.testing.assert_array_equal(asked[0][:, 1], np.full(len(asked[0]), START[1]))
   around = np.concatenate([strategies[0].ask()[:, 0] for _ in range(100)])
   assert around.std() == pytest.approx(STEP, rel=0.3)
+
+
+def test_the_nearer_the_start_the_smaller_the_steps():
+  steps = [step_from(farness) for farness in (0.0, 5.0, 10.0, 20.0, np.inf)]
+  assert steps == [0.025, 0.025, 0.05, STEP, STEP]
 
 
 def test_one_control_is_enough(scale):
