@@ -18,8 +18,8 @@ import time
 import jax
 import numpy as np
 
+from benchmarks.task import CONTROLS, MEL, SIZES, STATISTICS
 from synthmatch_jax import models
-from synthmatch_jax.data.statistics import Statistics
 from synthmatch_jax.training import optimizer as optimizers
 from synthmatch_jax.training import state as states
 from synthmatch_jax.training.step import make_train_step
@@ -31,10 +31,6 @@ MODELS = {
   "resnet": ("resnet", 32, {}),
 }
 """Name -> model, batch size and arguments, as in the study's recipes."""
-SHAPE = {"num_frames": 87, "num_bins": 64, "num_controls": 16}
-STATISTICS = Statistics(
-  mel_mean=0.0, mel_std=1.0, controls_mean=np.zeros(16, np.float32), level_db=0.0, num_examples=0
-)
 
 
 def rate(name: str, cores: tuple[int, ...], seconds: float) -> float:
@@ -42,12 +38,12 @@ def rate(name: str, cores: tuple[int, ...], seconds: float) -> float:
   os.sched_setaffinity(0, cores)  # Before JAX starts its threads, one per core.
   model, batch_size, arguments = MODELS[name]
   optimizer = optimizers.create("adam", learning_rate=1e-4)
-  graphdef, state = states.create(models.create(model, **SHAPE, seed=0, **arguments), optimizer)
+  graphdef, state = states.create(models.create(model, **SIZES, seed=0, **arguments), optimizer)
   step = jax.jit(make_train_step(graphdef, optimizer, STATISTICS), donate_argnums=0)
   rng = np.random.default_rng(0)
   batch = {
-    "mel": rng.standard_normal((batch_size, 87, 64), np.float32),
-    "controls": rng.random((batch_size, 16), np.float32),
+    "mel": rng.standard_normal((batch_size, *MEL), np.float32),
+    "controls": rng.random((batch_size, CONTROLS), np.float32),
   }
   state, loss = step(state, batch)
   float(loss)

@@ -12,16 +12,15 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from benchmarks.task import CONTROLS, MEL, SIZES, STATISTICS
 from configs import ast
 from synthmatch_jax import config as configs
 from synthmatch_jax import models
-from synthmatch_jax.data.statistics import Statistics
 from synthmatch_jax.models import flops
 from synthmatch_jax.training import hardware, state
 from synthmatch_jax.training import optimizer as optimizers
 from synthmatch_jax.training.step import make_train_step
 
-_SIZES = {"num_frames": 87, "num_bins": 64, "num_controls": 16}
 _SOUNDS = 800_000  # The training split of a million.
 _MACHINES = {"1 x NVIDIA A100": 1, "1 x NVIDIA H100": 1, "8 x TPU v5 lite": 8}
 
@@ -33,17 +32,14 @@ def memory(dtype: str, batch_size: int) -> tuple[float, float]:
   optimizer = optimizers.create(**configs.arguments(config.optimizer))
 
   def begin():
-    return state.create(models.create(**arguments, **_SIZES, seed=0), optimizer)
+    return state.create(models.create(**arguments, **SIZES, seed=0), optimizer)
 
   graphdef, shapes = nnx.eval_shape(begin)
-  statistics = Statistics(
-    mel_mean=0.0, mel_std=1.0, controls_mean=jnp.zeros(16), level_db=0.0, num_examples=1
-  )
   batch = {
-    "mel": jax.ShapeDtypeStruct((batch_size, 87, 64), jnp.float32),
-    "controls": jax.ShapeDtypeStruct((batch_size, 16), jnp.float32),
+    "mel": jax.ShapeDtypeStruct((batch_size, *MEL), jnp.float32),
+    "controls": jax.ShapeDtypeStruct((batch_size, CONTROLS), jnp.float32),
   }
-  step = jax.jit(make_train_step(graphdef, optimizer, statistics), donate_argnums=0)
+  step = jax.jit(make_train_step(graphdef, optimizer, STATISTICS), donate_argnums=0)
   planned = step.lower(shapes, batch).compile().memory_analysis()
   return planned.argument_size_in_bytes, planned.temp_size_in_bytes
 
@@ -56,7 +52,7 @@ def main() -> None:
   options = parser.parse_args()
   config = ast.get_config()
   arguments = configs.arguments(config.model)
-  model = nnx.eval_shape(lambda: models.create(**arguments, **_SIZES, seed=0))
+  model = nnx.eval_shape(lambda: models.create(**arguments, **SIZES, seed=0))
   example = flops.TRAINING * flops.forward_flops(model)
   epochs = config.train.epochs
   print(f"{models.num_params(model):,} weights; {example / 1e9:.1f} GFLOP a sound and step;")

@@ -39,9 +39,9 @@ from flax import nnx
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.task import CONTROLS, MEL, SIZES, STATISTICS
 from benchmarks.torch_ast import TorchAST
 from synthmatch_jax import cores, models
-from synthmatch_jax.data.statistics import Statistics
 from synthmatch_jax.models import flops
 from synthmatch_jax.training import optimizer as optimizers
 from synthmatch_jax.training import state as states
@@ -49,12 +49,7 @@ from synthmatch_jax.training.step import make_train_step
 
 CASES = (("ast_base", 6, 8), ("ast_small", 16, 32), ("ast_small", 10, 32))
 """Model, stride and batch size."""
-SHAPE = {"num_frames": 87, "num_bins": 64, "num_controls": 16}
 LEARNING_RATE = 5e-5
-# The mels are normalised already, so normalisation leaves them as they are.
-STATISTICS = Statistics(
-  mel_mean=0.0, mel_std=1.0, controls_mean=np.zeros(16, np.float32), level_db=0.0, num_examples=0
-)
 PEAK_SIZE = 2048
 
 Work = Callable[[], Any]
@@ -130,8 +125,8 @@ def peaks(*, rounds: int, seconds: float) -> tuple[float, float]:
 def trainings(model: Any, peer: TorchAST, *, batch_size: int) -> tuple[Work, Work]:
   """Returns a training step of each, on the same batch; both return their loss as a float."""
   rng = np.random.default_rng(0)
-  mel = rng.standard_normal((batch_size, SHAPE["num_frames"], SHAPE["num_bins"]), np.float32)
-  controls = rng.random((batch_size, SHAPE["num_controls"]), np.float32)
+  mel = rng.standard_normal((batch_size, *MEL), np.float32)
+  controls = rng.random((batch_size, CONTROLS), np.float32)
   batch = {"mel": jnp.asarray(mel), "controls": jnp.asarray(controls)}
   optimizer = optimizers.create("adam", learning_rate=LEARNING_RATE)
   graphdef, state = states.create(model, optimizer)
@@ -160,7 +155,7 @@ def trainings(model: Any, peer: TorchAST, *, batch_size: int) -> tuple[Work, Wor
 
 def inferences(model: Any, peer: TorchAST) -> tuple[Work, Work]:
   """Returns a function for each that computes the controls of one sound."""
-  mel = np.random.default_rng(1).standard_normal((1, 87, 64), np.float32)
+  mel = np.random.default_rng(1).standard_normal((1, *MEL), np.float32)
   model.eval()
   peer.eval()
   graphdef, state = nnx.split(model)
@@ -178,7 +173,7 @@ def compare(
 ) -> tuple[Seconds, Seconds, int]:
   """Measures training and inference; also returns the operations of a training step."""
   build = {"stride": stride, "class_tokens": 2, "dropout": dropout}
-  model: Any = models.create(name, **SHAPE, seed=0, **build)
+  model: Any = models.create(name, **SIZES, seed=0, **build)
   peer = TorchAST(model, dropout=dropout)
   infer = inferences(model, peer)
   np.testing.assert_allclose(infer[0](), infer[1](), rtol=0, atol=1e-4)

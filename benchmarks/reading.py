@@ -27,8 +27,8 @@ from configs import ast
 from synthmatch_jax import config as configs
 from synthmatch_jax import cores, models
 from synthmatch_jax.data import pipeline
+from synthmatch_jax.data.fit_statistics import compute
 from synthmatch_jax.data.pipeline import Dataset
-from synthmatch_jax.data.survey import compute
 from synthmatch_jax.training import optimizer as optimizers
 from synthmatch_jax.training import state as states
 from synthmatch_jax.training.step import make_train_step

@@ -39,7 +39,7 @@ from synthmatch_jax.synths.play import hosting
 from synthmatch_jax.synths.registry import Engine
 
 RATE, SECONDS, NOTE = 44_100, 4.0, Note()
-MIDI = [([0x90, NOTE.pitch, NOTE.velocity], 0.0), ([0x80, NOTE.pitch, 0], NOTE.seconds)]
+MIDI = [([0x90, NOTE.pitch, NOTE.velocity], 0.0), ([0x80, NOTE.pitch, 0], NOTE.hold_seconds)]
 FLUSH_SECONDS = 32.0
 COMPARED = 4
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from synthmatch_jax import cores
+from synthmatch_jax.audio.listen import AS_RECORDED
 from synthmatch_jax.data.example import Example
 from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.search.budget import Budget
@@ -74,7 +75,8 @@ def main() -> None:
         flush=True,
       )
     print(f"ratio, median: {statistics.median(ratios):.2f}")
-    objective, target = Objective(recording.heard.audio, matcher.recipe), recording.heard.audio
+    target = matcher.models[0].listen(recording)[AS_RECORDED]
+    objective = Objective(target, matcher.recipe)
     middle = np.full(matcher.recipe.space.width, 0.5, np.float32)
     with cores.one_each():
       began = time.thread_time()

@@ -13,16 +13,16 @@ Result: parameter MSE 0.038 on the 200 test sounds; a constant answer at the mea
 
     python -m synthmatch_jax.train --config=configs/ast.py:small --workdir=runs/ast
 
-This is the recipe of the bundled model: as runlocal, with a schedule, a higher learning rate and
-averaged weights. Masks made it worse over the few epochs that a CPU can afford. For time, result
-and what was tried see docs/results.md.
+This is the config of the bundled model: as runlocal, with a schedule, a higher learning rate and
+averaged weights. Masks made it worse over the few epochs that a CPU can afford. docs/results.md
+has time and result, and says what was tried.
 """
 
 from synthmatch_jax.config import Config, base_config, unknown_variant
 
 
 def get_config(variant: str = "") -> Config:
-  """Returns the paper's recipe; variant "runlocal" fits a laptop, "small" is a better small one."""
+  """Returns the paper's config; variant "runlocal" fits a laptop, "small" is a better small one."""
   config = base_config()
   config.model.name = "ast_base"
   config.optimizer.learning_rate = 5e-5  # Paper, section 3.2.1.

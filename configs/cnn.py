@@ -15,7 +15,7 @@ from synthmatch_jax.config import Config, base_config, unknown_variant
 
 
 def get_config(variant: str = "") -> Config:
-  """Returns the paper's recipe; variant "runlocal" fits a laptop."""
+  """Returns the paper's config; variant "runlocal" fits a laptop."""
   config = base_config()
   config.model.name = "cnn"
   config.optimizer.learning_rate = 3e-4  # Paper, section 3.2.1.

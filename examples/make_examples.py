@@ -15,7 +15,7 @@ from absl import flags
 
 from synthmatch_jax import cli
 from synthmatch_jax.audio.note import Note
-from synthmatch_jax.data.ood.sources import SAMPLE_RATE, GeneralMidi
+from synthmatch_jax.generation.ood.sources import SAMPLE_RATE, GeneralMidi
 
 # Names and General MIDI programs, counted from 0.
 PROGRAMS = {

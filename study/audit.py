@@ -22,7 +22,7 @@ from jaxtyping import Float
 
 from study.reach import sound
 from study.runs import LOGS
-from synthmatch_jax.audio.spectral import StftSettings, stft_magnitude
+from synthmatch_jax.audio.stft import StftSettings, stft_magnitude
 from synthmatch_jax.matching import ensemble
 from synthmatch_jax.metrics.metric import SoundMetric
 from synthmatch_jax.metrics.spectral import SpectralTransport

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from  import Sound, load_folder
 
 from study.runs import LOGS
 from study.searching import Ear, Setup, search, search_of_match, warp
-from synthmatch_jax.data.ood.sounds import Sound, load_folder
 from synthmatch_jax.evaluation.summary import interval_of_mean
 from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.reports.tables import join
@@ -111,7 +111,7 @@ def run(
     if not missing and known:
       continue
     recording = matcher.hear(sound.path)
-    ear = Ear(matcher.recipe, host, recording)
+    ear = Ear(matcher, host, recording)
     wide = [a.controls for a in matcher.answer(recording, top=8, listen="widely").answers]
     if not known:
       first = ear.measure(matcher.answer(recording).best.controls)

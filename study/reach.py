@@ -53,7 +53,7 @@ def main() -> None:
   note = recipe.note
   ways = {
     "nothing told": NOTHING,
-    "note and length told": Assume(note=note.pitch, hold_seconds=note.seconds),
+    "note and length told": Assume(pitch=note.pitch, hold_seconds=note.hold_seconds),
   }
   out: Counter[str] = Counter()
   pairs = []

@@ -20,7 +20,7 @@ from study.evaluations import EVALUATIONS
 from study.runs import LOGS, ROOT, RUNS, folder
 from synthmatch_jax.reports.tables import interval, join, number
 from synthmatch_jax.selection import RANKED_BY
-from synthmatch_jax.training import log
+from synthmatch_jax.training import run_log
 from synthmatch_jax.training.validation import LOSS
 
 _TOLD = ("docs/results.md", "docs/evaluation.md", "docs/search.md", "README.md")
@@ -99,7 +99,7 @@ def batch_size(logs: Path) -> int:
 def validations(logs: Path) -> list[tuple[int, float]]:
   """Returns (sounds seen, loss) of every validation of a run; repeated sounds count each time."""
   size = batch_size(logs)
-  return [(line["step"] * size, line[LOSS]) for line in log.read(logs) if LOSS in line]
+  return [(line["step"] * size, line[LOSS]) for line in run_log.read(logs) if LOSS in line]
 
 
 def runs() -> str:

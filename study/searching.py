@@ -10,11 +10,12 @@ import numpy as np
 from jaxtyping import Float
 
 from study.evaluations import EVALUATIONS
+from synthmatch_jax.audio.hearing import Recording
+from synthmatch_jax.audio.listen import AS_RECORDED, HEARINGS
 from synthmatch_jax.audio.loudness import loudness_db, match_loudness
 from synthmatch_jax.audio.pitch import PitchSettings
 from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.recipe import Recipe
-from synthmatch_jax.matching.hearings import HEARINGS, Recording
 from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.metrics import suite
 from synthmatch_jax.metrics.f0 import PitchError
@@ -73,16 +74,16 @@ class Setup:
 class Ear:
   """Renders controls and measures how far the sound is from a target."""
 
-  def __init__(self, recipe: Recipe, host: Host, recording: Recording):
+  def __init__(self, matcher: Matcher, host: Host, recording: Recording):
     """Analyses the target once."""
-    rate = recipe.mel.sample_rate
+    recipe, rate = matcher.recipe, matcher.recipe.mel.sample_rate
     self._recipe, self._host, self._rate = recipe, host, rate
     self._note = recording.heard.held_note(recipe.note)
     self._metrics = suite.sound_metrics(rate)
     # A guard of pitch needs fewer frames than a measurement.
     coarse = PitchError(sample_rate=rate, pitch=PitchSettings(hop_ms=50.0))
     self._terms: dict[str, SoundMetric] = self._metrics | {"f0_cents": coarse}
-    target = recording.heard.audio
+    target = matcher.models[0].listen(recording)[AS_RECORDED]
     self._level_db = loudness_db(target, rate)
     self._wanted = {name: metric.analyse(target) for name, metric in self._metrics.items()}
     self._heard = self._wanted | {"f0_cents": coarse.analyse(target)}
@@ -187,7 +188,7 @@ def search_of_match(
   answers = matcher.candidates(recording, HEARINGS, note=note)
   seeds = [Seed(controls=example.controls, name=origin.hearing) for origin, example in answers]
   found = Search(
-    Objective(recording.heard.audio, recipe),
+    Objective(matcher.models[0].listen(recording)[AS_RECORDED], recipe),
     [*seeds, middle(recipe)],
     recipe=recipe,
     note=note,

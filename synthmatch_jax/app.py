@@ -54,12 +54,13 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _serve(workdirs: Sequence[Path], listener: socket.socket) -> None:
+  from synthmatch_jax.matching.matcher import Matcher
   from synthmatch_jax.web import server
   from synthmatch_jax.web.asking import Limits
 
   cli.keep_compiled()
   limits = Limits(max_seconds=_MAX_SECONDS.value, max_bytes=_MAX_MEGABYTES.value << 20)
-  with server.matching(workdirs, plugin=_PLUGIN.value) as matcher:
+  with Matcher.open(workdirs, plugin=_PLUGIN.value) as matcher:
     server.serve(
       matcher,
       listener=listener,

@@ -1,8 +1,7 @@
-"""Checksums: of the files of a folder, and of what a JSON file says; damage is found before use.
+"""Checksums of the files in a folder, and of what a JSON file says, that show damage before use.
 
-Those of a folder stand in a file of the folder itself, in the format of the command `sha256sum`,
-which can check it as well: `cd FOLDER && sha256sum -c SHA256SUMS`. That of a JSON file is an entry
-of its own, `SEAL`.
+Those of a folder are kept in a file in it, in the format of the command `sha256sum`, which can
+check them as well: `cd FOLDER && sha256sum -c SHA256SUMS`. That of a JSON file is its entry `SEAL`.
 """
 
 import hashlib
@@ -22,7 +21,7 @@ SEAL = "digest"
 """The entry of a sealed JSON object that is the checksum of all others."""
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
-# Hashing lets go of Python's lock.
+# Threads that hash; hashing releases Python's lock.
 _READERS = 4
 
 
@@ -35,11 +34,11 @@ def write(folder: Path, *, ours: Callable[[str], bool] = _any) -> None:
   """Writes the checksums of a folder's files, which must not change from now on.
 
   Args:
-    folder: the folder of the files.
-    ours: whether a file of a name belongs to it; others may come, change and go.
+    folder: The folder of the files.
+    ours: Returns whether a file of that name counts; other files may come, change and go.
 
   Raises:
-    OSError: a file cannot be read, or the checksums cannot be written.
+    OSError: A file cannot be read, or the checksums cannot be written.
   """
   sums = _compute(folder, list(filter(ours, _names(folder))))
   text = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
@@ -48,19 +47,19 @@ def write(folder: Path, *, ours: Callable[[str], bool] = _any) -> None:
 
 
 def damages(folder: Path, *, ours: Callable[[str], bool] = _any) -> dict[str, str]:
-  """What is wrong with the files of a folder.
+  """Compares the files of a folder with its checksums.
 
   Args:
-    folder: a folder that has checksums.
-    ours: whether a file of a name belongs to the folder and is looked at: people and their
-      programs put files of their own beside ours, which are no damage.
+    folder: A folder that has checksums.
+    ours: Returns whether a file of that name counts. People and their programs put files of their
+      own beside ours; these are no damage.
 
   Returns:
-    File -> what is wrong with it, e.g. "is missing"; empty where every file is as it was.
+    File -> what is wrong with it, e.g. "is missing"; empty if every file is as it was.
 
   Raises:
-    FileNotFoundError: the folder has no checksums.
-    OSError: a file cannot be read now, which does not say that it is damaged.
+    FileNotFoundError: The folder has no checksums.
+    OSError: A file cannot be read now, which does not say that it is damaged.
   """
   wanted = _parse((folder / FILE).read_bytes())
   if wanted is None:
@@ -77,24 +76,24 @@ def damages(folder: Path, *, ours: Callable[[str], bool] = _any) -> dict[str, st
 
 
 def exist(folder: Path) -> bool:
-  """Whether a folder has checksums."""
+  """Returns whether a folder has checksums."""
   return (folder / FILE).exists()
 
 
 def known(folder: Path) -> dict[str, str]:
-  """File -> checksum of a folder; empty where it has none that can be read.
+  """Returns file -> checksum of a folder; empty if it has none that make sense.
 
   Raises:
-    OSError: they cannot be read now.
+    OSError: They cannot be read now.
   """
   return (_parse((folder / FILE).read_bytes()) or {}) if exist(folder) else {}
 
 
 def holds(path: Any, digest: str) -> bool:
-  """Whether there is a regular file of this checksum (SHA-256, hexadecimal).
+  """Returns whether there is a regular file of this checksum (SHA-256, hexadecimal).
 
   Raises:
-    OSError: it cannot be read now.
+    OSError: It cannot be read now.
   """
   try:
     return files.sha256(path) == digest
@@ -103,22 +102,22 @@ def holds(path: Any, digest: str) -> bool:
 
 
 def seal(content: Mapping[str, Any]) -> dict[str, Any]:
-  """What is to be written as JSON, with the checksum of it as an entry more."""
+  """Returns the content of a JSON file with its checksum as one more entry."""
   said = {key: value for key, value in content.items() if key != SEAL}
   text = json.dumps(said, sort_keys=True, allow_nan=False)
   return said | {SEAL: hashlib.sha256(text.encode()).hexdigest()}
 
 
 def unseal(name: str, content: Mapping[str, Any], *, keys: Collection[str]) -> dict[str, Any]:
-  """What was sealed; what an earlier version has written without a seal is taken as it is.
+  """Checks and removes the seal; content of earlier versions, which has none, is returned as it is.
 
   Args:
-    name: the name of the file, for the sentence.
-    content: what the file holds.
-    keys: the keys that it may have: an unknown one may be what damage has made of the seal.
+    name: The name of the file, for the error.
+    content: The content of the file.
+    keys: The keys that it may have. An unknown one may be a seal that was damaged.
 
   Raises:
-    ValueError: the content is not what was sealed.
+    ValueError: The content is not what was sealed.
   """
   if unknown := sorted(set(content) - {*keys, SEAL}):
     raise ValueError(f"{name} has the unknown entry {unknown[0]:.50}")
@@ -128,7 +127,7 @@ def unseal(name: str, content: Mapping[str, Any], *, keys: Collection[str]) -> d
 
 
 def _names(folder: Path) -> list[str]:
-  """The files below a folder, without hidden ones, which file managers leave behind."""
+  """Returns the files below a folder without hidden ones, which file managers leave behind."""
   paths = [
     Path(root, name).relative_to(folder)
     for root, _, names in os.walk(folder, onerror=_raise)  # `rglob` leaves out what it cannot read.
@@ -159,7 +158,7 @@ def _sha256(path: Path) -> str:
 
 
 def _parse(text: bytes) -> dict[str, str] | None:
-  """File -> checksum; None where the text is damaged."""
+  """Returns file -> checksum; None if the text is damaged."""
   try:
     *lines, last = text.decode().split("\n")
   except UnicodeDecodeError:

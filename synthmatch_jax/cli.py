@@ -1,4 +1,4 @@
-"""How every binary starts: absl flags in, one clear sentence out when something is wrong."""
+"""Starts every binary: parses absl's flags, and turns errors into one sentence."""
 
 import json
 import math
@@ -19,7 +19,7 @@ from synthmatch_jax.errors import UserError, printable
 flags.disclaim_key_flags()  # --help lists a flag under the binary that has it, not under this.
 
 RUN, EXPORTED = "config.json", "model.json"
-"""Files that mark a folder as that of a run, and of a model that was exported."""
+"""The files that mark a folder as that of a run, or of a model that was exported."""
 
 # absl's words for a flag that must be given.
 _UNSET = re.compile(r"flag --(\w+)=None: Flag --\1 must have a value other than None\.")
@@ -33,11 +33,11 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
   """Parses the flags, calls `main(positional arguments)` and exits with its status.
 
   Args:
-    main: gets the positional arguments without the program's name; returns an exit status
+    main: Gets the positional arguments without the program's name; returns an exit status
       (None is 0).
 
-  A `UserError`, or a lack of memory, becomes one line on standard error and status 1, a mistaken
-  flag one line and status 2, Ctrl-C status 130.
+  A `UserError`, or a lack of memory, becomes one line on standard error and status 1; a mistaken
+  flag becomes one line and status 2; Ctrl-C gives status 130.
   """
   name = Path(sys.argv[0]).stem
   files.settle_caches()
@@ -47,7 +47,7 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
 def _guard(main, name):
   def guarded(argv):
     if not flags.FLAGS["verbosity"].present:
-      logging.set_verbosity(logging.ERROR)  # Orbax alone says a dozen lines a checkpoint.
+      logging.set_verbosity(logging.ERROR)  # Orbax alone logs a dozen lines for each checkpoint.
     try:
       status = main(argv)
       sys.stdout.flush()
@@ -55,7 +55,7 @@ def _guard(main, name):
     except UserError as error:
       return _say(name, error, 1)
     except BrokenPipeError:
-      if _is_read():  # It was another pipe.
+      if _is_read():  # Another pipe broke.
         raise
       return _unread()
     except MemoryError:
@@ -87,14 +87,14 @@ def _parser(name):
 
 
 def _check_finite() -> None:
-  """Raises a flags.Error if a flag is a number that is none, as absl lets "nan" and "inf" in."""
+  """Raises a flags.Error if a flag is NaN or infinite, which absl allows."""
   for name, value in flags.FLAGS.flag_values_dict().items():
     if isinstance(value, float) and not math.isfinite(value):
       raise flags.IllegalFlagValueError(f"flag --{name}={value}: it must be a finite number.")
 
 
 def show(text: str) -> int:
-  """Prints a page, of which a reader may take less, as `head` does; returns the exit status."""
+  """Prints a page, all of which need not be read (see `head`); returns the exit status."""
   try:
     print(text, flush=True)
   except BrokenPipeError:
@@ -103,22 +103,22 @@ def show(text: str) -> int:
 
 
 def _unread() -> int:
-  """Lets what is left of the output go nowhere, as nobody reads it; returns the exit status."""
+  """Discards the rest of the output, as nobody reads it; returns the exit status."""
   os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-  return 141  # A shell's for the signal that says so.
+  return 141  # A shell's status for a program that SIGPIPE ended.
 
 
 def _is_read() -> bool:
-  """Whether somebody reads standard output still; a system that cannot tell says so."""
+  """Returns whether somebody still reads standard output; also where that cannot be told."""
   if not hasattr(select, "poll"):
     return True
   poll = select.poll()
-  poll.register(sys.stdout.fileno(), 0)  # What is wrong with it is told in any case.
+  poll.register(sys.stdout.fileno(), 0)  # Errors are reported in any case.
   return not any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _help(program: str) -> str:
-  """The page of a binary: what it does, and a line or two for each of its flags."""
+  """Returns the help of a binary: what it does, and a line or two for each of its flags."""
   said = (sys.modules["__main__"].__doc__ or "").strip()
   lines = [said, "", "Flags:"]
   own = flags.FLAGS.get_key_flags_for_module(program)
@@ -155,12 +155,12 @@ class _PluginParser(_PathParser):
 
 
 def define_path(name: str, default: str | None, help: str, *, required: bool = False) -> Any:
-  """A flag (absl's FlagHolder) whose value is a `Path`, or None by default."""
+  """Defines a flag whose value is a `Path`, or None by default; returns absl's FlagHolder."""
   return flags.DEFINE(_PathParser(), name, default, help, required=required)
 
 
-def define_plugin(help: str = "The engine's plugin, where it is not found by itself.") -> Any:
-  """The flag --plugin of all binaries that render: a path as text, empty by default."""
+def define_plugin(help: str = "Path of the engine's plugin, if it is not found by itself.") -> Any:
+  """Defines the flag --plugin of binaries that render: a path as text, empty by default."""
   return flags.DEFINE(_PluginParser(), "plugin", "", help)
 
 
@@ -180,7 +180,7 @@ def models(texts: Sequence[str | Path]) -> list[Path]:
   """Returns the paths of trained models from a flag.
 
   Raises:
-    UserError: One is certainly none. That is told before anything slow is loaded.
+    UserError: One is no model. This is found out before anything slow is loaded.
   """
   found = paths([str(text) for text in texts])
   for path in found:
@@ -197,7 +197,7 @@ def run_of(workdir: Path, *, wanted: str) -> Path:
 
   Args:
     workdir: The folder that was named.
-    wanted: What needs the rest, for the error.
+    wanted: Subject of the error's sentence: what needs the rest of the folder.
 
   Raises:
     UserError: There is no model in it, or it was exported.
@@ -225,8 +225,8 @@ def folder_to_write(path: Path, *, flag: str = "--out") -> Path:
 def keep_compiled() -> None:
   """Lets JAX keep what it compiles from run to run, in the user's cache folder.
 
-  Nothing changes where JAX_COMPILATION_CACHE_DIR says another place, or where that folder cannot
-  be written: a run compiles anew then, which takes seconds.
+  Nothing changes if JAX_COMPILATION_CACHE_DIR names another folder. If the cache folder cannot be
+  written, each run compiles anew, which takes seconds.
   """
   cache = files.user_cache()
   if os.environ.get("JAX_COMPILATION_CACHE_DIR") or cache is None:
@@ -238,7 +238,7 @@ def keep_compiled() -> None:
 
 
 def explain(error: Exception, argv: Sequence[str] = ()) -> str:
-  """One sentence for what ml_collections' config flags raise: plain exceptions of many kinds."""
+  """Returns a sentence for an exception of ml_collections' config flags, whatever its kind."""
   text = str(error.args[0]) if error.args else str(error)
   if unknown := _UNKNOWN_FIELD.fullmatch(text):
     field, hint = unknown.groups()
@@ -252,7 +252,7 @@ def explain(error: Exception, argv: Sequence[str] = ()) -> str:
 
 
 def _last_cause(text: str) -> str:
-  """The text without the traceback that ml_collections puts into it."""
+  """Returns a text without the traceback that ml_collections puts into it."""
   head, found, trace = text.partition("Error whilst parsing config file:")
   return f"{head}{trace.strip().splitlines()[-1]}" if found else text
 
@@ -263,7 +263,7 @@ def _say(name: str, text: object, status: int) -> int:
 
 
 def speak_plainly(program: str) -> None:
-  """Makes an uncaught `UserError` one line, in programs that are not ours (the tfds command)."""
+  """Makes an uncaught `UserError` one line in a program that is not ours (the tfds command)."""
   usual = sys.excepthook
 
   def hook(kind, error, trace):

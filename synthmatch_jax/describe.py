@@ -32,9 +32,9 @@ def main(arguments: Sequence[str]) -> None:
   if len(name.split("/")) in (2, 3) and not (dir / name).is_dir():
     raise UserError(f"there is no data set {name} in {dir}: check its name, or name --data_dir")
   # Here, so that a mistyped flag is answered at once.
-  from synthmatch_jax.inspection import report
+  from synthmatch_jax.inspection import dataset_report
 
-  report.describe(
+  dataset_report.describe(
     name,
     dir=dir,
     out=_OUT.value,

@@ -24,14 +24,14 @@ from safetensors import SafetensorError
 from synthmatch_jax import checksums, files, untrusted
 from synthmatch_jax.data.statistics import TrainingData
 from synthmatch_jax.errors import UserError, brief
-from synthmatch_jax.models import stored
-from synthmatch_jax.models.base import Estimator
-from synthmatch_jax.models.stored import StoredDtype
+from synthmatch_jax.models import weights
+from synthmatch_jax.models.estimator import Estimator
+from synthmatch_jax.models.weights import StoredDtype
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.spaces.snapping import Snapping
 
 RESULTS, PER_SOUND = "eval/test/results.json", "eval/test/per_sound.npz"
-"""What `eval` has measured on the test split, in the folder of a run or of an exported model."""
+"""The results of `eval` on the test split, in the folder of a run or of an exported model."""
 
 NEIGHBOURS = "neighbours.npz"
 """The index of the sounds that a model was trained on (`search.neighbours`), in the same folder."""
@@ -44,17 +44,17 @@ _FORMAT = 2  # 1 does not know of snapping.
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exported:
-  """A model from a folder.
+class TrainedModel:
+  """A trained model, from the folder of a run or of an export.
 
   Attributes:
-    model: in evaluation mode; its weights are float32, and it computes in its own dtype.
-    arguments: that it was built with, its name included.
-    data: that it was trained on.
-    step: of training, at which its weights had the lowest validation loss.
-    snapping: of its answers; none by default.
-    sums: SHA-256 of the files beside it, as they were stored; none of a run's folder, nor of a
-      folder that was exported before there were any.
+    model: The model, in evaluation mode; its weights are float32, whatever dtype it computes in.
+    arguments: The arguments that it was built with, its name included.
+    data: What is kept of the data that it was trained on.
+    step: The step of training at which its weights had the lowest validation loss.
+    snapping: The snapping of its answers; none by default.
+    sums: SHA-256 of the files beside it, as they were stored; empty for the folder of a run and
+      for one that was exported before there were checksums.
   """
 
   model: Estimator
@@ -65,7 +65,7 @@ class Exported:
   sums: Mapping[str, str] = field(default_factory=dict)
 
   def is_measured_by(self, results: Mapping[str, Any]) -> bool:
-    """Whether an evaluation (results.json) is of these weights, snapped as they are."""
+    """Whether an evaluation (results.json) measured these weights with this snapping."""
     now = (self.step, snapping.digest(self.snapping))
     return (results["step"], results.get("snapping", "")) == now
 
@@ -75,14 +75,16 @@ def is_exported(folder: Path) -> bool:
   return (folder / _MODEL).exists()
 
 
-def write(folder: Path, exported: Exported, *, card: str, dtype: StoredDtype = "float32") -> None:
-  """Writes a model; one that is there already is replaced.
+def write(
+  folder: Path, trained: TrainedModel, *, card: str, dtype: StoredDtype = "float32"
+) -> None:
+  """Writes a model, in place of one that is there already.
 
   Args:
-    folder: is made.
-    exported: the model.
-    card: Markdown for people.
-    dtype: of the weights in the file; float16 halves it.
+    folder: The folder to write, which need not exist.
+    trained: The model.
+    card: The model card, in Markdown.
+    dtype: The dtype of the weights in the file; float16 halves its size.
 
   Raises:
     UserError: the folder cannot be written, or holds something else than an exported model.
@@ -91,37 +93,37 @@ def write(folder: Path, exported: Exported, *, card: str, dtype: StoredDtype = "
     raise UserError(f"{folder} is the folder of a run: take another --out")
   if folder.is_dir() and any(folder.iterdir()) and not (folder / _WEIGHTS).exists():
     raise UserError(f"{folder} holds something else than an exported model: take another --out")
-  data = exported.data.to_dict()
+  data = trained.data.to_dict()
   data["dataset"].pop("dir", None)  # Of this machine.
-  weights = stored.dumps(exported.model, dtype=dtype)
+  data_of_weights = weights.dumps(trained.model, dtype=dtype)
   described = {
-    "format": _FORMAT if exported.snapping else 1,
-    "step": exported.step,
-    "model": dict(exported.arguments),
+    "format": _FORMAT if trained.snapping else 1,
+    "step": trained.step,
+    "model": dict(trained.arguments),
     "data": data,
-    "snapping": dict(exported.snapping),
-    "files": {_WEIGHTS: hashlib.sha256(weights).hexdigest()},
+    "snapping": dict(trained.snapping),
+    "files": {_WEIGHTS: hashlib.sha256(data_of_weights).hexdigest()},
   }
   with files.writing(folder / _WEIGHTS) as partial:
-    partial.write_bytes(weights)
+    partial.write_bytes(data_of_weights)
     (folder / _MODEL).unlink(missing_ok=True)  # Until all of the new one is there, it is no model.
   files.write_text(folder / _CARD, card)
   _write_model(folder, described)
 
 
-def carry_evaluation(workdir: Path, folder: Path, exported: Exported) -> bool:
-  """Copies what `eval` has measured on the test split, so that a match can be told from it.
+def carry_evaluation(workdir: Path, folder: Path, trained: TrainedModel) -> bool:
+  """Copies the results of `eval` on the test split, from which `match` tells its confidence.
 
-  Of single sounds only the distances of the model's answers come along. What an earlier export has
-  left of another model is removed.
+  Only the distances of the model's answers are copied for single sounds. Results that an earlier
+  export of another model has left are removed.
 
   Returns:
-    Whether there was a whole evaluation of these weights, snapped as they are.
+    Whether there was a whole evaluation of these weights with this snapping.
   """
   shutil.rmtree((folder / RESULTS).parent, ignore_errors=True)
   try:
     results = (workdir / RESULTS).read_text()
-    if not exported.is_measured_by(json.loads(results)):
+    if not trained.is_measured_by(json.loads(results)):
       return False
     # Opened here: NumPy does not close what it cannot read.
     with (workdir / PER_SOUND).open("rb") as file, np.load(file) as found:
@@ -167,7 +169,7 @@ def seal(folder: Path) -> None:
   _write_model(folder, described)
 
 
-def read(folder: Path) -> Exported:
+def read(folder: Path) -> TrainedModel:
   """Reads what `write` has written; everything is checked before it is used.
 
   Raises:
@@ -186,7 +188,7 @@ def read(folder: Path) -> Exported:
       raise ValueError(f"its step is {step!r:.50}")
     snaps = snapping.check(described.get("snapping", {}), data.recipe.space)
     sums = described.get("files", {})
-    model = stored.read(
+    model = weights.read(
       folder / _WEIGHTS, arguments, data.recipe.sizes, sha256=sums.get(_WEIGHTS, "")
     )
     _require_intact(described)  # Last, for all else says more about what is wrong.
@@ -194,13 +196,15 @@ def read(folder: Path) -> Exported:
     raise _unreadable(folder, error) from None
   except UserError as error:
     raise UserError(f"the model in {folder} cannot be used: {brief(error)}") from None
-  return Exported(model=model, arguments=arguments, data=data, step=step, snapping=snaps, sums=sums)
+  return TrainedModel(
+    model=model, arguments=arguments, data=data, step=step, snapping=snaps, sums=sums
+  )
 
 
 def _said(folder: Path) -> dict[str, Any]:
-  """What model.json says, if it says what was written.
+  """Reads model.json.
 
-  A key that is not known may be one that damage has made of a known one.
+  An unknown key is refused, since damage may have made it of a known one.
 
   Raises:
     OSError, ValueError: it cannot be read, or is damaged.

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, folders for one process; where data sets and caches are."""
+"""Writes files that are whole or not there, locks folders, and says where caches are."""
 
 import atexit
 import contextlib
@@ -20,7 +20,7 @@ from synthmatch_jax import untrusted
 from synthmatch_jax.errors import UserError
 
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
-"""What is raised where a JSON or NumPy file is missing, damaged or not what it must be."""
+"""The errors of reading a JSON or NumPy file that is missing, damaged or not what it must be."""
 
 # A full disk, a used up quota.
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -29,14 +29,14 @@ _DISK = (*_FULL, errno.EROFS, errno.EIO, errno.EFBIG)
 
 
 def replace(partial: Path, path: Path) -> None:
-  """Puts a written file in place at once, and on the disk: a loss of power leaves all or nothing.
+  """Puts a written file in place, on the disk: a loss of power leaves the whole file or none.
 
   Raises:
-    OSError: it cannot be.
+    OSError: It cannot be put there.
   """
   _sync(partial)
   partial.replace(path)
-  if sys.platform != "win32":  # Which knows no handle of a folder.
+  if sys.platform != "win32":  # Windows knows no handle of a folder.
     _sync(path.parent)
 
 
@@ -63,10 +63,10 @@ def walk(folder: Path) -> list[Path]:
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[Path]:
-  """A file to be written in place of `path`: a reader, or a kill, never sees a part of it.
+  """Gives a file to write in place of `path`; no reader and no kill ever meets a part of it.
 
   Raises:
-    UserError: the file cannot be written.
+    UserError: The file cannot be written.
   """
   partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
   try:
@@ -87,14 +87,14 @@ def claimed(folder: Path, *, busy: str, advice: str) -> Iterator[None]:
   """Makes a folder and keeps other processes out of it.
 
   Args:
-    folder: to be written to.
-    busy: what is said where another process has it.
-    advice: what to do where it cannot be written.
+    folder: Folder to be written to.
+    busy: Sentence for the case that another process has it.
+    advice: What to do if it cannot be written.
 
   Raises:
-    UserError: one of both.
+    UserError: Another process has the folder, or it cannot be written.
   """
-  from filelock import FileLock, Timeout  # Who only predicts need not have it.
+  from filelock import FileLock, Timeout  # Predictions work without this package.
 
   try:
     folder.mkdir(parents=True, exist_ok=True)
@@ -112,34 +112,34 @@ def claimed(folder: Path, *, busy: str, advice: str) -> Iterator[None]:
 
 
 def write_text(path: Path, text: str) -> None:
-  """Writes a text file (UTF-8) at once (see `writing`).
+  """Writes a text file (UTF-8) as a whole (see `writing`).
 
   Raises:
-    UserError: the file cannot be written.
+    UserError: The file cannot be written.
   """
   with writing(path) as partial:
     partial.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, content: Any, *, indent: int | None = 2) -> None:
-  """Writes JSON at once (see `writing`): strictly, so that every other program can read it.
+  """Writes JSON as a whole (see `writing`), strictly, so that every other program can read it.
 
   Raises:
-    UserError: the file cannot be written.
-    ValueError: a number is NaN or infinite, for which JSON has no word.
+    UserError: The file cannot be written.
+    ValueError: A number is NaN or infinite, for which JSON has no word.
   """
   write_text(path, json.dumps(content, indent=indent, allow_nan=False) + "\n")
 
 
 def sha256(path: Any) -> str:
-  """The SHA-256 checksum of a file, hexadecimal.
+  """Returns the SHA-256 checksum of a file, in hexadecimal digits.
 
   Args:
-    path: a `Path`, or another object with its method `open`, as fsspec's of a bucket.
+    path: A `Path`, or another object that has its method `open`, e.g. a `UPath` in a bucket.
 
   Raises:
-    OSError: the file cannot be read.
-    ValueError: it is a pipe or a device, which is not waited for.
+    OSError: The file cannot be read.
+    ValueError: It is a pipe or a device, which is not waited for.
   """
   with contextlib.ExitStack() as stack:
     if isinstance(path, Path):
@@ -153,14 +153,14 @@ def sha256(path: Any) -> str:
 def disk_errors() -> Iterator[None]:
   """Raises an error of the disk as the `OSError` that it is.
 
-  Libraries in C++ (array_record, TensorStore, JAX's profiler) raise errors of their own kinds,
-  with the system's words in their text; others raise anew on their way out of the first one.
+  Libraries in C++ (array_record, TensorStore, JAX's profiler) raise errors of their own kinds that
+  quote the system's words; other libraries raise another error while they handle the first one.
   """
   try:
     yield
   except UserError:
     raise
-  except Exception as error:  # Of whatever kind the library raises; others are raised again.
+  except Exception as error:  # Libraries raise all kinds; what is no disk error is raised again.
     cause: BaseException | None = error
     while cause is not None:
       for number in _DISK:
@@ -171,7 +171,7 @@ def disk_errors() -> Iterator[None]:
 
 
 def is_disk_error(error: OSError) -> bool:
-  """Whether an error is of the kind that `disk_errors` raises."""
+  """Returns whether an error is of the kind that `disk_errors` raises."""
   return error.errno in _DISK
 
 
@@ -186,10 +186,10 @@ def _sync(path: Path) -> None:
 
 @functools.cache
 def user_cache() -> Path | None:
-  """The user's cache folder, which is made; None where this process cannot write to it.
+  """Makes and returns the user's cache folder; None if this process cannot write to it.
 
-  What is cached is run. A path that is not whole would be in the working directory, which may be
-  a stranger's, and is not taken (as the XDG Base Directory Specification demands).
+  Code in a cache is run. A relative path would lie in the working directory, which may be a
+  stranger's, and is ignored (as the XDG Base Directory Specification demands).
   """
   try:
     named = Path(os.environ.get("XDG_CACHE_HOME", ""))
@@ -205,13 +205,13 @@ def user_cache() -> Path | None:
 
 @functools.cache
 def settle_caches() -> None:
-  """Gives libraries that must write a cache a place of the user's or of this process.
+  """Gives libraries that must write a cache a folder of the user or of this process.
 
-  numba (which librosa needs) runs what its cache holds. Unless the environment names the place, a
-  file .numba_config.yaml in the working directory may, which may be a stranger's: so the
-  environment always does. Where the user's folder cannot be written, numba would fail and
-  matplotlib complain; the place then belongs to this process and goes with it, as compiled code
-  in a folder that others can write to would be theirs to choose. What the environment already
+  numba (which librosa needs) runs what its cache holds. Unless the environment names the folder, a
+  file .numba_config.yaml in the working directory may name it, and that may be a stranger's: so
+  the environment always names it. If the user's folder cannot be written, numba would fail and
+  matplotlib complain; the folder is then one of this process and is removed with it, as others
+  could choose the compiled code in a folder that they can write to. What the environment already
   says stays.
   """
   cache = user_cache()
@@ -228,15 +228,15 @@ def settle_caches() -> None:
 
 
 def _forget_caches(folder: str, owner: int) -> None:
-  if os.getpid() == owner:  # And no process that was forked from it.
+  if os.getpid() == owner:  # Not in a process that was forked from it.
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def expanded(path: str | Path) -> Path:
-  """A path with its "~" replaced by the home folder.
+  """Returns a path with its "~" replaced by the home folder.
 
   Raises:
-    UserError: there is no home, or no such user.
+    UserError: There is no home, or no such user.
   """
   try:
     return Path(path).expanduser()
@@ -247,5 +247,5 @@ def expanded(path: str | Path) -> Path:
 
 
 def data_dir() -> str:
-  """TFDS's `data_dir`, where none is named."""
+  """Returns TFDS's `data_dir` for the case that none is named."""
   return os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")

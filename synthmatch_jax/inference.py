@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,21 +13,22 @@ from flax import nnx
 from jaxtyping import Float, Int
 
 from synthmatch_jax import exported
-from synthmatch_jax.data.batch import pad
+from synthmatch_jax.audio.note import Note
+from synthmatch_jax.data.batch import note_rows, pad
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.statistics import Statistics, TrainingData
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.exported import Exported
-from synthmatch_jax.models import stored
-from synthmatch_jax.models.base import Estimator
+from synthmatch_jax.exported import TrainedModel
+from synthmatch_jax.models import weights
+from synthmatch_jax.models.estimator import Estimator
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.spaces.snapping import Snapping
 
 if TYPE_CHECKING:
   from synthmatch_jax.data.pipeline import Dataset
 
-# Sounds predicted at once: one, the ways of listening to one, or many. 32 is within a quarter of
-# the fastest for the small AST on a CPU.
+# Numbers of sounds predicted at once: one, the ways of listening to one, or many. 32 is within a
+# quarter of the fastest for the small AST on a CPU.
 _BATCH_SIZES = (1, 8, 32)
 
 
@@ -35,15 +36,15 @@ class Predictor:
   """Predicts the controls of sounds.
 
   Attributes:
-    model: in evaluation mode.
-    arguments: that the model was built with, its name included.
-    data: that it was trained on.
-    step: at which its weights had the lowest validation loss.
-    snapping: of its answers.
-    sums: SHA-256 of the files beside an exported model; see `Exported`.
+    model: The model, in evaluation mode.
+    arguments: The arguments that the model was built with, its name included.
+    data: What is kept of the data that it was trained on.
+    step: The step at which its weights had the lowest validation loss.
+    snapping: The snapping of its answers.
+    sums: SHA-256 of the files beside an exported model; see `TrainedModel`.
   """
 
-  def __init__(self, found: Exported):
+  def __init__(self, found: TrainedModel):
     self.model: Estimator = found.model
     self.arguments: Mapping[str, Any] = found.arguments
     self.data: TrainingData = found.data
@@ -52,9 +53,9 @@ class Predictor:
     self.sums: Mapping[str, str] = found.sums
     graphdef, self._state = nnx.split(self.model)
 
-    def answers(state, mel, seeds, count):
+    def answers(state, mel, note, seeds, count):
       model, keys = nnx.merge(graphdef, state), jax.vmap(jax.random.key)(seeds)
-      found = model.answers(self.statistics.normalise(mel), keys=keys, count=count)
+      found = model.answers(self.statistics.normalise(mel), note, keys=keys, count=count)
       return jnp.clip(found, 0.0, 1.0)
 
     self._answers = jax.jit(answers, static_argnames="count")
@@ -75,20 +76,20 @@ class Predictor:
 
   @property
   def recipe(self) -> Recipe:
-    """Of the sounds that it was trained on."""
+    """The recipe of the sounds that it was trained on."""
     return self.data.recipe
 
   @property
   def statistics(self) -> Statistics:
-    """Of its training data."""
+    """The statistics of its training data."""
     return self.data.statistics
 
   def arrays(self) -> dict[str, Any]:
-    """Name -> array of all that it computes with."""
-    return stored.arrays_of(self.model)
+    """Returns all arrays that it computes with, by their names."""
+    return weights.arrays_of(self.model)
 
   def predict(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
-    """The one answer to each sound: controls in [0, 1], float32.
+    """Returns one answer to each sound: controls in [0, 1], float32.
 
     Args:
       mel: log-mels in dB, as `audio.mel.log_mel` gives them.
@@ -99,20 +100,22 @@ class Predictor:
     return self.answers(mel)[:, 0]
 
   def predict_unsnapped(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
-    """The answer that the model itself gives, before it is drawn to the peaks of the prior."""
+    """Returns the answer that the model itself gives, before it is snapped."""
     return self._ready(mel)[:, 0]
 
   def answers(
     self,
     mel: Float[np.ndarray, "b t f"],
+    notes: Sequence[Note] | None = None,
     *,
     count: int = 1,
     seeds: Int[np.ndarray, " b"] | None = None,
   ) -> Float[np.ndarray, "b n d"]:
-    """Up to `count` answers to each sound, the first of which is the one that `predict` gives.
+    """Returns up to `count` answers to each sound; the first is the one that `predict` gives.
 
     Args:
       mel: log-mels in dB, as `audio.mel.log_mel` gives them.
+      notes: the note of each sound, where they are known.
       count: how many are wanted; a model that knows only one gives one.
       seeds: the seed of what is drawn at random for each sound; 0 by default.
 
@@ -122,30 +125,30 @@ class Predictor:
     Raises:
       UserError: an answer is no number.
     """
-    found = self._ready(mel, count=count, seeds=seeds)
+    found = self._ready(mel, notes, count=count, seeds=seeds)
     flat = snapping.apply(self.snapping, self.recipe.space, found.reshape(-1, found.shape[-1]))
     return flat.reshape(found.shape)
 
   def prepare(self, count: int) -> None:
-    """Begins to compile for so many sounds, while the caller does other things; returns at once.
+    """Begins to compile for so many sounds in the background, and returns at once.
 
-    `predict` waits for it. To be called before the first prediction.
+    Call it before the first prediction, which waits for it.
     """
     mel = np.zeros((count, self.recipe.num_frames, self.recipe.mel.n_mels), np.float32)
 
     def compile() -> None:
-      with contextlib.suppress(Exception):  # Whoever predicts meets it again, and can tell of it.
+      with contextlib.suppress(Exception):  # The prediction raises it again, to its caller.
         self._compute(mel)
 
     preparing = threading.Thread(target=compile)
     preparing.start()
     self._preparing.append(preparing)
 
-  def _ready(self, mel, *, count=1, seeds=None) -> Float[np.ndarray, "b n d"]:
-    """The answers, once they are known to be numbers: the one place where that is looked at."""
+  def _ready(self, mel, notes=None, *, count=1, seeds=None) -> Float[np.ndarray, "b n d"]:
+    """Returns the answers, which it checks to be finite."""
     for preparing in self._preparing:
       preparing.join()
-    answers = self._compute(mel, count=count, seeds=seeds)
+    answers = self._compute(mel, notes, count=count, seeds=seeds)
     if not np.isfinite(answers).all():
       raise UserError(
         "the model answers with what is no number (NaN or infinite): its weights are of no use for"
@@ -153,14 +156,16 @@ class Predictor:
       )
     return answers
 
-  def _compute(self, mel, *, count=1, seeds=None) -> Float[np.ndarray, "b n d"]:
+  def _compute(self, mel, notes=None, *, count=1, seeds=None) -> Float[np.ndarray, "b n d"]:
     size = next((size for size in _BATCH_SIZES if len(mel) <= size), _BATCH_SIZES[-1])
     columns = {"mel": mel, "seeds": np.zeros(len(mel), np.int32) if seeds is None else seeds}
+    columns |= {} if notes is None else {"note": note_rows(notes)}
     found = [np.zeros((0, 1, self.recipe.space.width), np.float32)] if not len(mel) else []
     for start in range(0, len(mel), size):
       part = {name: values[start : start + size] for name, values in columns.items()}
       batch, mask = pad(part, size)
-      answers = self._answers(self._state, batch["mel"], batch["seeds"], count=count)
+      inputs = batch["mel"], batch.get("note"), batch["seeds"]
+      answers = self._answers(self._state, *inputs, count=count)
       found.append(np.asarray(answers)[mask])
     return np.concatenate(found)
 
@@ -168,10 +173,10 @@ class Predictor:
     """Opens the data set that the model was trained on.
 
     Args:
-      dir: where it is now (TFDS's data_dir), if it was moved since.
+      dir: The folder where it is now (TFDS's data_dir), if it was moved since.
 
     Raises:
-      UserError: it is not there, or another one of its name is.
+      UserError: it is not there, or is another one of the same name.
     """
     from synthmatch_jax.data import pipeline  # Slow, and not needed to predict.
 

@@ -77,7 +77,7 @@ def main(sounds: Sequence[str]) -> int:
   from synthmatch_jax.audio.note import pitch_of
 
   assume = Assume(
-    note=None if _NOTE.value is None else pitch_of(_NOTE.value),
+    pitch=None if _NOTE.value is None else pitch_of(_NOTE.value),
     onset_seconds=_ONSET.value,
     hold_seconds=_HOLD.value,
     level_db=_LEVEL.value,

@@ -2,7 +2,7 @@
 
 154 sounds of instruments, of an FM synth and of a voice, from freely licensed packages of Debian
 (docs/ood.md); `python -m synthmatch_jax.eval --workdir=W --sounds=DIR` measures a model on them.
-A sound that does not come out as the list says, to the last bit, is told, and the exit status is 1.
+It says which sounds differ from the list in any bit; the exit status is then 1.
 """
 
 from collections.abc import Sequence
@@ -14,20 +14,22 @@ from synthmatch_jax.errors import UserError
 
 _OUT = cli.define_path("out", "ood", "Folder for the sounds.")
 _ALLOW = flags.DEFINE_bool(
-  "allow_differences", False, "Take other versions of the sources: results are then your own."
+  "allow_differences",
+  False,
+  "Accept other versions of the sources; results are then your own.",
 )
-_RECORD = cli.define_path("record", None, "JSON file for the list as it was made here.")
+_RECORD = cli.define_path("record", None, "JSON file to write the list to as it was made here.")
 
 
 def main(arguments: Sequence[str]) -> int:
-  """Builds it and says what differs."""
+  """Builds the benchmark and says what differs."""
   if arguments:
     raise UserError(f"unexpected {arguments[0]!r}; ood takes flags only, as --out=DIR")
   out = cli.folder_to_write(_OUT.value)
-  from synthmatch_jax.data.ood import build
+  from synthmatch_jax.generation.ood import benchmark
 
   differences: list[str] = []
-  manifest = build.build(out, report=differences.append)
+  manifest = benchmark.build(out, report=differences.append)
   print("\n".join([*differences, f"{len(manifest['sounds'])} sounds are in {out}"]))
   if _RECORD.value:
     listed = [{k: v for k, v in e.items() if k != "file"} for e in manifest["sounds"]]

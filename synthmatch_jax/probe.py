@@ -1,8 +1,8 @@
 """Makes a plugin an engine: `python -m synthmatch_jax.probe PLUGIN [--out=FILE.json]`.
 
 PLUGIN is the path of a .vst3 or .component, an engine that is a plugin (massive), or a FILE.json
-that this program wrote. It measures how the plugin behaves and writes the description that data
-sets, evaluation and matches work from.
+that this program wrote. It measures how the plugin behaves and writes a description of it, from
+which data sets, evaluations and matches make the engine.
 """
 
 from collections.abc import Sequence
@@ -12,21 +12,21 @@ from absl import flags
 from synthmatch_jax import cli, files
 from synthmatch_jax.errors import UserError
 
-_OUT = cli.define_path("out", None, "File for the description; the report goes beside it.")
+_OUT = cli.define_path("out", None, "File for the description; the report is written beside it.")
 _NAME = flags.DEFINE_string("name", "", "Name of the engine; the default is the plugin's.")
 _BASE_PRESET = cli.define_path(
-  "base_preset", None, "Preset file with all that the controls leave fixed."
+  "base_preset", None, "Preset file that sets everything that the controls leave fixed."
 )
 _EDIT = flags.DEFINE_bool(
-  "edit", False, "Open the plugin's editor; the base preset is what it has when that is closed."
+  "edit", False, "Open the plugin's editor; its state when you close that is the base preset."
 )
 _CONTROLS = flags.DEFINE_list("controls", [], "Names of the parameters that become controls.")
-_PRESETS = cli.define_path("presets", None, "Folder of presets that the prior is taken from.")
+_PRESETS = cli.define_path("presets", None, "Folder of presets to measure the prior from.")
 _PLUGIN = cli.define_plugin(
-  "The plugin, where PLUGIN is a description and it is not found by itself."
+  "Path of the plugin, if PLUGIN is a description and it is not found by itself."
 )
-_INSIDE = flags.DEFINE_string("inside", "", "Which plugin, where the file holds several.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of the random patches.", lower_bound=0)
+_INSIDE = flags.DEFINE_string("inside", "", "Name of the plugin, if the file holds several.")
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the random patches.", lower_bound=0)
 _EFFORT = flags.DEFINE_enum(
   "effort", "thorough", ["thorough", "quick"], "How much is measured; quick is for a first look."
 )
@@ -45,19 +45,19 @@ def main(arguments: Sequence[str]) -> None:
   if named.suffix.lower() in _KINDS and not named.exists():
     raise UserError(f"no plugin at {named}; name the path of a .vst3 or .component")
   # Here, so that a mistyped flag is answered at once.
-  from synthmatch_jax.probing import probe, subject
-  from synthmatch_jax.probing.report import Report
+  from synthmatch_jax.probing import examine, probed_plugin
+  from synthmatch_jax.probing.probe_report import ProbeReport
 
-  found = subject.find(
+  found = probed_plugin.find(
     arguments[0],
     plugin=_PLUGIN.value,
     name=_NAME.value,
     inside=_INSIDE.value,
     patience=_PATIENCE.value,
   )
-  probe.probe(
+  examine.examine(
     found,
-    report=Report(),
+    report=ProbeReport(),
     preset=_BASE_PRESET.value,
     edit=_EDIT.value,
     controls=[name.strip() for name in _CONTROLS.value],

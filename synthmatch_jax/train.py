@@ -1,8 +1,8 @@
 """Trains a model: `python -m synthmatch_jax.train --config=configs/ast.py --workdir=W`.
 
 Writes W/config.json, W/data.json, W/checkpoints/, W/metrics.jsonl, W/validation.md and
-W/tensorboard/. The same command goes on after a kill. With `--seeds=0,1,2` it trains one run a
-seed, in W/seed0, W/seed1, W/seed2, and W/sweep.md sums them up.
+W/tensorboard/. The same command goes on after a kill. With `--seeds=0,1,2` it trains one run
+for each seed, in W/seed0, W/seed1 and W/seed2, and writes a summary to W/sweep.md.
 """
 
 from collections.abc import Sequence
@@ -14,32 +14,32 @@ from synthmatch_jax import cli
 from synthmatch_jax.errors import UserError
 
 _CONFIG = config_flags.DEFINE_config_file(
-  "config", None, "Recipe, e.g. configs/ast.py:runlocal; --config.FIELD=... changes a field."
+  "config", None, "A config, e.g. configs/ast.py:runlocal; --config.FIELD=... changes a field."
 )
-_WORKDIR = cli.define_path("workdir", None, "Folder of the run.")
-_SEEDS = flags.DEFINE_list("seeds", [], "Seeds of a sweep: one run each, in folders of their own.")
+_WORKDIR = cli.define_path("workdir", None, "The folder of the run.")
+_SEEDS = flags.DEFINE_list("seeds", [], "Seeds: a run is trained for each, in a folder of its own.")
 _DISTRIBUTED = flags.DEFINE_string(
   "distributed",
   None,
   "HOST:PORT of the first of several processes that train together, or auto on a TPU, Slurm, Open"
   " MPI or Kubernetes.",
 )
-_PROCESSES = flags.DEFINE_integer("processes", None, "How many they are, unless auto.")
-_PROCESS = flags.DEFINE_integer("process", None, "Which of them this is, from 0, unless auto.")
+_PROCESSES = flags.DEFINE_integer("processes", None, "The number of processes, unless auto.")
+_PROCESS = flags.DEFINE_integer("process", None, "The index of this process, from 0, unless auto.")
 
-# As a shell tells that SIGTERM has ended a program.
+# The exit status by which a shell says that SIGTERM has ended a program.
 _TERMINATED = 128 + 15
 
 
 def main(arguments: Sequence[str]) -> int:
-  """Trains what the flags say."""
+  """Trains the model that the flags describe."""
   if arguments:
     raise UserError(f"unexpected {arguments[0]!r}; train takes flags only, as --workdir=W")
   if _CONFIG.value is None:
-    raise UserError("no --config; name a recipe, e.g. --config=configs/ast.py:runlocal")
+    raise UserError("no --config; name one, e.g. --config=configs/ast.py:runlocal")
   try:
     _CONFIG.value.lock()
-  except OSError as error:  # A file that could not be read speaks up when it is used.
+  except OSError as error:  # A file that could not be read raises when it is first used.
     raise UserError(cli.explain(error)) from None
   if not _WORKDIR.value:
     raise UserError("no --workdir; name a folder for the run, e.g. --workdir=runs/ast")
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     raise UserError(f"--seeds takes whole numbers, e.g. 0,1,2, not {','.join(_SEEDS.value)}")
   if not _DISTRIBUTED.value and (_PROCESSES.value, _PROCESS.value) != (None, None):
     raise UserError("--processes and --process need --distributed=HOST:PORT of the first process")
-  # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
+  # Imported late, so that a mistyped flag is answered before JAX is loaded, which takes seconds.
   from synthmatch_jax.training import loop, parallel, sweep
 
   cli.keep_compiled()

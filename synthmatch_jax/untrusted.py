@@ -1,7 +1,7 @@
-"""Files that a stranger may have written, read within bounds of size, depth and number.
+"""Reads files that a stranger may have written, within bounds of size, depth and number.
 
 A file that is missing or cannot be read raises an `OSError`, one that is not what it must be a
-`ValueError` with the reason; whoever calls says which file it was and what to do. Nothing here
+`ValueError` with the reason; the caller says which file it was and what to do. Nothing here
 runs anything that a file holds.
 """
 
@@ -22,22 +22,22 @@ from typing import Any, BinaryIO
 import numpy as np
 
 MOST_JSON_BYTES = 32 << 20
-"""The largest JSON file that is read: a plugin's state of some megabytes has room in it."""
+"""The largest JSON file that is read; the state of a plugin may have some megabytes."""
 
 MOST_ARRAY_BYTES = 256 << 20
 """The largest archive of arrays that is read, and the largest array that is unpacked."""
 
 # The project's own files are at most ten levels deep and hold some ten thousand values.
 _MOST_LEVELS, _MOST_VALUES = 64, 500_000
-_MOST_DIGITS = 19  # Of a whole number: those of 64 bits.
-_MOST_DIRECTORY_BYTES = 1 << 20  # Of the directory of an archive.
+_MOST_DIGITS = 19  # Whole numbers of 64 bits have no more.
+_MOST_DIRECTORY_BYTES = 1 << 20  # The directory of an archive is no larger.
 
-# A string, whole or not, or what opens, closes or parts. It never goes back over what it has read.
+# A string, whole or not, or a bracket or comma. The expression never backtracks.
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
-# What NumPy writes at the start of an array of numbers (numpy.lib.format, version 1.0). NumPy's own
-# reader takes it for a Python expression.
+# The start of an array of numbers as NumPy writes it (numpy.lib.format, version 1.0). NumPy's own
+# reader evaluates it as a Python expression.
 _MAGIC = b"\x93NUMPY\x01\x00"
 _ARRAY = re.compile(
   rb"\{'descr': '([<|][fiub]\d)', 'fortran_order': False, 'shape': \(([\d, ]{0,99})\), \} *\n"
@@ -46,14 +46,14 @@ _ARRAY = re.compile(
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
-  """A regular file and its size in bytes; a pipe or a device is never waited for.
+  """Opens a regular file and gives its size in bytes; a pipe or a device is never waited for.
 
   Raises:
-    OSError: the file is missing or cannot be read.
-    ValueError: it is a folder, a pipe, a device or a socket.
+    OSError: The file is missing or cannot be read.
+    ValueError: It is a folder, a pipe, a device or a socket.
   """
   _require_regular(path.name, path.stat().st_mode)
-  # Something else may have taken its place since.
+  # Something else may have taken its place in the meantime.
   handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
   with os.fdopen(handle, "rb") as file:
     found = os.fstat(handle)
@@ -62,20 +62,20 @@ def opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
 
 
 def read_bytes(path: Path, *, most: int, sha256: str = "") -> bytes:
-  """All bytes of a regular file.
+  """Returns all bytes of a regular file.
 
   Args:
     path: The file.
-    most: bytes that it may have.
-    sha256: that it must have, as 64 hexadecimal digits; empty: it is not looked at.
+    most: The number of bytes that it may have.
+    sha256: The checksum that it must have, as 64 hexadecimal digits; empty allows any.
 
   Raises:
-    OSError: the file is missing or cannot be read.
-    ValueError: it is no regular file, too large, or does not have its checksum.
+    OSError: The file is missing or cannot be read.
+    ValueError: It is no regular file, too large, or does not have its checksum.
   """
   with opened(path) as (file, size):
     data = file.read(min(size, most) + 1)
-  if len(data) > min(size, most):  # It also may have grown, or be one of the kernel's (/proc).
+  if len(data) > min(size, most):  # It may have grown, or be one of the kernel's (/proc).
     raise ValueError(f"{path.name} is larger than it says or than the {most:,} bytes allowed")
   if sha256:
     require_sum(path.name, hashlib.sha256(data).hexdigest(), sha256)
@@ -89,16 +89,16 @@ def require_sum(name: str, found: str, wanted: str) -> None:
 
 
 def read_json(path: Path, *, sha256: str = "") -> Any:
-  """What a JSON file holds (see `read_bytes` and `parse_json`)."""
+  """Reads a JSON file (see `read_bytes` and `parse_json`)."""
   return parse_json(read_bytes(path, most=MOST_JSON_BYTES, sha256=sha256).decode())
 
 
 def parse_json(text: str) -> Any:
-  """What JSON says, in the strict sense: NaN and Infinity are no JSON, every key stands once.
+  """Parses strict JSON: without NaN and Infinity, and with every key once.
 
   Raises:
-    ValueError: the text is no such JSON, more than 64 levels deep, of more than 500,000 values,
-      or holds a number or a character that nothing else can take.
+    ValueError: The text is no such JSON, is more than 64 levels deep, has more than 500,000 values,
+      or holds a number or a character that other programs cannot read.
   """
   depth = values = 0
   for token in _TOKEN.finditer(text):
@@ -119,23 +119,25 @@ def parse_json(text: str) -> Any:
     parse_int=_whole,
     object_pairs_hook=_unique,
   )
-  if _ESCAPED_SURROGATE.search(text):  # Half a character is refused here, not where it is written.
+  if _ESCAPED_SURROGATE.search(
+    text
+  ):  # Half a character is refused here and not when it is written.
     json.dumps(found, ensure_ascii=False).encode()
   return found
 
 
 def read_arrays(path: Path, names: Sequence[str], *, sha256: str = "") -> dict[str, np.ndarray]:
-  """Arrays of numbers from an .npz file.
+  """Reads arrays of numbers from an .npz file.
 
   Args:
     path: The file.
     names: The names of the arrays; others are not unpacked.
-    sha256: see `read_bytes`.
+    sha256: See `read_bytes`.
 
   Raises:
-    OSError: the file is missing or cannot be read.
-    KeyError: it has no array of that name.
-    ValueError, zipfile.BadZipFile, zlib.error: it is no such file, or damaged.
+    OSError: The file is missing or cannot be read.
+    KeyError: It has no array of that name.
+    ValueError, zipfile.BadZipFile, zlib.error: It is no such file, or it is damaged.
   """
   data = read_bytes(path, most=MOST_ARRAY_BYTES, sha256=sha256)
   end = data[-22:]  # "End of central directory", without a comment (PKWARE, APPNOTE.TXT 4.3.16).
@@ -146,7 +148,7 @@ def read_arrays(path: Path, names: Sequence[str], *, sha256: str = "") -> dict[s
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
       return {name: _array(archive, name) for name in names}
   except (RuntimeError, struct.error, OverflowError) as error:
-    # zipfile's words for kinds of archives that it does not know, NotImplementedError among them.
+    # zipfile raises these for archives that it does not know; NotImplementedError is one of them.
     raise ValueError(f"{path.name} is no archive of arrays: {error}") from None
 
 

@@ -12,8 +12,10 @@ import pytest
 import soundfile as sf
 
 from synthmatch_jax.generation import ledger
-from synthmatch_jax.spaces.massive16 import VITAL
+from synthmatch_jax.synths import registry
 from tests.inspection import edited
+
+VITAL = registry.engine("vital").space
 
 
 def describe(*arguments, cwd=None):

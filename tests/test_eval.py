@@ -15,7 +15,9 @@ from synthmatch_jax.evaluation import gallery
 from synthmatch_jax.evaluation.rows import ROWS as ALL
 from synthmatch_jax.metrics import patches
 from synthmatch_jax.metrics.suite import SOUND_METRICS
-from synthmatch_jax.spaces.massive16 import VITAL
+from synthmatch_jax.synths import registry
+
+VITAL = registry.engine("vital").space
 
 ROWS = set(ALL) - {"unsnapped"}  # Only of models that snap.
 FLOORS = {"oracle", "repeat"}

@@ -4,6 +4,7 @@ On the processor that the files were made on, alike is to the last bit.
 """
 
 import json
+import shutil
 import tarfile
 
 import numpy as np
@@ -15,7 +16,7 @@ from synthmatch_jax.generation.record import draw, make_record
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching.ensemble import RELEASED
 from synthmatch_jax.synths.play import engine, hosting
-from synthmatch_jax.training import log, loop
+from synthmatch_jax.training import loop, run_log
 from tests.golden.make import COUNT, HERE, MODELS, OPTIONS, cpu, mels, options
 
 ANSWERS = json.loads((HERE / "answers.json").read_text())
@@ -75,19 +76,23 @@ def test_a_model_gives_its_answers(golden, name):
   assert_alike(predictor.predict(mel), ANSWERS[name], atol=1e-5)
 
 
-def test_a_run_goes_on_from_its_checkpoint(golden, tmp_path):
+@pytest.mark.parametrize("name", MODELS)
+def test_a_run_goes_on_from_its_checkpoint(golden, tmp_path, name):
+  run = shutil.copytree(golden / "runs" / name, tmp_path / "run")
   config = base_config()
   config.data.name, config.data.dir = "massive16/golden", str(golden / "data")
-  config.model.update(MODELS["ast"])
+  config.model.update(MODELS[name])
   config.optimizer.learning_rate = 1e-3
   config.train.batch_size, config.train.steps = 4, 6
-  before = log.read(golden / "runs" / "ast")
-  assert loop.train_and_evaluate(config, golden / "runs" / "ast")
-  lines = log.read(golden / "runs" / "ast")
+  before = run_log.read(run)
+  assert loop.train_and_evaluate(config, run)
+  lines = run_log.read(run)
   assert lines[: len(before)] == before
   assert [line["step"] for line in lines] == [2, 4, 6]
+  if name == "cnn":  # Its first weights are others than in version 0.1, of the same seed.
+    return
   # A run of today that is never interrupted: a lost weight or moment shows in the last loss.
-  assert loop.train_and_evaluate(config, tmp_path)
-  for found, wanted in zip(log.read(tmp_path), lines, strict=True):
+  assert loop.train_and_evaluate(config, tmp_path / "fresh")
+  for found, wanted in zip(run_log.read(tmp_path / "fresh"), lines, strict=True):
     for name in ("train/loss", "validation/loss"):
       np.testing.assert_allclose(found[name], wanted[name], rtol=1e-5)

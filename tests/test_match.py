@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from synthmatch_jax.spaces.massive16 import VITAL
+from synthmatch_jax.synths import registry
+
+VITAL = registry.engine("vital").space
+
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

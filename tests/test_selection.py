@@ -2,7 +2,9 @@ import numpy as np
 
 from synthmatch_jax import selection
 from synthmatch_jax.selection import distinct
-from synthmatch_jax.spaces.massive16 import VITAL as SPACE
+from synthmatch_jax.synths import registry
+
+SPACE = registry.engine("vital").space
 
 
 def test_near_duplicates_are_dropped_and_the_better_one_stays():

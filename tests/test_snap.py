@@ -15,10 +15,12 @@ from synthmatch_jax.evaluation.evaluator import evaluate
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching import ensemble
 from synthmatch_jax.spaces import snapping
-from synthmatch_jax.spaces.massive16 import VITAL
 from synthmatch_jax.spaces.snapping import Fitted
+from synthmatch_jax.synths import registry
 from synthmatch_jax.training import card, trained
 from synthmatch_jax.training import workdir as workdirs
+
+VITAL = registry.engine("vital").space
 
 CONTROL = "osc2_pitch"
 HALVES = {CONTROL: [0.25, 0.25, 0.75, 0.75]}

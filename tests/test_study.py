@@ -11,7 +11,7 @@ import pytest
 
 from study import audit, controls, evaluations, objectives, report, runs, searching
 from synthmatch_jax import config as configs
-from synthmatch_jax.data.ood.sounds import Sound
+from  import Sound
 from synthmatch_jax.matching import ensemble
 
 

@@ -43,10 +43,10 @@ ODD_JSON = {
 
 @pytest.mark.parametrize("text", ODD_JSON.values(), ids=ODD_JSON)
 def test_odd_json_is_refused_at_once(text):
-  started = time.monotonic()
+  started = time.process_time()
   with pytest.raises(ValueError, match=r"."):
     untrusted.parse_json(text)
-  assert time.monotonic() - started < 5  # On a busy machine.
+  assert time.process_time() - started < 5  # Of the processor.
 
 
 @pytest.mark.parametrize(

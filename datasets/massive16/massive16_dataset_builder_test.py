@@ -4,6 +4,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from massive16 import massive16_dataset_builder
 
+from synthmatch_jax.data.records import features
+
 
 class Massive16Test(tfds.testing.DatasetBuilderTestCase):
   """Builds it twice, checks registration, tags, features, splits, checksums and reading."""
@@ -34,9 +36,9 @@ class Massive16Test(tfds.testing.DatasetBuilderTestCase):
 
   def test_the_default_is_the_papers_data_set(self):
     (config,) = massive16_dataset_builder.Builder.BUILDER_CONFIGS
-    features = massive16_dataset_builder.features(config.recipe)
-    assert features["mel"].shape == (87, 64)
-    assert features["mel"].np_dtype == np.float32
+    mel = features(config.recipe)["mel"]
+    assert mel.shape == (87, 64)
+    assert mel.np_dtype == np.float32
     assert config.num_examples == 1_000_000
     assert config.threshold_db == -60
 

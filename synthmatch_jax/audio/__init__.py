@@ -1,1 +1,1 @@
-"""Pure signal code: sounds in and out, spectra, mel spectrograms, loudness."""
+"""Pure signal code: reads and writes sounds, hears what is in them, computes spectra."""

@@ -1,4 +1,4 @@
-"""From the channels of a recording to one."""
+"""Mixes the channels of a recording to one."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,30 +7,30 @@ import scipy.signal
 from jaxtyping import Float
 
 # The mean of the channels is given up if it holds less than this share of the loudest one's
-# power. Two channels of which one is silent hold 1/4, two of opposite phase nothing.
+# power. It holds 1/4 of it if one of two channels is silent, and nothing if they cancel.
 _CANCELLED = 0.01
 
 _HIGH_PASS_HZ = 15.0  # An octave below the lowest note of a piano.
 
 
 def high_pass(sample_rate: int | float) -> Float[np.ndarray, "sections 6"]:
-  """A filter that leaves what can be heard: no offset, be it constant, settling or drifting."""
+  """Designs a filter that takes away an offset, be it constant, settling or drifting."""
   return np.asarray(scipy.signal.butter(2, _HIGH_PASS_HZ, "highpass", fs=sample_rate, output="sos"))
 
 
 def mono(
   blocks: Callable[[], Iterable[np.ndarray]], sample_rate: int | float
 ) -> Float[np.ndarray, " n"]:
-  """The mean of the channels; where they cancel (opposite phase), the loudest one alone.
+  """Averages the channels; where they cancel (opposite phase), it takes the loudest one alone.
 
   Whether they cancel is judged on what can be heard of each channel (see `high_pass`).
 
   Args:
-    blocks: gives the recording (k, channels) from its start, each time it is called.
-    sample_rate: in Hz.
+    blocks: A function that gives the recording in blocks (k, channels), each time from its start.
+    sample_rate: The sample rate, in Hz.
 
   Returns:
-    The samples, float32; none if there is no block.
+    The mono samples, float32; none if there is no block.
   """
   parts, mixed, power = [np.zeros(0, np.float32)], 0.0, np.zeros(1)
   filtered, state = high_pass(sample_rate), None

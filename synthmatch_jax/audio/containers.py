@@ -1,4 +1,4 @@
-"""What the headers of a sound file promise, checked against the bytes that are there.
+"""Checks what the headers of a sound file promise against the bytes that are there.
 
 libsndfile reads most files that were cut off as if they ended there, without a word, so the
 promise is checked here, from headers alone and before anything is decoded. Headers that are wrong
@@ -13,17 +13,17 @@ from typing import BinaryIO, Literal
 
 from synthmatch_jax.audio.splice import Part
 
-# Sizes from here on are not meant: they go into the header when it is written to a pipe and cannot
-# be corrected later. ffmpeg leaves 0xFFFFFFFF, sox 0x7FFFF000, others 0x7FFFFFFF or 0x80000000. The
+# Sizes from here on mean that the size is not known: a header that is written to a pipe cannot be
+# corrected later. ffmpeg leaves 0xFFFFFFFF, sox 0x7FFFF000, others 0x7FFFFFFF or 0x80000000. The
 # size of the whole file may be one of these, 0 or right.
 _UNKNOWN_SIZE = 0x7FFFF000
-_UNKNOWN_LONG_SIZE = 1 << 62  # Of those with 64 bits.
+_UNKNOWN_LONG_SIZE = 1 << 62  # The same for sizes of 64 bits.
 
 # A sound file has about ten chunks; a hostile one may claim millions of empty ones.
 _MAX_CHUNKS = 1_000
 _LONGEST_FORMAT = 4_096  # Bytes of a chunk that is copied; a format has 16 to 100.
 
-# Bytes that a header may promise and not have: it counted itself, or the chunks beside the audio.
+# A header may promise so many bytes too many: some count themselves, or chunks beside the audio.
 _SLACK = 512
 
 # The longest Ogg page is 65,307 bytes (RFC 3533, section 6), so the last one starts in here.
@@ -38,13 +38,13 @@ MPEG_TAGS = (0x50, 0x55)
 
 @dataclass(frozen=True, kw_only=True)
 class Audio:
-  """Where the audio of a file is.
+  """The place of the audio in a file.
 
   Attributes:
     start: The position of its first byte.
     length: The number of its bytes, as promised; None where the header leaves it open.
-    encoding: WAV's number for how it is encoded; 0 in other files.
-    mended: The file as libsndfile reads it, where its header misleads.
+    encoding: WAV's number of its encoding; 0 in other files.
+    mended: The parts of a file that libsndfile reads right, if the header misleads it.
   """
 
   start: int
@@ -53,7 +53,7 @@ class Audio:
   mended: tuple[Part, ...] = ()
 
   def is_cut_off(self, size: int) -> bool:
-    """Whether a file of `size` bytes ends before its audio does, by more than a slip."""
+    """Tells whether a file of `size` bytes ends before its audio does, by more than a slip."""
     if self.length is None:
       return False
     missing = self.start + self.length - size
@@ -61,12 +61,15 @@ class Audio:
 
 
 def locate(file: BinaryIO, kind: str, *, size: int) -> Audio | None:
-  """Finds the audio of a file; None where its kind does not say it in bytes, or it is damaged.
+  """Finds the audio of a file.
 
   Args:
     file: The file, open for reading and seekable; its position is moved.
     kind: The name of its format in `formats.FORMATS`.
     size: The number of its bytes.
+
+  Returns:
+    None if the file is damaged, or its kind does not count the bytes of its audio.
   """
   match kind:
     case "wav":
@@ -85,7 +88,7 @@ def locate(file: BinaryIO, kind: str, *, size: int) -> Audio | None:
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-  """A chunk of a RIFF or AIFF file; `padded` is whether all before it are as they must be."""
+  """A chunk of a RIFF or AIFF file; `padded` says whether all chunks before it are padded."""
 
   name: bytes
   start: int
@@ -94,7 +97,7 @@ class _Chunk:
 
 
 def _wav(file: BinaryIO, size: int) -> Audio | None:
-  """A WAV or RF64 file."""
+  """Finds the audio of a WAV or RF64 file."""
   file.seek(0)
   magic = file.read(4)
   order = ">" if magic == b"RIFX" else "<"
@@ -115,7 +118,7 @@ def _wav(file: BinaryIO, size: int) -> Audio | None:
       length = _known(chunk.length, long_size)
       mended: tuple[Part, ...] = ()
       if length == 0 and not _is_chain(file, chunk.start, order, size):
-        length = None  # A recorder that was switched off has not come back to fill the sizes in.
+        length = None  # A recorder that was switched off did not fill the sizes in.
       if length is None or not chunk.padded:
         end = size if length is None else min(size, chunk.start + length)
         mended = _written(magic, copied, chunk.start, end, order)
@@ -135,7 +138,7 @@ def _known(length: int, long_size: int | None) -> int | None:
 
 
 def _encoding(body: bytes, order: str) -> int:
-  """WAV's number of an encoding; of the extensible kind, the one that it stands for."""
+  """Returns WAV's number of an encoding; for the extensible kind, the one that it stands for."""
   encoding = int.from_bytes(body[:2], "big" if order == ">" else "little")
   return int.from_bytes(body[24:26], "little") if encoding == 0xFFFE else encoding
 
@@ -143,7 +146,7 @@ def _encoding(body: bytes, order: str) -> int:
 def _written(
   magic: bytes, chunks: list[bytes], start: int, end: int, order: str
 ) -> tuple[Part, ...]:
-  """A WAV file of some chunks and of audio that is in another file."""
+  """Makes a WAV file of some chunks and of audio that is in another file."""
   end = min(end, start + _UNKNOWN_SIZE)  # Beyond two gigabytes it is refused for its length.
   body = b"WAVE" + b"".join(chunks) + struct.pack(f"{order}4sI", b"data", end - start)
   magic = b"RIFX" if magic == b"RIFX" else b"RIFF"
@@ -151,7 +154,7 @@ def _written(
 
 
 def _is_chain(file: BinaryIO, start: int, order: Literal["<", ">"], size: int) -> bool:
-  """Whether nothing but whole chunks follows, up to the end of a file."""
+  """Tells whether nothing but whole chunks follows, up to the end of a file."""
   end = start
   for chunk in _chunks(file, order, size, offset=start):
     if not _is_name(chunk.name):
@@ -163,7 +166,7 @@ def _is_chain(file: BinaryIO, start: int, order: Literal["<", ">"], size: int) -
 def _chunks(
   file: BinaryIO, order: Literal["<", ">"], size: int, *, offset: int = 12
 ) -> Iterator[_Chunk]:
-  """The chunks of a RIFF or AIFF file."""
+  """Yields the chunks of a RIFF or AIFF file."""
   padded = True
   for _ in range(_MAX_CHUNKS):
     file.seek(offset)
@@ -188,7 +191,7 @@ def _is_name(name: bytes) -> bool:
 
 
 def _aiff(file: BinaryIO, size: int) -> Audio | None:
-  """An AIFF or AIFC file, whose audio follows eight bytes in its chunk."""
+  """Finds the audio of an AIFF or AIFC file: it follows eight bytes in its chunk."""
   for chunk in _chunks(file, ">", size):
     if chunk.name != b"SSND":
       continue
@@ -202,7 +205,7 @@ def _aiff(file: BinaryIO, size: int) -> Audio | None:
 
 
 def _au(file: BinaryIO, size: int) -> Audio:
-  """A Sun or NeXT file; DEC's have the other byte order."""
+  """Finds the audio of a Sun or NeXT file; DEC's have the other byte order."""
   file.seek(0)
   head = file.read(12).ljust(12, b"\0")
   start, length = struct.unpack("<II" if head[:4] == b"dns." else ">II", head[4:])
@@ -212,7 +215,7 @@ def _au(file: BinaryIO, size: int) -> Audio:
 
 
 def _caf(file: BinaryIO) -> Audio | None:
-  """Apple's Core Audio Format: chunks with sizes of 64 bits; -1 is to the end."""
+  """Finds the audio of a Core Audio file: its chunks have 64-bit sizes; -1 is to the end."""
   offset = 8
   for _ in range(_MAX_CHUNKS):
     file.seek(offset)
@@ -229,7 +232,7 @@ def _caf(file: BinaryIO) -> Audio | None:
 
 
 def _w64(file: BinaryIO) -> Audio | None:
-  """Sony's Wave64: chunks with names of 16 bytes and sizes that count the 24 of their header."""
+  """Finds the audio of a Wave64 file: chunk names have 16 bytes, sizes count the header's 24."""
   offset = 40
   for _ in range(_MAX_CHUNKS):
     file.seek(offset)
@@ -246,7 +249,7 @@ def _w64(file: BinaryIO) -> Audio | None:
 
 
 def ogg_ends_whole(file: BinaryIO, *, size: int) -> bool:
-  """Whether an Ogg file ends with a whole page.
+  """Tells whether an Ogg file ends with a whole page.
 
   It need not be marked as the last one: a recorder that was switched off has not marked it.
   """
@@ -261,11 +264,11 @@ def ogg_ends_whole(file: BinaryIO, *, size: int) -> bool:
 
 
 def ogg_links(file: BinaryIO, *, size: int) -> list[tuple[int, int]]:
-  """Where the recordings of an Ogg file are: several if files were put one behind another."""
+  """Finds the recordings of an Ogg file: several if files were put one behind another."""
   starts, offset, began = [0], 0, True
   while True:
     file.seek(offset)
-    page = file.read(282)  # A header and its most lengths.
+    page = file.read(282)  # A header and as many lengths as there can be.
     if len(page) < 27 or page[:4] != b"OggS":
       return list(itertools.pairwise([*starts, size]))
     begins = bool(page[5] & 2)

@@ -1,4 +1,4 @@
-"""Sound files decoded: by libsndfile, and by FFmpeg what libsndfile does not know."""
+"""Decodes sound files: with libsndfile, or with FFmpeg what libsndfile does not know."""
 
 import os
 from collections.abc import Iterator
@@ -9,15 +9,13 @@ import numpy as np
 import soundfile as sf
 
 from synthmatch_jax.audio import containers, ffmpeg, flac, formats, mpeg
+from synthmatch_jax.audio.ffmpeg import CUT_OFF, DAMAGED
 from synthmatch_jax.audio.splice import Part, Spliced
 from synthmatch_jax.errors import UserError
 
-_BLOCK = 1 << 20  # Values decoded at a time, over all channels.
+_BLOCK = 1 << 20  # Values that are decoded at a time, over all channels.
 _UNKNOWN_FRAMES = 1 << 62  # libsndfile's count for a stream of unknown length is 2^63 - 1.
 _MOST_LINKS = 100  # Recordings in one Ogg file.
-
-_CUT_OFF = "{} is cut off, it ends before its audio does: copy or export it again"
-_DAMAGED = "{} is damaged or cut off, it cannot be decoded: copy or export it again"
 
 
 @runtime_checkable
@@ -25,24 +23,24 @@ class Decoder(Protocol):
   """A sound file that can be decoded.
 
   Attributes:
-    rate: in Hz.
-    frames: samples of each channel, as the file says; None where it does not.
+    rate: The sample rate, in Hz.
+    frames: The number of samples of each channel, as the file says; None if it does not.
   """
 
   rate: float
   frames: int | None
 
   def blocks(self) -> Iterator[np.ndarray]:
-    """Samples (k, channels), float32, from the start each time.
+    """Yields samples (k, channels), float32, each time from the start.
 
     Raises:
-      UserError: the file is damaged or cut off.
+      UserError: The file is damaged or cut off.
     """
     ...
 
 
 class Reader(BufferedReader):
-  """A file as libsndfile should see it."""
+  """A file in the form that libsndfile should see."""
 
   @property
   def name(self) -> str:
@@ -63,15 +61,15 @@ class Reader(BufferedReader):
 
 
 def open_sound(file: BinaryIO, *, size: int, name: str) -> Decoder:
-  """A decoder of what a file holds, whatever it is called.
+  """Opens a decoder of what a file holds, whatever it is called.
 
   Args:
-    file: The file, open for reading and seekable, as libsndfile should see it.
+    file: The file, open for reading and seekable, in the form that libsndfile should see.
     size: The number of its bytes.
-    name: What it is called in error messages.
+    name: The name of the file in error messages.
 
   Raises:
-    UserError: it is no sound file, is damaged or cut off, or needs a decoder that is not here.
+    UserError: It is no sound file, is damaged or cut off, or needs a decoder that is not here.
   """
   skip = mpeg.tag_size(file, 0)  # Some programs put a tag before files of every kind.
   if skip:
@@ -90,7 +88,7 @@ def open_sound(file: BinaryIO, *, size: int, name: str) -> Decoder:
   audio = containers.locate(file, kind, size=size)
   if audio is not None:
     if audio.is_cut_off(size):
-      raise UserError(_CUT_OFF.format(name))
+      raise UserError(CUT_OFF.format(name))
     if audio.encoding in containers.MPEG_TAGS:
       end = size if audio.length is None else min(size, audio.start + audio.length)
       return _mpeg(file, audio.start, end, name)
@@ -100,18 +98,18 @@ def open_sound(file: BinaryIO, *, size: int, name: str) -> Decoder:
 
 
 class _Sndfile:
-  """Files that libsndfile decodes, one behind another."""
+  """A decoder of files one behind another, by libsndfile."""
 
   def __init__(self, files: list[BinaryIO], name: str, *, frames: int | None = None):
     """Opens the files.
 
     Args:
       files: The files, each as libsndfile can open it.
-      name: What they are called in error messages.
-      frames: How many there are at most, where libsndfile can only guess.
+      name: The name of the files in error messages.
+      frames: The greatest number of samples, if libsndfile can only guess it.
 
     Raises:
-      LibsndfileError: it cannot.
+      LibsndfileError: It cannot open one.
     """
     self._files, self._name = files, name
     # Opened anew for each pass: libsndfile does not go back right in every codec (ALAC, G.721).
@@ -141,19 +139,19 @@ class _Sndfile:
             yield block
             done += len(block)
     except sf.LibsndfileError as error:
-      raise UserError(_DAMAGED.format(self._name)) from error
+      raise UserError(DAMAGED.format(self._name)) from error
     if self._is_told and self.frames is not None and done < self.frames:
-      raise UserError(_CUT_OFF.format(self._name))
+      raise UserError(CUT_OFF.format(self._name))
 
 
 def _sndfile(files: list[BinaryIO], kind: str, name: str) -> Decoder:
-  """What libsndfile decodes, or FFmpeg where libsndfile knows the container only."""
+  """Opens files with libsndfile, or with FFmpeg if libsndfile knows the container only."""
   try:
     sound = _Sndfile(files, name)
   except sf.LibsndfileError as error:
     if formats.FORMATS[kind].ffmpeg and len(files) == 1:
-      return ffmpeg.open_other(files[0], kind, name=name, otherwise=_DAMAGED.format(name))
-    raise UserError(_DAMAGED.format(name)) from error
+      return ffmpeg.open_other(files[0], kind, name=name, otherwise=DAMAGED.format(name))
+    raise UserError(DAMAGED.format(name)) from error
   if not sound.is_uniform:
     raise UserError(
       f"{name} holds recordings of several sample rates or channels: convert it to wav"
@@ -162,24 +160,24 @@ def _sndfile(files: list[BinaryIO], kind: str, name: str) -> Decoder:
 
 
 def _mpeg(file: BinaryIO, start: int, end: int, name: str) -> Decoder:
-  """MPEG audio: its frames, with a length header that is true."""
+  """Opens the frames of MPEG audio, behind a length header that is true."""
   stream = mpeg.scan(file, start, end)
   if stream is None:
-    raise UserError(_DAMAGED.format(name))
+    raise UserError(DAMAGED.format(name))
   if stream.is_cut_off:
-    raise UserError(_CUT_OFF.format(name))
+    raise UserError(CUT_OFF.format(name))
   try:
-    # Encoders fill the last frame, and say by how much: there are up to as many samples as these.
+    # Encoders fill the last frame up and say by how much: this is the greatest number of samples.
     most = stream.frames * stream.samples
     return _Sndfile([_spliced(file, stream.layout())[0]], name, frames=most)
   except sf.LibsndfileError as error:
-    raise UserError(_DAMAGED.format(name)) from error
+    raise UserError(DAMAGED.format(name)) from error
 
 
 def _ogg(file: BinaryIO, size: int, name: str) -> Decoder:
-  """Ogg: one recording, or several one behind another, of which libsndfile sees the first."""
+  """Opens all recordings of an Ogg file, of which libsndfile sees the first."""
   if not containers.ogg_ends_whole(file, size=size):
-    raise UserError(_CUT_OFF.format(name))
+    raise UserError(CUT_OFF.format(name))
   links = containers.ogg_links(file, size=size)
   if len(links) == 1:
     return _sndfile([file], "ogg", name)
@@ -189,6 +187,6 @@ def _ogg(file: BinaryIO, size: int, name: str) -> Decoder:
 
 
 def _spliced(file: BinaryIO, parts: list[Part] | tuple[Part, ...]) -> tuple[BinaryIO, int]:
-  """Parts of a file as a file, and its size."""
+  """Returns parts of a file as a file, and its size."""
   raw = Spliced(file, parts)
   return Reader(raw), raw.size

@@ -1,4 +1,4 @@
-"""What libsndfile does not decode, by FFmpeg: recordings of phones, browsers and Windows.
+"""Decodes with FFmpeg what libsndfile does not: recordings of phones, browsers and Windows.
 
 FFmpeg knows hundreds of formats, among them lists that name other files and addresses. Here it is
 given one container by name, no protocol to open anything with, and decoders of sound alone.
@@ -22,22 +22,23 @@ _PCM = (
   "pcm_f64be,pcm_u8,pcm_s8,pcm_mulaw,pcm_alaw"
 )
 
-# Containers whose header says how long the sound is; of others FFmpeg guesses.
+# Containers whose header says how long the sound is; FFmpeg guesses it for others.
 _SAY_LENGTH = ("mp4", "webm", "wma", "wavpack")
-_SLACK_SECONDS = 0.1  # That an encoder's delay and a last packet may make (WMA: 0.05).
+_SLACK_SECONDS = 0.1  # An encoder's delay and a last packet may make so much (WMA: 0.05).
 
+CUT_OFF = "{} is cut off, it ends before its audio does: copy or export it again"
+DAMAGED = "{} is damaged or cut off, it cannot be decoded: copy or export it again"
 _FOREIGN = (
   "{} holds {}, which needs a decoder: pip install '" + formats.EXTRA + "', or convert it to wav"
 )
 
-
-# Readings and jumps, of 32 KB each: twenty times those of a minute of eight channels. A file of a
-# million empty parts would take minutes.
+# Readings and jumps, of 32 KB each: twenty times as many as for a minute of eight channels. A file
+# of a million empty parts would take minutes.
 _MOST_STEPS = 20_000
 
 
 class _Patient:
-  """A file that is read up to a number of times."""
+  """A file that can be read a limited number of times."""
 
   def __init__(self, file: BinaryIO):
     self._file = file
@@ -64,7 +65,7 @@ class _Patient:
 
 
 class _Ffmpeg:
-  """See `decoders.Decoder`."""
+  """A `decoders.Decoder` by FFmpeg."""
 
   def __init__(self, file: BinaryIO, kind: str, *, name: str, codecs: str):
     self._file, self._kind, self._name, self._codecs = file, kind, name, codecs
@@ -93,7 +94,7 @@ class _Ffmpeg:
         metadata_errors="replace",
       )
     except (FFmpegError, ValueError) as error:
-      raise self._damaged() from error
+      raise UserError(DAMAGED.format(self._name)) from error
     streams = container.streams.audio
     if not streams or streams[0].codec_context is None:
       container.close()
@@ -118,25 +119,18 @@ class _Ffmpeg:
           done += block.samples
           yield block.to_ndarray().T
       except (FFmpegError, ValueError) as error:
-        raise self._damaged() from error
+        raise UserError(DAMAGED.format(self._name)) from error
     if self.frames is not None and done < self.frames - _SLACK_SECONDS * self.rate:
-      raise UserError(
-        f"{self._name} is cut off, it ends before its audio does: copy or export it again"
-      )
-
-  def _damaged(self) -> UserError:
-    return UserError(
-      f"{self._name} is damaged or cut off, it cannot be decoded: copy or export it again"
-    )
+      raise UserError(CUT_OFF.format(self._name))
 
 
 def open_sound(file: BinaryIO, kind: str, *, name: str) -> _Ffmpeg:
-  """A decoder of a container that libsndfile does not know.
+  """Opens a container that libsndfile does not know.
 
   Args:
-    file: open for reading, seekable.
+    file: The file, open for reading and seekable.
     kind: The name of its format in `formats.FORMATS`.
-    name: for error messages.
+    name: The name of the file in error messages.
 
   Raises:
     UserError: FFmpeg is not installed, or it cannot decode the file.
@@ -147,13 +141,13 @@ def open_sound(file: BinaryIO, kind: str, *, name: str) -> _Ffmpeg:
 
 
 def open_other(file: BinaryIO, kind: str, *, name: str, otherwise: str) -> _Ffmpeg:
-  """A decoder of what libsndfile does not know in a container that it knows.
+  """Opens a container that libsndfile knows, with a codec that it does not know.
 
   Args:
-    file: open for reading, seekable.
+    file: The file, open for reading and seekable.
     kind: The name of its format in `formats.FORMATS`.
-    name: for error messages.
-    otherwise: what is said of a file that FFmpeg does not decode either.
+    name: The name of the file in error messages.
+    otherwise: The sentence about a file that FFmpeg does not decode either.
 
   Raises:
     UserError: FFmpeg is not installed, or it cannot decode the file.
@@ -163,7 +157,7 @@ def open_other(file: BinaryIO, kind: str, *, name: str, otherwise: str) -> _Ffmp
       f"{otherwise}; if other programs play it, pip install '{formats.EXTRA}' may decode it"
     )
   try:
-    # Not plain samples, which libsndfile would have read: their header must be damaged.
+    # Plain samples are left out: libsndfile would have read them, so their header is damaged.
     return _Ffmpeg(file, kind, name=name, codecs=_CODECS)
   except UserError as error:
     raise UserError(otherwise) from error

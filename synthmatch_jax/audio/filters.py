@@ -1,9 +1,11 @@
-"""The mel scale and its filter bank, as Slaney's Auditory Toolbox has them (1998).
+"""The Hann window, and the mel scale with its filter bank as in Slaney's Auditory Toolbox (1998).
 
-Equal to librosa's to the last bit (a test holds it), so that mels are what they were when librosa
-made them. librosa itself compiles code when it is imported, for which it must write to its own
-folder or to the user's: a service that may do neither could not listen.
+Both are equal to librosa's to the last bit (a test holds it), so that mels are what they were when
+librosa made them. librosa itself compiles code when it is imported, for which it must write to its
+own folder or to the user's: a service that may do neither could not listen.
 """
+
+import functools
 
 import numpy as np
 import scipy.signal
@@ -17,12 +19,12 @@ _LOG_STEP = np.log(6.4) / 27.0
 
 
 def hann(length: int) -> Float[np.ndarray, " length"]:
-  """A periodic Hann window, float64."""
+  """Returns a periodic Hann window, float64."""
   return np.asarray(scipy.signal.get_window("hann", length))
 
 
 def mel_frequencies(count: int, *, f_min: float, f_max: float) -> Float[np.ndarray, " count"]:
-  """Frequencies in Hz that are evenly spaced on the mel scale, both ends included."""
+  """Returns frequencies in Hz that are evenly spaced on the mel scale, both ends included."""
   mels = np.linspace(_mel(f_min), _mel(f_max), count)
   hz = _HZ_A_MEL * mels
   above = mels >= _BEND_MEL
@@ -30,24 +32,29 @@ def mel_frequencies(count: int, *, f_min: float, f_max: float) -> Float[np.ndarr
   return hz
 
 
+@functools.cache
 def mel_filters(
   *, sample_rate: int, n_fft: int, n_mels: int, f_min: float, f_max: float
 ) -> Float[np.ndarray, "f k"]:
-  """Triangles of equal area over the bins of a Fourier transform, float64.
+  """Returns triangles of equal area over the bins of a Fourier transform, float64.
+
+  The array is shared and cannot be written to.
 
   Args:
-    sample_rate: in Hz.
-    n_fft: length of the transform; there are k = n_fft // 2 + 1 bins.
-    n_mels: number of triangles f.
-    f_min: where the lowest one begins, in Hz.
-    f_max: where the highest one ends, in Hz.
+    sample_rate: The sample rate, in Hz.
+    n_fft: The length of the transform; there are k = n_fft // 2 + 1 bins.
+    n_mels: The number of triangles, f.
+    f_min: The frequency at which the lowest one begins, in Hz.
+    f_max: The frequency at which the highest one ends, in Hz.
   """
   edges = mel_frequencies(n_mels + 2, f_min=f_min, f_max=f_max)
   widths = np.diff(edges)[:, None]
   distances = edges[:, None] - np.fft.rfftfreq(n_fft, 1.0 / sample_rate)
   rising, falling = -distances[:-2] / widths[:-1], distances[2:] / widths[1:]
   heights = 2.0 / (edges[2:] - edges[:-2])
-  return np.maximum(0, np.minimum(rising, falling)) * heights[:, None]
+  bank = np.maximum(0, np.minimum(rising, falling)) * heights[:, None]
+  bank.flags.writeable = False
+  return bank
 
 
 def _mel(hz: float) -> float:

@@ -1,4 +1,4 @@
-"""The length of a FLAC file that does not say it, as one written into a pipe."""
+"""Finds the length of a FLAC file that does not say it, as one that was written into a pipe."""
 
 import re
 from typing import BinaryIO
@@ -11,13 +11,13 @@ _SYNC = re.compile(rb"\xff[\xf8\xf9]")
 
 
 def mended(file: BinaryIO, *, size: int) -> tuple[Part, ...]:
-  """The same file with its length, as its last frame tells it; nothing where it says it itself.
+  """Returns the same file with its length, as its last frame tells it; nothing if it says it.
 
-  The fields are those of RFC 9639, sections 8.2 and 9.1. That of STREAMINFO which counts the
-  samples has 36 bits; 0 is unknown.
+  The fields are those of RFC 9639, sections 8.2 and 9.1. STREAMINFO counts the samples in 36 bits;
+  0 means that their number is unknown.
 
   Args:
-    file: open for reading, seekable; its position is moved.
+    file: The file, open for reading and seekable; its position is moved.
     size: The number of its bytes.
   """
   file.seek(0)
@@ -37,7 +37,7 @@ def mended(file: BinaryIO, *, size: int) -> tuple[Part, ...]:
 
 
 def _end_of_frame(head: bytes, block: int) -> int:
-  """Samples up to a frame's end, by its header; 0 where it is none."""
+  """Returns the number of samples up to a frame's end, by its header; 0 if it is none."""
   if len(head) < 17:
     head = head.ljust(17, b"\0")
   code, rate = head[2] >> 4, head[2] & 15

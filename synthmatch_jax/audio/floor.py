@@ -1,4 +1,4 @@
-"""A recording without what it stands on: the offset and the noise floor of its recorder."""
+"""Takes away what a recording stands on: the offset and the noise floor of its recorder."""
 
 import math
 from dataclasses import dataclass
@@ -12,20 +12,19 @@ from synthmatch_jax.audio.channels import high_pass
 from synthmatch_jax.audio.pitch import HeardPitch, heard_pitch
 
 _BLOCK_SECONDS = 0.05  # Longer than a period of the lowest note, 36 ms.
-
-_FRAME_SECONDS = 0.046  # Tells partials a semitone apart from C4 on from noise between them.
+_FRAME_SECONDS = 0.046  # Long enough to tell noise from partials a semitone apart, from C4 on.
 _OVERLAP = 4  # Frames over each sample.
 _BANDS = np.geomspace(40, 16_000, 25)  # In Hz; about three to the octave.
 _DIGITAL = 1e-8  # -80 dB of the loudest block: no recorder is that quiet, zeros are.
 _HARMLESS = 1e-5  # -50 dB of the loudest block: well under the threshold of an onset.
 _LOUDEST_FLOOR = 0.06  # -12 dB of the loudest frame: what is louder is no background.
-_LOUDEST_ON_ONE_SIDE = 0.006  # -22 dB, of a floor on one side: what is louder may be a sustain.
-_SWELL_DB = 6.0  # Of a room or of crackles, around the level at which they are flat.
+_LOUDEST_ON_ONE_SIDE = 0.006  # -22 dB: what is louder and on one side only may be a sustain.
+_SWELL_DB = 6.0  # A room and crackles swell by so much around the level at which they are flat.
 _REACH_SECONDS = 0.1  # From a floor on one side to that end of the recording.
-_ALIKE_DB = 3.0  # Over the bands: two spectra that differ by less have one shape.
-_PEAK_DB, _PEAK_BINS = 13.0, 25  # A partial over its surroundings; mean noise is smoother.
-_FLAT_DB = 2.0  # A floor stays within that of its level; a note that dies away does not.
-_LEAST_SECONDS = 0.15  # Of a floor that can be told.
+_ALIKE_DB = 3.0  # Two spectra that differ by less over the bands have one shape.
+_PEAK_DB, _PEAK_BINS = 13.0, 25  # A partial stands out of its surroundings; mean noise does not.
+_FLAT_DB = 2.0  # A floor stays so near to its level; a note that dies away does not.
+_LEAST_SECONDS = 0.15  # A shorter floor cannot be told.
 _SILENCED = 1e-4  # -80 dB of the loudest sample: there is nothing but the floor.
 _CLEARANCE = 8.0  # 9 dB: noise of a known level is hardly ever so far above it.
 
@@ -35,8 +34,8 @@ class Cleared:
   """What was taken away from a recording.
 
   Attributes:
-    offset: whether an offset was.
-    noise_db: level of the noise that was, in dB of full scale; None where none was.
+    offset: Whether an offset was taken away.
+    noise_db: The level of the noise, in dB of full scale; None if none was taken away.
   """
 
   offset: bool = False
@@ -46,15 +45,15 @@ class Cleared:
 def clear(
   audio: Float[np.ndarray, " n"], sample_rate: int, *, noise: bool = True
 ) -> tuple[Float[np.ndarray, " n"], Cleared]:
-  """A recording without its offset and its noise, and what that was.
+  """Takes away the offset and the noise of a recording.
 
   Args:
-    audio: mono.
-    sample_rate: in Hz.
-    noise: whether to take that away as well.
+    audio: A mono sound.
+    sample_rate: The sample rate, in Hz.
+    noise: Whether to take the noise away as well.
 
   Returns:
-    The same array if it has neither.
+    The recording, which is the same array if it has neither, and what was taken away.
   """
   centred = without_offset(audio, sample_rate)
   clean = without_noise(centred, sample_rate) if noise else centred
@@ -72,8 +71,8 @@ def without_offset(audio: Float[np.ndarray, " n"], sample_rate: int) -> Float[np
   same array is returned.
 
   Args:
-    audio: mono.
-    sample_rate: in Hz.
+    audio: A mono sound.
+    sample_rate: The sample rate, in Hz.
   """
   length = round(_BLOCK_SECONDS * sample_rate)
   if audio.size < length:
@@ -98,8 +97,8 @@ def without_noise(audio: Float[np.ndarray, " n"], sample_rate: int) -> Float[np.
   one that may be a part of the sound (see `_is_floor`), the same array is returned.
 
   Args:
-    audio: mono, without offset.
-    sample_rate: in Hz.
+    audio: A mono sound without offset.
+    sample_rate: The sample rate, in Hz.
   """
   length = round(_FRAME_SECONDS * sample_rate / _OVERLAP) * _OVERLAP
   if audio.size < length or not audio.any():
@@ -125,7 +124,7 @@ def _quiet(
   hz: Float[np.ndarray, " f"],
   sample_rate: int,
 ) -> Bool[np.ndarray, " t"]:
-  """The frames in which there is nothing but the floor; none if that cannot be told."""
+  """Finds the frames in which there is nothing but the floor; none if that cannot be told."""
   hop = round(_FRAME_SECONDS * sample_rate / _OVERLAP)
   total = power.sum(0)
   loudest = total.max()
@@ -153,7 +152,7 @@ def _is_floor(
   pitch: HeardPitch | None,
   frames_per_second: float,
 ) -> bool:
-  """Whether flat moments are those of a recorder, and not of the sound: a sustain, a breath.
+  """Tells whether flat moments are the recorder's, and not the sound's: a sustain, a breath.
 
   A recorder's noise has no pitch, unless it is hum, and it goes on under the loudest part. It is
   before and behind that part. If it is on one side only, it must look like noise and not like a
@@ -167,10 +166,10 @@ def _is_floor(
   gated = bool(np.any(digital[:, 1] - digital[:, 0] > _LEAST_SECONDS * frames_per_second))
   floor, loud = bands[:, flat].mean(1), bands[:, total > loudest / 4].mean(1)
   if floor[loud < floor / 4].sum() > floor.sum() / 2:
-    return False  # It is gone where the sound is loudest.
+    return False  # The floor is gone where the sound is loudest.
   hum = pitch is not None and _is_mains(pitch.midi)
   level = scipy.ndimage.uniform_filter1d(total, 1 + 2 * round(0.04 * frames_per_second))
-  # It swells and crackles: on the other side it may nowhere be flat, but it is about as loud.
+  # A floor swells and crackles: on the other side it may be nowhere flat, but is about as loud.
   near = flat | (np.abs(10 * np.log10(np.maximum(level, 1e-30) / total[flat].mean())) < _SWELL_DB)
   places = np.flatnonzero(near)
   least = _LEAST_SECONDS * frames_per_second
@@ -192,12 +191,12 @@ def _is_floor(
 
 
 def _differ(one: Float[np.ndarray, " b"], other: Float[np.ndarray, " b"]) -> float:
-  """Standard deviation over the bands, in dB: 0 for spectra of one shape, however loud."""
+  """Returns the standard deviation over the bands, in dB: 0 for spectra of one shape."""
   return float(np.std(10 * np.log10(one / other)))
 
 
 def _is_mains(midi: float) -> bool:
-  """Whether that is hum: a multiple of 50 or 60 Hz, from which notes are 2 % away at least."""
+  """Tells whether it is hum: a multiple of 50 or 60 Hz, from which notes are 2 % away at least."""
   hz = 440 * 2 ** ((midi - 69) / 12)
   return any(
     round(hz / mains) in range(1, 5) and abs(hz / mains / round(hz / mains) - 1) < 0.007
@@ -206,7 +205,7 @@ def _is_mains(midi: float) -> bool:
 
 
 def _flat(level: Float[np.ndarray, " t"], frames_per_second: float) -> Bool[np.ndarray, " t"]:
-  """Where the level stays near the lowest one that is held, neither rising nor falling for 0.15 s.
+  """Finds where the level stays near the lowest one that is held, flat for 0.15 s.
 
   What is lower for a shorter time is no floor: a dropout, a fade, zeros at an end.
   """
@@ -221,7 +220,7 @@ def _flat(level: Float[np.ndarray, " t"], frames_per_second: float) -> Bool[np.n
 
 
 def _near(level: Float[np.ndarray, " t"], least: float, frames: int) -> Bool[np.ndarray, " t"]:
-  """Where the level neither rises nor falls, close to and hardly ever below the least."""
+  """Finds where the level neither rises nor falls, close to and hardly ever below the least."""
   flat = np.zeros(level.size, bool)
   for start, end in runs((level > least - _FLAT_DB / 4) & (level < least + _FLAT_DB)):
     if end - start >= frames:
@@ -231,5 +230,5 @@ def _near(level: Float[np.ndarray, " t"], least: float, frames: int) -> Bool[np.
 
 
 def runs(over: Bool[np.ndarray, " t"]) -> Int[np.ndarray, "r 2"]:
-  """First place of each run of trues, and the place behind its last."""
+  """Returns the first place of each run of trues, and the place behind its last."""
   return np.flatnonzero(np.diff(np.concatenate([[False], over, [False]]))).reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""The kinds of sound files: how each is told by its content, and what its files are called."""
+"""The kinds of sound files: how to tell each by its content, and the names of its files."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import BinaryIO
 from synthmatch_jax.audio import mpeg
 
 EXTRA = "synthmatch_jax[formats]"
-"""What is to be installed for the formats that libsndfile does not decode."""
+"""The package to install for the formats that libsndfile does not decode."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,9 +16,9 @@ class Format:
   """A kind of sound file.
 
   Attributes:
-    magic: What its files begin with.
+    magic: The bytes that its files begin with.
     suffixes: The ends of its files' names, in lower case.
-    ffmpeg: FFmpeg's name of the container; empty where libsndfile decodes all that is in it.
+    ffmpeg: FFmpeg's name of the container; empty if libsndfile decodes all that is in it.
     foreign: Whether FFmpeg alone decodes it.
   """
 
@@ -39,7 +39,7 @@ def _format(magic: bytes, suffixes: str, ffmpeg: str = "", *, foreign: bool = Fa
 
 MP3 = "mp3"
 
-# Every mark is as long as makes chance unlikely; MPEG audio, whose mark is short, comes last.
+# Every mark is long enough to make chance unlikely but that of MPEG audio, which comes last.
 FORMATS: Mapping[str, Format] = {
   "wav": _format(rb"(?:RIFF|RIFX|RF64|BW64).{4}WAVE", ".wav .wave .bwf .rf64 .bw64", "wav"),
   "flac": _format(rb"fLaC", ".flac", "flac"),
@@ -74,14 +74,14 @@ FORMATS: Mapping[str, Format] = {
 """The kinds by name. MPEG audio is told by its frames, which may come late (`mpeg.find`)."""
 
 COMMON = "wav, flac, ogg, mp3 or aiff"
-"""The formats that sounds are best converted to, in words."""
+"""The formats that a user is told to convert a sound to."""
 
 SUFFIXES = frozenset(suffix for one in FORMATS.values() for suffix in one.suffixes)
-"""The files that a folder is searched for, in lower case. A file that is named may end in any."""
+"""The names' ends, in lower case, of files that a folder is searched for."""
 
 
 def kind_of(file: BinaryIO, *, size: int) -> str | None:
-  """The name in `FORMATS` of what a file holds; None for anything else, whatever it is called.
+  """Returns the name in `FORMATS` of what a file holds; None for anything else.
 
   Args:
     file: The file, open for reading and seekable; its position is moved.

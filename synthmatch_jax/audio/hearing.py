@@ -1,50 +1,49 @@
-"""A sound from outside, made ready for a model; with all that was assumed on the way."""
+"""What is heard in a sound from outside: the facts that a match rests on."""
 
 import dataclasses
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from synthmatch_jax.audio.duration import held_seconds
 from synthmatch_jax.audio.floor import Cleared, clear
-from synthmatch_jax.audio.loudness import match_loudness
+from synthmatch_jax.audio.loudness import SILENT_PEAK
 from synthmatch_jax.audio.note import Note, name_of
-from synthmatch_jax.audio.onset import cut, find_note
+from synthmatch_jax.audio.onset import cut, find_note, hold_seconds
 from synthmatch_jax.audio.pitch import HeardPitch, heard_pitch
 from synthmatch_jax.errors import UserError
 
-_SILENCE = 1e-4  # -80 dB of full scale, as for files.
 _SURE = 0.5  # A confidence: the pitch is that of most of the sound.
-_NO_END = 0.05  # Seconds before the end of a recording: a sound that is so near it is cut off.
-_HELD_TOLERANCE = 0.2  # Seconds; how long a note was held is not told better (`held_seconds`).
+_NO_END = 0.05  # Seconds before the end of a recording: a sound that ends there is cut off.
+_HOLD_TOLERANCE = 0.2  # Seconds; how long a note was held is not told better (`hold_seconds`).
 
 
 @dataclass(frozen=True, kw_only=True)
 class Assume:
-  """What is told about a sound; None is heard in it.
+  """What is told about a sound; what is None is heard in it.
 
   Attributes:
-    note: MIDI note number to answer with.
-    onset_seconds: where in the recording the sound begins.
-    hold_seconds: how long the note of the answer is held.
-    level_db: loudness (LUFS) that the sound is heard at; None is that of the training.
-    clear: whether the noise of a recording is taken away; None is so where it is sure.
+    pitch: The MIDI note number to answer with.
+    onset_seconds: The place in the recording where the sound begins.
+    hold_seconds: The time for which the note of the answer is held.
+    level_db: The loudness (LUFS) that the sound is heard at; None is that of the training.
+    clear: Whether the noise of a recording is taken away; if None, it is where it is sure.
 
   Raises:
-    UserError: a value cannot be meant.
+    UserError: A value cannot be meant.
   """
 
-  note: int | None = None
+  pitch: int | None = None
   onset_seconds: float | None = None
   hold_seconds: float | None = None
   level_db: float | None = None
   clear: bool | None = None
 
   def __post_init__(self):
-    if self.note is not None and not 0 <= self.note <= 127:
-      raise UserError(f"the note {self.note} is no MIDI note number: give one from 0 to 127")
+    if self.pitch is not None and not 0 <= self.pitch <= 127:
+      raise UserError(f"the note {self.pitch} is no MIDI note number: give one from 0 to 127")
     if self.onset_seconds is not None and not 0 <= self.onset_seconds < math.inf:
       raise UserError(f"an onset at {self.onset_seconds:g} s is in no sound: give 0 or more")
     if self.hold_seconds is not None and not 0 < self.hold_seconds < math.inf:
@@ -52,32 +51,35 @@ class Assume:
     if self.level_db is not None and not -70 <= self.level_db <= 0:
       raise UserError(f"a level of {self.level_db:g} LUFS cannot be heard: give one from -70 to 0")
 
+  def to_dict(self) -> dict[str, Any]:
+    """Returns what is told as JSON-ready data, in which the pitch is called "note"."""
+    told = {"note" if k == "pitch" else k: v for k, v in vars(self).items()}
+    return {key: value for key, value in told.items() if value is not None}
+
 
 NOTHING = Assume()
-"""Everything is heard."""
+"""Nothing is told: everything is heard."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Heard:
-  """A sound as a model hears it.
+  """The facts of a sound.
 
   Attributes:
-    audio: mono, float32, placed at its onset, at the loudness that was asked for.
-    onset_seconds: where in the recording it begins, as heard or told.
-    gain_db: applied to the recording.
-    pitch: the note heard in it; None where there is none.
-    held_seconds: how long its note was held, as heard.
-    passed_over: whether something else than a click sounds before it.
-    endless: whether it sounds to the end of what is heard, so that its length is a guess.
-    cleared: what was taken away from the recording.
-    told: what was not to be heard.
+    onset_seconds: The place in the recording where the sound begins, as heard or told.
+    hold_seconds: The time for which its note was held, as heard.
+    pitch: The pitch of its note; None where none is heard.
+    peak: The highest absolute sample of what is listened to; full scale is 1.
+    passed_over: Whether something else than a click sounds before it.
+    endless: Whether it sounds to the end of what is listened to, so that its length is a guess.
+    cleared: What was taken away from the recording.
+    told: What was told, and did not have to be heard.
   """
 
-  audio: Float[np.ndarray, " n"]
   onset_seconds: float
-  gain_db: float
+  hold_seconds: float
   pitch: HeardPitch | None
-  held_seconds: float
+  peak: float
   passed_over: bool = False
   endless: bool = False
   cleared: Cleared = field(default_factory=Cleared)
@@ -85,113 +87,125 @@ class Heard:
 
   @property
   def midi(self) -> float | None:
-    """Pitch of the sound, with cents, as told or heard; None where there is none."""
-    if self.told.note is not None:
-      return float(self.told.note)
+    """The pitch as a MIDI note number with cents, as told or heard; None where there is none."""
+    if self.told.pitch is not None:
+      return float(self.told.pitch)
     return None if self.pitch is None else self.pitch.midi
 
   def note(self, default: Note) -> Note:
-    """The note to answer with: the semitone nearest to the pitch; without one the default's.
+    """Returns the note to answer with: the semitone nearest to the pitch, or the default's.
 
     It is held as long as the default, unless told otherwise.
     """
     pitch = default.pitch if self.midi is None else int(np.clip(round(self.midi), 0, 127))
     return dataclasses.replace(
-      default, pitch=pitch, seconds=self.told.hold_seconds or default.seconds
+      default, pitch=pitch, hold_seconds=self.told.hold_seconds or default.hold_seconds
     )
 
   def held_note(self, default: Note) -> Note:
-    """The same, held as long as the sound was; as the default where that is within 0.2 s."""
+    """Returns the same note, held as long as the sound's, or as the default if that is near."""
     note = self.note(default)
-    if self.told.hold_seconds or abs(self.held_seconds - default.seconds) <= _HELD_TOLERANCE:
+    usual = abs(self.hold_seconds - default.hold_seconds) <= _HOLD_TOLERANCE
+    if self.told.hold_seconds or usual:
       return note
-    return dataclasses.replace(note, seconds=self.held_seconds)
+    return dataclasses.replace(note, hold_seconds=self.hold_seconds)
 
   def guesses(self, note: Note) -> dict[str, str]:
-    """What was neither heard for certain nor told: note, onset, hold or noise -> a sentence.
+    """Says what was neither heard for certain nor told.
 
     Args:
-      note: the note that is played.
+      note: The note that is played.
+
+    Returns:
+      "note", "onset", "hold" or "noise" -> a sentence.
     """
     found = {}
     if self.midi is None:
       found["note"] = f"no pitch was heard: {name_of(note.pitch)} is assumed"
-    elif self.told.note is None and self.pitch and self.pitch.confidence < _SURE:
+    elif self.told.pitch is None and self.pitch and self.pitch.confidence < _SURE:
       share = f"{100 * self.pitch.confidence:.0f} %"
       found["note"] = f"the pitch is unsure: {name_of(note.pitch)} is heard in {share} of the sound"
     if self.passed_over:
       found["onset"] = f"what sounds before {self.onset_seconds:.2f} s is taken for no part of it"
     if self.endless and self.told.hold_seconds is None:
-      found["hold"] = f"no end of the note was heard: {note.seconds:.2f} s are assumed"
+      found["hold"] = f"no end of the note was heard: {note.hold_seconds:.2f} s are assumed"
     if self.cleared.noise_db is not None and self.told.clear is None:
       level = f"{self.cleared.noise_db:.0f} dB"
       found["noise"] = f"noise of {level} was taken for the recorder's and removed"
     return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+  """A sound from outside and its facts: `listen` makes of both what a model hears.
+
+  Attributes:
+    source: What the sound is called.
+    audio: All of the recording, mono, without what was cleared.
+    sample_rate: The sample rate of the audio, in Hz.
+    seconds: The length of what is listened to.
+    heard: The facts.
+  """
+
+  source: str
+  audio: Float[np.ndarray, " n"]
+  sample_rate: int
+  seconds: float
+  heard: Heard
+
+
 def hear(
   audio: Float[np.ndarray, " n"],
   *,
+  source: str,
   sample_rate: int,
   seconds: float,
-  level_db: float,
   assume: Assume = NOTHING,
-) -> Heard:
+) -> Recording:
   """Finds onset, level, pitch and length of a recorded sound, without the noise of its recording.
 
   Args:
-    audio: mono, not silent.
-    sample_rate: in Hz.
-    seconds: length of what is heard, from the onset on.
-    level_db: loudness (LUFS) to bring it to, as far as full scale allows.
-    assume: what is told instead.
+    audio: A mono sound that is not silent.
+    source: What the sound is called.
+    sample_rate: The sample rate, in Hz.
+    seconds: The length of what is listened to, from the onset on.
+    assume: What is told instead of heard.
 
   Raises:
-    UserError: what is told does not fit the sound.
+    UserError: What is told does not fit the sound.
   """
   audio, cleared = clear(audio, sample_rate, noise=assume.clear is not False)
-  heard = hear_clear(
-    audio, sample_rate=sample_rate, seconds=seconds, level_db=level_db, assume=assume
-  )
-  return dataclasses.replace(heard, cleared=cleared)
-
-
-def hear_clear(
-  audio: Float[np.ndarray, " n"],
-  *,
-  sample_rate: int,
-  seconds: float,
-  level_db: float,
-  assume: Assume = NOTHING,
-) -> Heard:
-  """The same for a recording that was made clear already (see `floor.clear`)."""
   told = assume.onset_seconds
   skipped = 0 if told is None else round(min(told * sample_rate, audio.size))
-  if told is not None and np.abs(audio[skipped:]).max(initial=0) < _SILENCE:
-    raise UserError(f"nothing sounds after the onset at {told:g} s: give an earlier one")
+  if told is not None and np.abs(audio[skipped:]).max(initial=0) < SILENT_PEAK:
+    raise UserError(f"{source}: nothing sounds after the onset at {told:g} s: give an earlier one")
   found = find_note(audio[skipped:], sample_rate)
   onset_seconds = found.start_seconds if told is None else float(told)
-  end = skipped + round(found.end_seconds * sample_rate)
   clip = cut(audio, onset_seconds, sample_rate=sample_rate, seconds=seconds)
   if not clip.any():
     raise UserError(
-      f"nothing sounds in the {seconds:g} s after {onset_seconds:g} s: give the onset of a note"
+      f"{source}: nothing sounds in the {seconds:g} s after {onset_seconds:g} s: give the onset of"
+      " a note"
     )
-  note = cut(audio[:end], onset_seconds, sample_rate=sample_rate, seconds=seconds)
-  held = held_seconds(note, sample_rate)
   if assume.hold_seconds is not None and assume.hold_seconds > seconds:
     raise UserError(
-      f"a note held for {assume.hold_seconds:g} s is longer than the answer: give up to {seconds:g}"
+      f"{source}: a note held for {assume.hold_seconds:g} s is longer than the answer: give up to"
+      f" {seconds:g}"
     )
-  wanted = level_db if assume.level_db is None else float(assume.level_db)
-  levelled = match_loudness(clip, wanted, sample_rate)
-  return Heard(
-    audio=levelled,
+  end = skipped + round(found.end_seconds * sample_rate)
+  note = cut(audio[:end], onset_seconds, sample_rate=sample_rate, seconds=seconds)
+  held = hold_seconds(note, sample_rate)
+  last = min(audio.size / sample_rate, onset_seconds + seconds)
+  heard = Heard(
     onset_seconds=onset_seconds,
-    gain_db=float(20 * np.log10(np.abs(levelled).max() / np.abs(clip).max())),
+    hold_seconds=held,
     pitch=heard_pitch(note, sample_rate),
-    held_seconds=held,
+    peak=float(np.abs(clip).max()),
     passed_over=told is None and found.passed_over,
-    endless=onset_seconds + held > min(audio.size / sample_rate, onset_seconds + seconds) - _NO_END,
+    endless=onset_seconds + held > last - _NO_END,
+    cleared=cleared,
     told=assume,
+  )
+  return Recording(
+    source=source, audio=audio, sample_rate=sample_rate, seconds=seconds, heard=heard
   )

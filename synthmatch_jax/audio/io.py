@@ -1,4 +1,4 @@
-"""Sound files in and out."""
+"""Reads and writes sounds."""
 
 import os
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ from jaxtyping import Float
 
 from synthmatch_jax.audio import channels
 from synthmatch_jax.audio.decoders import Decoder, Reader, open_sound
+from synthmatch_jax.audio.loudness import SILENT_PEAK
 from synthmatch_jax.audio.samples import MAX_RATE, MIN_RATE, to_float, to_rate
 from synthmatch_jax.errors import UserError, brief
 
 _MIN_SECONDS = 0.02  # Five periods of C4; anything shorter is no sound to match.
-_SILENCE = 1e-4  # -80 dB below full scale: the hum of a sound card, not a note.
 _LOUDEST = 1e10  # 200 dB above full scale: beyond integers that were written as floats.
 
 MOST_BYTES = 1 << 28
@@ -30,17 +30,17 @@ def read(
   """Reads a sound as it comes, a file or samples, as mono float32.
 
   Args:
-    sound: a path; the bytes of a sound file; a file open for reading bytes, which is read from
+    sound: A path; the bytes of a sound file; a file open for reading bytes, which is read from
       its start; or samples, (n,) or (n, channels), as `resample` takes them.
     rate: The sample rate of samples, in Hz.
-    name: What the sound is called; by default the file's name.
-    sample_rate: see `load`.
+    name: The name of the sound; by default the file's name.
+    sample_rate: See `load`.
 
   Returns:
-    The sound and what it is called.
+    The sound and its name.
 
   Raises:
-    UserError: see `load` and `resample`.
+    UserError: See `load` and `resample`.
   """
   if isinstance(sound, str | os.PathLike):
     path = os.fsdecode(sound)
@@ -58,17 +58,17 @@ def load(
 ) -> Float[np.ndarray, " n"]:
   """Reads a sound file of any kind in `formats.FORMATS` as mono float32.
 
-  Channels are averaged. Where they cancel (a stereo file of opposite phase) the loudest one is
-  taken alone. Levels are left as they are: full scale is 1, float files may exceed it.
+  Channels are averaged. If they cancel (a stereo file of opposite phase), the loudest one is taken
+  alone. Levels are left as they are: full scale is 1, float files may exceed it.
 
   Args:
-    path: of the file; its kind is told by its content, its name does not matter.
-    sample_rate: of the result, in Hz; other rates are resampled (soxr, VHQ).
-    max_seconds: a longer file is refused by its header, before it is decoded; where the header
-      does not say how long it is, as soon as it has lasted that long.
+    path: The path of the file; its kind is told by its content, its name does not matter.
+    sample_rate: The sample rate of the result, in Hz; other rates are resampled (soxr, VHQ).
+    max_seconds: A longer file is refused by its header, before it is decoded; if the header does
+      not say how long it is, as soon as it has lasted that long.
 
   Raises:
-    UserError: the file is missing, a folder, unreadable, empty, no sound file, cut off,
+    UserError: The file is missing, a folder, unreadable, empty, no sound file, cut off,
       damaged, silent (peak below -80 dB of full scale), not finite, shorter than 20 ms or too
       long; or it needs a decoder that is not installed.
   """
@@ -95,13 +95,13 @@ def decode(
   """Reads a sound file that is in memory as `load` does.
 
   Args:
-    data: all bytes of the file.
-    name: for error messages.
-    sample_rate: see `load`.
-    max_seconds: see `load`.
+    data: All bytes of the file.
+    name: The name of the sound in error messages.
+    sample_rate: See `load`.
+    max_seconds: See `load`.
 
   Raises:
-    UserError: see `load`.
+    UserError: See `load`.
   """
   # A BytesIO has all the methods of a raw file, though its type says otherwise.
   with Reader(BytesIO(data)) as file:  # pyright: ignore[reportArgumentType]
@@ -119,16 +119,16 @@ def resample(
   """Takes samples that are in memory as mono float32, under the conditions of `load`.
 
   Args:
-    samples: (n,) or (n, channels), as soundfile gives them; an array of NumPy, JAX or another
-      library, or a list. Floats have full scale 1; integers of 8, 16 and 32 bits are scaled by
-      their type, and those without a sign centred.
-    rate: of the samples, in Hz.
-    name: for error messages.
-    sample_rate: see `load`.
-    max_seconds: see `load`.
+    samples: The samples, (n,) or (n, channels), as soundfile gives them: an array of NumPy, JAX or
+      another library, or a list. Floats have full scale 1; integers of 8, 16 and 32 bits are
+      scaled by their type, and those without a sign are centred.
+    rate: The sample rate of the samples, in Hz.
+    name: The name of the sound in error messages.
+    sample_rate: See `load`.
+    max_seconds: See `load`.
 
   Raises:
-    UserError: see `load`; or it is no such array, or has no such rate.
+    UserError: See `load`; or the samples are no such array, or have no such rate.
   """
   array = _Array(to_float(samples, name=name), to_rate(rate, name=name))
   return _mono(array, name, sample_rate, max_seconds, advice="give finite ones, full scale is 1")
@@ -137,16 +137,16 @@ def resample(
 def save(path: str | os.PathLike[str], audio: Float[np.ndarray, " n"], sample_rate: int) -> None:
   """Writes a mono WAV file: whole or not at all, an existing file is replaced.
 
-  24-bit integers, which every player knows; 32-bit floats where a sample exceeds full scale, so
-  that nothing is clipped.
+  It holds 24-bit integers, which every player knows, or 32-bit floats if a sample exceeds full
+  scale, so that nothing is clipped.
 
   Args:
-    path: of the file; its folder must exist.
-    audio: finite samples, full scale is 1.
-    sample_rate: in Hz.
+    path: The path of the file; its folder must exist.
+    audio: Finite samples, full scale is 1.
+    sample_rate: The sample rate, in Hz.
 
   Raises:
-    UserError: the file cannot be written.
+    UserError: The file cannot be written.
   """
   path = Path(path)
   if not np.isfinite(audio).all():
@@ -167,24 +167,24 @@ def save(path: str | os.PathLike[str], audio: Float[np.ndarray, " n"], sample_ra
 
 
 class _Array:
-  """Samples in memory, as a file that is decoded."""
+  """A decoder of samples that are in memory already."""
 
   def __init__(self, samples: np.ndarray, rate: float):
     self._samples, self.rate = samples, rate
     self.frames: int | None = len(samples)
 
   def blocks(self) -> Iterator[np.ndarray]:
-    """All of them at once."""
+    """Yields all of them at once."""
     yield self._samples
 
 
 def _bytes_of(file: Any, name: str) -> bytes:
-  """What is in an open file, from its start if it can go there."""
+  """Reads an open file, from its start if it can go there."""
   try:
     if getattr(file, "seekable", bool)():
       file.seek(0)
     data = file.read(MOST_BYTES + 1)
-  except Exception as error:  # Whatever the file is made of: an archive, a connection.
+  except Exception as error:  # The file may be anything: an archive, a connection.
     raise UserError(
       f"{name} cannot be read ({brief(error)}): give a file that is open and whole"
     ) from error
@@ -198,7 +198,7 @@ def _bytes_of(file: Any, name: str) -> bytes:
 
 
 def _decoded(file: Reader, name: str, sample_rate: int, max_seconds: float) -> np.ndarray:
-  """A sound file at another rate (n,)."""
+  """Decodes a sound file to mono at another rate (n,)."""
   size = file.seek(0, os.SEEK_END)
   if size == 0:
     raise UserError(f"{name} is empty (0 bytes): save or download it again")
@@ -213,7 +213,7 @@ def _mono(
   *,
   advice: str = "export it again",
 ) -> np.ndarray:
-  """The channels of a sound as one, at another rate (n,)."""
+  """Mixes the channels of a sound to one, at another rate (n,)."""
   rate = decoder.rate
   if not MIN_RATE <= rate <= MAX_RATE:
     raise UserError(
@@ -224,16 +224,16 @@ def _mono(
   mono = channels.mono(lambda: _checked(decoder, name, max_seconds, advice), rate)
   _check_length(mono.size, rate, name, max_seconds)
   silent = UserError(f"{name} is silent (below -80 dB of full scale): choose another sound")
-  if np.abs(mono - mono.mean()).max() < _SILENCE:  # Whatever constant it rests at.
+  if np.abs(mono - mono.mean()).max() < SILENT_PEAK:  # It may rest at any constant.
     raise silent
   resampled = soxr.resample(mono, rate, sample_rate, quality="VHQ")
-  if np.abs(resampled).max(initial=0) < _SILENCE:
+  if np.abs(resampled).max(initial=0) < SILENT_PEAK:
     raise silent
   return resampled
 
 
 def _checked(decoder: Decoder, name: str, max_seconds: float, advice: str) -> Iterator[np.ndarray]:
-  """What is decoded, as long as it is audio and not too long."""
+  """Yields what is decoded, as long as it is audio and not too long."""
   frames = 0
   for block in decoder.blocks():
     frames += len(block)

@@ -1,4 +1,4 @@
-"""How loud a sound is to the ear, and how to set that."""
+"""Measures how loud a sound is to the ear, and sets it."""
 
 import functools
 import math
@@ -7,19 +7,28 @@ import numpy as np
 import pyloudnorm
 from jaxtyping import Float
 
+SILENT_PEAK = 1e-4
+"""The peak under which a sound is silent, -80 dB of full scale: a sound card's hum is no note."""
+
+THRESHOLD_DB = -60.0
+"""The loudness, in LUFS, under which data sets draw a sound again (paper section 3.1)."""
+
+LISTENING_DB = -23.0
+"""The loudness, in LUFS, of what people are to listen to (EBU R 128)."""
+
 _BLOCK_SECONDS = 0.4  # The standard's gating block.
 
 
 def loudness_db(audio: Float[np.ndarray, " n"], sample_rate: int) -> float:
-  """Integrated loudness in LUFS (ITU-R BS.1770-4, by pyloudnorm); -inf for silence.
+  """Measures integrated loudness in LUFS (ITU-R BS.1770-4, by pyloudnorm); -inf for silence.
 
   Blocks under the standard's absolute gate, -70 LUFS, do not count: a sound that nowhere
   exceeds it is -inf. Audio shorter than one 400 ms block is padded with zeros to its length, so
   a click gets the loudness of the block that holds it.
 
   Args:
-    audio: mono, full scale is 1; a full-scale sine of 1 kHz has -3 LUFS.
-    sample_rate: in Hz.
+    audio: A mono sound, full scale is 1; a full-scale sine of 1 kHz has -3 LUFS.
+    sample_rate: The sample rate, in Hz.
   """
   block = math.ceil(_BLOCK_SECONDS * sample_rate)
   padded = np.pad(np.asarray(audio, np.float64), (0, max(0, block - audio.size)))
@@ -38,9 +47,9 @@ def match_loudness(
   gate does not hide it. Silence comes back as it is.
 
   Args:
-    audio: mono, full scale is 1.
-    target_db: wanted loudness, in LUFS.
-    sample_rate: in Hz.
+    audio: A mono sound, full scale is 1.
+    target_db: The wanted loudness, in LUFS.
+    sample_rate: The sample rate, in Hz.
   """
   peak = float(np.abs(audio).max(initial=0))
   if peak == 0:

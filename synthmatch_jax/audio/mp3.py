@@ -1,4 +1,4 @@
-"""MP3 files for pages: small, and every browser plays them."""
+"""Writes MP3 files for pages: they are small, and every browser plays them."""
 
 from pathlib import Path
 
@@ -15,17 +15,17 @@ RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 def save(path: Path, audio: Float[np.ndarray, " n"], *, sample_rate: int) -> None:
   """Writes a mono MP3 file: whole or not at all, an existing file is replaced.
 
-  By LAME in libsndfile at its best variable bit rate, 130 kbit/s for noise and a quarter of that
-  for a tone, so that a listener judges the sound and not the coding.
+  LAME in libsndfile encodes it at its best variable bit rate, 130 kbit/s for noise and a quarter of
+  that for a tone, so that a listener judges the sound and not the coding.
 
   Args:
-    path: of the file; missing folders are made.
-    audio: finite samples; what exceeds full scale (1) is clipped, as any player would.
-    sample_rate: in Hz, one of `RATES`.
+    path: The path of the file; missing folders are made.
+    audio: Finite samples; what exceeds full scale (1) is clipped, as any player would clip it.
+    sample_rate: The sample rate in Hz, one of `RATES`.
 
   Raises:
-    ValueError: the audio holds NaN or infinity, or the format does not know the sample rate.
-    UserError: the file cannot be written.
+    ValueError: The audio holds NaN or infinity, or the format does not know the sample rate.
+    UserError: The file cannot be written.
   """
   if sample_rate not in RATES:
     raise ValueError(f"MP3 knows no sample rate of {sample_rate} Hz, resample to {RATES[-2]} Hz")

@@ -1,4 +1,4 @@
-"""Frames of MPEG audio (layers I to III: mp1, mp2, mp3), counted without decoding them.
+"""Counts the frames of MPEG audio (layers I to III: mp1, mp2, mp3) without decoding them.
 
 A decoder that finds no length header guesses how long a file is from its size, tags and pictures
 included, and stops where it has guessed. Here the frames themselves are counted (ISO 11172-3,
@@ -21,14 +21,14 @@ _LOW_LAYER_1 = (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256)
 _LOW = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 
 _SYNC = re.compile(rb"\xff[\xe2-\xff]")
-_MOST_JUNK = 1 << 13  # Bytes between frames; the longest frame, a clip's first piece, has 2,881.
+_MOST_JUNK = 1 << 13  # Bytes between frames. The longest frame has 2,881.
 _MOST_GAPS = 100  # A file that was put together has a few; a hostile one may have a million.
-_IN_A_ROW = 3  # Frames that make chance unlikely.
+_IN_A_ROW = 3  # So many frames make chance unlikely.
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-  """What the four bytes of a header say."""
+  """The contents of the four bytes of a header."""
 
   kind: tuple[int, int, int]  # Version (3 is MPEG-1, 2 MPEG-2, 0 MPEG-2.5), layer, rate.
   mono: bool
@@ -42,7 +42,7 @@ class _Frame:
 
   @property
   def tag_offset(self) -> int:
-    """Where a Xing header stands: behind the side information of layer III."""
+    """The place of a Xing header, behind the side information of layer III."""
     if self.kind[0] == 3:
       return 21 if self.mono else 36
     return 13 if self.mono else 21
@@ -53,13 +53,13 @@ class Stream:
   """The frames of a file.
 
   Attributes:
-    parts: where they are, without what is between them.
-    frames: how many are whole.
+    parts: The places of the frames, without what is between them.
+    frames: The number of whole frames.
     samples: The number of samples in each of them.
-    rate: in Hz.
-    said: how many a length header says there are; None without one.
-    torn: whether the last one is not whole.
-    is_constant: whether all have one bit rate, from which decoders guess their number.
+    rate: The sample rate, in Hz.
+    said: The number of frames that a length header promises; None without one.
+    torn: Whether the last frame is not whole.
+    is_constant: Whether all have one bit rate, from which decoders guess their number.
   """
 
   parts: list[tuple[int, int]] = field(default_factory=list)
@@ -75,15 +75,15 @@ class Stream:
 
   @property
   def is_cut_off(self) -> bool:
-    """Whether it ends before its length header says. Some count that header's frame as well."""
+    """Whether the stream ends too early. Some length headers count their own frame as well."""
     return self.said is not None and self.said > self.frames + (0 if self.torn else 1)
 
   def layout(self) -> list[Part]:
-    """The parts of a file that a decoder reads to its end, and no further."""
+    """Returns the parts of a file that a decoder reads to its end, and no further."""
     start, end = self.parts[0]
     if self.said is not None and not self._is_vbri and self.frames - self.said in (-1, 0, 1):
       return list(self.parts)
-    if self.said is not None:  # It misleads; its frame is silent.
+    if self.said is not None:  # The length header misleads; its frame is silent.
       start += self._first.size
     tail: list[Part] = [(start, end), *self.parts[1:]]
     if self.is_constant or self._first.kind[1] != 3:
@@ -91,8 +91,8 @@ class Stream:
     return [self._length_header(), *tail]
 
   def _length_header(self) -> bytes:
-    """A silent frame that says how many follow (the Xing header, as encoders write it)."""
-    # The longest frame, without a checksum: the header fits into it, whatever the others are.
+    """Makes a silent frame that says how many follow: the Xing header, as encoders write it."""
+    # The header fits into the longest frame without a checksum, whatever the others are.
     head = bytes([0xFF, self._header[1] | 1, 0xE0 | self._header[2] & 0x0C, self._header[3]])
     frame = _parse(head)
     assert frame is not None
@@ -101,7 +101,7 @@ class Stream:
 
 
 def find(file: BinaryIO, start: int, end: int) -> int | None:
-  """Where the first frame is, behind zeros, tags and a piece of a frame; None if none is near."""
+  """Finds the first frame, behind zeros, tags and a piece of a frame; None if none is near."""
   tags = 0
   while start < end:
     file.seek(start)
@@ -119,7 +119,7 @@ def find(file: BinaryIO, start: int, end: int) -> int | None:
 
 
 def scan(file: BinaryIO, start: int, end: int) -> Stream | None:
-  """Counts the frames in a part of a file; None where there is none."""
+  """Counts the frames in a part of a file; returns None if there is none."""
   position = find(file, start, end)
   if position is None:
     return None
@@ -163,7 +163,7 @@ def _walk(file: BinaryIO, position: int, end: int, stream: Stream) -> None:
 def _candidates(
   file: BinaryIO, start: int, end: int, kind: tuple[int, int, int] | None
 ) -> Iterator[int]:
-  """Places near `start` where frames of one kind follow each other."""
+  """Yields places near `start` where frames of one kind follow each other."""
   file.seek(start)
   for match in _SYNC.finditer(file.read(min(_MOST_JUNK, end - start))):
     if _follow(file, start + match.start(), end, kind, at_once=match.start() == 0):
@@ -173,7 +173,7 @@ def _candidates(
 def _follow(
   file: BinaryIO, position: int, end: int, kind: tuple[int, int, int] | None, *, at_once: bool
 ) -> bool:
-  """Whether frames of one kind follow each other; up to the end where they begin at once."""
+  """Tells whether frames of one kind follow each other: three, or fewer up to the file's end."""
   for number in range(_IN_A_ROW):
     if position == end and number and at_once:
       return True
@@ -183,12 +183,12 @@ def _follow(
       return False
     kind, position = frame.kind, position + frame.size
     if position > end:
-      return number > 0 and at_once  # One that is not whole says nothing.
+      return number > 0 and at_once  # A frame that is not whole says nothing.
   return True
 
 
 def _parse(head: bytes) -> _Frame | None:
-  """A frame's header; None for anything else, text in UTF-16 (FF FE) and raw AAC included."""
+  """Reads a frame's header; None for anything else, as text in UTF-16 (FF FE) or raw AAC."""
   if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
     return None
   version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
@@ -209,7 +209,7 @@ def _parse(head: bytes) -> _Frame | None:
 
 
 def _read_length(file: BinaryIO, position: int, frame: _Frame, stream: Stream) -> None:
-  """The length header in the first frame: LAME's and its relatives', or Fraunhofer's (VBRI)."""
+  """Reads the length header in the first frame: LAME's (Xing, Info) or Fraunhofer's (VBRI)."""
   if frame.kind[1] != 3:
     return
   file.seek(position)
@@ -223,7 +223,7 @@ def _read_length(file: BinaryIO, position: int, frame: _Frame, stream: Stream) -
 
 
 def tag_size(file: BinaryIO, position: int) -> int:
-  """Bytes of the ID3v2 tags at a place, one behind another; 0 where there is none."""
+  """Counts the bytes of the ID3v2 tags at a place, one behind another; 0 if there is none."""
   start = position
   for _ in range(_MOST_GAPS):
     file.seek(position)

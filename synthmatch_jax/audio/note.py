@@ -1,7 +1,9 @@
-"""What is played on the synth: pitch, velocity, length."""
+"""The note that is played on a synth: its pitch, velocity and length."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from synthmatch_jax.errors import UserError
 
@@ -17,29 +19,38 @@ class Note:
   The defaults are the paper's (section 3.1): C4, maximum velocity, held for one second.
 
   Attributes:
-    pitch: MIDI note number, 0 to 127; 60 is C4 (261.63 Hz).
-    velocity: MIDI velocity, 1 to 127.
-    seconds: time from note-on, at the first sample, to note-off.
+    pitch: The MIDI note number, 0 to 127; 60 is C4 (261.63 Hz).
+    velocity: The MIDI velocity, 1 to 127.
+    hold_seconds: The time from note-on, at the first sample, to note-off.
   """
 
   pitch: int = 60
   velocity: int = 127
-  seconds: float = 1.0
+  hold_seconds: float = 1.0
 
   def __post_init__(self):
     if not 0 <= self.pitch <= 127:
       raise ValueError(f"note pitch {self.pitch} is no MIDI note number (0 to 127)")
     if not 1 <= self.velocity <= 127:
       raise ValueError(f"note velocity {self.velocity} is no MIDI velocity (1 to 127)")
-    if not self.seconds > 0:
-      raise ValueError(f"a note of {self.seconds} seconds has no length")
+    if not self.hold_seconds > 0:
+      raise ValueError(f"a note of {self.hold_seconds} seconds has no length")
+
+  def to_dict(self) -> dict[str, Any]:
+    """Returns the note as JSON-ready data, in which its length is called "seconds"."""
+    return {"pitch": self.pitch, "velocity": self.velocity, "seconds": self.hold_seconds}
+
+  @classmethod
+  def from_dict(cls, data: Mapping[str, Any]) -> "Note":
+    """Returns the note of `to_dict`; what is left out is the default."""
+    return cls(**{"hold_seconds" if k == "seconds" else k: v for k, v in data.items()})
 
 
 def pitch_of(text: str) -> int:
-  """MIDI note number of what a person writes: "60", or a name as "C4", "F#3", "Bb2".
+  """Returns the MIDI note number of what a person writes: "60", or a name as "C4", "F#3", "Bb2".
 
   Raises:
-    UserError: it is neither.
+    UserError: The text is neither.
   """
   if text.isascii() and text.isdigit():
     number = int(text[:4])
@@ -55,5 +66,5 @@ def pitch_of(text: str) -> int:
 
 
 def name_of(pitch: int) -> str:
-  """What a person calls a MIDI note number: 60 is "C4", 61 "C#4"."""
+  """Returns what a person calls a MIDI note number: 60 is "C4", 61 "C#4"."""
   return f"{_NAMES[pitch % 12]}{pitch // 12 - 1}"

@@ -1,4 +1,4 @@
-"""The pitch of a sound: frame by frame, and as the one note that is heard."""
+"""Finds the pitch of a sound: frame by frame, and as the one note that is heard."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import scipy.fft
 import soxr
 from jaxtyping import Bool, Float
 
-_BLOCK = 128  # Frames transformed at once: a few megabytes, which stay in a core's cache.
+_BLOCK = 128  # Frames that are transformed at once: a few megabytes, which stay in a core's cache.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,14 +15,14 @@ class PitchSettings:
   """Settings of the pitch estimator, chosen on sounds of known pitch (see `pitch_track`).
 
   Attributes:
-    sample_rate: at which sounds are analysed, in Hz; faster ones are resampled (soxr, HQ).
-    window_ms: length over which a period is compared with the next.
-    hop_ms: from frame to frame; frames are centred, edges padded with zeros.
-    f_min: lowest pitch, in Hz: below the E1 of a bass (41.2 Hz).
-    f_max: highest pitch, in Hz: C7.
-    threshold: aperiodicity under which a frame is voiced; the shortest period under it is
-      taken, the best one if there is none.
-    range_db: frames that are so much softer than the loudest one are silent: unvoiced.
+    sample_rate: The rate at which sounds are analysed, in Hz; faster ones are resampled (soxr, HQ).
+    window_ms: The length over which a period is compared with the next.
+    hop_ms: The time from frame to frame; frames are centred, edges are padded with zeros.
+    f_min: The lowest pitch, in Hz: below the E1 of a bass (41.2 Hz).
+    f_max: The highest pitch, in Hz: C7.
+    threshold: The aperiodicity under which a frame is voiced; the shortest period under it is
+      taken, or the best one if there is none.
+    range_db: Frames that are so much softer than the loudest one are silent: unvoiced.
   """
 
   sample_rate: int = 22_050
@@ -35,19 +35,19 @@ class PitchSettings:
 
 
 DEFAULT_PITCH = PitchSettings()
-"""How sounds are compared; distances that were measured rest on it."""
+"""The settings with which sounds are compared; distances that were measured rest on them."""
 
 NOTES = PitchSettings(f_min=25.0)
-"""How a note is heard: from below a piano's A0 (27.5 Hz) on."""
+"""The settings with which a note is heard: from below a piano's A0 (27.5 Hz) on."""
 
 HIGH_NOTES = PitchSettings(sample_rate=88_200, f_min=400.0, f_max=20_000.0)
-"""How a note over C5 is heard: up to all that can be heard, far beyond a piano's C8 (4,186 Hz).
+"""The settings with which a note over C5 is heard, far beyond a piano's C8 (4,186 Hz).
 
 A period shorter than the range would pass for its double, a pitch an octave low, and so would one
 of so few samples that it lies between two of them.
 """
 
-_LOUDNESS = 0.6  # Stevens' power law: the ear's growth of loudness with amplitude.
+_LOUDNESS = 0.6  # Stevens' power law: how loudness grows with amplitude.
 _HIGH = 72.0  # C5: a high note that `NOTES` hears octaves low is still over it.
 
 
@@ -56,10 +56,10 @@ class PitchTrack:
   """Pitch over time.
 
   Attributes:
-    f0_hz: fundamental frequency; NaN where the sound is silent, a guess where it is unvoiced.
-    voiced: where the pitch can be relied on.
-    confidence: 1 for a perfectly periodic frame, 0 for a silent one.
-    level: root mean square of each frame, at its softer end.
+    f0_hz: The fundamental frequency; NaN in silent frames, a guess in unvoiced ones.
+    voiced: Whether the pitch of a frame can be relied on.
+    confidence: The confidence: 1 for a perfectly periodic frame, 0 for a silent one.
+    level: The root mean square of each frame, at its softer end.
   """
 
   f0_hz: Float[np.ndarray, " t"]
@@ -73,10 +73,10 @@ class HeardPitch:
   """The note that a sound is heard as.
 
   Attributes:
-    midi: MIDI note number with cents as its fraction; 60 is C4 (261.63 Hz).
-    confidence: share of the sounding frames that are voiced and within half a semitone of
+    midi: The MIDI note number with cents as its fraction; 60 is C4 (261.63 Hz).
+    confidence: The share of the sounding frames that are voiced and within half a semitone of
       `midi`, in [0, 1]; a frame counts by its loudness.
-    voiced_share: share of the sounding frames that are voiced, in [0, 1], by loudness as well.
+    voiced_share: The share of the sounding frames that are voiced, in [0, 1], by loudness as well.
   """
 
   midi: float
@@ -87,15 +87,15 @@ class HeardPitch:
 def heard_pitch(
   audio: Float[np.ndarray, " n"], sample_rate: int, *, min_confidence: float = 0.3
 ) -> HeardPitch | None:
-  """The one note of a sound: the median pitch of its voiced frames, each counted by its loudness.
+  """Finds the one note of a sound: the median pitch of its voiced frames, weighted by loudness.
 
-  So the note counts, and not the room or the hum that outlasts it. What seems to be higher than C5
-  is heard again at a rate at which its period is many samples.
+  So the note counts, and not the room or the hum that outlasts it. A note that seems to be higher
+  than C5 is heard again at a rate at which its period is many samples long.
 
   Args:
-    audio: mono.
-    sample_rate: in Hz.
-    min_confidence: below it the sound has no pitch.
+    audio: A mono sound.
+    sample_rate: The sample rate, in Hz.
+    min_confidence: The confidence below which the sound has no pitch.
 
   Returns:
     None for a sound without pitch: silence, noise, percussion, speech that glides; and for one
@@ -106,12 +106,12 @@ def heard_pitch(
     return heard
   rate = HIGH_NOTES.sample_rate
   finer = soxr.resample(audio.astype(np.float64), sample_rate, rate, quality="HQ")
-  # A note of few frames may be lost among those of its attack: then the first answer holds.
+  # A note of few frames may be lost among those of its attack: then the first one holds.
   return _heard(pitch_track(finer, rate, HIGH_NOTES), min_confidence) or heard
 
 
 def _heard(track: PitchTrack, min_confidence: float) -> HeardPitch | None:
-  """The note of a track, if there is one."""
+  """Returns the note of a track, if there is one."""
   if not track.voiced.any():
     return None
   sounding = np.isfinite(track.f0_hz)
@@ -127,7 +127,7 @@ def _heard(track: PitchTrack, min_confidence: float) -> HeardPitch | None:
 
 
 def _median(values: Float[np.ndarray, " t"], weights: Float[np.ndarray, " t"]) -> float:
-  """The value that has half of the weight on either side; NumPy's median if all are equal."""
+  """Returns the weighted median: NumPy's median if all weights are equal."""
   order = np.argsort(values)
   below = np.cumsum(weights[order]) - weights[order] / 2
   return float(np.interp(weights.sum() / 2, below, values[order]))
@@ -136,17 +136,17 @@ def _median(values: Float[np.ndarray, " t"], weights: Float[np.ndarray, " t"]) -
 def pitch_track(
   audio: Float[np.ndarray, " n"], sample_rate: int, settings: PitchSettings = DEFAULT_PITCH
 ) -> PitchTrack:
-  """Pitch of a sound with one voice, frame by frame.
+  """Follows the pitch of a sound with one voice, frame by frame.
 
-  YIN: de Cheveigné and Kawahara, "YIN, a fundamental frequency estimator for speech and music",
-  JASA 111 (2002), steps 1 to 5. Its difference function is computed by FFT, only for frames
-  that sound, without numba and its compiler; one minus the aperiodicity at the period (the
-  paper's d') is the confidence.
+  The estimator is YIN: de Cheveigné and Kawahara, "YIN, a fundamental frequency estimator for
+  speech and music", JASA 111 (2002), steps 1 to 5. Its difference function is computed by FFT, only
+  for frames that sound, without numba and its compiler; one minus the aperiodicity at the period
+  (the paper's d') is the confidence.
 
   Args:
-    audio: mono.
-    sample_rate: in Hz.
-    settings: of the estimator.
+    audio: A mono sound.
+    sample_rate: The sample rate, in Hz.
+    settings: The settings of the estimator.
   """
   rate = settings.sample_rate
   samples = audio.astype(np.float64)
@@ -166,7 +166,7 @@ def pitch_track(
     )
     f0_hz[block] = rate / period
   voiced = confidence > 1 - settings.threshold
-  # That of the softer end: where a note begins there is nothing yet to compare it with.
+  # The softer end counts: where a note begins there is nothing yet to compare it with.
   ends = np.square(frames[:, :window]).mean(1), np.square(frames[:, -window:]).mean(1)
   return PitchTrack(
     f0_hz=f0_hz, voiced=voiced, confidence=confidence, level=np.sqrt(np.minimum(*ends))
@@ -174,7 +174,7 @@ def pitch_track(
 
 
 def _frames(samples: np.ndarray, rate: int, settings: PitchSettings) -> tuple[np.ndarray, int]:
-  """Frames (t, window + longest lag) and the length of the window, in samples."""
+  """Cuts frames (t, window + longest lag); returns the length of the window in samples as well."""
   window = round(settings.window_ms * rate / 1_000)
   length = window + int(rate / settings.f_min) + 2
   padded = np.pad(samples, (length // 2, length - length // 2))
@@ -186,7 +186,7 @@ def _frames(samples: np.ndarray, rate: int, settings: PitchSettings) -> tuple[np
 def _yin(
   frames: Float[np.ndarray, "t l"], window: int, *, min_lag: int, threshold: float
 ) -> tuple[Float[np.ndarray, " t"], Float[np.ndarray, " t"]]:
-  """Period in samples and confidence of frames that are not silent."""
+  """Finds the period in samples, and its confidence, of frames that are not silent."""
   aperiodicity = _aperiodicity(frames, window)[:, min_lag - 1 :]
   inner = aperiodicity[:, 1:-1]
   trough = (inner < aperiodicity[:, :-2]) & (inner <= aperiodicity[:, 2:])
@@ -195,7 +195,7 @@ def _yin(
   place = np.where(low.any(1), low.argmax(1), lowest)
   before, here, after = aperiodicity[np.arange(len(frames)), place + np.arange(3)[:, None]]
   bend = before - 2 * here + after
-  # The vertex of the parabola through three points; 0 where they lie on a line.
+  # This is the vertex of the parabola through three points; 0 if they lie on a line.
   offset = np.divide(before - after, 2 * bend, out=np.zeros_like(bend), where=bend > 0)
   offset = np.clip(offset, -1, 1)
   confidence = np.clip(1 - (here - (before - after) * offset / 4), 0, 1)
@@ -203,7 +203,7 @@ def _yin(
 
 
 def _aperiodicity(frames: Float[np.ndarray, "t l"], window: int) -> Float[np.ndarray, "t k"]:
-  """YIN's cumulative mean normalised difference (equation 8) for the lags from 0 on."""
+  """Computes YIN's cumulative mean normalised difference (equation 8) for the lags from 0 on."""
   lags = frames.shape[1] - window
   size = scipy.fft.next_fast_len(frames.shape[1], real=True)
   ahead = np.asarray(scipy.fft.rfft(frames, size))

@@ -1,4 +1,4 @@
-"""Samples that come as an array of whatever kind."""
+"""Takes samples from an array of whatever kind."""
 
 from typing import Any
 
@@ -8,22 +8,23 @@ from jaxtyping import Float
 from synthmatch_jax.errors import UserError
 
 MIN_RATE, MAX_RATE = 1_000, 768_000
-"""Sample rates that are taken for real, in Hz: from old phones to the fastest converters."""
+"""The sample rates that are read, in Hz: from old phones to the fastest converters."""
 
 _INTEGERS = (np.int8, np.int16, np.int32, np.uint8, np.uint16, np.uint32)
 
 
 def to_float(values: Any, *, name: str) -> Float[np.ndarray, "n c"]:
-  """Floating-point samples of which full scale is 1, as soundfile gives them: a column a channel.
+  """Returns floating-point samples of full scale 1, a column for each channel, as soundfile does.
 
   Args:
-    values: an array of NumPy, JAX or another library, or a list: (n,) or (n, channels). Floats
+    values: An array of NumPy, JAX or another library, or a list: (n,) or (n, channels). Floats
       are taken as they are. Integers of 8, 16 and 32 bits are scaled by their type; those
       without a sign rest at the middle of their range, as in WAV files of 8 bits.
-    name: for error messages.
+    name: The name of the sound in error messages.
 
   Raises:
-    UserError: it is no array of numbers, is not laid out so, or its full scale is not known.
+    UserError: The values are no array of numbers, or are not laid out so, or their full scale is
+      not known.
   """
   array = _array(values, name)
   if array.ndim not in (1, 2):
@@ -53,7 +54,7 @@ def to_rate(value: Any, *, name: str) -> float:
   try:
     array = np.asarray(value)
     rate = float(array) if array.ndim == 0 and array.dtype.kind in "iuf" else None
-  except Exception as error:  # Of whatever library the number is from.
+  except Exception as error:  # The number may be from any library.
     raise UserError(f"{name} has no sample rate ({error}): give a number, in Hz") from error
   if rate is None:
     raise UserError(f"{name} has the sample rate {value!r}: give a number, in Hz")
@@ -66,12 +67,12 @@ def to_rate(value: Any, *, name: str) -> float:
 
 
 def _array(values: Any, name: str) -> np.ndarray:
-  """Numbers in native byte order."""
+  """Returns the numbers in native byte order."""
   try:
     array = np.asarray(values)
     if array.dtype.kind == "V" or array.dtype == np.float16:  # V: JAX's bfloat16.
       array = array.astype(np.float32)
-  except Exception as error:  # Of whatever library the array is from.
+  except Exception as error:  # The array may be from any library.
     raise UserError(
       f"{name} cannot be read as an array ({error}): give a NumPy array of floats"
     ) from error

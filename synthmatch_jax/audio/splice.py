@@ -1,4 +1,4 @@
-"""Parts of a file, and bytes that are not in it, as one file to read."""
+"""Joins parts of a file, and bytes that are not in it, to one file that can be read."""
 
 import io
 import os
@@ -8,11 +8,11 @@ from itertools import accumulate
 from typing import Any, BinaryIO
 
 Part = bytes | tuple[int, int]
-"""Bytes, or where a part of the file begins and ends."""
+"""Bytes, or the positions where a part of the file begins and ends."""
 
 
 class Spliced(io.RawIOBase):
-  """Parts one behind another; reading moves the position of the file that they are in."""
+  """A file of parts one behind another; reading moves the position of the file they are in."""
 
   def __init__(self, file: BinaryIO, parts: Sequence[Part]):
     self._file = file

@@ -1,25 +1,35 @@
-"""Records side by side."""
+"""Several records as arrays with a batch axis."""
 
-from collections.abc import Mapping
-from typing import TypedDict
+from collections.abc import Mapping, Sequence
+from typing import NotRequired, TypedDict
 
 import numpy as np
 from jaxtyping import Array, Bool, Float, Shaped
 
+from synthmatch_jax.audio.note import Note
+
 Columns = dict[str, Shaped[np.ndarray, "_ ..."]]
-"""Any features of some records: the name of a feature -> its value for each record."""
+"""Features of some records: the name of a feature -> its value for each record."""
 
 
 class Batch(TypedDict):
-  """What a model learns from: the sounds of some records, and the patches that made them.
+  """The records that a model learns from: their sounds, and the examples that made them.
 
   Attributes:
     mel: log-mel spectrograms in dB, as `audio.mel.log_mel` gives them.
     controls: the true controls, in [0, 1].
+    note: MIDI number, velocity and hold in seconds; left out where all records have one note.
   """
 
   mel: Float[Array, "b t f"] | Float[np.ndarray, "b t f"]
   controls: Float[Array, "b d"] | Float[np.ndarray, "b d"]
+  note: NotRequired[Float[Array, "b 3"] | Float[np.ndarray, "b 3"]]
+
+
+def note_rows(notes: Sequence[Note]) -> Float[np.ndarray, "b 3"]:
+  """Notes as a `Batch` has them."""
+  rows = [(note.pitch, note.velocity, note.hold_seconds) for note in notes]
+  return np.asarray(rows, np.float32).reshape(-1, 3)
 
 
 def pad(
@@ -28,7 +38,7 @@ def pad(
   """Fills a batch up with zeros, so that a compiled function sees one shape only.
 
   Returns:
-    The batch with `batch_size` records, and a mask (bool) that is true for those it had.
+    The batch with `batch_size` records, and a mask that is true for those that it had.
   """
   size = len(next(iter(columns.values())))
   padded = {

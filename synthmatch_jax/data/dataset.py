@@ -16,11 +16,11 @@ from synthmatch_jax.data import records
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError, first_line
 
-# What training reads; decoding only these reads twice as fast as decoding whole records.
+# The features that most callers read.
 EXAMPLE = ("mel", "controls")
 
 DESCRIPTIONS = ("dataset_info.json", "features.json", "metadata.json")
-"""What TFDS writes beside the records; the last has the recipe."""
+"""The files that TFDS writes beside the records; the last one has the recipe."""
 
 REBUILD = "the `tfds build` command that made it, given again, mends what is damaged"
 _ANEW = (
@@ -34,14 +34,14 @@ _Example = tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue]
 
 @runtime_checkable
 class Records(Protocol):
-  """Serialised records. No `Sequence`: a check of its type would read one, which may be damaged."""
+  """Serialised records. This is no `Sequence`, whose type check would read a record."""
 
   def __len__(self) -> int:
-    """How many there are."""
+    """Returns the number of records."""
     ...
 
   def __getitem__(self, index: Any) -> Any:
-    """The record at a position, as bytes."""
+    """Returns the record at a position, as bytes."""
     ...
 
 
@@ -52,8 +52,8 @@ class Dataset:
   Attributes:
     name: e.g. "massive16/standard".
     version: e.g. "2.0.0".
-    path: its folder.
-    recipe: everything that shaped its records.
+    path: The folder of the data set.
+    recipe: The recipe of its records.
     sources: split -> its records, serialised, in the order of their indices.
     features: The features of a record, a tfds.features.FeaturesDict (see records.py).
     files: split -> name and number of records of each of its shards, in their order.
@@ -68,15 +68,17 @@ class Dataset:
   files: Mapping[str, Sequence[tuple[str, int]]] = dataclasses.field(default_factory=dict)
 
   def num_examples(self, split: str) -> int:
-    """Records in a split."""
+    """Returns the number of records in a split."""
     return len(self.sources[split])
 
   def with_first(self, train_examples: int) -> "Dataset":
-    """The same with only the first records of its training split: what a smaller one would hold.
+    """Returns the data set with only the first records of its training split.
 
     Raises:
-      UserError: it has fewer.
+      UserError: it has fewer, or none is asked for.
     """
+    if train_examples < 1:
+      raise UserError(f"data.train_examples must be at least 1, not {train_examples}")
     there = self.num_examples("train")
     if train_examples > there:
       raise UserError(
@@ -87,14 +89,14 @@ class Dataset:
     return dataclasses.replace(self, sources={**self.sources, "train": first})
 
   def decode(self, record: bytes, keys: Sequence[str]) -> dict[str, np.ndarray]:
-    """The named features of a serialised record; names are those of `records.features`."""
+    """Decodes the named features of a serialised record; for the names see `records.features`."""
     stored = _Example.FromString(record).features.feature
     return {key: _decode(stored[key], self.features[key]) for key in keys}
 
   def read(
     self, split: str, *, limit: int | None = None
   ) -> tuple[Float[np.ndarray, "i t f"], Float[np.ndarray, "i d"]]:
-    """Mels and controls of a split in its order, or of its first `limit` records.
+    """Reads the mels and controls of a split in its order, or of its first `limit` records.
 
     Raises:
       UserError: a record is damaged.
@@ -105,7 +107,7 @@ class Dataset:
     return mel, controls
 
   def notes(self, split: str, *, limit: int | None = None) -> list[Note]:
-    """The notes of a split in its order, or of its first `limit` records.
+    """Reads the notes of a split in its order, or of its first `limit` records.
 
     Raises:
       UserError: a record is damaged.
@@ -117,7 +119,7 @@ class Dataset:
     return [records.note_of(self.example(split, i, keys), self.recipe) for i in range(size)]
 
   def example(self, split: str, position: int, keys: Sequence[str]) -> dict[str, np.ndarray]:
-    """The named features of a record, to be learnt from or measured on.
+    """Reads the named features of a record.
 
     Raises:
       UserError: the record is damaged, cannot be read, or has a number that is not finite; the
@@ -140,7 +142,7 @@ class Dataset:
     )
 
   def _file(self, split: str, position: int) -> str:
-    """A clause that names the file that a record is in, where that is known."""
+    """Returns a clause that names the file of a record, where it is known."""
     for name, count in self.files.get(split, ()):
       if position < count:
         return f", in {name}"
@@ -149,7 +151,7 @@ class Dataset:
 
 
 class _First:
-  """The first records of a source, none of which is read for it."""
+  """The first records of a source; none is read until it is asked for."""
 
   def __init__(self, source: Records, count: int):
     self._source, self._count = source, count
@@ -162,7 +164,7 @@ class _First:
 
 
 def _decode(stored: Any, feature: Any) -> np.ndarray:
-  """Value of a protocol buffer `Feature` that holds a TFDS feature."""
+  """Returns the value of a protocol buffer `Feature` that holds a TFDS feature."""
   kind = stored.WhichOneof("kind")
   (value,) = getattr(stored, kind).value
   if kind == "bytes_list":  # A tensor; see records.py.

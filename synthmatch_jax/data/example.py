@@ -1,4 +1,4 @@
-"""An example, all that a sound of a synth is a function of; and the notes that examples are of."""
+"""An example, which decides a sound of a synth, and the distribution of the notes of examples."""
 
 import math
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Example:
 
   Attributes:
     controls: the patch, in the order of a recipe's space.
-    note: what is played.
+    note: the note that is played.
   """
 
   controls: Float[np.ndarray, " d"]
@@ -40,7 +40,7 @@ class NotePrior:
     hold_seconds: the shortest and the longest time from note-on to note-off.
 
   Raises:
-    UserError: an end of a range is no value of a note, or lies beyond the other.
+    UserError: an end of a range cannot be the value of a note, or lies beyond the other end.
   """
 
   pitch: tuple[int, int] = (33, 96)
@@ -64,7 +64,7 @@ class NotePrior:
     return cls(
       pitch=(note.pitch, note.pitch),
       velocity=(note.velocity, note.velocity),
-      hold_seconds=(note.seconds, note.seconds),
+      hold_seconds=(note.hold_seconds, note.hold_seconds),
     )
 
   @property
@@ -79,7 +79,7 @@ class NotePrior:
       int(rng.integers(*ends, endpoint=True)) for ends in (self.pitch, self.velocity)
     )
     hold = round(math.exp(rng.uniform(low, high)), 4) if low < high else self.hold_seconds[0]
-    return Note(pitch=pitch, velocity=velocity, seconds=hold)
+    return Note(pitch=pitch, velocity=velocity, hold_seconds=hold)
 
   def to_dict(self) -> dict[str, Any]:
     """The distribution as JSON-ready data."""
@@ -87,7 +87,7 @@ class NotePrior:
 
   @classmethod
   def from_dict(cls, data: Any) -> "NotePrior":
-    """Inverse of `to_dict`; a range may be a single value, and what is left out is the default.
+    """Reads what `to_dict` gives; a range may be one value, and one left out is the default.
 
     Raises:
       UserError: an entry is unknown, or is no range.
@@ -106,4 +106,4 @@ class NotePrior:
 
   def _note(self, end: int) -> Note:
     pitch, velocity, hold = self.pitch[end], self.velocity[end], self.hold_seconds[end]
-    return Note(pitch=pitch, velocity=velocity, seconds=hold)
+    return Note(pitch=pitch, velocity=velocity, hold_seconds=hold)

@@ -25,10 +25,10 @@ from synthmatch_jax.errors import UserError, first_line
 # One thread: more are slower, since decoding holds Python's lock (measured with grain 0.2.18).
 _READING = grain.ReadOptions(num_threads=1, prefetch_buffer_size=8)
 
-# By which a data set names the Python classes of its features, in all forms that TFDS reads.
+# The keys by which a data set names the Python classes of its features, in all forms of TFDS.
 _CLASS_KEYS = ("pythonClassName", "python_class_name", "type", "proto_cls")
 
-# Four million records in shards of 256.
+# Four million records are so many shards of 256.
 _OPEN_FILES = 16_384
 
 
@@ -41,7 +41,7 @@ def open_dataset(name: str, *, dir: str | Path, advice: str = "") -> Dataset:
     advice: What to do where there is no such data set; the default is to build one.
 
   Raises:
-    UserError: there is no such data set, it is none of synthmatch_jax, or what describes it is
+    UserError: there is no such data set, synthmatch_jax did not build it, or its description is
       damaged.
   """
   root = files.expanded(dir)
@@ -62,8 +62,8 @@ def open_dataset(name: str, *, dir: str | Path, advice: str = "") -> Dataset:
 
 
 def _read(path: Path) -> dict[str, Any]:
-  """Recipe, records, features and files of a data set, by the names of `Dataset`."""
-  # Each, before TFDS does: it waits for a pipe. One that is missing is looked for below.
+  """Reads recipe, records, features and files of a data set, by the names of `Dataset`."""
+  # Each is read before TFDS does so, which would wait for a pipe. A missing one is found below.
   there = [name for name in DESCRIPTIONS if (path / name).exists()]
   described = {name: untrusted.read_json(path / name) for name in there}
   _refuse_code(described.get("features.json"), path)
@@ -143,33 +143,32 @@ def training_batches(
   part: tuple[int, int] = (0, 1),
   workers: int = 0,
 ) -> Iterator[Batch]:
-  """Endless shuffled batches of the training split: mel (b, t, f) and controls (b, d), float32.
+  """Endless shuffled batches of the training split, float32.
 
   Every record comes once an epoch, in an order that is a function of seed and epoch; a batch
   may hold the end of one epoch and the beginning of the next.
 
   Args:
-    dataset: to read.
-    batch_size: records in a batch, of all processes together.
-    seed: of the order.
-    start: the batch to begin with: batches are numbered, and a run that goes on from its step n
-      begins with batch n.
+    dataset: the data set.
+    batch_size: number of records in a batch, of all processes together.
+    seed: the seed of the order.
+    start: the number of the batch to begin with; a run that goes on from its step n begins with
+      batch n.
     part: (which, of how many): each process reads the part of every batch that is its own; the
       batches of all parts, one after the other, are those of a single process.
-    workers: processes that read, for devices that are faster than one thread; 0 for none. They
+    workers: number of processes that read, for devices that are faster than one thread. They
       change no batch. The program must have parsed absl's flags.
   """
   which, count = part
   size = batch_size // count
   total = dataset.num_examples("train")
+  keys = records.batch_keys(dataset.recipe)
 
   def read(indices: Int[np.ndarray, " b"]) -> Batch:
     own = indices[which * size : (which + 1) * size]
-    examples = [dataset.example("train", int(index), EXAMPLE) for index in own]
-    return Batch(
-      mel=np.stack([example["mel"] for example in examples]),
-      controls=np.stack([example["controls"] for example in examples]),
-    )
+    examples = [dataset.example("train", int(index), keys) for index in own]
+    columns = {key: np.stack([example[key] for example in examples]) for key in keys}
+    return records.batch_of(columns, dataset.recipe)
 
   indices = grain.MapDataset.source(range(total)).seed(seed).shuffle().repeat()
   batches = indices.batch(batch_size, drop_remainder=True)
@@ -188,7 +187,7 @@ def ordered_batches(
   """Batches of a split in its order, each record once; the last one may be smaller.
 
   Args:
-    dataset: to read.
+    dataset: the data set.
     split: "train", "validation" or "test".
     batch_size: records in a batch.
     keys: features to read.
@@ -204,7 +203,7 @@ def ordered_batches(
 
 
 def _find(name: str, root: Path, advice: str) -> Path:
-  """Folder of a data set, with its version."""
+  """Returns the folder of a data set, which ends in its version."""
   parts = name.split("/")
   if len(parts) not in (2, 3) or not all(parts) or ".." in parts:
     raise UserError(

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+from synthmatch_jax.audio.loudness import THRESHOLD_DB
 from synthmatch_jax.audio.mel import MelSettings
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.example import NotePrior
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces import prior
-from synthmatch_jax.spaces.parameters import require_text
+from synthmatch_jax.spaces.parameters import SOUNDLESS, require_text
 from synthmatch_jax.spaces.prior import Prior
 from synthmatch_jax.spaces.space import ParameterSpace, parameter_from_dict
 
@@ -24,9 +25,11 @@ REVISION = 2
 # engine's own: a match depends on it. Recipes that name one revision were made when both were one.
 RENDER_REVISION = 2
 
-# Least and most of every number of a recipe. They bound what a stranger's recipe can cost; a
-# sound file of over a minute is refused, too.
-_BOUNDS: dict[str, tuple[type, float, float]] = {
+Bounds = tuple[type, int | float, int | float]
+"""The kind of a number (int or float), its least and its greatest value."""
+
+# They bound what a stranger's recipe can cost; a sound file of over a minute is refused, too.
+BOUNDS: Mapping[str, Bounds] = {
   "seed": (int, 0, 2**63 - 1),
   "seconds": (float, 0.1, 60.0),
   "threshold_db": (float, -1000.0, 1000.0),
@@ -35,7 +38,7 @@ _BOUNDS: dict[str, tuple[type, float, float]] = {
   "render_revision": (int, 0, 10**6),
   "note.pitch": (int, 0, 127),
   "note.velocity": (int, 1, 127),
-  "note.seconds": (float, 1e-6, 60.0),
+  "note.hold_seconds": (float, 1e-6, 60.0),
   "mel.sample_rate": (int, 4_000, 768_000),
   "mel.n_fft": (int, 2, 1 << 17),
   "mel.hop_length": (int, 1, 1 << 17),
@@ -44,14 +47,14 @@ _BOUNDS: dict[str, tuple[type, float, float]] = {
   "mel.f_max": (float, 1.0, 384_000.0),
   "mel.floor_db": (float, -1000.0, 1000.0),
 }
-# Of a sound: a minute at 96 kHz.
+# The most samples of a sound: a minute at 96 kHz.
 _MOST_SAMPLES = 60 * 96_000
 # Values of a spectrogram before and after the mel filters; the paper's has 178,000 and 5,568.
 _MOST_VALUES, _MOST_MELS = 1 << 26, 1 << 20
 
 
 class Sizes(TypedDict):
-  """Of what a model of a recipe's records takes and gives; see `models.create`."""
+  """The sizes of what a model takes and gives; see `models.create`."""
 
   num_frames: int
   num_bins: int
@@ -67,18 +70,18 @@ class Recipe:
 
   Attributes:
     engine: the synth's name in `synths.registry`.
-    fingerprint: of the engine, with its version and the hash of its base preset.
+    fingerprint: what identifies the engine, with its version and the hash of its base preset.
     space: the parameters that the controls stand for.
     prior: the distribution of the controls.
-    seed: of everything random.
-    note: what is played, or, where notes vary, what an answer plays for want of a better one.
+    seed: the seed of all that is random.
+    note: the note that is played; where notes vary, the one that an answer plays by default.
     notes: the distribution of notes; None where every record plays `note`.
     seconds: length of a sound.
     mel: the spectrogram; its sample rate is the rate of the rendering.
-    threshold_db: a sound of less loudness (LUFS) is drawn again; -60 in the paper (section 3.1).
+    threshold_db: a sound of less loudness (LUFS) is drawn again.
     shard_size: records that one engine renders in a row, from new to discarded. It belongs to
       the recipe since an engine's last bits depend on what it played before.
-    revision: of the code that makes records.
+    revision: the revision of the code that makes records.
     render_revision: The revision of the code between controls, sound and mel.
     plugin: the description of the plugin (`synths.description`), where the engine is one.
 
@@ -95,21 +98,15 @@ class Recipe:
   notes: NotePrior | None = None
   seconds: float = 4.0
   mel: MelSettings = dataclasses.field(default_factory=MelSettings)
-  threshold_db: float = -60.0
+  threshold_db: float = THRESHOLD_DB
   shard_size: int = 256
   revision: int = REVISION
   render_revision: int = RENDER_REVISION
   plugin: Mapping[str, Any] | None = None
 
   def __post_init__(self):
-    for name, (kind, least, most) in _BOUNDS.items():
-      value: Any = operator.attrgetter(name)(self)
-      number = isinstance(value, int if kind is int else int | float)
-      if not number or isinstance(value, bool) or not least <= value <= most:
-        whole = "a whole number" if kind is int else "a number"
-        raise UserError(
-          f"a recipe's {name} is {whole} from {least:g} to {most:g}, not {value!r:.50}"
-        )
+    for name, bounds in BOUNDS.items():
+      require_bounded(f"a recipe's {name}", operator.attrgetter(name)(self), bounds)
     if not self.mel.f_min < self.mel.f_max:
       raise UserError(f"a recipe's mel.f_max is above its mel.f_min, {self.mel.f_min:g} Hz")
     if self.num_samples > _MOST_SAMPLES:
@@ -126,17 +123,17 @@ class Recipe:
 
   @property
   def num_samples(self) -> int:
-    """Samples of a sound."""
+    """Number of samples of a sound."""
     return round(self.seconds * self.mel.sample_rate)
 
   @property
   def num_frames(self) -> int:
-    """Frames of a spectrogram."""
+    """Number of frames of a spectrogram."""
     return self.mel.num_frames(self.num_samples)
 
   @property
   def sizes(self) -> Sizes:
-    """Of what a model of these records takes and gives; see `models.create`."""
+    """The sizes of what a model of these records takes and gives."""
     return {
       "num_frames": self.num_frames,
       "num_bins": self.mel.n_mels,
@@ -155,7 +152,7 @@ class Recipe:
     return plain | {
       "space": self.space.to_dict(),
       "prior": self.prior.to_dict(),
-      "note": dataclasses.asdict(self.note),
+      "note": self.note.to_dict(),
       "mel": dataclasses.asdict(self.mel),
       # Left out for one note: earlier versions can read such a recipe, and its digest stays.
       **({} if self.notes is None else {"notes": self.notes.to_dict()}),
@@ -163,7 +160,7 @@ class Recipe:
 
   @classmethod
   def from_dict(cls, data: Any) -> "Recipe":
-    """Inverse of `to_dict`.
+    """Reads what `to_dict` gives.
 
     Raises:
       UserError: the data is no recipe; the sentence names what is wrong.
@@ -179,7 +176,7 @@ class Recipe:
       made = {
         "space": space,
         "prior": prior.checked(data["prior"], space, origin="its"),
-        "note": Note(**data["note"]),
+        "note": Note.from_dict(data["note"]),
         "notes": NotePrior.from_dict(data["notes"]) if "notes" in data else None,
         "mel": MelSettings(**data["mel"]),
       }
@@ -190,11 +187,10 @@ class Recipe:
       raise UserError(f"the recipe is damaged: {brief(error)}") from None
 
   def essentials(self) -> dict[str, Any]:
-    """What shapes a record: `to_dict` without what is there for people or for the farm only.
+    """Returns what shapes a record: `to_dict` without what serves people or the farm only.
 
-    Left out, each in its place: the words of parameters, what they are heard with and which can
-    change places; the words of the prior and of its distributions; how the plugin is found and
-    looked after.
+    Left out are the words of parameters, what they are heard with and which can change places; the
+    words of the prior and of its distributions; and how the plugin is found and looked after.
     """
     kept = self.to_dict()
     kept["space"] = _without(kept["space"], "swaps") | {
@@ -210,9 +206,18 @@ class Recipe:
     return kept
 
   def digest(self) -> str:
-    """16 hexadecimal digits of the essentials: a better wording renders nothing anew."""
+    """Returns 16 hexadecimal digits of the essentials, which a better wording does not change."""
     text = json.dumps(self.essentials(), sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def require_bounded(name: str, value: Any, bounds: Bounds) -> None:
+  """Raises a UserError that names a value unless it is a number of the kind within the bounds."""
+  kind, least, most = bounds
+  number = isinstance(value, int if kind is int else int | float)
+  if not number or isinstance(value, bool) or not least <= value <= most:
+    whole = "a whole number" if kind is int else "a number"
+    raise UserError(f"{name} is {whole} from {least:g} to {most:g}, not {value!r:.50}")
 
 
 def _without(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
@@ -220,8 +225,7 @@ def _without(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
 
 
 def _bare_parameters(parameters: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-  idle = ("meaning", "unit", "heard_with", "heard_when")
-  return [_without(parameter, *idle) for parameter in parameters]
+  return [_without(parameter, *SOUNDLESS) for parameter in parameters]
 
 
 def _bare_distribution(distribution: Mapping[str, Any]) -> dict[str, Any]:

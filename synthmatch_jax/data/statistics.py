@@ -1,4 +1,4 @@
-"""What a model has to know about its training data: it travels with the weights."""
+"""The facts about its training data that travel with the weights of a model."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -22,11 +22,11 @@ class Statistics:
   """Statistics of a training split.
 
   Attributes:
-    mel_mean: over all records, frames and bins, in dB.
-    mel_std: the same for the standard deviation.
-    controls_mean: of each control, float32.
+    mel_mean: mean over all records, frames and bins, in dB.
+    mel_std: standard deviation over the same, in dB.
+    controls_mean: mean of each control, float32.
     level_db: median loudness of the sounds, in LUFS.
-    num_examples: records that were counted.
+    num_examples: number of records that were counted.
   """
 
   mel_mean: float
@@ -44,10 +44,10 @@ class Statistics:
       )
 
   def normalise(self, mel: Float[Array, "b t f"]) -> Float[Array, "b t f"]:
-    """Log-mels with zero mean and unit variance over the training split.
+    """Scales log-mels to zero mean and unit variance over the training split.
 
-    One mean and one deviation for all bins, as in AST (Gong et al. 2021, section 2.1, the
-    paper's [10]); it scales to a deviation of 0.5, we to 1 as the rest of the field does.
+    All bins have one mean and one deviation, as in AST (Gong et al. 2021, section 2.1, the
+    paper's [10]). AST scales to a deviation of 0.5; we scale to 1, as the rest of the field does.
     """
     return (mel - self.mel_mean) / self.mel_std
 
@@ -57,10 +57,10 @@ class Statistics:
 
   @classmethod
   def from_dict(cls, data: Mapping[str, Any]) -> "Statistics":
-    """Inverse of `to_dict`.
+    """Reads what `to_dict` gives.
 
     Raises:
-      ValueError, TypeError, KeyError: the data is no statistics, or not every number is finite.
+      ValueError, TypeError, KeyError: the data is none, or a number is not finite.
     """
     mean = np.asarray(data["controls_mean"], np.float32)
     made = cls(**{**data, "controls_mean": mean})
@@ -74,12 +74,12 @@ class Statistics:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingData:
-  """What is kept of a data set beside the weights that were trained on it.
+  """The facts about a data set that are kept with the weights that were trained on it.
 
   Attributes:
     dataset: name, version, dir and number of records of each split.
-    recipe: of its records.
-    statistics: of its training split.
+    recipe: the recipe of its records.
+    statistics: the statistics of its training split.
   """
 
   dataset: Mapping[str, Any]
@@ -87,7 +87,7 @@ class TrainingData:
   statistics: Statistics
 
   def to_dict(self) -> dict[str, Any]:
-    """The same, JSON-ready."""
+    """The facts as JSON-ready data."""
     return {
       "dataset": dict(self.dataset),
       "recipe": self.recipe.to_dict(),
@@ -96,7 +96,7 @@ class TrainingData:
 
   @classmethod
   def from_dict(cls, data: Mapping[str, Any]) -> "TrainingData":
-    """Inverse of `to_dict`.
+    """Reads what `to_dict` gives.
 
     Raises:
       UserError: the data is none; the sentence names what is wrong.

@@ -13,7 +13,7 @@ from synthmatch_jax.evaluation.rows import Asked
 from synthmatch_jax.evaluation.sheet import Sheet
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.spaces import snapping
-from synthmatch_jax.training import log
+from synthmatch_jax.training import run_log
 
 
 def evaluate(
@@ -109,7 +109,7 @@ def evaluate(
         "sounds_taken_from_an_interrupted_run": resumed,
       },
     )
-    results.write(sheet, folder, curve=log.read(workdir) if own else ())
+    results.write(sheet, folder, curve=run_log.read(workdir) if own else ())
     if gallery_size:
       gallery.write(sheet, renderer, folder, count=gallery_size)
     gallery.assemble(root)

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from tensorboardX import SummaryWriter
 
-from synthmatch_jax.audio.loudness import match_loudness
+from synthmatch_jax.audio.loudness import LISTENING_DB, match_loudness
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import material
 from synthmatch_jax.evaluation.material import Material
 from synthmatch_jax.evaluation.rerender import Renderer
 from synthmatch_jax.inference import Predictor
-from synthmatch_jax.reports import figures, listening
+from synthmatch_jax.reports import figures
 from synthmatch_jax.training import checkpoints, workdir
 
 
@@ -68,7 +68,7 @@ def _show(predictor: Predictor, validation: Material, renderer: Renderer, folder
   with SummaryWriter(str(folder / "tensorboard" / "sounds")) as board:
     for i, sounds in renderer.sounds(validation.targets, answers):
       for name, audio in sounds.items():
-        loud = match_loudness(audio, listening.LEVEL_DB, mel.sample_rate)
+        loud = match_loudness(audio, LISTENING_DB, mel.sample_rate)
         board.add_audio(f"validation_{i}/{name}", loud, step, sample_rate=mel.sample_rate)
       target, answer = (log_mel(sounds[name], mel) for name in ("target", "answer"))
       picture = figures.side_by_side(target, answer, mel)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from synthmatch_jax import files, untrusted
 from synthmatch_jax.audio import mp3
-from synthmatch_jax.audio.loudness import loudness_db
+from synthmatch_jax.audio.loudness import LISTENING_DB, loudness_db
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.evaluation import results, rows
 from synthmatch_jax.evaluation.rerender import Renderer
@@ -175,4 +175,4 @@ def _gain(sounds: Mapping[str, Float[np.ndarray, " n"]], sample_rate: int) -> fl
   peak = max(float(np.abs(audio).max()) for audio in sounds.values())
   if not np.isfinite(loudness) or peak == 0:
     return 1.0
-  return min(10 ** ((listening.LEVEL_DB - loudness) / 20), 0.98 / peak)
+  return min(10 ** ((LISTENING_DB - loudness) / 20), 0.98 / peak)

@@ -9,8 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.audio.mel import log_mel
-from synthmatch_jax.data import pipeline
-from synthmatch_jax.data.ood import sounds
+from synthmatch_jax.data import pipeline, sound_folder
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import targets
@@ -92,7 +91,7 @@ def of_folder(folder: Path, predictor: Predictor, *, limit: int | None) -> Mater
   """
   recipe = predictor.recipe
   found, failures = targets.from_outside(
-    sounds.load_folder(folder)[:limit], recipe, level_db=predictor.statistics.level_db
+    sound_folder.load(folder)[:limit], recipe, level_db=predictor.statistics.level_db
   )
   if not found:
     raise UserError(f"no sound in {folder} can be measured: {next(iter(failures.values()))}")
@@ -101,6 +100,6 @@ def of_folder(folder: Path, predictor: Predictor, *, limit: int | None) -> Mater
     name=f"{name}-sounds" if name in ("train", "validation", "test") else name,
     title=f"sounds of the folder {name}",
     targets=found,
-    mel=np.stack([log_mel(t.heard.audio, recipe.mel) for t in found if t.heard]),
+    mel=np.stack([log_mel(t.audio, recipe.mel) for t in found if t.audio is not None]),
     failures=failures,
   )

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax import cores, selection
-from synthmatch_jax.audio.loudness import loudness_db, match_loudness
+from synthmatch_jax.audio.loudness import SILENT_PEAK, loudness_db, match_loudness
 from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.evaluation import targets as measured_against
@@ -240,7 +240,7 @@ def _rank(
   sounds = _sounds(synth, recipe, target, candidates)
   wanted = sounds.pop("target")
   return {
-    name: (metric(wanted, sound), not np.isfinite(loudness_db(sound, rate)))
+    name: (metric(wanted, sound), bool(np.abs(sound).max() < SILENT_PEAK))
     for name, sound in sounds.items()
   }
 
@@ -249,9 +249,9 @@ def _sounds(
   synth: Synth, recipe: Recipe, target: Target, answers: Mapping[str, Example]
 ) -> dict[str, Float[np.ndarray, " n"]]:
   """The target and the answers to it: runs where the engine is."""
-  wanted = target.heard.audio if target.heard else play.play(synth, recipe, target.known)
+  wanted = play.play(synth, recipe, target.known) if target.audio is None else target.audio
   sounds = {row: play.play(synth, recipe, answer) for row, answer in answers.items()}
-  if target.heard:
+  if target.audio is not None:
     rate = recipe.mel.sample_rate
     level_db = loudness_db(wanted, rate)
     sounds = {row: match_loudness(sound, level_db, rate) for row, sound in sounds.items()}

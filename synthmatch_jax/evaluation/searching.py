@@ -28,7 +28,7 @@ def settling(strategy: str | None, *, renders: int) -> Settle:
   assert strategy is None or strategy in STRATEGIES
 
   def settle(host: Host, recipe: Recipe, target: Target, candidates: Sequence[Example]) -> Example:
-    sound = target.heard.audio if target.heard else host.call(play, recipe, target.known)
+    sound = host.call(play, recipe, target.known) if target.audio is None else target.audio
     search = Search(
       Objective(sound, recipe),
       [Seed(controls=one.controls, name="candidate") for one in candidates],

@@ -1,4 +1,4 @@
-"""What estimates are measured against: sounds of a data set, or from outside."""
+"""The targets that estimates are measured against: sounds of a data set, or from outside."""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,11 +8,12 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.audio import io
-from synthmatch_jax.audio.hearing import Heard, hear
+from synthmatch_jax.audio.hearing import hear
+from synthmatch_jax.audio.listen import AS_RECORDED, listen
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.example import Example
-from synthmatch_jax.data.ood.sounds import Sound
 from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.data.sound_folder import SoundFile
 from synthmatch_jax.errors import UserError
 
 
@@ -21,23 +22,25 @@ class Target:
   """A sound that estimates are measured against, and the note that they play.
 
   Attributes:
-    name: for people.
-    family: of sounds that are also summed up by themselves; empty for none.
-    note: the note that every estimate plays.
-    example: the patch and note of a sound of the data set, which is rendered again.
-    heard: a sound from outside; estimates are brought to its loudness.
+    name: The name for people.
+    note: The note that every estimate plays.
+    assumed: The note and where it is from, in a few words.
+    family: The family of sounds that are also summed up by themselves; empty for none.
+    example: The patch and note of a sound of the data set, which is rendered again.
+    audio: A sound from outside as the model hears it; estimates are brought to its loudness.
 
-  One of `example` and `heard` is there.
+  Either `example` or `audio` is there.
   """
 
   name: str
-  family: str = ""
   note: Note
+  assumed: str
+  family: str = ""
   example: Example | None = None
-  heard: Heard | None = None
+  audio: Float[np.ndarray, " n"] | None = None
 
   def __post_init__(self):
-    if (self.example is None) == (self.heard is None):
+    if (self.example is None) == (self.audio is None):
       raise ValueError(f"the target {self.name} needs an example or a sound, not both")
 
   @property
@@ -46,35 +49,36 @@ class Target:
     assert self.example is not None
     return self.example
 
-  @property
-  def assumed(self) -> str:
-    """The note and where it is from, in a few words."""
-    if self.heard is None:
-      return f"MIDI note {self.note.pitch}"
-    if self.heard.pitch is None:
-      return f"MIDI note {self.note.pitch}: no pitch heard"
-    pitch = self.heard.pitch
-    return (
-      f"MIDI note {self.note.pitch}: heard {pitch.midi:.1f}, {100 * pitch.confidence:.0f} % sure"
-    )
-
 
 def of_dataset(
   controls: Float[np.ndarray, "i d"], notes: Sequence[Note], *, split: str
 ) -> list[Target]:
-  """The first sounds of a split, rendered again from their controls and notes."""
+  """Returns the first sounds of a split, to be rendered again from their controls and notes."""
   return [
-    Target(name=f"{split} {i}", note=note, example=Example(controls=one, note=note))
+    Target(
+      name=f"{split} {i}",
+      note=note,
+      assumed=f"MIDI note {note.pitch}",
+      example=Example(controls=one, note=note),
+    )
     for i, (one, note) in enumerate(zip(controls, notes, strict=True))
   ]
 
 
 def from_outside(
-  sounds: Sequence[Sound], recipe: Recipe, *, level_db: float
+  sounds: Sequence[SoundFile], recipe: Recipe, *, level_db: float
 ) -> tuple[list[Target], dict[str, str]]:
-  """Sound files, heard as `match` hears them; and name -> reason of those that cannot be.
+  """Listens to sound files as `match` does.
 
   Answers are held as long as the data set's notes: numbers compare from sound to sound.
+
+  Args:
+    sounds: The files.
+    recipe: The recipe of the data set.
+    level_db: The loudness (LUFS) of the model's training.
+
+  Returns:
+    The targets, and name -> reason of the files that cannot be read.
   """
   targets, failures = [], {}
   rate = recipe.mel.sample_rate
@@ -84,17 +88,29 @@ def from_outside(
     except UserError as error:
       failures[sound.name] = str(error)
       continue
-    heard = hear(audio, sample_rate=rate, seconds=recipe.seconds, level_db=level_db)
-    note = heard.note(recipe.note)
-    targets.append(Target(name=sound.name, family=sound.family, note=note, heard=heard))
+    recording = hear(audio, source=sound.name, sample_rate=rate, seconds=recipe.seconds)
+    clips = listen(recording, pitch=recipe.note.pitch, level_db=level_db)
+    note, pitch = recording.heard.note(recipe.note), recording.heard.pitch
+    sure = pitch and f"heard {pitch.midi:.1f}, {100 * pitch.confidence:.0f} % sure"
+    targets.append(
+      Target(
+        name=sound.name,
+        note=note,
+        assumed=f"MIDI note {note.pitch}: {sure or 'no pitch heard'}",
+        family=sound.family,
+        audio=clips[AS_RECORDED],
+      )
+    )
   return targets, failures
 
 
 def digest(targets: Sequence[Target]) -> str:
-  """16 hexadecimal digits of all that is measured against."""
+  """Returns 16 hexadecimal digits of all that is measured against."""
   state = hashlib.sha256()
   for target in targets:
-    sound = target.heard.audio if target.heard else target.known.controls
-    state.update(repr((target.name, target.note, sound.shape)).encode())
+    sound = target.known.controls if target.audio is None else target.audio
+    # A note is written as it always has been, so that results compare with older ones.
+    said = repr((target.name, target.note, sound.shape)).replace(" hold_seconds=", " seconds=")
+    state.update(said.encode())
     state.update(np.ascontiguousarray(sound).tobytes())
   return state.hexdigest()[:16]

@@ -1,7 +1,7 @@
-"""Shards rendered by Apache Beam, on as many machines as its runner has.
+"""Renders shards with Apache Beam, on as many machines as its runner has.
 
-Only the numbers of shards travel: workers render a shard each and put it into the store, which
-all of them reach. What fails is tried again by the runner; what a lost worker has finished stays.
+Only the numbers of shards travel: each worker renders a shard and puts it into the store, which all
+of them reach. The runner tries again what fails; what a lost worker has finished stays.
 """
 
 import contextlib
@@ -24,9 +24,9 @@ from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import fingerprint
 from synthmatch_jax.synths.registry import Engine
 
-_LOOK_SECONDS = 5.0  # At the store, for the progress bar.
+_LOOK_SECONDS = 5.0  # Time between two looks at the store for the progress bar.
 
-# Engines of this process: Beam may use several threads, and makes a DoFn anew for every bundle.
+# The engines of this process; Beam may use several threads and makes a new DoFn for every bundle.
 _TEAMS: dict[bytes, SimpleQueue[Host]] = {}
 _MAKING = threading.Lock()
 
@@ -36,14 +36,14 @@ def render(
 ) -> None:
   """Renders the shards that are not in the store yet on a Beam runner.
 
-  To be called while `store.building()`.
+  It must be called within `store.building()`.
 
   Args:
-    plan: of the data set.
-    store: reached by every worker under the same name.
-    engine: of the workers; found on each as it is here.
-    workers: engines at work in a process of a worker, e.g. the licences that a machine has.
-    options: of the pipeline; the runner is among them.
+    plan: Plan of the data set.
+    store: Store that every worker reaches under the same address.
+    engine: Engine of the workers, which each of them finds as this process does.
+    workers: Number of engines in a process of a worker, e.g. as many as the machine has licences.
+    options: Options of the pipeline, which include the runner.
   """
   shards = list(plan)
   missing = store.missing(shards)
@@ -61,7 +61,7 @@ def render(
 
 
 class RenderShard(beam.DoFn):
-  """(split, number) -> the same, once the shard is in the store."""
+  """Passes (split, number) of a shard on once the shard is in the store."""
 
   def __init__(self, plan: Plan, store: Store, engine: Engine, workers: int):
     self._plan, self._store = plan, store
@@ -81,7 +81,7 @@ class RenderShard(beam.DoFn):
     yield element
 
   def _team(self) -> SimpleQueue[Host]:
-    """The engines of this process that nobody uses now."""
+    """Returns the queue of this process's idle engines."""
     key = pickle.dumps((self._engine, self._workers, self._store.recipe.fingerprint))
     with _MAKING:
       if key not in _TEAMS:
@@ -92,7 +92,7 @@ class RenderShard(beam.DoFn):
       return _TEAMS[key]
 
   def _check(self) -> None:
-    """Another version of the engine on this machine would render other sounds."""
+    """Raises a UserError if this machine has another version of the engine."""
     wanted, here = self._store.recipe.fingerprint, fingerprint(self._engine)
     if here != wanted:
       raise UserError(
@@ -103,7 +103,7 @@ class RenderShard(beam.DoFn):
 
 @contextlib.contextmanager
 def _progress(store: Store, shards: Sequence[Shard]) -> Iterator[None]:
-  """A progress bar of what arrives in the store, whoever brings it."""
+  """Shows a progress bar of the shards that arrive in the store, whichever worker brings them."""
   awaited = {store.ledger_path(shard).name for shard in shards}
   over = threading.Event()
   with tqdm(total=len(awaited), desc=store.recipe.engine, unit="shard") as bar:

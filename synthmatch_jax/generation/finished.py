@@ -1,7 +1,7 @@
-"""A finished data set: whether its files are those that were written, and what is kept of them.
+"""Checks whether a finished data set still has the files that were written, and saves sound shards.
 
-Only the files that a build writes are looked at, put away or removed. People keep files of their
-own in the folder: these stay in it.
+Only files that a build writes are checked, put away or removed. Files that people keep in the
+folder stay there.
 """
 
 import shutil
@@ -25,28 +25,28 @@ def seal(folder: Path, names: Mapping[str, Shard]) -> None:
   """Writes the checksums of a data set that has none yet.
 
   Args:
-    folder: see `damages`.
-    names: see `damages`.
+    folder: See `damages`.
+    names: See `damages`.
 
   Raises:
-    OSError: a file cannot be read, or the checksums cannot be written.
+    OSError: A file cannot be read, or the checksums cannot be written.
   """
   if not checksums.exist(folder):
     checksums.write(folder, ours=_ours(names))
 
 
 def damages(folder: Path, names: Mapping[str, Shard]) -> dict[str, str]:
-  """What is wrong with the files of a data set; reads all of them.
+  """Finds what is wrong with the files of a data set; reads all of them.
 
   Args:
-    folder: the data set's, with its version.
-    names: file -> shard, of all shards that there should be.
+    folder: The folder of the data set's version.
+    names: The file of each shard that there should be -> the shard.
 
   Returns:
-    File -> what is wrong with it; empty where nothing is.
+    File -> what is wrong with it; empty if nothing is.
 
   Raises:
-    UserError: a file cannot be read now.
+    UserError: A file cannot be read now.
   """
   try:
     if checksums.exist(folder):
@@ -59,15 +59,15 @@ def damages(folder: Path, names: Mapping[str, Shard]) -> dict[str, str]:
 
 
 def put_aside_if_damaged(folder: Path, names: Mapping[str, Shard], store: Store) -> None:
-  """Makes place for a data set to be built anew from its sound shards; says what is damaged.
+  """Makes way for a damaged data set to be built anew from its sound shards; says what is damaged.
 
   Args:
-    folder: see `damages`.
-    names: see `damages`.
-    store: The store of the data set's recipe; it gets the sound shards that it has no more.
+    folder: See `damages`.
+    names: See `damages`.
+    store: The store of the data set's recipe; it gets the sound shards that it lacks.
 
   Raises:
-    UserError: a file cannot be read now.
+    UserError: A file cannot be read now.
   """
   found = damages(folder, names) if folder.exists() else {}
   for name, what in found.items():
@@ -77,24 +77,24 @@ def put_aside_if_damaged(folder: Path, names: Mapping[str, Shard], store: Store)
   if _recipe(folder, found) == store.recipe.digest():
     _give_back(folder, names, store)
   aside, number = folder.with_name(f"damaged-{folder.name}"), 1
-  while aside.exists():  # Of another recipe, or of a build that was killed.
+  while aside.exists():  # It is of another recipe, or of a build that was killed.
     number += 1
     aside = folder.with_name(f"damaged-{folder.name}-{number}")
   folder.rename(aside)
 
 
 def drop(folder: Path, names: Mapping[str, Shard]) -> None:
-  """Removes what was put aside of data sets of the recipe of the one built instead.
+  """Removes what was put aside of damaged data sets that had the recipe of this one.
 
-  What no build has written comes back to the data set's folder.
+  Files that no build has written come back to the data set's folder.
 
   Args:
-    folder: the folder of the whole data set.
-    names: see `damages`.
+    folder: The folder of the data set that was built.
+    names: See `damages`.
   """
-  whole, ours = _metadata(folder), _ours(names)
+  whole, ours = metadata(folder), _ours(names)
   for aside in sorted(folder.parent.glob(f"damaged-{folder.name}*")):
-    if whole is None or _metadata(aside) != whole:
+    if whole is None or metadata(aside) != whole:
       print(f"what is left of a damaged data set of other or unknown options is in {aside}")
       continue
     for path in aside.iterdir():
@@ -108,38 +108,38 @@ def drop(folder: Path, names: Mapping[str, Shard]) -> None:
       aside.rmdir()
 
 
-def _ours(names: Mapping[str, Shard]) -> Callable[[str], bool]:
-  """Whether a build writes a file of a name."""
-  return {*names, *DESCRIPTIONS, ledger.FILE}.__contains__
-
-
-def _metadata(folder: Path) -> Any:
-  """What metadata.json says; None where it is damaged or missing."""
+def metadata(folder: Path) -> Any:
+  """Reads metadata.json; returns None if it is damaged or missing."""
   try:
     return untrusted.read_json(folder / _METADATA)
   except (OSError, ValueError):
     return None
 
 
+def _ours(names: Mapping[str, Shard]) -> Callable[[str], bool]:
+  """Returns a function that says whether a build writes a file of a name."""
+  return {*names, *DESCRIPTIONS, ledger.FILE}.__contains__
+
+
 def _recipe(folder: Path, damaged: Mapping[str, str]) -> str:
-  """Digest of the recipe of a data set; empty where what tells it is damaged."""
+  """Returns the digest of a data set's recipe; empty if the file that has it is damaged."""
   if {_METADATA, checksums.FILE} & set(damaged):
     return ""
   try:
-    return Recipe.from_dict(_metadata(folder)["recipe"]).digest()
-  except (ValueError, KeyError, TypeError, AttributeError, UserError):
+    return Recipe.from_dict(metadata(folder)["recipe"]).digest()
+  except (KeyError, TypeError, UserError):
     return ""
 
 
 def _give_back(folder: Path, names: Mapping[str, Shard], store: Store) -> None:
-  """Puts the sound shards of a data set into the store, where that has them no more.
+  """Puts the sound shards of a data set into the store, if they are no longer there.
 
-  A data set outlives its store: what is not damaged need not be rendered again.
+  The store may have been deleted; what is not damaged need not be rendered again.
   """
   told, sums, there = _ledgers(folder), checksums.known(folder), store.names()
   for name, shard in names.items():
     one = told.get((shard.split, shard.number))
-    if one is None and name in sums:  # The ledger is lost: why patches were drawn again is, too.
+    if one is None and name in sums:  # The ledger is lost, and with it the reasons for rejections.
       one = Ledger(
         split=shard.split,
         number=shard.number,

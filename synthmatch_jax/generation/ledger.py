@@ -1,4 +1,4 @@
-"""The ledger of a shard: what is known about its making that is not in its records."""
+"""The ledger of a shard: facts about how it was made that are not in its records."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -11,23 +11,22 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation.plan import Split
 from synthmatch_jax.generation.record import Rejection
 
-# Of a finished data set, in its folder.
 FILE = "ledger.jsonl"
+"""The file with all ledgers in the folder of a finished data set."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ledger:
-  """How a shard came to be.
+  """The facts about how a shard was made.
 
   Attributes:
-    split: the shard's.
-    number: of the shard within its split, from 0.
-    records: in the shard.
-    sha256: of its file, hexadecimal.
-    seconds: from its first sound to its last, with one worker at it; None where it was not
-      measured.
-    rejections: patches that were drawn for its records and did not become one; None where it is
-      not known any more.
+    split: Split of the shard.
+    number: Number of the shard within its split, from 0.
+    records: Number of records in the shard.
+    sha256: SHA-256 of its file, in hexadecimal digits.
+    seconds: Time that one worker took for it; None if it was not measured.
+    rejections: Patches that were drawn for its records and rejected; None if they are no longer
+      known.
   """
 
   split: Split
@@ -38,15 +37,15 @@ class Ledger:
   rejections: tuple[Rejection, ...] | None
 
   def to_json(self) -> str:
-    """One line."""
+    """Returns the ledger as a line of JSON."""
     return json.dumps(asdict(self), allow_nan=False)
 
   @classmethod
   def from_json(cls, text: str) -> "Ledger":
-    """Inverse of `to_json`.
+    """Parses what `to_json` returns.
 
     Raises:
-      ValueError: the text is no ledger, e.g. since it was damaged.
+      ValueError: The text is no ledger, e.g. because it was damaged.
     """
     try:
       data: Mapping[str, Any] = untrusted.parse_json(text)
@@ -58,15 +57,15 @@ class Ledger:
 
 
 def write_all(ledgers: Iterable[Ledger], folder: Path) -> None:
-  """Puts the ledgers of a data set into its folder."""
+  """Writes the ledgers of a data set into its folder."""
   files.write_text(folder / FILE, "".join(f"{ledger.to_json()}\n" for ledger in ledgers))
 
 
 def read_all(folder: Path) -> tuple[Ledger, ...]:
-  """The ledgers of a finished data set, split by split, in the order of their numbers.
+  """Reads the ledgers of a finished data set, split by split, in the order of their numbers.
 
   Raises:
-    UserError: it has none, or they are damaged.
+    UserError: It has none, or they are damaged.
   """
   try:
     text = (folder / FILE).read_text(encoding="utf-8")

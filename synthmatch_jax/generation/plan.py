@@ -1,4 +1,4 @@
-"""Which record goes where: splits by seed and index, shards by split."""
+"""Plans which record goes where: into a split by seed and index, into a shard by split."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from jaxtyping import Int
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-# 80/10/10, the paper's split (section 3.2.1), exact in every ten records in a row.
+# The paper's split is 80/10/10 (section 3.2.1); here it is exact in every ten records in a row.
 _TEN: tuple[Split, ...] = ("train",) * 8 + ("validation", "test")
 
 # Keeps the random numbers of splits and of patches apart.
@@ -22,9 +22,9 @@ class Shard:
   """Records of one split that are rendered in a row and stored in one file.
 
   Attributes:
-    split: the split that all of them belong to.
-    number: of the shard within its split, from 0.
-    indices: of the records, ascending.
+    split: Split that all of them belong to.
+    number: Number of the shard within its split, from 0.
+    indices: Indices of the records, ascending.
   """
 
   split: Split
@@ -34,15 +34,15 @@ class Shard:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-  """Every shard of a data set; iterates over them, split by split.
+  """The shards of a data set; iterating gives them split by split.
 
-  A record's split is a function of seed and index alone, so growing a data set moves none, and
-  keeps every full shard.
+  A record's split is a function of seed and index alone, so a data set can grow without moving a
+  record to another split, and keeps every full shard.
 
   Attributes:
-    seed: of the splits.
-    num_examples: in the three splits together.
-    shard_size: records in a shard; the last one of a split may have less.
+    seed: Seed of the splits.
+    num_examples: Number of records in the three splits together.
+    shard_size: Number of records in a shard; the last one of a split may have fewer.
   """
 
   seed: int
@@ -50,7 +50,7 @@ class Plan:
   shard_size: int
 
   def indices(self, split: Split, start: int = 0, stop: int | None = None) -> Int[np.ndarray, " i"]:
-    """Indices of a split's records, ascending: all, or those from position `start` to `stop`."""
+    """Returns the indices of a split's records from position `start` to `stop`, ascending."""
     positions = np.flatnonzero(np.array(_TEN) == split)
     tens = -(-self.num_examples // 10)
     last = tens if stop is None else min(tens, -(-stop // positions.size))
@@ -64,13 +64,13 @@ class Plan:
     return chosen[chosen < self.num_examples]
 
   def num_shards(self, split: Split) -> int:
-    """Shards of a split."""
+    """Returns the number of shards of a split."""
     in_whole_tens = self.num_examples // 10 * _TEN.count(split)
     count = in_whole_tens + self.indices(split, start=in_whole_tens).size
     return -(-count // self.shard_size)
 
   def shard(self, split: Split, number: int) -> Shard:
-    """A shard, without a look at the others."""
+    """Returns a shard without computing the others."""
     start = number * self.shard_size
     indices = self.indices(split, start, start + self.shard_size)
     return Shard(split=split, number=number, indices=tuple(indices.tolist()))

@@ -1,4 +1,4 @@
-"""One record: a random patch that can be heard, and its sound."""
+"""Makes a record: draws random patches until one can be heard, and describes its sound."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import play
 
 MAX_ATTEMPTS = 100
-# Attempts of a record that the engine, not the prior, may spoil: an engine that fails on so many
-# patches in a row fails on all.
+# The number of a record's attempts on which the engine may fail: one that fails on so many patches
+# fails on all.
 MAX_FAILURES = 10
 # Keeps the random numbers of splits and of patches apart.
 _PATCH_STREAM = 0
@@ -31,10 +31,10 @@ class Rejection:
   """A patch that did not become a record.
 
   Attributes:
-    index: of the record that it was drawn for.
-    attempt: the number of the draw, from 1.
-    reason: why, e.g. "-71.3 LUFS" or what the engine did.
-    failed: whether the engine failed on it; else it was too quiet.
+    index: Index of the record that it was drawn for.
+    attempt: Number of the draw, from 1.
+    reason: Reason, e.g. "-71.3 LUFS", or what the engine did.
+    failed: Whether the engine failed on it; otherwise it was too quiet.
   """
 
   index: int
@@ -44,9 +44,9 @@ class Rejection:
 
 
 def draw(recipe: Recipe, index: int, attempt: int) -> Example:
-  """The patch and the note of a record's n-th attempt (from 1).
+  """Draws the patch and the note of a record's n-th attempt (from 1).
 
-  They are a function of seed, index and attempt; patches do not depend on how notes are drawn.
+  Both are functions of seed, index and attempt; patches do not depend on how notes are drawn.
   """
 
   def rng(stream: int) -> np.random.Generator:
@@ -60,7 +60,7 @@ def draw(recipe: Recipe, index: int, attempt: int) -> Example:
 
 
 def require_revision(recipe: Recipe) -> None:
-  """Raises a UserError if records of the recipe do not come out here as they did when stored."""
+  """Raises a UserError if this version makes other records of the recipe than those stored."""
   if recipe.revision != REVISION:
     raise UserError(
       f"the data set was made by revision {recipe.revision} of the record code, here is revision"
@@ -74,7 +74,7 @@ def make_record(
   """Draws patches until one is loud enough (paper section 3.1), and describes its sound.
 
   Returns:
-    The record, and what was drawn before it and rejected.
+    The record, and the rejections before it.
 
   Raises:
     UserError: 100 draws in a row were too quiet, or the engine failed on ten of them.
@@ -106,14 +106,15 @@ def make_record(
 def _render(
   synth: Synth, recipe: Recipe, index: int, attempt: int
 ) -> tuple[float, Mapping[str, Any] | None]:
-  """Loudness of an attempt's sound and, where it suffices, the rest of the record.
+  """Renders an attempt where the engine is, as a sound itself never travels.
 
-  Runs where the engine is: the sound itself never travels.
+  Returns:
+    Its loudness in LUFS and, if that suffices, the rest of the record.
   """
   example = draw(recipe, index, attempt)
   audio = play(synth, recipe, example)
   level_db = loudness_db(audio, recipe.mel.sample_rate)
-  if not level_db >= recipe.threshold_db:  # Also NaN, which is no loudness.
+  if not level_db >= recipe.threshold_db:  # Also if it is NaN.
     return level_db, None
   return level_db, {
     "mel": log_mel(audio, recipe.mel),

@@ -1,4 +1,4 @@
-"""Shards rendered on this machine, by all its cores, into a store that survives a kill."""
+"""Renders shards on this machine, on all its cores, into a store that survives a kill."""
 
 import collections
 import functools
@@ -19,14 +19,14 @@ from synthmatch_jax.synths import farm
 from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.registry import Engine
 
-_MOST_TOLD = 5  # Failed patches named at the end of a build.
+_MOST_TOLD = 5  # Failed patches that are named at the end of a build.
 
 
 def render(shards: Sequence[Shard], store: Store, *, engine: Engine, workers: int) -> None:
   """Renders the shards that are not in the store yet, `workers` at a time.
 
-  To be called while `store.building()`. The bytes are the same for any number of workers, and
-  whatever the engine does on the way, if it is repeatable.
+  It must be called within `store.building()`. The bytes are the same for any number of workers and
+  even if the engine crashes on the way, provided that the engine is repeatable.
   """
   missing = store.missing(shards)
   total = sum(len(shard.indices) for shard in missing)
@@ -47,7 +47,7 @@ def render(shards: Sequence[Shard], store: Store, *, engine: Engine, workers: in
 
 
 def render_shard(store: Store, shard: Shard, host: Host, tick: farm.Tick) -> None:
-  """Renders one shard and puts it into the store when it is whole, then its ledger."""
+  """Renders a shard and puts it into the store when it is whole, and then its ledger."""
   rejected: list[Rejection] = []
   started = time.monotonic()
   with store.writing(store.path(shard)) as partial:
@@ -67,7 +67,7 @@ def render_shard(store: Store, shard: Shard, host: Host, tick: farm.Tick) -> Non
 
 
 def rejections(shards: Iterable[Shard], store: Store) -> Iterator[Rejection]:
-  """Every patch that was drawn for finished shards and did not become a record."""
+  """Yields all patches that were drawn for finished shards and rejected."""
   for shard in shards:
     if ledger := store.ledger(shard):
       yield from ledger.rejections or ()
@@ -76,21 +76,21 @@ def rejections(shards: Iterable[Shard], store: Store) -> Iterator[Rejection]:
 def _serialized(
   shard: Shard, recipe: Recipe, host: Host, tick: farm.Tick, rejected: list[Rejection]
 ) -> Iterator[tuple[int, bytes]]:
-  """The shard's records; what was rejected on the way is added to `rejected`."""
+  """Yields the index and the bytes of a shard's records; adds rejections to `rejected`."""
   spec = features(recipe)
-  info: Any = spec.get_serialized_info()  # Of the type that TFDS asks for below, but for its name.
+  info: Any = spec.get_serialized_info()  # TFDS declares another type below.
   serializer = example_serializer.ExampleSerializer(info)
   make = functools.partial(make_record, recipe, host=host)
   for record, why in host.steadily(make, shard.indices):
     example = spec.encode_example(record)
-    # Protocol buffers keep a map's order open unless asked: equal records, equal bytes.
+    # Equal records must give equal bytes; by default, protocol buffers leave a map's order open.
     yield record["index"], serializer.get_tf_example(example).SerializeToString(deterministic=True)
     rejected += why
     tick()
 
 
 def _tell(troubles: collections.Counter[str], rejected: Iterable[Rejection], store: Store) -> None:
-  """Says what went wrong on the way: nothing of it is in the data set, all of it is of interest."""
+  """Prints what went wrong on the way; nothing of it is in the data set."""
   for trouble, times in troubles.most_common():
     print(f"{times} times a process was replaced: it {trouble}")
   failed = [r for r in rejected if r.failed]

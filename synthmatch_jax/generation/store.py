@@ -1,8 +1,8 @@
-"""Where finished shards are kept, each with its ledger: in a folder, or in a bucket.
+"""Keeps finished shards, each with its ledger, in a folder or a bucket.
 
-TFDS alone starts an interrupted build over. Here every shard is first a file under a name that
-says all that shapes it; TFDS then only links the files. A shard is finished when its ledger is
-there and the file's checksum is the one in it.
+TFDS alone would start an interrupted build over. Here every shard is first written to a file whose
+path has a hash of all that shapes it; TFDS then only links the files. A shard is finished when its
+ledger is there and has the file's checksum.
 """
 
 import contextlib
@@ -27,20 +27,20 @@ from synthmatch_jax.generation.ledger import Ledger
 from synthmatch_jax.generation.plan import Shard
 
 _PARTIAL = ".partial"
-# Hashing lets go of Python's lock; buckets answer slowly.
+# Threads that hash; hashing releases Python's lock, and buckets answer slowly.
 _READERS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class Store:
-  """The shards of one recipe. Plain data, to be sent to other machines.
+  """The shards of one recipe; it is plain data that can be sent to other machines.
 
   Attributes:
-    root: a folder, or what fsspec knows, e.g. "gs://bucket/shards": for the shards of many
-      recipes, side by side.
-    dataset: e.g. "massive16".
-    recipe: all that shapes the records; a change of it is another folder under the root.
-    file_format: of the shards.
+    root: Folder, or an address that fsspec knows, e.g. "gs://bucket/shards", for the shards of
+      many recipes side by side.
+    dataset: Name of the data set, e.g. "massive16".
+    recipe: Recipe of the records; another recipe has another folder under the root.
+    file_format: Format of the shards.
   """
 
   root: str
@@ -50,33 +50,33 @@ class Store:
 
   @property
   def folder(self) -> UPath:
-    """Of this recipe."""
+    """The folder of this recipe."""
     fresh: Any = {} if self.is_local else {"use_listings_cache": False}
     return UPath(self.root, **fresh) / self.dataset / self.recipe.digest()
 
   @property
   def is_local(self) -> bool:
-    """Whether it is on a file system of this machine."""
+    """Whether the store is on a file system of this machine."""
     return "://" not in self.root
 
   def path(self, shard: Shard) -> UPath:
-    """A shard's file. Its length is in its name: a split's last shard may be part of another."""
+    """Returns a shard's file; its length is in the name, as a split's last shard may grow."""
     suffix = self.file_format.file_suffix
     return self.folder / f"{shard.split}-{shard.number:06d}-{len(shard.indices)}.{suffix}"
 
   def ledger_path(self, shard: Shard) -> UPath:
-    """The file beside it, with its ledger."""
+    """Returns the file of a shard's ledger, which is beside the shard."""
     path = self.path(shard)
     return path.with_name(f"{path.name}.json")
 
   @contextlib.contextmanager
   def building(self) -> Iterator[None]:
-    """For the time of a build: no other may use the folder; remains of killed ones are removed.
+    """Locks the folder for a build, and removes what killed builds have left.
 
-    Buckets know no locks: there, builds at the same time only do the same work twice.
+    Buckets know no locks; two builds at the same time do the same work twice there.
 
     Raises:
-      UserError: another build is at work, or the store cannot be written.
+      UserError: Another build is at work, or the store cannot be written.
     """
     with self._plainly(), contextlib.ExitStack() as stack:
       if self.is_local:
@@ -88,9 +88,9 @@ class Store:
 
   @contextlib.contextmanager
   def writing(self, path: UPath) -> Iterator[Path]:
-    """A path on this machine to write to; the file is put in place if the block succeeds.
+    """Gives a path on this machine to write to, and puts the file in place if the block succeeds.
 
-    A kill, or a loss of power, leaves the whole file or none.
+    A kill or a loss of power leaves the whole file or none.
     """
     folder = _local(self.folder) if self.is_local else Path(tempfile.gettempdir())
     partial = folder / f".{path.name}.{uuid.uuid4().hex}{_PARTIAL}"
@@ -104,26 +104,26 @@ class Store:
       partial.unlink(missing_ok=True)
 
   def ledger(self, shard: Shard) -> Ledger | None:
-    """The ledger of a shard; None if there is none, or it was damaged."""
+    """Returns the ledger of a shard; None if there is none, or if it is damaged."""
     try:
       return Ledger.from_json(self.ledger_path(shard).read_text())
     except (FileNotFoundError, ValueError):
       return None
 
   def names(self) -> set[str]:
-    """Of all files that are there."""
+    """Returns the names of all files in the folder."""
     # Buckets have no folders: one without files does not exist.
     return {path.name for path in self.folder.iterdir()} if self.folder.exists() else set()
 
   def is_finished(self, shard: Shard) -> bool:
-    """Whether the shard is there, and undamaged: reads all of it."""
+    """Returns whether a shard is there and undamaged; reads all of it."""
     ledger = self.ledger(shard)
     return ledger is not None and checksums.holds(self.path(shard), ledger.sha256)
 
   def missing(self, shards: Sequence[Shard]) -> list[Shard]:
-    """Those that are not finished; says which were damaged.
+    """Returns the shards that are not finished; says which were damaged.
 
-    It reads every finished shard, at the speed of the disk.
+    It reads every finished shard.
     """
     there = self.names()
     found = [s for s in shards if {self.path(s).name, self.ledger_path(s).name} <= there]
@@ -137,7 +137,7 @@ class Store:
     return [shard for shard in shards if not sound.get(shard)]
 
   def fetch(self, shard: Shard, target: Path) -> None:
-    """Puts a finished shard under a name of a data set; no copy where the file system can."""
+    """Links, or else copies, a finished shard to a file of a data set."""
     source = self.path(shard)
     with self._plainly():
       if self.is_local:
@@ -150,7 +150,7 @@ class Store:
 
   @contextlib.contextmanager
   def _plainly(self) -> Iterator[None]:
-    """Turns what a folder can do to us into a sentence."""
+    """Turns the errors of a folder into a sentence."""
     try:
       yield
     except Timeout:

@@ -17,10 +17,10 @@ class Check:
   """One check of a data set.
 
   Attributes:
-    name: name of the check, e.g. "files".
-    finding: sentence that says what was done and found.
-    damages: place and kind of each damage, e.g. "train shard 3: the file is missing".
-    done: whether the check was possible.
+    name: Name of the check, e.g. "files".
+    finding: Sentence that says what was done and found.
+    damages: Place and kind of each damage, e.g. "train shard 3: the file is missing".
+    done: Whether the check was possible.
   """
 
   name: str
@@ -46,8 +46,8 @@ def tell(shard: Shard, wrong: Mapping[str, Bool[np.ndarray, " m"]]) -> list[str]
   """Returns a sentence for each fault that some of a shard's records have.
 
   Args:
-    shard: shard of the plan.
-    wrong: fault, e.g. "cannot be read" -> mask of the records that have it.
+    shard: Shard of the plan.
+    wrong: Fault, e.g. "cannot be read" -> mask of the records that have it.
   """
   return [
     f"{title(shard)}: {mask.sum()} of {mask.size} records {what}, first record"

@@ -10,12 +10,11 @@ from scipy import stats
 
 from synthmatch_jax import cores
 from synthmatch_jax.data.pipeline import Dataset
-from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.generation.plan import Plan, Shard
-from synthmatch_jax.inspection import contents, making, replay
+from synthmatch_jax.inspection import file_checks, record_checks, replay
 from synthmatch_jax.inspection.check import Check, Status, verdict
-from synthmatch_jax.inspection.contents import Contents
-from synthmatch_jax.inspection.making import Making
+from synthmatch_jax.inspection.file_checks import History
+from synthmatch_jax.inspection.record_checks import RecordFindings
 from synthmatch_jax.inspection.replay import Place, Replay
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths.registry import Engine
@@ -30,24 +29,24 @@ class Inspection:
   """All that is found out about a data set.
 
   Attributes:
-    dataset: data set that was inspected.
-    megabytes: size on disk.
-    files: number of files in its folder.
-    contents: contents of its records.
-    making: summary of its ledger; None where it has none.
-    prior: controls drawn from the recipe's prior, for comparison.
+    dataset: Data set that was inspected.
+    megabytes: Size on disk.
+    files: Number of files in its folder.
+    records: Findings of its records.
+    history: Summary of its ledger; None if it has none.
+    prior: Controls drawn from the recipe's prior, for comparison.
     distances: Kolmogorov-Smirnov distance between data and prior for each control: the largest
       difference of the two cumulative distributions.
-    chance: value that one distance in twenty exceeds by chance if the two distributions are equal.
-    replays: records that were rendered again.
-    checks: all checks.
+    chance: Value that one distance in twenty exceeds by chance if the two distributions are equal.
+    replays: Records that were rendered again.
+    checks: All checks.
   """
 
   dataset: Dataset
   megabytes: float
   files: int
-  contents: Contents
-  making: Making | None
+  records: RecordFindings
+  history: History | None
   prior: Float[np.ndarray, "m d"]
   distances: Float[np.ndarray, " d"]
   chance: float
@@ -77,28 +76,32 @@ def inspect(
   """Reads all of a data set, and renders some of it again.
 
   Args:
-    dataset: data set to inspect.
-    engine: engine that it was rendered with; None renders nothing.
-    sample: number of random records to render again and compare.
-    examples: number of these whose sound is kept; at least as many are rendered.
-    seed: seed of the random choices.
+    dataset: Data set to inspect.
+    engine: Engine that it was rendered with; None renders nothing.
+    sample: Number of random records to render again and compare.
+    examples: Number of these whose sound is kept; at least as many are rendered.
+    seed: Seed of the random choices.
   """
   recipe = dataset.recipe
   total = sum(map(len, dataset.sources.values()))
   shards = list(Plan(seed=recipe.seed, num_examples=total, shard_size=recipe.shard_size))
-  found = contents.read(dataset, shards, seed=seed)
-  ledgers, ledger = making.read(dataset)
-  files = making.check_files(dataset, shards, ledgers, redrawn=found.redrawn)
+  found = record_checks.read(dataset, shards, seed=seed)
+  ledgers, ledger = file_checks.read(dataset)
+  files = file_checks.check_files(dataset, shards, ledgers, redrawn=found.redrawn)
   places = list(islice(_places(dataset, shards, found, seed), max(sample, examples)))
-  replays = _replay(dataset, places, engine, keep=examples)
-  drawn = _draw(recipe, seed)
+  replays: list[Replay] = []
+  if engine is not None:
+    workers = cores.available()
+    replays = replay.replay(dataset, places, keep=examples, engine=engine, workers=workers)
+  rng = np.random.default_rng(seed)
+  drawn = np.stack([prior.sample(recipe.prior, recipe.space, rng) for _ in range(_PRIOR_DRAWS)])
   sizes = [path.stat().st_size for path in dataset.path.iterdir()]
   return Inspection(
     dataset=dataset,
     megabytes=sum(sizes) / 1e6,
     files=len(sizes),
-    contents=found,
-    making=None if ledgers is None else making.summarise(ledgers),
+    records=found,
+    history=None if ledgers is None else file_checks.summarise(ledgers),
     prior=drawn,
     distances=_distances(found.controls, drawn),
     chance=_CHANCE * float(np.sqrt(1 / max(1, len(found.controls)) + 1 / len(drawn))),
@@ -107,17 +110,8 @@ def inspect(
   )
 
 
-def _replay(
-  dataset: Dataset, places: Sequence[Place], engine: Engine | None, *, keep: int
-) -> list[Replay]:
-  if engine is None:
-    return []
-  workers = cores.available()
-  return replay.replay(dataset, places, keep=keep, engine=engine, workers=workers)
-
-
 def _places(
-  dataset: Dataset, shards: Sequence[Shard], found: Contents, seed: int
+  dataset: Dataset, shards: Sequence[Shard], found: RecordFindings, seed: int
 ) -> Iterator[Place]:
   """Yields the places of the readable records, in random order."""
   ends = np.cumsum([len(shard.indices) for shard in shards])
@@ -128,11 +122,6 @@ def _places(
     position = shard.number * dataset.recipe.shard_size + offset
     if (shard.split, position) not in found.unreadable:
       yield Place(split=shard.split, position=position, index=shard.indices[offset])
-
-
-def _draw(recipe: Recipe, seed: int) -> Float[np.ndarray, "m d"]:
-  rng = np.random.default_rng(seed)
-  return np.stack([prior.sample(recipe.prior, recipe.space, rng) for _ in range(_PRIOR_DRAWS)])
 
 
 def _distances(

@@ -40,9 +40,9 @@ class Place:
   """The place of a record.
 
   Attributes:
-    split: split that it belongs to.
-    position: position in the split.
-    index: index according to the plan.
+    split: Split that it belongs to.
+    position: Position in the split.
+    index: Index according to the plan.
   """
 
   split: str
@@ -51,13 +51,13 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sound:
+class ReplayedSound:
   """A sound rendered again.
 
   Attributes:
-    audio: the sound.
-    mel: its log-mel spectrogram.
-    stored: the log-mel spectrogram of the record.
+    audio: The sound.
+    mel: Its log-mel spectrogram.
+    stored: The log-mel spectrogram of the record.
   """
 
   audio: Float[np.ndarray, " n"]
@@ -70,13 +70,13 @@ class Replay:
   """A record and the result of rendering it again.
 
   Attributes:
-    place: place of the record.
-    attempts: number of draws that it took, as stored.
-    level_db: loudness as stored, in LUFS.
-    controls: controls as stored.
-    deviation_db: difference of the spectrograms (see `deviation_db`); NaN if the engine failed.
-    faults: faults of the record, each a sentence.
-    sound: the new sound; None if it is not kept or the engine failed.
+    place: Place of the record.
+    attempts: Number of draws that it took, as stored.
+    level_db: Loudness as stored, in LUFS.
+    controls: Controls as stored.
+    deviation_db: Difference of the spectrograms (see `deviation_db`); NaN if the engine failed.
+    faults: Faults of the record, each a sentence.
+    sound: The new sound; None if it is not kept or the engine failed.
   """
 
   place: Place
@@ -85,7 +85,7 @@ class Replay:
   controls: Float[np.ndarray, " d"]
   deviation_db: float
   faults: tuple[str, ...]
-  sound: Sound | None
+  sound: ReplayedSound | None
 
 
 def replay(
@@ -94,11 +94,11 @@ def replay(
   """Renders records again, from seed, index and attempt.
 
   Args:
-    dataset: data set of the records.
-    places: places of the records.
-    keep: number of records, from the first, whose sound is kept.
-    engine: engine that the data set was rendered with.
-    workers: number of sounds rendered at once.
+    dataset: Data set of the records.
+    places: Places of the records.
+    keep: Number of records, from the first, whose sound is kept.
+    engine: Engine that the data set was rendered with.
+    workers: Number of sounds rendered at once.
   """
   kept, within_db = set(places[:keep]), tolerance_db(engine)
 
@@ -173,7 +173,7 @@ def _replay(dataset: Dataset, place: Place, host: Host, *, keep: bool, within_db
   recipe = dataset.recipe
   record = dataset.decode(dataset.sources[place.split][place.position], _KEYS)
   attempts = int(record["attempts"])
-  # No draw has a number below 1; `contents` reports a record that has one.
+  # No draw has a number below 1; `record_checks` reports a record that has one.
   example = draw(recipe, place.index, max(1, attempts))
   drawn = np.array_equal(example.controls, record["controls"])
   faults = [] if drawn else ["its controls are not as drawn"]
@@ -192,7 +192,7 @@ def _replay(dataset: Dataset, place: Place, host: Host, *, keep: bool, within_db
       faults.append(f"its loudness is {change_db:.1f} dB off")
     if not np.allclose(read_back, record["read_back"], rtol=0, atol=_READ_BACK_TOLERANCE):
       faults.append("the engine reads back other controls")
-    sound = Sound(audio=audio, mel=mel, stored=record["mel"]) if keep else None
+    sound = ReplayedSound(audio=audio, mel=mel, stored=record["mel"]) if keep else None
   return Replay(
     place=place,
     attempts=attempts,

@@ -15,11 +15,11 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from synthmatch_jax import cores, files
-from synthmatch_jax.audio.hearing import NOTHING, Assume
+from synthmatch_jax.audio.hearing import NOTHING, Assume, Recording
+from synthmatch_jax.audio.listen import HEARINGS
 from synthmatch_jax.errors import UserError, printable
 from synthmatch_jax.matching import ensemble, jobs, output, stored
 from synthmatch_jax.matching.ensemble import Model
-from synthmatch_jax.matching.hearings import HEARINGS, Recording
 from synthmatch_jax.matching.jobs import Job
 from synthmatch_jax.matching.matcher import Listen, Matcher, ways
 from synthmatch_jax.matching.progress import Bar, stoppable
@@ -236,7 +236,8 @@ def _digest(job: Job, models: Sequence[Model], plan: _Plan) -> str:
   """Returns a hash of all that a match depends on; empty if the sound cannot be read."""
   asked = plan.request
   # A request is written as it always has been, so that older matches are kept.
-  said = f"Wish(assume={asked.assume}, top={asked.top}, listen={asked.listen!r})"
+  assume = str(asked.assume).replace("Assume(pitch=", "Assume(note=", 1)
+  said = f"Wish(assume={assume}, top={asked.top}, listen={asked.listen!r})"
   state = hashlib.sha256(f"({REVISION}, {job.source!r}, {said})".encode())
   for model in models:
     state.update(f"{model.name} {model.digest}".encode())

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
+from synthmatch_jax.audio.hearing import Recording
+from synthmatch_jax.audio.listen import AS_RECORDED, Hearing, listen
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
@@ -57,6 +60,13 @@ class Model:
     for name, array in sorted(found.arrays().items()):
       state.update(name.encode() + np.asarray(array).tobytes())
     return state.hexdigest()[:16]
+
+  def listen(
+    self, recording: Recording, ways: Sequence[Hearing] = (AS_RECORDED,)
+  ) -> dict[Hearing, Float[np.ndarray, " m"]]:
+    """Returns what the model hears of a sound in some ways of listening (see `audio.listen`)."""
+    pitch, level_db = self.predictor.recipe.note.pitch, self.predictor.statistics.level_db
+    return listen(recording, ways, pitch=pitch, level_db=level_db)
 
 
 def load(workdirs: Sequence[Path]) -> tuple[Model, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthmatch_jax.audio import io
-from synthmatch_jax.data.ood import sounds as folders
+from synthmatch_jax.data import sound_folder
 from synthmatch_jax.errors import UserError, printable
 from synthmatch_jax.matching import output
 
@@ -66,7 +66,7 @@ def find(sounds: Sequence[str], *, out: Path) -> Iterator[tuple[str, str, Path |
     else:
       inside = [
         found
-        for found in folders.load_folder(path)
+        for found in sound_folder.load(path)
         if Path(os.path.realpath(out)) not in Path(os.path.realpath(found.path)).parents
       ]
       if not inside:

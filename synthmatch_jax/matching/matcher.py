@@ -11,16 +11,15 @@ from jaxtyping import Float
 
 from synthmatch_jax import cores, selection
 from synthmatch_jax.audio import io
-from synthmatch_jax.audio.floor import clear
-from synthmatch_jax.audio.hearing import NOTHING, Assume, hear_clear
-from synthmatch_jax.audio.loudness import loudness_db, match_loudness
+from synthmatch_jax.audio.hearing import NOTHING, Assume, Recording, hear
+from synthmatch_jax.audio.listen import AS_RECORDED, HEARINGS, Hearing
+from synthmatch_jax.audio.loudness import SILENT_PEAK, loudness_db, match_loudness
+from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.example import Example
-from synthmatch_jax.errors import UserError
-from synthmatch_jax.matching import ensemble, hearings
+from synthmatch_jax.matching import ensemble
 from synthmatch_jax.matching.confidence import SILENT
 from synthmatch_jax.matching.ensemble import Model
-from synthmatch_jax.matching.hearings import AS_RECORDED, HEARINGS, Hearing, Recording
 from synthmatch_jax.matching.refinement import Refinement
 from synthmatch_jax.matching.result import Answer, Match, Origin
 from synthmatch_jax.metrics import suite
@@ -30,14 +29,12 @@ from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.play import engine, play
 from synthmatch_jax.synths.pool import Pool
 
-_SILENCE = 1e-4  # -80 dB of full scale, as of a sound that is to be matched.
-
 Sound = Any
 """A path; bytes of a sound file; a file open for reading bytes; or samples, (n,) or (n, channels),
 an array of NumPy, JAX or another library, or a list."""
 
 Listen = Literal["once", "widely"]
-"""Whether a model listens to a sound as it is recorded, or in all the ways of `hearings`."""
+"""Whether a model listens to a sound as it is recorded, or in all the ways of `audio.listen`."""
 
 Candidate = tuple[Origin, Example]
 """An example that may be the answer to a sound, and how it has come about."""
@@ -140,31 +137,22 @@ class Matcher:
     """The first half of `match`: all that can be wrong with a sound is found here."""
     rate = self.recipe.mel.sample_rate
     audio, source = io.read(sound, rate=sample_rate, name=source, sample_rate=rate)
-    audio, cleared = clear(audio, rate, noise=assume.clear is not False)
-    try:
-      heard = hear_clear(
-        audio,
-        sample_rate=rate,
-        seconds=self.recipe.seconds,
-        level_db=self.models[0].predictor.statistics.level_db,
-        assume=assume,
-      )
-    except UserError as error:
-      raise UserError(f"{source}: {error}") from None
-    heard = dataclasses.replace(heard, cleared=cleared)
-    return Recording(source=source, audio=audio, heard=heard)
+    seconds = self.recipe.seconds
+    return hear(audio, source=source, sample_rate=rate, seconds=seconds, assume=assume)
 
   def answer(self, recording: Recording, *, top: int = 1, listen: Listen | None = None) -> Match:
     """The second half of `match`."""
     if top < 1:
       raise ValueError(f"at least one answer is given, not {top}")
+    target = self.models[0].listen(recording)[AS_RECORDED]
     note = recording.heard.held_note(self.recipe.note)
     candidates = self.candidates(recording, ways(top, listen), note=note)
     return Match(
       source=recording.source,
+      target=target,
       heard=recording.heard,
       recipe=self.recipe,
-      answers=self.choose(recording.heard.audio, candidates, count=top),
+      answers=self.choose(target, candidates, count=top),
     )
 
   def search(self, recording: Recording, **asked: Any) -> Refinement:
@@ -210,9 +198,9 @@ class Matcher:
     """
     candidates: list[Candidate] = []
     for model in self.models:
-      mels = hearings.mels(recording, listened, model.predictor)
-      answers_of = model.predictor.answers(np.stack(list(mels.values())))
-      for way, answers in zip(mels, answers_of, strict=True):
+      clips = model.listen(recording, listened)
+      mels = np.stack([log_mel(clip, model.predictor.recipe.mel) for clip in clips.values()])
+      for way, answers in zip(clips, model.predictor.answers(mels), strict=True):
         for sample, controls in enumerate(answers):
           origin = Origin(model=model.name, hearing=way.name, sample=sample)
           candidates.append((origin, Example(controls=controls, note=note)))
@@ -266,7 +254,7 @@ class Matcher:
       if isinstance(sound, RenderError):
         failure = sound
         continue
-      silent = float(np.abs(sound).max(initial=0)) < _SILENCE
+      silent = float(np.abs(sound).max(initial=0)) < SILENT_PEAK
       levelled = match_loudness(sound, level_db, self.recipe.mel.sample_rate)
       estimate = sound if silent else levelled
       distances = suite.compare(target, suite.analyse(estimate, ranking), ranking)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax.audio.hearing import Recording
+from synthmatch_jax.audio.listen import AS_RECORDED, HEARINGS
 from synthmatch_jax.audio.loudness import loudness_db, match_loudness
+from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.data.example import Example
-from synthmatch_jax.matching import hearings
-from synthmatch_jax.matching.hearings import HEARINGS, Recording
 from synthmatch_jax.matching.result import Match, Origin, Searched
 from synthmatch_jax.metrics import suite
 from synthmatch_jax.search import seeds
@@ -65,13 +66,14 @@ class Refinement:
     """
     self.note = recording.heard.held_note(matcher.recipe.note)
     self._matcher, self._recording = matcher, recording
+    self._target = matcher.models[0].listen(recording)[AS_RECORDED]
     if start is None:
       self._origins, controls = self._begin(budget)
     else:
       self._origins = [Origin(model=matcher.models[0].name, hearing="as given")]
       controls = [start]
     self.search = Search(
-      Objective(recording.heard.audio, matcher.recipe),
+      Objective(self._target, matcher.recipe),
       [Seed(controls=one, name=o.hearing) for o, one in zip(self._origins, controls, strict=True)],
       recipe=matcher.recipe,
       note=self.note,
@@ -95,7 +97,7 @@ class Refinement:
     Raises:
       RenderError: The engine failed on all that was tried.
     """
-    search, heard = self.search, self._recording.heard
+    search = self.search
     if search.trouble and not search.best:
       raise search.trouble
     chosen = [
@@ -107,9 +109,10 @@ class Refinement:
     ]
     return Match(
       source=self._recording.source,
-      heard=heard,
+      target=self._target,
+      heard=self._recording.heard,
       recipe=self._matcher.recipe,
-      answers=self._matcher.choose(heard.audio, chosen, count=None),
+      answers=self._matcher.choose(self._target, chosen, count=None),
       searched=Searched(
         renders=search.renders,
         seconds=search.seconds,
@@ -128,8 +131,9 @@ class Refinement:
     for model in matcher.models:
       others: Sequence[Seed] = []
       if model.neighbours and count:
-        mels = hearings.mels(recording, HEARINGS, model.predictor)
-        others = seeds.nearest(model.neighbours, mels.values(), count=count)
+        clips = model.listen(recording, HEARINGS).values()
+        mels = [log_mel(clip, model.predictor.recipe.mel) for clip in clips]
+        others = seeds.nearest(model.neighbours, mels, count=count)
       more = [*others, seeds.middle(model.predictor.recipe)]
       found += [(Origin(model=model.name, hearing=one.name), one.controls) for one in more]
     return [origin for origin, _ in found], [controls for _, controls in found]
@@ -138,6 +142,6 @@ class Refinement:
     """How far the start is, by all metrics; nothing where no candidate has a sound."""
     if start is None:
       return {}
-    target, rate = self._recording.heard.audio, self._matcher.recipe.mel.sample_rate
+    target, rate = self._target, self._matcher.recipe.mel.sample_rate
     estimate = match_loudness(start.sound, loudness_db(target, rate), rate)
     return suite.measure(target, estimate, suite.sound_metrics(rate))

@@ -39,7 +39,7 @@ class Origin:
 
   Attributes:
     model: The name of the model that gave the answer.
-    hearing: The name of the way in which the model listened (see `hearings`).
+    hearing: The name of the way in which the model listened (see `audio.listen`).
     sample: The place of the answer among those that the model gave to what it heard, from 0.
     step: The step of the search that has improved the answer; 0 where there was no search.
     by_hand: Whether a person has changed the controls since.
@@ -112,22 +112,24 @@ class Match:
 
   Attributes:
     source: The name of the sound.
-    heard: The sound as the (first) model heard it, with what was assumed about it.
+    target: The sound as the (first) model heard it, which the answers are measured against.
+    heard: What was heard in the sound, or told about it.
     recipe: The recipe of the (first) model, which tells engine, space and spectrogram.
     answers: At least one answer, the nearest first.
     searched: The search that has made the answers better; None where there was none.
   """
 
   source: str
+  target: Float[np.ndarray, " n"]
   heard: Heard
   recipe: Recipe
   answers: tuple[Answer, ...]
   searched: Searched | None = None
 
   @property
-  def target(self) -> Float[np.ndarray, " n"]:
-    """The sound that the answers are measured against."""
-    return self.heard.audio
+  def gain_db(self) -> float:
+    """The gain from the recording to the target, in dB."""
+    return float(20 * np.log10(np.abs(self.target).max() / self.heard.peak))
 
   @property
   def best(self) -> Answer:

@@ -7,7 +7,7 @@ import scipy.fft
 from jaxtyping import Float
 from scipy.spatial.distance import cdist
 
-from synthmatch_jax.audio.spectral import MelBands, StftSettings, mel_power, power_db
+from synthmatch_jax.audio.mel import MelSettings, mel_power, power_db
 from synthmatch_jax.metrics.metric import SoundMetric
 
 Cepstra = Float[np.ndarray, "t c"]
@@ -47,10 +47,10 @@ class WarpedMfcc(SoundMetric):
 
   def analyse(self, audio: Float[np.ndarray, " n"]) -> Cepstra:
     """Computes MFCCs, equal to librosa's (held by a test)."""
-    stft = StftSettings.of_ms(self.window_ms, self.hop_ms, sample_rate=self.sample_rate)
-    bands = MelBands(n_mels=self.n_mels)
-    power = mel_power(audio, stft, sample_rate=self.sample_rate, bands=bands)
-    level = power_db(power, top_db=self.top_db)
+    mel = MelSettings.of_ms(
+      self.window_ms, self.hop_ms, sample_rate=self.sample_rate, n_mels=self.n_mels
+    )
+    level = power_db(mel_power(audio, mel), top_db=self.top_db)
     return np.asarray(scipy.fft.dct(level, norm="ortho"))[:, : self.n_mfcc]
 
   def distance(self, target: Cepstra, estimate: Cepstra) -> float:

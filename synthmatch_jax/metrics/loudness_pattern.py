@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from synthmatch_jax.audio.spectral import MelBands, StftSettings, mel_power, stft_power
+from synthmatch_jax.audio.mel import MelSettings, mel_power
+from synthmatch_jax.audio.stft import StftSettings, power_spectrogram
 from synthmatch_jax.metrics.metric import SoundMetric
 
 _EXPONENT = np.float32(0.3)
 _SHORT = StftSettings(n_fft=1024, hop_length=256)
 _LONG = StftSettings(n_fft=8192, hop_length=2048)
-_BANDS = MelBands(n_mels=64)
 
 Patterns = list[Float[np.ndarray, "_ _"]]
 
@@ -37,14 +37,14 @@ class LoudnessPattern(SoundMetric):
   Attributes:
     threshold_db: level under the loudest cell at which loudness bends to zero.
     mel: lengths of window and hop of the mel bands.
-    bands: the mel filter bank.
+    n_mels: The number of mel bands.
     linear: lengths of window and hop of the linear bins.
     f_max: highest frequency of the linear bins, in Hz.
   """
 
   threshold_db: float = -60.0
   mel: StftSettings = _SHORT
-  bands: MelBands = _BANDS
+  n_mels: int = 64
   linear: StftSettings = _LONG
   f_max: float = 6_000.0
 
@@ -53,7 +53,7 @@ class LoudnessPattern(SoundMetric):
     """See `SoundMetric`."""
     return (
       "half the sum of absolute differences of loudness, (p + t)^0.3 - t^0.3 with t at"
-      f" {self.threshold_db:g} dB, normalised to sum 1; mean over {self.bands.n_mels} mel bands"
+      f" {self.threshold_db:g} dB, normalised to sum 1; mean over {self.n_mels} mel bands"
       f" (window {self.mel.n_fft}, hop {self.mel.hop_length}) and bins up to {self.f_max:g} Hz"
       f" (window {self.linear.n_fft}, hop {self.linear.hop_length}) (the power law after Stevens"
       " 1955, the threshold after Zwicker and Scharf 1965)"
@@ -62,10 +62,16 @@ class LoudnessPattern(SoundMetric):
   def analyse(self, audio: Float[np.ndarray, " n"]) -> Patterns:
     """Computes the two distributions; those of silence are zeros."""
     bins = 1 + int(self.f_max * self.linear.n_fft / self.sample_rate)
-    return [
-      self._pattern(mel_power(audio, self.mel, sample_rate=self.sample_rate, bands=self.bands)),
-      self._pattern(stft_power(audio, self.linear, bins=bins)),
-    ]
+    mel = MelSettings(
+      sample_rate=self.sample_rate,
+      n_fft=self.mel.n_fft,
+      hop_length=self.mel.hop_length,
+      n_mels=self.n_mels,
+      f_min=0.0,
+      f_max=self.sample_rate / 2,
+    )
+    linear = power_spectrogram(self.linear.lengthen(audio), self.linear)[:, :bins]
+    return [self._pattern(mel_power(audio, mel)), self._pattern(linear)]
 
   def distance(self, target: Patterns, estimate: Patterns) -> float:
     """Returns the distance, from 0 to 1; 1 if one of the sounds is silent."""

@@ -8,22 +8,15 @@ import numpy as np
 import soxr
 from jaxtyping import Float
 
-from synthmatch_jax.audio.spectral import (
-  DEFAULT_STFT,
-  MelBands,
-  StftSettings,
-  mel_power,
-  power_db,
-  stft_magnitude,
-)
+from synthmatch_jax.audio.mel import MelSettings, mel_power, power_db
+from synthmatch_jax.audio.stft import DEFAULT_STFT, StftSettings, stft_magnitude
 from synthmatch_jax.metrics.metric import SoundMetric
 
 Spectrogram = Float[np.ndarray, "t f"]
 Spectrograms = list[Float[np.ndarray, "_ _"]]
 
 # The settings of flow_synthesizer's published code, at 22.05 kHz.
-_FLOW_STFT = StftSettings(n_fft=2048, hop_length=1024)
-_FLOW_BANDS = MelBands(n_mels=64, f_min=30.0, f_max=11_000.0)
+_FLOW = MelSettings(sample_rate=22_050, n_fft=2048, hop_length=1024, f_min=30.0, f_max=11_000.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,29 +61,25 @@ class MelSpectralConvergence(SoundMetric):
   do not. As it compares power, loud partials count for more than in `SpectralConvergence`.
 
   Attributes:
-    mel_rate: sample rate to which sounds are resampled (soxr, HQ), in Hz.
-    stft: lengths of window and hop, at `mel_rate`.
-    bands: the mel filter bank.
+    mel: The settings of the spectrogram; sounds are resampled to its sample rate (soxr, HQ).
   """
 
-  mel_rate: int = 22_050
-  stft: StftSettings = _FLOW_STFT
-  bands: MelBands = _FLOW_BANDS
+  mel: MelSettings = _FLOW
 
   @property
   def definition(self) -> str:
     """See `SoundMetric`."""
     return (
       "Frobenius norm of the difference of the mel power spectrograms over that of the target's;"
-      f" {self.mel_rate} Hz, window {self.stft.n_fft}, hop {self.stft.hop_length},"
-      f" {self.bands.n_mels} bands of {self.bands.f_min:g} to {self.bands.f_max:g} Hz"
+      f" {self.mel.sample_rate} Hz, window {self.mel.n_fft}, hop {self.mel.hop_length},"
+      f" {self.mel.n_mels} bands of {self.mel.f_min:g} to {self.mel.f_max:g} Hz"
       " (flow_synthesizer, Esling et al. 2020)"
     )
 
   def analyse(self, audio: Float[np.ndarray, " n"]) -> Spectrogram:
     """Computes the mel power spectrogram."""
-    resampled = soxr.resample(audio, self.sample_rate, self.mel_rate, quality="HQ")
-    return mel_power(resampled, self.stft, sample_rate=self.mel_rate, bands=self.bands)
+    resampled = soxr.resample(audio, self.sample_rate, self.mel.sample_rate, quality="HQ")
+    return mel_power(resampled, self.mel)
 
   def distance(self, target: Spectrogram, estimate: Spectrogram) -> float:
     """Returns the distance, which is at least 0; NaN for a silent target."""
@@ -144,10 +133,10 @@ class MultiScaleSpectral(SoundMetric):
     """Computes log-mel spectrograms with a maximum of 0 dB, one for each scale."""
     levels = []
     for scale in self.scales:
-      stft = StftSettings.of_ms(scale.window_ms, scale.hop_ms, sample_rate=self.sample_rate)
-      bands = MelBands(n_mels=scale.n_mels)
-      power = mel_power(audio, stft, sample_rate=self.sample_rate, bands=bands)
-      level = power_db(power, top_db=self.top_db)
+      mel = MelSettings.of_ms(
+        scale.window_ms, scale.hop_ms, sample_rate=self.sample_rate, n_mels=scale.n_mels
+      )
+      level = power_db(mel_power(audio, mel), top_db=self.top_db)
       levels.append(level - level.max())
     return levels
 

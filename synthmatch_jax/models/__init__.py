@@ -1,59 +1,72 @@
-"""Models: networks that map mel spectrograms to controls, chosen by name."""
+"""Models: an encoder and a head, which map mel spectrograms to controls, chosen by name."""
 
 import inspect
 import math
-from functools import partial
-from typing import Any, get_args
+from typing import Any
 
 import jax
 from flax import nnx
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.models.ast import AST
-from synthmatch_jax.models.base import Estimator
 from synthmatch_jax.models.cnn import CNN
+from synthmatch_jax.models.estimator import Encoder, Estimator, Head
 from synthmatch_jax.models.mlp import MLP
+from synthmatch_jax.models.regression import Regression
 from synthmatch_jax.models.resnet import ResNet
 
-MODELS: dict[str, partial[Estimator]] = {
+MODELS: dict[str, tuple[type[Encoder], dict[str, Any]]] = {
   # The paper's three models (sections 2 and 3.2.1), at the default sizes of their classes.
-  "ast_base": partial(AST),
-  "cnn": partial(CNN),
-  "mlp": partial(MLP),
+  "ast_base": (AST, {"head_depth": 3}),
+  "cnn": (CNN, {}),
+  "mlp": (MLP, {}),
   # A transformer small enough to train on two CPU cores.
-  "ast_small": partial(AST, width=192, depth=6, heads=3, stride=10, head_width=192),
+  "ast_small": (
+    AST,
+    {"width": 192, "depth": 6, "heads": 3, "stride": 10, "head_width": 192, "head_depth": 3},
+  ),
   # A convolutional baseline stronger than the paper's.
-  "resnet": partial(ResNet),
+  "resnet": (ResNet, {}),
   # For tests.
-  "ast_tiny": partial(AST, width=64, depth=2, heads=2, stride=16, head_width=64),
-  "cnn_tiny": partial(CNN, channels=8, width=64, depth=2),
-  "resnet_tiny": partial(ResNet, width=16, stages=2, depth=1, head_width=64),
-  "mlp_tiny": partial(MLP, width=64, depth=2),
+  "ast_tiny": (
+    AST,
+    {"width": 64, "depth": 2, "heads": 2, "stride": 16, "head_width": 64, "head_depth": 3},
+  ),
+  "cnn_tiny": (CNN, {"channels": 8, "width": 64, "depth": 2}),
+  "resnet_tiny": (ResNet, {"width": 16, "stages": 2, "depth": 1, "head_width": 64}),
+  "mlp_tiny": (MLP, {"width": 64, "depth": 2}),
 }
-"""Name -> constructor with its arguments; any other argument keeps the default of the class."""
+"""Name -> encoder, and the arguments of encoder and head that are not at their defaults."""
 
-# What a recipe's sizes and the seed say.
-_OWN = ("self", "num_frames", "num_bins", "num_controls", "rngs")
+HEADS: dict[str, type[Head]] = {"regression": Regression}
+"""Name -> head; every one of them works with every encoder."""
+
+# What a recipe's sizes and the seed say, and what `create` makes itself.
+_OWN = ("self", "num_frames", "num_bins", "encoder", "num_controls", "rngs")
 
 
-def arguments(name: str) -> dict[str, type]:
-  """Name -> type of the arguments that `create` takes for a model, from its constructor.
+def arguments(name: str, head: str = "regression") -> dict[str, Any]:
+  """Name -> default of the arguments that `create` takes for a model, from its constructors.
 
   Raises:
-    UserError: there is no such model.
+    UserError: there is no such model or head; the message lists the known ones.
   """
-  if name not in MODELS:
-    raise UserError(f"no model {name!r}; known: {', '.join(MODELS)}")
-  signature = inspect.signature(MODELS[name].func.__init__, eval_str=True)
-  return {
-    key: type(get_args(found.annotation)[0]) if get_args(found.annotation) else found.annotation
-    for key, found in signature.parameters.items()
-    if key not in _OWN
-  }
+  if not isinstance(name, str) or name not in MODELS:
+    raise UserError(f"no model {name!r:.50}; known: {', '.join(MODELS)}")
+  if not isinstance(head, str) or head not in HEADS:
+    raise UserError(f"no head {head!r:.50}; known: {', '.join(HEADS)}")
+  return _arguments(MODELS[name][0]) | _arguments(HEADS[head])
 
 
 def create(
-  name: str, *, num_frames: int, num_bins: int, num_controls: int, seed: int, **overrides: Any
+  name: str,
+  *,
+  num_frames: int,
+  num_bins: int,
+  num_controls: int,
+  seed: int,
+  head: str = "regression",
+  **overrides: Any,
 ) -> Estimator:
   """Builds a model in training mode; the same arguments give the same weights.
 
@@ -63,27 +76,36 @@ def create(
     num_bins: mel bins of the input.
     num_controls: length of the output.
     seed: seed of the weights and of dropout.
-    **overrides: other arguments of the model's constructor, e.g. `stride=16`.
+    head: key of `HEADS`.
+    **overrides: other arguments of the constructors of encoder and head, e.g. `stride=16`; one
+      that both take goes to both.
 
   Raises:
-    UserError: there is no such model or argument (the message lists the known ones), or the
-      arguments do not fit together.
+    UserError: there is no such model, head or argument (the message lists the known ones), or
+      the arguments do not fit together.
   """
-  known = arguments(name)
+  known = arguments(name, head)
   unknown = [k for k in overrides if k not in known]
   if unknown:
     raise UserError(f"the model {name} has no argument {unknown[0]!r}; known: {', '.join(known)}")
+  encoder, defaults = MODELS[name]
+  given = defaults | overrides
   weights, dropout = jax.random.split(jax.random.key(seed))
+  rngs = nnx.Rngs(params=weights, dropout=dropout)
+
+  def build(part: type[Any], *own: Any, **sizes: Any) -> Any:
+    return part(*own, **sizes, rngs=rngs, **{k: given[k] for k in _arguments(part) if k in given})
+
   try:
-    return MODELS[name](
-      num_frames=num_frames,
-      num_bins=num_bins,
-      num_controls=num_controls,
-      rngs=nnx.Rngs(params=weights, dropout=dropout),
-      **overrides,
-    )
+    made = build(encoder, num_frames=num_frames, num_bins=num_bins)
+    return Estimator(made, build(HEADS[head], made, num_controls=num_controls))
   except (TypeError, ValueError) as error:
     raise UserError(f"the model {name} cannot be built: {error}") from error
+
+
+def _arguments(part: type[nnx.Module]) -> dict[str, Any]:
+  parameters = inspect.signature(part.__init__).parameters
+  return {key: found.default for key, found in parameters.items() if key not in _OWN}
 
 
 def num_params(model: Any) -> int:

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from synthmatch_jax.models.base import Regression, require_positive
-from synthmatch_jax.models.heads import BatchNormMLP
+from synthmatch_jax.models.estimator import Encoder, require_positive
+from synthmatch_jax.models.mlp import HiddenLayers
 
 
-class CNN(Regression):
+class CNN(Encoder):
   """Strided 2-D convolutions, then the MLP of the other baseline (paper, section 3.2.1).
 
   "5-layer, 128-channel 2D CNN with kernel size 7, stride 2, batch normalization and dropout of
@@ -23,7 +23,6 @@ class CNN(Regression):
   Attributes:
     num_frames: mel frames of the input.
     num_bins: mel bins of the input.
-    num_controls: length of the output.
     channels: output channels of each convolution.
     conv_depth: number of convolutions.
     kernel: side of the square kernels.
@@ -38,7 +37,6 @@ class CNN(Regression):
     *,
     num_frames: int,
     num_bins: int,
-    num_controls: int,
     channels: int = 128,
     conv_depth: int = 5,
     kernel: int = 7,
@@ -48,20 +46,13 @@ class CNN(Regression):
     dropout: float = 0.3,
     rngs: nnx.Rngs,
   ):
-    super().__init__(num_frames=num_frames, num_bins=num_bins, num_controls=num_controls)
+    super().__init__(num_frames=num_frames, num_bins=num_bins, token_width=width)
     require_positive(channels=channels, conv_depth=conv_depth, kernel=kernel, stride=stride)
     self.kernel, self.stride = kernel, stride
     rows, columns = num_frames, num_bins
     for _ in range(conv_depth):
       rows, columns = -(-rows // stride), -(-columns // stride)  # "SAME" rounds up.
-    self.mlp = BatchNormMLP(
-      in_features=rows * columns * channels,
-      out_features=num_controls,
-      width=width,
-      depth=depth,
-      dropout=dropout,
-      rngs=rngs,
-    )
+    self.mlp = HiddenLayers(rows * columns * channels, width, depth, dropout=dropout, rngs=rngs)
     self.convs = nnx.List(
       [
         nnx.Conv(n, channels, (kernel, kernel), strides=stride, rngs=rngs)
@@ -73,13 +64,12 @@ class CNN(Regression):
     )
     self.dropout = nnx.Dropout(dropout, broadcast_dims=(1, 2), rngs=rngs)
 
-  def __call__(self, mel: Float[Array, "b t f"]) -> Float[Array, "b d"]:
-    """See `Regression.__call__`."""
-    self._check_shape(mel)
+  def encode(self, mel: Float[Array, "b t f"]) -> Float[Array, "b 1 w"]:
+    """See `Encoder.encode`."""
     x = mel[..., None]
     for conv, norm in zip(self.convs, self.norms, strict=True):
       x = self.dropout(jax.nn.relu(norm(self._convolve(conv, x))))
-    return self.mlp(x.reshape(len(mel), -1))
+    return self.mlp(x.reshape(len(mel), -1))[:, None]
 
   def _convolve(self, conv: nnx.Conv, x: Float[Array, "b t f c"]) -> Float[Array, "b u g e"]:
     """Applies a layer; for small images as one matrix product, which gives the same result.

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from synthmatch_jax.models.base import Estimator
+from synthmatch_jax.models.estimator import Estimator
 
 TRAINING = 3
 """Cost of a training step in forward passes: gradients of weights and inputs cost one more each."""
@@ -58,7 +58,7 @@ def forward_cost(model: Estimator) -> Cost | None:
     copy.eval()
     return copy.answers(mel, keys=jax.random.split(jax.random.key(0), 1), count=1)
 
-  mel = jax.ShapeDtypeStruct((1, model.num_frames, model.num_bins), jnp.float32)
+  mel = jax.ShapeDtypeStruct((1, model.encoder.num_frames, model.encoder.num_bins), jnp.float32)
   program = jax.make_jaxpr(run)(jax.eval_shape(lambda: state), mel)
   try:
     operations = list(_operations(program.jaxpr))

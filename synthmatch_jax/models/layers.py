@@ -1,20 +1,34 @@
-"""Functions of the encoder's layers, with gradients that cost a CPU less than Flax's.
+"""Functions of the transformer's layers, with gradients that cost a CPU less than Flax's.
 
 The layers themselves, and so the weights, are Flax's. The gain is measured in docs/benchmarks.md.
 Like all functions with a custom gradient, these do not support forward-mode differentiation.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+Activation = Literal["gelu_tanh", "gelu_exact"]
+"""GELU by its tanh approximation (the original ViT code in JAX) or by erf (PyTorch, AST).
+
+The tanh form is cheaper on a CPU.
+"""
+
+ComputeDtype = Literal["float32", "bfloat16"]
+"""The dtype that layers compute in; weights are float32 in both cases."""
+
+
+def gelu(x: Float[Array, "*shape"], activation: Activation) -> Float[Array, "*shape"]:
+  """Applies the Gaussian error linear unit."""
+  return gelu_tanh(x) if activation == "gelu_tanh" else jax.nn.gelu(x, approximate=False)
+
 
 @jax.custom_vjp
 def gelu_tanh(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-  """GELU by its tanh approximation, as `jax.nn.gelu`; saves only `x` and the tanh for backward."""
+  """Applies the GELU by its tanh approximation; keeps only `x` and the tanh for its gradient."""
   return _gelu_forward(x)[0]
 
 
@@ -88,5 +102,5 @@ def self_attention(
 
 
 def _value(weight: Any) -> Array:
-  """The array of a weight: Flax types it as optional, but the encoder's layers have them all."""
+  """Returns the array of a weight, which Flax types as optional; these layers have them all."""
   return weight[...]

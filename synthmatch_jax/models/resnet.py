@@ -4,25 +4,25 @@ import jax
 from flax import nnx
 from jaxtyping import Array, Float
 
-from synthmatch_jax.models.base import Regression, require_positive, require_rate
+from synthmatch_jax.models.estimator import Encoder, require_positive, require_rate
 
 
-class ResNet(Regression):
+class ResNet(Encoder):
   """Pre-activation residual blocks of 3 x 3 convolutions (He et al., arXiv:1603.05027).
 
-  Unlike the paper's CNN it has shortcuts around its layers, and a small head. The first
-  convolution and each stage halve time and frequency. The head takes what is left of both without
-  averaging it, since several controls determine how a sound starts and ends.
+  Unlike the paper's CNN it has shortcuts around its layers, and one small hidden layer after
+  them. The first convolution and each stage halve time and frequency. The hidden layer, its only
+  token, takes what is left of both without averaging it, since several controls determine how a
+  sound starts and ends.
 
   Attributes:
     num_frames: mel frames of the input.
     num_bins: mel bins of the input.
-    num_controls: length of the output.
     width: channels of the first stage; every further stage has twice as many.
     stages: number of stages.
     depth: residual blocks in a stage.
-    head_width: width of the head's hidden layer.
-    dropout: dropout rate before the head's layers, in [0, 1).
+    head_width: width of the hidden layer.
+    dropout: dropout rate before and after the hidden layer, in [0, 1).
   """
 
   def __init__(
@@ -30,7 +30,6 @@ class ResNet(Regression):
     *,
     num_frames: int,
     num_bins: int,
-    num_controls: int,
     width: int = 48,
     stages: int = 3,
     depth: int = 2,
@@ -38,7 +37,7 @@ class ResNet(Regression):
     dropout: float = 0.1,
     rngs: nnx.Rngs,
   ):
-    super().__init__(num_frames=num_frames, num_bins=num_bins, num_controls=num_controls)
+    super().__init__(num_frames=num_frames, num_bins=num_bins, token_width=head_width)
     require_positive(width=width, stages=stages, depth=depth, head_width=head_width)
     require_rate(dropout=dropout)
     rows, columns = num_frames, num_bins
@@ -55,17 +54,15 @@ class ResNet(Regression):
     )
     self.norm = nnx.BatchNorm(channels[-1], momentum=0.9, rngs=rngs)
     self.hidden = nnx.Linear(rows * columns * channels[-1], head_width, rngs=rngs)
-    self.out = nnx.Linear(head_width, num_controls, rngs=rngs)
     self.dropout = nnx.Dropout(dropout, rngs=rngs)
 
-  def __call__(self, mel: Float[Array, "b t f"]) -> Float[Array, "b d"]:
-    """See `Regression.__call__`."""
-    self._check_shape(mel)
+  def encode(self, mel: Float[Array, "b t f"]) -> Float[Array, "b 1 w"]:
+    """See `Encoder.encode`."""
     x = self.stem(mel[..., None])
     for block in self.blocks:
       x = block(x)
     x = jax.nn.relu(self.norm(x)).reshape(len(mel), -1)
-    return self.out(self.dropout(jax.nn.relu(self.hidden(self.dropout(x)))))
+    return self.dropout(jax.nn.relu(self.hidden(self.dropout(x))))[:, None]
 
 
 class _Block(nnx.Module):

@@ -1,1 +1,1 @@
-"""Getting to know an instrument plugin: how it behaves, and what its presets say."""
+"""Finds out how an instrument plugin behaves, and measures priors from its presets."""

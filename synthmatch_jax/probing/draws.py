@@ -1,4 +1,4 @@
-"""Random patches: how many are silent, how far their values stick, which are fit for tests."""
+"""Draws random patches and finds out whether they are silent and whether their values stick."""
 
 import contextlib
 from collections.abc import Mapping
@@ -7,18 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from synthmatch_jax.audio.loudness import loudness_db
+from synthmatch_jax.audio.loudness import THRESHOLD_DB, loudness_db
 from synthmatch_jax.probing.choice import HALF_STEP
-from synthmatch_jax.probing.sounds import SAMPLE_RATE, deviation, play
+from synthmatch_jax.probing.probe_sounds import SAMPLE_RATE, deviation, play
 from synthmatch_jax.spaces.space import ParameterSpace, Patch
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.hosts import host
 from synthmatch_jax.synths.registry import Engine
 
-SILENCE_DB = -60.0
-"""A sound of less loudness, in LUFS, is drawn again by data sets (paper section 3.1)."""
-
-# Of the start of a sound, as long as a canary sounds (`synths.process`).
+# The part of a sound that is as long as a canary (`synths.canary`).
 _CANARY_SECONDS = 0.5
 # A plugin that rounds values to steps is measured to be off by a little less than half a step.
 _MARGIN = 1.25
@@ -30,10 +27,10 @@ class Draw:
   """A random patch and its sound.
 
   Attributes:
-    patch: what was set.
-    level_db: loudness of the sound in LUFS; -inf for silence.
-    start_db: the same of its first half second.
-    deviation: distance of each value read back from the value set.
+    patch: Values that were set.
+    level_db: Loudness of the sound in LUFS; -inf for silence.
+    start_db: Loudness of its first half second.
+    deviation: Distance of each value read back from the value set.
   """
 
   patch: Patch
@@ -47,8 +44,8 @@ class Draws:
   """Patches drawn uniformly from the ranges of the controls.
 
   Attributes:
-    done: those that were rendered.
-    failed: what the plugin did on the others.
+    done: Patches that were rendered.
+    failed: What the plugin did on the others.
   """
 
   done: tuple[Draw, ...]
@@ -56,12 +53,12 @@ class Draws:
 
   @property
   def silent(self) -> int:
-    """Number of sounds under -60 LUFS."""
-    return sum(d.level_db < SILENCE_DB for d in self.done)
+    """The number of sounds under -60 LUFS."""
+    return sum(d.level_db < THRESHOLD_DB for d in self.done)
 
   @property
   def stepped(self) -> float:
-    """Largest deviation that may be a rounding to steps; 0 where values are kept as they are."""
+    """The largest deviation that may be a rounding to steps; 0 if values are kept as they are."""
     names = self.done[0].deviation if self.done else ()
     each = [max(draw.deviation[name] for draw in self.done) for name in names]
     worst = max((d for d in each if d <= HALF_STEP), default=0.0)
@@ -69,15 +66,15 @@ class Draws:
 
   @property
   def tolerance(self) -> float:
-    """For a description: admits half a step, and a rounding to three digits."""
+    """The tolerance for a description: half a step, or a rounding to three digits."""
     return round(max(_LEAST_TOLERANCE, _MARGIN * self.stepped), 5)
 
   def loud(self, count: int) -> tuple[Patch, ...]:
-    """The first patches that are no silence; fewer where there are not so many."""
-    return tuple(d.patch for d in self.done if d.level_db >= SILENCE_DB)[:count]
+    """Returns the first `count` patches that are not silent, or fewer if there are fewer."""
+    return tuple(d.patch for d in self.done if d.level_db >= THRESHOLD_DB)[:count]
 
   def canary(self) -> Patch:
-    """A patch of a loud start in which no control is near 0: levels rarely are, either."""
+    """Returns a patch with a loud start whose controls, and so its levels, are not near 0."""
     median = np.median([d.start_db for d in self.done])
     loud = [d for d in self.done if d.start_db >= median]
     return max(loud, key=lambda d: min(d.patch.values())).patch
@@ -87,7 +84,7 @@ def draw(engine: Engine, *, count: int, seed: int) -> Draws:
   """Draws patches uniformly, renders them and looks at sounds and values.
 
   Raises:
-    UserError: the plugin does not come up any more.
+    UserError: The plugin does not come up any more.
   """
   done, failed = [], []
   with contextlib.closing(host(engine)) as place:
@@ -112,6 +109,6 @@ def draw(engine: Engine, *, count: int, seed: int) -> Draws:
 
 
 def patches(space: ParameterSpace, count: int, seed: int) -> list[Patch]:
-  """Patches of uniform controls."""
+  """Draws patches whose controls are uniform."""
   rng = np.random.default_rng(seed)
   return [space.decode(rng.uniform(size=space.width)) for _ in range(count)]

@@ -1,4 +1,4 @@
-"""A prior out of a folder of presets: where each control stands in the sounds that people made."""
+"""Measures a prior from a folder of presets: the values of each control in sounds of people."""
 
 import dataclasses
 import hashlib
@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from synthmatch_jax import files
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.probing.probe_sounds import nothing
 from synthmatch_jax.spaces.prior import Prior
 from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths import states
@@ -22,24 +23,24 @@ from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import hosting
 from synthmatch_jax.synths.registry import Engine
 
-# Massive has about 1,300 factory presets; more numbers than this tell nothing more.
+# Massive has about 1,300 factory presets; more quantiles would say no more.
 _MOST_QUANTILES = 1001
 _DIGITS = 6  # A float32 in [0, 1] has no more.
 
-# Beside presets there are words, pictures and previews; files with a leading dot are no presets.
+# Folders of presets also hold texts, pictures and previews; hidden files are no presets either.
 _WORDS = (".txt", ".md", ".pdf", ".rtf", ".html", ".url", ".xml", ".json", ".ini", ".db", ".zip")
 _MEDIA = (".png", ".jpg", ".jpeg", ".gif", ".wav", ".aif", ".aiff", ".flac", ".mp3", ".ogg", ".mid")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Extracted:
-  """What a folder of presets says.
+  """A prior and the presets that it was measured from.
 
   Attributes:
-    prior: an empirical distribution for every control.
-    loaded: presets that it was made of.
-    copies: files that hold the same bytes as one of these; they count once.
-    failed: file, named from the folder on -> why it could not be loaded.
+    prior: An empirical distribution for every control.
+    loaded: Number of presets that it was made of.
+    copies: Number of files that hold the same bytes as one of these; they count once.
+    failed: File, relative to the folder -> why it could not be loaded.
   """
 
   prior: Prior
@@ -49,28 +50,27 @@ class Extracted:
 
 
 def extract(engine: Engine, folder: Path) -> Extracted:
-  """Loads every preset of a folder and of the folders in it, and keeps how the controls stand.
+  """Loads every preset in a folder and its folders, and keeps the values of the controls.
 
   The paper draws from "the distribution of parameters extracted across all the Massive factory
-  presets" (section 3.1), as here: each control by itself. A value outside of a control's `low`
-  to `high` counts as the nearer end. A preset at which the plugin crashes or hangs, again and
-  again, has failed as one that is refused has; the others go on.
+  presets" (section 3.1); so does this, each control by itself. A value outside of a control's
+  `low` to `high` counts as the nearer end. A preset at which the plugin crashes or hangs twice
+  has failed, as has one that it refuses; the others are read all the same.
 
   Args:
-    engine: a plugin; of its description the controls count.
-    folder: with presets of any of the suffixes of `states.SUFFIXES`.
+    engine: A plugin, whose description says the controls.
+    folder: A folder of presets that have one of the suffixes in `states.SUFFIXES`.
 
   Raises:
-    UserError: there is no such folder, not one preset of it could be loaded, or the plugin
+    UserError: There is no such folder, not one preset of it could be loaded, or the plugin
       cannot be loaded.
   """
-  if not folder.is_dir():
-    raise UserError(f"there is no folder {folder}; name one with presets of the plugin")
+  require_folder(folder)
   values: dict[str, Float[np.ndarray, " d"]] = {}
   failed: dict[str, str] = {}
   copies = 0
   with hosting(_impatient(engine)) as host:
-    host.call(_nothing)  # What is wrong with the plugin itself is not laid on a preset.
+    host.call(nothing)  # A fault of the plugin itself is not blamed on a preset.
     for path in tqdm(list(_files(folder)), desc="presets", unit="preset"):
       try:
         digest = _digest(path)
@@ -95,6 +95,12 @@ def extract(engine: Engine, folder: Path) -> Extracted:
   return Extracted(prior=prior, loaded=len(table), copies=copies, failed=failed)
 
 
+def require_folder(folder: Path) -> None:
+  """Raises a UserError if there is no such folder of presets."""
+  if not folder.is_dir():
+    raise UserError(f"there is no folder {folder}; name one with presets of the plugin")
+
+
 def _load(host: Host, path: Path) -> Patch:
   suffix = path.suffix.lower()
   if suffix not in (*states.SUFFIXES, *states.MASSIVE_SUFFIXES):
@@ -104,17 +110,13 @@ def _load(host: Host, path: Path) -> Patch:
 
 
 def _read(synth: Any, path: str) -> Patch:
-  """In the plugin's process: the controls of a preset."""
+  """Returns the controls of a preset; runs in the plugin's process."""
   states.apply(synth.plugin, Path(path))
   return synth.read_back()
 
 
-def _nothing(synth: Any) -> None:
-  del synth
-
-
 def _impatient(engine: Engine) -> Engine:
-  """Two tries a preset: one that fails in a fresh process again is to blame itself."""
+  """Allows each preset two tries: one that fails again in a fresh process is itself at fault."""
   assert engine.plugin is not None, "only plugins load presets"
   care = dataclasses.replace(engine.plugin.care, tries=2)
   return dataclasses.replace(engine, plugin=dataclasses.replace(engine.plugin, care=care))
@@ -139,7 +141,7 @@ def _first(failed: Mapping[str, str]) -> str:
 
 
 def _empirical(column: Float[np.ndarray, " i"]) -> dict[str, Any]:
-  """A control's distribution: all its values in order, or evenly spaced quantiles of many."""
+  """Returns the distribution of a control: its values in order, or evenly spaced quantiles."""
   quantiles = np.quantile(column, np.linspace(0, 1, min(len(column), _MOST_QUANTILES)))
   rounded = [round(float(q), _DIGITS) for q in quantiles]
   return {"kind": "empirical", "quantiles": rounded, "count": len(column)}

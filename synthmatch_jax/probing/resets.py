@@ -1,4 +1,4 @@
-"""Reset policies: what a sound owes to those before it, and what forgetting them costs."""
+"""Tries reset policies: how much a sound depends on those before it, and what a reset costs."""
 
 import contextlib
 import time
@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
+from synthmatch_jax.audio.loudness import SILENT_PEAK
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.probing.sounds import deviation, difference_db, nothing, play
+from synthmatch_jax.probing.probe_sounds import deviation, difference_db, nothing, play
 from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.description import RESETS, Reset
@@ -18,21 +19,19 @@ from synthmatch_jax.synths.hosts import Host, host
 from synthmatch_jax.synths.registry import Engine
 
 ENOUGH_DB = -60.0
-"""A policy qualifies if no sound differs from itself by more, relative to its peak.
+"""The largest difference of a sound from itself, relative to its peak, in a policy that qualifies.
 
-A thousandth: bins within 40 dB of the loudest then move by less than 1 dB, the just noticeable
-difference of a level, and what moves more is too quiet beside them to be heard.
+It is a thousandth: bins within 40 dB of the loudest one then move by less than 1 dB, the just
+noticeable difference of a level, and bins that move more are too quiet beside them to be heard.
 """
 
-# A dearer policy must be measured to be that much faster than a cheaper one to be preferred:
-# time is measured on few sounds, on a machine that may be busy.
+# How many times faster a policy must be than those before it to be preferred to them: time is
+# measured on few sounds, on a machine that may be busy.
 _CLEARLY = 2.0
-# Of the sound between two of the same patch. Not a multiple of the others' length: a vibrato of
+# The length of the sound between two of the same patch. It is no multiple of theirs: a vibrato of
 # 0.25 Hz is where it was after 4 s.
 _BETWEEN_SECONDS = 1.37
-_MOST_FAILURES = 1  # Of patches that sounded before; then the trial is over.
-# As a peak: -80 dB. The patches were heard before, or they would not be tried here.
-_SILENCE = 1e-4
+_MOST_FAILURES = 1  # A trial is over after so many failures: all its patches sounded before.
 
 Sound = Float[np.ndarray, " n"]
 Make = Callable[[Reset], Engine]
@@ -40,22 +39,22 @@ Make = Callable[[Reset], Engine]
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-  """What was measured of one policy.
+  """The measurements of one policy.
 
-  Differences are relative to the peak, in dB, the worst of all patches: -inf to the last bit,
-  None where it was not measured.
+  Differences are the largest of all patches, in dB relative to the peak; -inf if sounds are equal
+  to the last bit, None if it was not measured.
 
   Attributes:
-    reset: the policy.
-    after_another_db: a patch, another one, the same patch again.
-    shuffled_db: the patches in another order, in the same process.
-    fresh_db: any of these sounds, and the first sound of a new process.
-    per_second: sounds of four seconds that are rendered in a second.
-    seconds: of the slowest sound.
-    deviation: largest distance of a value read back from the value set.
-    parameter: whose value that was.
-    failures: what the plugin did instead of a sound, twice in a row.
-    replaced: why processes had to be replaced.
+    reset: Policy.
+    after_another_db: Difference of a sound from itself after that of another patch.
+    shuffled_db: Difference when the patches come in another order, in the same process.
+    fresh_db: Difference of any of these sounds from the first sound of a new process.
+    per_second: Number of sounds of four seconds that are rendered in a second.
+    seconds: Time that the slowest sound took.
+    deviation: Largest distance of a value read back from the value set.
+    parameter: Name of the parameter of that value.
+    failures: What the plugin did instead of a sound, twice in a row.
+    replaced: Reasons for which processes had to be replaced.
   """
 
   reset: Reset
@@ -88,13 +87,13 @@ class Trial:
 def compare(
   make: Make, patches: Sequence[Patch], *, fresh: int, policies: Sequence[Reset] = RESETS
 ) -> tuple[Trial, ...]:
-  """Tries the policies.
+  """Tries policies.
 
   Args:
-    make: gives the engine under a policy.
-    patches: that are heard; at least two.
-    fresh: number of them that are rendered as the first sound of a new process, too.
-    policies: to be tried.
+    make: Returns the engine under a policy.
+    patches: Two or more patches that are not silent.
+    fresh: Number of them that are also rendered as the first sound of a new process.
+    policies: Policies to try, from the cheapest on.
   """
   sounds = {"process": fresh * 2}
   total = sum(sounds.get(p, fresh + 4 * len(patches)) for p in policies)
@@ -103,7 +102,7 @@ def compare(
 
 
 def choose(trials: Sequence[Trial], *, tolerance: float) -> Trial:
-  """The cheapest policy that is exact; else the cheapest that qualifies; else the best there is."""
+  """Returns the cheapest policy that is exact, or else that qualifies, or else the best one."""
   fit = [t for t in trials if t.qualifies(tolerance)]
   if exact := [t for t in fit if t.exact]:
     return _cheapest(exact)
@@ -121,7 +120,7 @@ def _cheapest(trials: Sequence[Trial]) -> Trial:
 
 
 class _Bench:
-  """Renders under one policy and keeps account."""
+  """Renders under one policy and records times, failures and deviations."""
 
   def __init__(self, engine: Engine, tick: Callable[[], object]):
     assert engine.plugin is not None
@@ -173,13 +172,13 @@ class _Bench:
   def _triple(
     self, place: Host, patches: Sequence[Patch], i: int
   ) -> tuple[Sound | None, Sound | None]:
-    """A patch, another one, and the first again."""
+    """Renders a patch, another one, and the first again; returns both sounds of the first."""
     before = self._sound(place, patches[i])
     self._sound(place, patches[(i + 1) % len(patches)], _BETWEEN_SECONDS)
     return before, self._sound(place, patches[i])
 
   def _ready(self, place: Host) -> None:
-    with contextlib.suppress(UserError, RenderError):  # The sound will say it.
+    with contextlib.suppress(UserError, RenderError):  # The first sound fails, too.
       place.call(nothing)
 
   def _sound(self, place: Host, patch: Patch, seconds: float | None = None) -> Sound | None:
@@ -194,7 +193,7 @@ class _Bench:
       return None
     if seconds is None:
       self._seconds.append(time.perf_counter() - start)
-    if not np.abs(sound).max() > _SILENCE:
+    if not np.abs(sound).max() > SILENT_PEAK:
       self._failures.append("silence, where there was a sound")
       return None
     for name, apart in deviation(patch, got).items():

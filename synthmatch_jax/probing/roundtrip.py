@@ -1,4 +1,4 @@
-"""Does the plugin give its state, and take it back, in another process?"""
+"""Finds out whether a plugin takes its state back in another process."""
 
 import contextlib
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.probing.sounds import deviation, difference_db, play
-from synthmatch_jax.probing.subject import Subject
-from synthmatch_jax.probing.survey import Parameter
+from synthmatch_jax.probing.inventory import PluginParameter
+from synthmatch_jax.probing.probe_sounds import deviation, difference_db, play
+from synthmatch_jax.probing.probed_plugin import ProbedPlugin
 from synthmatch_jax.spaces.parameters import Continuous
 from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths.base import RenderError
@@ -20,7 +20,7 @@ from synthmatch_jax.synths.plugin import Plugin
 
 Form = Literal["raw_state", "preset_data"]
 
-# Values that differ by less are the same: plugins store them rounded.
+# Values that differ by no more are the same: plugins store them rounded.
 _SAME = 0.001
 _STEP = 0.1
 
@@ -30,10 +30,10 @@ class RoundTrip:
   """A state written by one process and loaded by a new one.
 
   Attributes:
-    form: pedalboard's raw state, or the contents of a .vstpreset.
-    wrong: parameters that did not come back, with the distance; all of them, where none did.
-    sound_db: difference of the sound; -inf to the last bit.
-    error: why it could not be tried; empty where it was.
+    form: Form of the state: pedalboard's raw state, or the contents of a .vstpreset.
+    wrong: Parameters that did not come back, with their distances; all if none did.
+    sound_db: Difference of the sound; -inf if it is equal to the last bit.
+    error: Why it could not be tried; empty if it was.
   """
 
   form: Form
@@ -42,22 +42,22 @@ class RoundTrip:
   error: str = ""
 
 
-def controls(parameters: tuple[Parameter, ...]) -> tuple[Continuous, ...]:
-  """Parameters as controls over all of their range."""
+def controls(parameters: tuple[PluginParameter, ...]) -> tuple[Continuous, ...]:
+  """Returns parameters as controls over all of their range."""
   return tuple(Continuous(name=p.name, meaning=p.title, unit=p.unit) for p in parameters)
 
 
 def proven(
-  subject: Subject, parameters: tuple[Parameter, ...], state: bytes
+  probed: ProbedPlugin, parameters: tuple[PluginParameter, ...], state: bytes
 ) -> tuple[dict[str, float], str]:
-  """Values of the parameters that the base state brings back in a new process.
+  """Finds the values that the base state brings back in a new process.
 
-  They are what a `Description` keeps to prove, at each load, that its state was taken.
+  A `Description` keeps them to prove, at each load, that its state was taken.
 
   Returns:
-    Name -> raw value; empty where the state brings nothing back. And the reason for that.
+    Name -> raw value, and the reason if that is empty because the state brings nothing back.
   """
-  engine = subject.engine(controls(parameters), reset="clear")
+  engine = probed.engine(controls(parameters), reset="clear")
   wanted = {p.name: p.value for p in parameters}
   try:
     with contextlib.closing(host(engine)) as place:
@@ -69,9 +69,11 @@ def proven(
   return kept, "" if kept else "no parameter comes back when the state is loaded"
 
 
-def round_trip(subject: Subject, parameters: tuple[Parameter, ...], form: Form) -> RoundTrip:
+def round_trip(
+  probed: ProbedPlugin, parameters: tuple[PluginParameter, ...], form: Form
+) -> RoundTrip:
   """Sets values near the base state's, writes the state, loads it elsewhere and compares."""
-  engine = subject.engine(controls(parameters), reset="clear")
+  engine = probed.engine(controls(parameters), reset="clear")
   near = {p.name: p.value + (_STEP if p.value < 0.5 else -_STEP) for p in parameters}
   try:
     with contextlib.closing(host(engine)) as place:

@@ -16,12 +16,6 @@ from synthmatch_jax.reports.cells import Cell, Summary
 TARGET = "target"
 """The name of the sound that all rows answer to, beside the names of rows."""
 
-LEVEL_DB = -23.0
-"""The loudness of sounds to be heard, in LUFS.
-
-The softest sounds of a random synth are 50 dB below the loudest.
-"""
-
 Pick = Literal["best", "median", "worst"]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.audio.pitch import PitchSettings
-from synthmatch_jax.audio.spectral import StftSettings
+from synthmatch_jax.audio.stft import StftSettings
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.metrics.f0 import PitchError
 from synthmatch_jax.metrics.level import EnvelopeCosine

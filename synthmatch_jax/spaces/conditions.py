@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-Values = Mapping[str, Any]
-"""Name of a parameter -> its value, or an array of its values in several patches."""
+from synthmatch_jax.spaces.parameters import require_text
 
-_MOST_CHARACTERS = 300
+Values = Mapping[str, Any]
+"""The value of each parameter by name, or an array of its values in several patches."""
+
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
   ast.Gt: operator.gt,
   ast.GtE: operator.ge,
@@ -25,36 +26,35 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 
 @dataclass(frozen=True)
 class Condition:
-  """A condition on the parameters of a patch, e.g. for another parameter to be heard.
+  """A condition on the parameters of a patch, e.g. the one under which another can be heard.
 
   The text is a small subset of Python's syntax: names of parameters; comparisons of a name with a
   number or a quoted option of a choice; `and`, `or`, `not` and parentheses. A name by itself is
   true where its value is not zero, e.g. where a switch is on.
 
   Attributes:
-    text: the condition, e.g. "osc2_on and (osc2_level > 0.05 or osc2_shape == 'noise')".
+    text: The condition, e.g. "osc2_on and (osc2_level > 0.05 or osc2_shape == 'noise')".
 
   Raises:
-    ValueError: the text is not a valid condition.
+    ValueError: The text is not a valid condition.
   """
 
   text: str
 
   def __post_init__(self):
-    if not isinstance(self.text, str) or len(self.text) > _MOST_CHARACTERS:
-      raise ValueError(f"a condition is text of at most {_MOST_CHARACTERS} characters")
+    require_text("a condition", self.text)
     _check(self._tree)
 
   @cached_property
   def names(self) -> frozenset[str]:
-    """Names of the parameters in the condition."""
+    """The names of the parameters in the condition."""
     return frozenset(node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name))
 
   def holds(self, values: Values) -> Any:
-    """Evaluates the condition: a bool, or an array of bools where the values are arrays.
+    """Returns whether the condition holds: a bool, or an array of bools for arrays of values.
 
     Args:
-      values: values of all parameters in `names`.
+      values: The values of all parameters in `names`.
     """
     return _evaluate(self._tree, values)
 

@@ -7,32 +7,27 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax.spaces.parameters import Parameter, require_text
+
 _MOST_VALUES = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class Integer:
+class Integer(Parameter):
   """A whole number in a range; one output of the network gives its place in the range.
 
   Attributes:
-    name: key in a patch.
-    meaning: what the parameter does, in a few words.
-    unit: unit of the value, e.g. "semitones" or "voices".
-    low: least value, at control 0.
-    high: largest value, at control 1.
-    heard_when: condition under which it can be heard (see `spaces.conditions`); empty for always.
+    low: The least value, at control 0.
+    high: The largest value, at control 1.
   """
 
   kind: ClassVar[str] = "integer"
 
-  name: str
-  meaning: str
-  unit: str = ""
   low: int
   high: int
-  heard_when: str = ""
 
   def __post_init__(self):
+    super().__post_init__()
     if not (isinstance(self.low, int) and isinstance(self.high, int)):
       raise ValueError(f"{self.name}: the ends of the range must be whole numbers")
     if not 0 < self.high - self.low < _MOST_VALUES:
@@ -41,70 +36,35 @@ class Integer:
       )
 
   @property
-  def outputs(self) -> tuple[str, ...]:
-    """See `Parameter`."""
-    return (self.name,)
-
-  @property
-  def effective(self) -> tuple[Any, ...]:
-    """See `Parameter`."""
-    return self.kind, self.name, self.low, self.high
-
-  @property
   def span(self) -> str:
     """See `Parameter`."""
     return f"whole numbers from {self.low} to {self.high}"
 
   def decode(self, control: float) -> int:
-    """The nearest value; a control outside [0, 1], or one that is no number, is clamped."""
+    """Returns the nearest value; a control outside [0, 1] is clamped, and NaN is the least."""
     if not control > 0:
       return self.low
     return self.low + round(min(float(control), 1.0) * (self.high - self.low))
 
   def encode(self, value: Any) -> float:
-    """The place of a value in the range; one out of range is clamped."""
+    """Returns the place of a value in the range; a value out of range is clamped."""
     return (min(max(round(value), self.low), self.high) - self.low) / (self.high - self.low)
-
-  def place(self, drawn: float) -> float:
-    """The control of the value that lies nearest to what a prior has drawn, in [0, 1]."""
-    return self.encode(self.decode(drawn))
 
   def errors(
     self, target: Float[np.ndarray, "i w"], estimate: Float[np.ndarray, "i w"]
   ) -> Float[np.ndarray, " i"]:
-    """How far the values lie apart, as a share of the range."""
+    """Returns how far the values lie apart, as a share of the range."""
     steps = self.high - self.low
-    pair = (np.clip(x[:, 0].astype(np.float64), 0.0, 1.0) for x in (target, estimate))
-    one, other = (np.round(controls * steps) for controls in pair)
+    places = (np.clip(x[:, 0].astype(np.float64), 0.0, 1.0) for x in (target, estimate))
+    one, other = (np.round(place * steps) for place in places)
     return np.abs(one - other) / steps
 
 
 @dataclass(frozen=True, kw_only=True)
-class Switch:
-  """A switch; it is on where its one output of the network is at least 0.5.
-
-  Attributes:
-    name: key in a patch.
-    meaning: what the switch turns on.
-    heard_when: see `Integer`.
-  """
+class Switch(Parameter):
+  """A switch; it is on where its one output of the network is at least 0.5."""
 
   kind: ClassVar[str] = "switch"
-  unit: ClassVar = ""
-
-  name: str
-  meaning: str
-  heard_when: str = ""
-
-  @property
-  def outputs(self) -> tuple[str, ...]:
-    """See `Parameter`."""
-    return (self.name,)
-
-  @property
-  def effective(self) -> tuple[Any, ...]:
-    """See `Parameter`."""
-    return self.kind, self.name
 
   @property
   def span(self) -> str:
@@ -112,48 +72,40 @@ class Switch:
     return "off or on"
 
   def decode(self, control: float) -> int:
-    """1 for on, 0 for off."""
+    """Returns 1 for on, 0 for off."""
     return int(control >= 0.5)
 
   def encode(self, value: Any) -> float:
-    """1 for a value that is true, 0 for one that is false."""
+    """Returns 1 for a value that is true, 0 for one that is false."""
     return 1.0 if value else 0.0
-
-  def place(self, drawn: float) -> float:
-    """On where a prior has drawn 0.5 or more, in [0, 1]."""
-    return float(self.decode(drawn))
 
   def errors(
     self, target: Float[np.ndarray, "i w"], estimate: Float[np.ndarray, "i w"]
   ) -> Float[np.ndarray, " i"]:
-    """1 where one is on and the other off, else 0."""
+    """Returns 1 where one is on and the other off, else 0."""
     return ((target[:, 0] >= 0.5) != (estimate[:, 0] >= 0.5)).astype(np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class Choice(Parameter):
   """One of several options; each has an output of the network, and the largest one is chosen.
 
   Attributes:
-    name: key in a patch.
-    meaning: what is chosen.
-    options: names of the options, which are the values in a patch.
-    ordered: whether neighbouring options are alike, as the octaves of a footage switch are.
-    heard_when: see `Integer`.
+    options: The names of the options, which are the values in a patch.
+    ordered: Whether neighbouring options are alike, as the octaves of a footage switch are.
   """
 
   kind: ClassVar[str] = "choice"
-  unit: ClassVar = ""
 
-  name: str
-  meaning: str
   options: tuple[str, ...]
   ordered: bool = False
-  heard_when: str = ""
 
   def __post_init__(self):
+    super().__post_init__()
     if not 2 <= len(self.options) <= _MOST_VALUES:
       raise ValueError(f"{self.name}: a choice has 2 to {_MOST_VALUES} options")
+    for option in self.options:
+      require_text(f"{self.name}: an option", option)
     if len(set(self.options)) != len(self.options):
       raise ValueError(f"{self.name}: two options have the same name")
 
@@ -163,31 +115,26 @@ class Choice:
     return tuple(f"{self.name}={option}" for option in self.options)
 
   @property
-  def effective(self) -> tuple[Any, ...]:
-    """See `Parameter`."""
-    return self.kind, self.name, self.options
-
-  @property
   def span(self) -> str:
     """See `Parameter`."""
     return ", ".join(self.options)
 
   def decode(self, control: Sequence[float] | Float[np.ndarray, " w"]) -> str:
-    """The option of the largest output; of equal ones, the first."""
+    """Returns the option of the largest output; of equal ones, the first."""
     return self.options[int(np.argmax(np.nan_to_num(np.asarray(control), nan=-np.inf)))]
 
   def encode(self, value: Any) -> Float[np.ndarray, " w"]:
-    """The outputs that stand for an option: 1 for it, 0 for the others.
+    """Returns the outputs that stand for an option: 1 for it, 0 for the others.
 
     Raises:
-      ValueError: there is no such option.
+      ValueError: There is no such option.
     """
     if value not in self.options:
       raise ValueError(f"{self.name} has no option {value!r}; it has {self.span}")
     return (np.arange(len(self.options)) == self.options.index(value)).astype(np.float32)
 
   def place(self, drawn: Any) -> Float[np.ndarray, " w"]:
-    """The outputs of an option that a prior has drawn, or of a place among them, in [0, 1]."""
+    """Returns the outputs of a drawn option, or of the option at a drawn place in [0, 1]."""
     if isinstance(drawn, str):
       return self.encode(drawn)
     count = len(self.options)
@@ -196,6 +143,6 @@ class Choice:
   def errors(
     self, target: Float[np.ndarray, "i w"], estimate: Float[np.ndarray, "i w"]
   ) -> Float[np.ndarray, " i"]:
-    """0 where the options are the same, else 1; of ordered ones the share of the way between."""
+    """Returns 0 for the same option, else 1; for ordered ones the share of the way between."""
     apart = np.abs(target.argmax(-1) - estimate.argmax(-1)).astype(np.float64)
     return apart / (len(self.options) - 1) if self.ordered else (apart > 0).astype(np.float64)

@@ -1,5 +1,6 @@
-"""Priors: the distribution that random patches are drawn from, stored as data."""
+"""Priors: the distributions that random patches are drawn from, stored as data."""
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -17,18 +18,21 @@ from synthmatch_jax.spaces.parameters import require_text
 from synthmatch_jax.spaces.space import ParameterSpace
 
 Distribution = Mapping[str, Any]
-"""JSON-ready: a `kind` of the table below and its arguments; numbers are controls in [0, 1]."""
+"""A `kind` of the table below and its arguments, for JSON; numbers are controls in [0, 1]."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prior:
-  """One distribution per control; controls are independent of each other, as in the paper.
+  """One distribution for each parameter; they are independent of each other, as in the paper.
 
   Attributes:
-    name: e.g. "presets" or "uniform".
-    space: name of the parameter space that it is for.
-    source: where the distributions come from.
-    controls: control name -> distribution, in any order.
+    name: The name of the prior, e.g. "presets" or "uniform".
+    space: The name of the parameter space that the prior is for.
+    source: Where the distributions come from.
+    controls: The distributions by the names of the parameters, in any order.
+
+  Raises:
+    ValueError: A field is not what it must be.
   """
 
   name: str
@@ -46,19 +50,18 @@ class Prior:
       raise ValueError(f"the prior {self.name} has no distribution for {odd[0]}")
 
   def to_dict(self) -> dict[str, Any]:
-    """The prior as JSON-ready data."""
-    return {
-      "name": self.name,
-      "space": self.space,
-      "source": self.source,
-      "controls": {name: dict(d) for name, d in self.controls.items()},
-    }
+    """Returns the prior as data for JSON."""
+    return dataclasses.asdict(self)
 
 
 def sample(
   prior: Prior, space: ParameterSpace, rng: np.random.Generator
 ) -> Float[np.ndarray, " d"]:
-  """Draws one control vector (float32, in [0, 1]), control by control in the space's order."""
+  """Draws one control vector (float32, in [0, 1]), parameter by parameter in the space's order.
+
+  Raises:
+    UserError: The prior is for other parameters, or gives one of them no number.
+  """
   if set(prior.controls) != set(space.names):
     raise UserError(
       f"the prior {prior.name} is for {prior.space} and does not name exactly the controls of"
@@ -78,16 +81,16 @@ def draws(prior: Prior, space: ParameterSpace, *, count: int) -> Float[np.ndarra
 
 
 def load(name: str | Mapping[str, Any], space: ParameterSpace) -> Prior:
-  """The prior called `name` of a space.
+  """Returns a prior of a space.
 
   Args:
-    name: "uniform", which every space has; one that comes with the package; a file that ends in
-      .json; or what such a file holds.
-    space: whose controls it must name.
+    name: "uniform", which every space has; the name of one that comes with the package; a file
+      that ends in .json; or what such a file holds.
+    space: The space, whose parameters the prior must name.
 
   Raises:
-    UserError: there is no such prior; the sentence lists those there are. Or it is not for the
-      controls of the space.
+    UserError: There is no such prior, and the sentence lists those there are; or it cannot be
+      drawn from.
   """
   if not isinstance(name, str):
     return checked(name, space, origin="the engine's own")
@@ -117,10 +120,10 @@ def _read(path: Path, space: ParameterSpace) -> Prior:
 
 
 def checked(data: Any, space: ParameterSpace, *, origin: str) -> Prior:
-  """The prior that JSON holds, once a draw from every part of it was seen to work.
+  """Returns the prior that JSON holds, after a draw from every part of it.
 
   Raises:
-    UserError: it does not work; the sentence begins with `origin`.
+    UserError: A draw does not work; the sentence begins with `origin`.
   """
   rng = np.random.default_rng(0)
   try:
@@ -134,7 +137,7 @@ def checked(data: Any, space: ParameterSpace, *, origin: str) -> Prior:
 
 
 def _try(distribution: Distribution, rng: np.random.Generator) -> None:
-  """Draws from each part of a distribution, those included that a draw seldom comes to."""
+  """Draws from every part of a distribution, even from those that are seldom drawn from."""
   _draw(distribution, rng)
   for part in distribution.get("components", ()):
     _try(part, rng)
@@ -174,7 +177,7 @@ def _mixture(rng: np.random.Generator, *, components: list[Distribution]) -> flo
 
 def _empirical(rng: np.random.Generator, *, quantiles: list[float], count: int = 0) -> float:
   """A distribution as it was found: linear between its quantiles, which are evenly spaced."""
-  del count  # Of what was looked at: for people.
+  del count  # How many values were looked at, for people.
   ranks = np.linspace(0.0, 1.0, len(quantiles))
   return float(np.interp(rng.random(), ranks, quantiles))
 

@@ -1,10 +1,10 @@
-"""Estimates drawn to the values that patches prefer.
+"""Snapping draws estimates to the values that patches prefer.
 
-A model that was trained on the squared error answers with a mean of what may have been: between the
-peaks of a prior, where hardly a patch is. An oscillator in unison comes out beside it. Taken as a
-measurement with normal noise, an answer has an expected value under the prior: the peak that is
-near, or about itself where there is none. An answer holds the prior already, so this counts it
-twice; what it does to controls without narrow peaks is no gain, and `fit` leaves these alone.
+A model that was trained on the squared error answers with the mean of what may have been, which
+lies between the peaks of a prior: an oscillator in unison comes out slightly detuned. Taken as a
+measurement with normal noise, an answer has an expected value under the prior: a peak that is near,
+or about the answer itself where none is. The answer already holds the prior, so this counts it
+twice. Controls without narrow peaks do not gain by it, and `fit` leaves them alone.
 """
 
 import hashlib
@@ -19,26 +19,26 @@ from jaxtyping import Float
 from synthmatch_jax.spaces.space import ParameterSpace
 
 Snapping = Mapping[str, Sequence[float]]
-"""Name of a control -> what becomes of estimates that lie evenly in [0, 1]; others are left."""
+"""The curve of each control that is snapped: what becomes of estimates evenly spaced in [0, 1]."""
 
 _POINTS = 501
 _MOST_POINTS = 10_000
 # The median of a normal distribution's absolute deviations, as a share of its standard deviation.
 _MEDIAN_DEVIATION = 0.6745
-# A gain is a median error of at most this share of what it was, for at most this share of the mean
-# squared error. On Vital only the pitch of oscillator 2 has one: 0.33 for 1.001, by
-# `python -m synthmatch_jax.snap` on the study's AST (docs/results.md).
+# A control gains if its median error falls to at most the first share of what it was, and its mean
+# squared error does not rise above the second. On Vital only the pitch of oscillator 2 gains, with
+# 0.33 and 1.001 (`python -m synthmatch_jax.snap` on the study's AST, docs/results.md).
 _WORTH, _COST = 0.8, 1.02
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-  """What is gained at a control.
+  """What a control gains.
 
   Attributes:
-    curve: see `Snapping`.
-    median: of its absolute errors, before and after.
-    mse: its mean squared error, before and after.
+    curve: The curve of the control (see `Snapping`).
+    median: The median of its absolute errors, before and after.
+    mse: Its mean squared error, before and after.
   """
 
   curve: Sequence[float]
@@ -53,16 +53,16 @@ def fit(
   true: Float[np.ndarray, "i d"],
   estimates: Float[np.ndarray, "i d"],
 ) -> dict[str, Fitted]:
-  """The controls that gain, from sounds that were not trained on.
+  """Returns the controls that gain, judged by sounds that the model was not trained on.
 
   One half of the sounds tells the noise: its standard deviation is the median absolute error
   over 0.6745. The other half tells whether there is a gain.
 
   Args:
-    space: of the controls.
-    patches: controls of many patches, which stand for the prior.
-    true: controls of the sounds.
-    estimates: a model's answers to them.
+    space: The space of the controls.
+    patches: The controls of many patches, which stand for the prior.
+    true: The controls of the sounds.
+    estimates: The answers of a model to the sounds.
   """
   found = {}
   for i, name in enumerate(space.outputs):
@@ -80,7 +80,7 @@ def fit(
 def apply(
   snapping: Snapping, space: ParameterSpace, estimates: Float[np.ndarray, "b d"]
 ) -> Float[np.ndarray, "b d"]:
-  """The estimates, those of controls with a curve along it."""
+  """Returns the estimates, after each control with a curve has been moved along it."""
   snapped = estimates.copy()
   for name, curve in snapping.items():
     i = space.outputs.index(name)
@@ -89,10 +89,10 @@ def apply(
 
 
 def check(stored: Any, space: ParameterSpace) -> Snapping:
-  """What was stored as JSON, if it can be applied.
+  """Returns what was stored as JSON.
 
   Raises:
-    ValueError: it cannot.
+    ValueError: It cannot be applied to the controls of the space.
   """
   if not isinstance(stored, Mapping):
     raise ValueError("snapping has no names of controls")
@@ -107,20 +107,20 @@ def check(stored: Any, space: ParameterSpace) -> Snapping:
 
 
 def digest(snapping: Snapping) -> str:
-  """16 hexadecimal digits that stand for it; empty for none."""
+  """Returns 16 hexadecimal digits that stand for a snapping; none for an empty one."""
   said = json.dumps({name: list(curve) for name, curve in sorted(snapping.items())})
   return hashlib.sha256(said.encode()).hexdigest()[:16] if snapping else ""
 
 
 def _expected(patches: Float[np.ndarray, " n"], *, noise: float) -> Float[np.ndarray, " p"]:
-  """Expected value under a prior, given draws of it, for estimates that lie evenly in [0, 1]."""
+  """Returns the expected values under a prior for estimates that lie evenly in [0, 1]."""
   points = np.linspace(0.0, 1.0, _POINTS)
-  # In bins, far narrower than the noise: the draws themselves would be ten million pairs.
+  # The draws are counted in bins far narrower than the noise: they would be ten million pairs.
   counts, edges = np.histogram(patches, bins=2 * _POINTS, range=(0.0, 1.0))
   sums = np.histogram(patches, bins=edges, weights=patches)[0]
   counts, middles = counts[counts > 0], sums[counts > 0] / counts[counts > 0]
   distance = np.square((points[:, None] - middles) / max(noise, 1 / _POINTS))
-  # Relative to the nearest, so that a point far from every draw goes to that one.
+  # Distances are relative to the nearest draw, so that a point far from all goes to that one.
   weights = counts * np.exp((distance.min(axis=1, keepdims=True) - distance) / 2)
   return (weights * middles).sum(axis=1) / weights.sum(axis=1)
 

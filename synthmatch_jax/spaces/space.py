@@ -1,4 +1,4 @@
-"""A parameter space: ordered parameters, and the way between patches and control vectors."""
+"""Parameter spaces: ordered parameters, and the way between patches and control vectors."""
 
 import dataclasses
 import itertools
@@ -24,7 +24,7 @@ KINDS: dict[str, Any] = {kind.kind: kind for kind in (Continuous, Integer, Switc
 """The kinds of parameters, by their names in JSON; a new one is a line here."""
 
 SILENT_CONTROL = 0.03
-"""Up to here an amplitude counts as zero: on Vital, whose gain is its square, -61 dB."""
+"""A control up to here counts as zero: on Vital, where a gain is its square, that is -61 dB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,30 +32,37 @@ class Swap:
   """Two groups of controls that can change places without a change of the sound.
 
   Attributes:
-    pairs: of a control with its counterpart, e.g. ("osc1_amp", "osc2_amp").
-    where: control -> the value, in [0, 1], at which the swap holds. An oscillator without a
-      pitch control of its own can change places with one that has one only where that is at
-      unison.
-    tolerance: how far from these values it still holds.
+    pairs: The controls with their counterparts, e.g. ("osc1_amp", "osc2_amp").
+    where: The values of controls, in [0, 1], at which the swap holds. An oscillator without a
+      pitch control can change places with one that has one only where that is at unison.
+    tolerance: How far from these values the swap still holds.
   """
 
   pairs: tuple[tuple[str, str], ...]
   where: Mapping[str, float] = field(default_factory=dict)
   tolerance: float = 0.0
 
+  @classmethod
+  def from_dict(cls, data: Mapping[str, Any]) -> "Swap":
+    """Reads a swap from JSON."""
+    return cls(**{**data, "pairs": tuple(map(tuple, data["pairs"]))})
+
 
 @dataclass(frozen=True)
 class ParameterSpace:
-  """Ordered parameters of one synth.
+  """The parameters of one synth, in order.
 
-  Controls are float32 in [0, 1], patches are Python values: of continuous parameters
+  Controls are float32 in [0, 1], patches hold Python values. For continuous parameters
   `encode(decode(controls))` gives back every control to the last bit. People count the parameters
   of a space, models its `width`, since a choice takes several controls.
 
   Attributes:
-    name: e.g. "massive16/vital".
-    parameters: their order is the order of the control vector.
-    swaps: symmetries of the synth, of which an evaluation takes account.
+    name: The name of the space, e.g. "massive16/vital".
+    parameters: The parameters, in the order of the control vector.
+    swaps: The symmetries of the synth, which evaluations take into account.
+
+  Raises:
+    ValueError: There are no parameters, too many, two of one name, or a condition that cannot be.
   """
 
   name: str
@@ -81,17 +88,17 @@ class ParameterSpace:
 
   @cached_property
   def names(self) -> tuple[str, ...]:
-    """Parameter names, in order."""
+    """The names of the parameters, in order."""
     return tuple(p.name for p in self.parameters)
 
   @cached_property
   def outputs(self) -> tuple[str, ...]:
-    """The name of each control; those of a continuous space are the names of its parameters."""
+    """The names of the controls; a continuous space has those of its parameters."""
     return tuple(output for p in self.parameters for output in p.outputs)
 
   @property
   def width(self) -> int:
-    """Length of the control vector: the number of outputs of a network."""
+    """The length of the control vector, and the number of outputs of a network."""
     return len(self.outputs)
 
   @cached_property
@@ -108,26 +115,25 @@ class ParameterSpace:
   def errors(
     self, target: Float[np.ndarray, "i w"], estimate: Float[np.ndarray, "i w"]
   ) -> Float[np.ndarray, "i p"]:
-    """How far each parameter is off, from 0 to 1, by the measure of its kind.
+    """Returns how far each parameter is off, from 0 to 1, by the measure of its kind.
 
     Args:
-      target: true controls.
-      estimate: estimated controls.
+      target: The true controls.
+      estimate: The estimated controls.
     """
-    parts = [self.slices[name] for name in self.names]
-    pairs = zip(self.parameters, parts, strict=True)
+    pairs = zip(self.parameters, self.slices.values(), strict=True)
     return np.stack([p.errors(target[:, part], estimate[:, part]) for p, part in pairs], axis=1)
 
   def heard(self, controls: Float[np.ndarray, "i w"]) -> Bool[np.ndarray, "i p"]:
-    """Which parameters can be heard in each patch.
+    """Returns which parameters can be heard in each patch.
 
-    A parameter cannot while the one that it is heard with is at zero, or cannot be heard itself:
-    the position of an oscillator that is turned down. Nor can it while its condition does not hold.
+    A parameter cannot be heard while the one that it is heard with is at zero or cannot be heard
+    itself, as the position of an oscillator that is turned down, or while its condition fails.
     """
     heard = np.ones((len(controls), len(self.parameters)), bool)
     gates = {p.name: with_ for p in self.parameters if (with_ := getattr(p, "heard_with", ""))}
     for i, name in enumerate(self.names):
-      met = [name]  # Each is met once, were they in a circle.
+      met = [name]  # Each one is met once, even if they form a circle.
       while (gate := gates.get(met[-1])) in self.slices and gate not in met:
         heard[:, i] &= controls[:, self.slices[gate].start] > SILENT_CONTROL
         met.append(gate)
@@ -139,43 +145,39 @@ class ParameterSpace:
     return heard
 
   def named(self, controls: Float[np.ndarray, " w"]) -> dict[str, Any]:
-    """Parameter name -> its control, or the list of its controls, JSON-ready."""
+    """Returns the control of each parameter by name, or the list of its controls, for JSON."""
     parts = {name: controls[part].tolist() for name, part in self.slices.items()}
     return {name: part[0] if len(part) == 1 else part for name, part in parts.items()}
 
   def decode(self, controls: Float[np.ndarray, " d"] | Sequence[float]) -> Patch:
-    """Patch of a control vector; controls outside [0, 1] are clamped."""
+    """Returns the patch of a control vector; controls outside [0, 1] are clamped."""
     if len(controls) != self.width:
       raise ValueError(f"{len(controls)} controls for the {self.width} of space {self.name}")
-    parts = [controls[self.slices[name]] for name in self.names]
-    pairs = zip(self.parameters, parts, strict=True)
+    pairs = zip(self.parameters, (controls[part] for part in self.slices.values()), strict=True)
     return {p.name: p.decode(part if len(part) > 1 else float(part[0])) for p, part in pairs}
 
   def encode(self, patch: Mapping[str, Any]) -> Float[np.ndarray, " d"]:
-    """Control vector (float32) of a patch.
+    """Returns the control vector (float32) of a patch; values out of range are clamped.
 
     Raises:
-      UserError: a parameter of the space is missing in the patch, or the patch has others.
+      UserError: A parameter of the space is missing in the patch, or the patch has others.
     """
-    if set(patch) != set(self.names):
-      missing, unknown = (
-        sorted(set(self.names) - set(patch)),
-        sorted(set(patch) - set(self.names)),
-      )
+    if set(patch) != (known := set(self.names)):
+      missing, unknown = sorted(known - set(patch)), sorted(set(patch) - known)
       raise UserError(
         f"the patch does not fit the space {self.name}: missing {missing}, unknown {unknown}"
       )
     return self._joined([p.encode(patch[p.name]) for p in self.parameters])
 
   def place(self, drawn: Mapping[str, Any]) -> Float[np.ndarray, " d"]:
-    """Control vector (float32) of what a prior has drawn for each parameter."""
+    """Returns the control vector (float32) of what a prior has drawn for each parameter."""
     return self._joined([p.place(drawn[p.name]) for p in self.parameters])
 
   def _joined(self, parts: Sequence[Any]) -> Float[np.ndarray, " d"]:
     return np.concatenate([np.atleast_1d(np.asarray(part, np.float32)) for part in parts])
 
   def difference(self, other: "ParameterSpace") -> str:
-    """Where the controls of two spaces mean different things, in words; empty if nowhere."""
+    """Says where the controls of two spaces mean different things; the text is empty if nowhere."""
     if self.names != other.names:
       apart = sorted(set(self.names) ^ set(other.names))
       return f"the parameters {', '.join(apart[:5])}" if apart else "the order of the parameters"
@@ -185,41 +187,35 @@ class ParameterSpace:
     return ""
 
   def to_dict(self) -> dict[str, Any]:
-    """The space as JSON-ready data."""
+    """Returns the space as data for JSON."""
     parameters = [parameter_to_dict(p) for p in self.parameters]
     swaps = [dataclasses.asdict(swap) for swap in self.swaps]
     return {"name": self.name, "parameters": parameters} | ({"swaps": swaps} if swaps else {})
 
   @classmethod
   def from_dict(cls, data: Mapping[str, Any]) -> "ParameterSpace":
-    """Inverse of `to_dict`.
+    """Reads a space; the inverse of `to_dict`.
 
     Raises:
-      ValueError, TypeError, KeyError: the data is no space.
+      ValueError, TypeError, KeyError: The data is no space.
     """
-    swaps = (
-      Swap(**swap | {"pairs": tuple(tuple(pair) for pair in swap["pairs"])})
-      for swap in data.get("swaps", ())
-    )
-    parameters = tuple(parameter_from_dict(p) for p in data["parameters"])
-    return cls(data["name"], parameters, tuple(swaps))
+    parameters = tuple(map(parameter_from_dict, data["parameters"]))
+    return cls(data["name"], parameters, tuple(map(Swap.from_dict, data.get("swaps", ()))))
 
 
-def parameter_to_dict(parameter: Any) -> dict[str, Any]:
-  """A parameter as JSON-ready data; one without a kind is continuous."""
+def parameter_to_dict(parameter: Parameter) -> dict[str, Any]:
+  """Returns a parameter as data for JSON; one without a kind is continuous."""
   plain = dataclasses.asdict(parameter)
   if not parameter.heard_when:
     del plain["heard_when"]
-  if isinstance(parameter, Choice):
-    plain["options"] = list(parameter.options)
   return plain if isinstance(parameter, Continuous) else {"kind": parameter.kind, **plain}
 
 
 def parameter_from_dict(data: Mapping[str, Any]) -> Any:
-  """Inverse of `parameter_to_dict`.
+  """Reads a parameter; the inverse of `parameter_to_dict`.
 
   Raises:
-    ValueError, TypeError: the data is no parameter.
+    ValueError, TypeError: The data is no parameter.
   """
   plain = dict(data)
   kind = plain.pop("kind", "continuous")

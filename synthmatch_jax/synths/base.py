@@ -9,29 +9,32 @@ from jaxtyping import Float
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.spaces.space import ParameterSpace, Patch
 
+Parallelism = Literal["process", "thread"]
+"""Whether several engines of a kind live in threads of one process, or one in each process."""
+
 
 class RenderError(Exception):
-  """The engine did not render a patch as it should; the sentence says what was wrong."""
+  """An engine did not render a patch as it should; the sentence says what was wrong."""
 
 
-class Closed(Exception):  # noqa: N818 - no error: it ends work that was called off.
+class Closed(Exception):  # noqa: N818 - not an error: it ends work that was called off.
   """The host of an engine was closed."""
 
 
 @runtime_checkable
 class Synth(Protocol):
-  """One sound engine. Not thread-safe: one per worker.
+  """One sound engine. It is not thread-safe: every worker has its own.
 
   Attributes:
-    name: as in the registry.
-    space: the parameters that patches set; the rest is the base preset's.
-    parallelism: whether several live in threads of one process, or one in each process.
-    preset_suffix: of the files that `save_preset` writes, e.g. ".vital".
+    name: The name of the engine in the registry.
+    space: The parameters that patches set; the base preset holds the rest.
+    parallelism: See `Parallelism`.
+    preset_suffix: The suffix of the files that `save_preset` writes, e.g. ".vital".
   """
 
   name: str
   space: ParameterSpace
-  parallelism: Literal["process", "thread"]
+  parallelism: Parallelism
   preset_suffix: str
 
   def render(
@@ -39,21 +42,25 @@ class Synth(Protocol):
   ) -> Float[np.ndarray, " n"]:
     """Plays the note with the patch: float32, mono, `round(seconds * sample_rate)` samples.
 
-    The note starts at the first sample. Full scale is 1 and may be exceeded.
-
-    Whether the samples are finite is looked at by `sound`, which is how sounds are asked for.
+    The note starts at the first sample. Full scale is 1 and may be exceeded. `sound` checks that
+    the samples are finite, and is how everybody else asks for sounds.
 
     Raises:
-      RenderError: the settings were not applied.
+      RenderError: The settings were not applied.
     """
     ...
 
   def read_back(self) -> Patch:
-    """What the engine says it has: proof that the settings were applied."""
+    """Returns the patch as the engine has it: the proof that the settings were applied."""
     ...
 
   def save_preset(self, patch: Patch, path: Path) -> Path:
-    """Writes the patch in the engine's own format, to be loaded in a DAW; returns the path."""
+    """Writes the patch in the engine's own format, to be loaded in a DAW; returns the path.
+
+    Raises:
+      RenderError: The settings were not applied.
+      UserError: The file cannot be written.
+    """
     ...
 
   def read_preset(self, path: Path) -> Patch:
@@ -68,24 +75,24 @@ class Synth(Protocol):
     ...
 
   def fingerprint(self) -> str:
-    """Engine, version and hash of the base preset: what the sound depends on."""
+    """Returns what a sound depends on: the engine, its version, the hash of its base preset."""
     ...
 
 
 def sound(
   synth: Synth, patch: Patch, *, note: Note, seconds: float, sample_rate: int
 ) -> Float[np.ndarray, " n"]:
-  """The sound that an engine gives, if it is one: the one place where all of them are checked.
+  """Returns the sound that an engine gives; every sound of every engine is checked here.
 
   Args:
-    synth: the engine.
-    patch: to be played.
-    note: to be played.
-    seconds: length of the sound.
-    sample_rate: in Hz.
+    synth: The engine.
+    patch: The patch to be played.
+    note: The note to be played.
+    seconds: The length of the sound.
+    sample_rate: The sample rate in Hz.
 
   Raises:
-    RenderError: the settings were not applied, or samples are NaN, infinite or missing.
+    RenderError: The settings were not applied, or samples are NaN, infinite or missing.
   """
   audio = synth.render(patch, note=note, seconds=seconds, sample_rate=sample_rate)
   if audio.shape != (round(seconds * sample_rate),):

@@ -1,4 +1,4 @@
-"""What is known of the calls of one block of steady work."""
+"""The results of the calls of one block of steady work."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,12 +11,12 @@ class Block:
   """Results by pickled call: some are final, others wait until a canary has confirmed them.
 
   Attributes:
-    final: what needs not be done again.
-    pending: what the process has done since its last good canary, in this order.
-    failed: reasons of calls that failed for good.
-    sounds: how many the pending results are made of.
-    lost: whether pending results were dropped in this round.
-    fresh: whether the first of the pending results is the first of its process.
+    final: The results that need not be computed again.
+    pending: The results of the process since its last good canary, in their order.
+    failed: The reasons why calls failed for good.
+    sounds: How many sounds the pending results are made of.
+    lost: Whether pending results were dropped in this round.
+    fresh: Whether the first of the pending results is the first of its process.
   """
 
   final: dict[bytes, Any] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Block:
       call: The call that gave it.
       result: The result of the call.
       sounds: The sounds that were made for it.
-      fresh: whether it is the first of its process.
+      fresh: Whether it is the first of its process.
     """
     self.fresh = fresh if not self.pending else self.fresh
     self.pending[call] = result
@@ -53,7 +53,7 @@ class Block:
     self._clear()
 
   def drop(self) -> None:
-    """Forgets all pending results, which are to be done again."""
+    """Forgets all pending results, which must be computed again."""
     self.lost = True
     self._clear()
 

@@ -1,4 +1,4 @@
-"""Why a file is no plugin that this machine can load: the formats say so before any code runs."""
+"""Whether this machine can load a file as a plugin, as its format says before any code runs."""
 
 import ctypes
 import platform
@@ -19,14 +19,14 @@ OTHERS: Mapping[str, str] = {
   ".lv2": "an LV2 plugin",
   ".aaxplugin": "an AAX plugin",
 }
-"""Suffixes of what is mistaken for a VST3, and what it is; pedalboard loads none of it."""
+"""The suffixes of files that are mistaken for VST3, and what they are; none can be loaded."""
 
-# Processors by their numbers in the headers of ELF, PE and Mach-O files.
+# The processors by their numbers in the headers of ELF, PE and Mach-O files.
 _ELF: Mapping[int, str] = {3: "i386", 40: "armv7l", 62: "x86_64", 183: "aarch64", 243: "riscv64"}
 _PE: Mapping[int, str] = {0x14C: "i386", 0x8664: "x86_64", 0xAA64: "aarch64"}
 _MACH: Mapping[int, str] = {7: "i386", 0x01000007: "x86_64", 0x0100000C: "aarch64"}
-_ELF_HEADER = 64  # Bytes.
-_MOST_MACHINES = 16  # In one Mach-O file.
+_ELF_HEADER = 64  # The bytes of a header of ELF.
+_MOST_MACHINES = 16  # The largest number of processors in one Mach-O file.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +34,8 @@ class Binary:
   """What a library is made for.
 
   Attributes:
-    system: "Linux", "macOS" or "Windows".
-    machines: processors; empty where the header is not understood.
+    system: The system: "Linux", "macOS" or "Windows".
+    machines: The processors; empty where the header is not understood.
   """
 
   system: str
@@ -44,7 +44,7 @@ class Binary:
   @property
   def here(self) -> bool:
     """Whether this process can run it, as far as can be told."""
-    # Windows and macOS can run other processors' programs, Python among them.
+    # Windows and macOS can run the programs of other processors, Python among them.
     return self.system == _here().system and (
       not self.machines or self.system != "Linux" or _here().machines[0] in self.machines
     )
@@ -54,14 +54,11 @@ class Binary:
 
 
 def trouble(path: Path) -> str:
-  """What is wrong with a plugin's file or bundle; empty where nothing is seen.
-
-  Args:
-    path: The plugin.
+  """Says what is wrong with a plugin's file or bundle.
 
   Returns:
-    The end of a sentence that begins with the path, e.g. "holds binaries for Windows (x86_64);
-    this is Linux (x86_64): get the plugin for Linux".
+    The end of a sentence that begins with the path, e.g. "is made for Windows (x86_64), and this is
+    Linux (x86_64): get the plugin for Linux (x86_64)"; empty where nothing is found.
   """
   try:
     if path.is_symlink() and not path.exists():
@@ -79,9 +76,9 @@ def trouble(path: Path) -> str:
 
 
 def refusal(path: Path) -> str:
-  """Why the system's loader refuses the plugin's library, in its words; empty where it does not.
+  """Says why the system's loader refuses the plugin's library; the text is empty if it does not.
 
-  To be asked in the process that may load the plugin: the library's code runs.
+  This is asked in the process that may load the plugin, as code of the library runs.
   """
   for library in _libraries(path) if path.is_dir() else [path]:
     try:
@@ -120,7 +117,7 @@ def _bundle(path: Path) -> str:
 
 
 def _libraries(path: Path) -> list[Path]:
-  """The library that a VST3 host loads on Linux; elsewhere the system finds it."""
+  """Returns the library that a VST3 host loads on Linux; elsewhere the system finds it."""
   if sys.platform != "linux":
     return []
   return [path / "Contents" / f"{platform.machine()}-linux" / f"{path.stem}.so"]
@@ -156,13 +153,13 @@ def _foreign(binaries: list[Binary]) -> str:
 
 
 def _system(folder: str) -> str:
-  """The system of a folder in a bundle's Contents, e.g. "x86_64-win"; empty if it is none's."""
+  """Returns the system of a folder in a bundle's Contents, e.g. "x86_64-win"; empty for others."""
   kind = folder.rpartition("-")[2].lower()
   return {"win": "Windows", "macos": "macOS", "linux": "Linux"}.get(kind, "")
 
 
 def _by_folder(library: Path) -> Binary | None:
-  """What a library in a bundle is made for, by its folder where its header says nothing."""
+  """Returns what a library in a bundle is made for, by its folder if its header says nothing."""
   with library.open("rb") as file:
     found = _read(file.read(4096))
   machine = library.parent.name.rpartition("-")[0]
@@ -170,7 +167,7 @@ def _by_folder(library: Path) -> Binary | None:
 
 
 def _read(head: bytes) -> Binary | None:
-  """What a library is made for, by its first bytes; None if it is none."""
+  """Returns what a library is made for, by its first bytes; None if they are no library's."""
   try:
     if head[:4] == b"\x7fELF":
       order = ">" if head[5] == 2 else "<"
@@ -185,7 +182,7 @@ def _read(head: bytes) -> Binary | None:
       width = 20 if head[3] == 0xBE else 32
       starts = range(8, 8 + width * min(count, _MOST_MACHINES), width)
       return _known("macOS", _MACH, [struct.unpack_from(">I", head, at)[0] for at in starts])
-  except (struct.error, IndexError):  # Shorter than its own header.
+  except (struct.error, IndexError):  # It is shorter than its own header.
     return _known("Windows", {}, ()) if head[:2] == b"MZ" else None
   return None
 
@@ -195,7 +192,7 @@ def _known(system: str, names: Mapping[int, str], numbers) -> Binary:
 
 
 def _elf_size(head: bytes) -> int:
-  """The least size of an ELF file: its table of sections is its end."""
+  """Returns the least size of an ELF file, whose table of sections is its end."""
   if len(head) < _ELF_HEADER:
     return _ELF_HEADER
   order, wide = (">" if head[5] == 2 else "<"), head[4] == 2

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax.audio.loudness import SILENT_PEAK
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.synths import base
@@ -13,10 +14,9 @@ from synthmatch_jax.synths.base import Synth
 from synthmatch_jax.synths.life import Life
 from synthmatch_jax.synths.registry import Engine
 
-# By how much a canary may differ more than the plugin was measured to differ from itself.
+# How much more a canary may differ than the plugin was measured to differ from itself.
 _MARGIN_DB = 6.0
-_AUDIBLE = 1e-4  # -80 dB of full scale: the least peak of a canary.
-# Canaries in a row that differ, until the plugin is given up.
+# So many canaries in a row may differ before the plugin is given up.
 _MAX_DRIFTS = 6
 
 
@@ -26,34 +26,34 @@ class Canary:
   Every method lets `Lost` and `RenderError` through.
 
   Attributes:
-    interval: sounds from one check to the next; shorter after work was lost.
+    interval: The number of sounds from one check to the next; it is shorter after a loss.
   """
 
   def __init__(self, engine: Engine):
     self._engine = engine
     self._call = pickle.dumps((_render, (dict(engine.care.canary),)))
     self._sound: np.ndarray | None = None
-    self._drifts = 0  # In a row.
+    self._drifts = 0  # How many canaries in a row differed.
     self.interval = engine.care.canary_every
 
   @property
   def known(self) -> bool:
-    """Whether it has been learnt."""
+    """Whether the sound has been learnt."""
     return self._sound is not None
 
   def learn(self, renewed: Callable[[], Life]) -> None:
-    """Learns the sound, as two new processes agree on it; the second is left to work.
+    """Learns the sound on which two new processes agree; the second one is left to work.
 
     Args:
-      renewed: gives a new process.
+      renewed: Gives a new process.
 
     Raises:
-      UserError: it is silent, or no two processes agree.
+      UserError: The sound is silent, or no two processes agree.
     """
     before: np.ndarray | None = None
     for _ in range(_MAX_DRIFTS):
       sound = renewed().ask(self._call)
-      if not np.abs(sound).max() > _AUDIBLE:
+      if not np.abs(sound).max() > SILENT_PEAK:
         raise UserError(
           f"the canary of {self._engine.name} is silent, it would see no drift: give care.canary"
           " in its description values that sound, or probe it again"
@@ -65,10 +65,10 @@ class Canary:
     raise UserError(self._unrepeatable())
 
   def sings(self, life: Life) -> bool:
-    """Whether the process sounds as a new one does.
+    """Returns whether the process sounds as a new one does.
 
     Raises:
-      UserError: too many in a row did not.
+      UserError: Too many in a row did not.
     """
     assert self._sound is not None
     if self._same(self._sound, life.ask(self._call)):
@@ -81,7 +81,7 @@ class Canary:
     return False
 
   def hurry(self) -> None:
-    """Brings the next check forward: work since the last one was lost."""
+    """Brings the next check forward, as work since the last one was lost."""
     self.interval = max(1, self.interval // 2)
 
   def _same(self, target: Float[np.ndarray, " n"], estimate: Float[np.ndarray, " n"]) -> bool:
@@ -99,7 +99,7 @@ class Canary:
 
 
 def _render(synth: Synth, patch: dict[str, float]) -> Float[np.ndarray, " n"]:
-  """Half a second of a patch; the middle of every control where it is left out."""
+  """Renders half a second of a patch; controls that it leaves out are at their middle."""
   middle = synth.space.decode([0.5] * synth.space.width)
   patch = middle | patch
-  return base.sound(synth, patch, note=Note(seconds=0.3), seconds=0.5, sample_rate=44_100)
+  return base.sound(synth, patch, note=Note(hold_seconds=0.3), seconds=0.5, sample_rate=44_100)

@@ -1,4 +1,4 @@
-"""A plugin described as data: what makes an instrument of anybody's an engine of ours."""
+"""Plugins described as data: a description turns any instrument plugin into an engine."""
 
 import base64
 import dataclasses
@@ -9,21 +9,22 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from synthmatch_jax import files, untrusted
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces.parameters import Continuous, require_text
 from synthmatch_jax.spaces.space import ParameterSpace, parameter_from_dict, parameter_to_dict
 from synthmatch_jax.synths import locate
+from synthmatch_jax.synths.base import Parallelism
 
 Reset = Literal["clear", "flush", "instance", "process"]
-"""How the sounds before are forgotten, from cheap to dear (measured by `synthmatch_jax.probe`).
+"""How a plugin forgets the sounds before, from cheap to dear (measured by `synthmatch_jax.probe`).
 
-clear: the plugin is told to clear its audio, and is kept (pedalboard's `ClearsAudioOnReset`).
-flush: silence is rendered until the tail has died away.
-instance: pedalboard makes a new instance, the state and the values are put back.
-process: every sound gets a process of its own.
+clear: The plugin is told to clear its audio, and is kept (pedalboard's `ClearsAudioOnReset`).
+flush: Silence is rendered until the tail has died away.
+instance: pedalboard makes a new instance, and the state and the values are put back.
+process: Every sound gets a process of its own.
 """
 RESETS: tuple[Reset, ...] = get_args(Reset)
 
@@ -32,11 +33,11 @@ MOST_STATE_BYTES = 64 << 20
 
 _MOST_FILES = 16
 
-# It names one that comes with the package; a path of the user's is the user's to give.
+# The name of a prior that comes with the package; only the user may name a file.
 _PRIOR_NAME = r"(?!.*\.json$)\w[\w. -]{0,99}"
 
-# Least and most of every number of a description; whole numbers where the bounds are. They bound
-# what a stranger's description can cost: the most that is waited for is a day.
+# The least and the most that every number of a description can be; it is a whole number where these
+# are. They bound what a stranger's description can cost: nothing is waited for over a day.
 _BOUNDS = {
   "repeatable_db": (-1000.0, 1000.0),
   "flush_db": (-1000.0, 0.0),
@@ -53,17 +54,17 @@ _BOUNDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Care:
-  """How the farm looks after the plugin's processes; no sound depends on it.
+  """How the processes of a plugin are looked after; no sound depends on it.
 
   Attributes:
-    load_seconds: a process that has not loaded the plugin by then is ended.
-    render_seconds: the same for one sound.
-    tries: fresh processes that one patch is given before it is recorded as failed.
-    canary_every: sounds from one check of the canary patch to the next.
-    renders: sounds after which a process is replaced.
-    megabytes: growth of a process's memory after which it is replaced.
-    canary: the patch that is rendered every so often to see whether it still sounds the same;
-      the middle of a control that it leaves out.
+    load_seconds: The time after which a process that has not loaded the plugin is ended.
+    render_seconds: The same for one sound.
+    tries: The number of new processes that a patch is given before it counts as failed.
+    canary_every: The number of sounds from one check of the canary patch to the next.
+    renders: The number of sounds after which a process is replaced.
+    megabytes: The growth of a process's memory after which it is replaced.
+    canary: The patch that is rendered every so often to see whether it still sounds the same;
+      controls that it leaves out are at their middle.
   """
 
   load_seconds: float = 120.0
@@ -80,24 +81,26 @@ class Description:
   """All that turns a plugin into an engine; written by the probe, kept as JSON, edited by hand.
 
   Attributes:
-    name: of the engine, e.g. "massive".
-    files: file names of the plugin, the first that is found is taken.
-    inside: which plugin, where a file holds several.
-    controls: the parameters that patches set. Values are the host's raw values in [0, 1]; low
-      and high narrow them.
-    reset: the policy between two sounds.
-    repeatable_db: how far a sound differs from itself under that policy, whatever was played
-      before, in dB; None where it is the same to the last bit (or has not been probed).
-    flush_db: a tail under this level counts as silence, for the policy flush.
-    flush_seconds: silence rendered at most, for the policy flush.
-    state: the base preset, as `pack` gives it: all that the controls leave fixed. Empty: the
-      state in which the plugin starts.
-    values: raw values of the controls after the base preset was loaded; checked at each load.
-    tolerance: largest difference allowed between a raw value set and the value read back.
-    prior: name or JSON of the prior that data sets take unless told otherwise.
-    care: for the farm.
-    others: the plugin's other parameters, for people: move one to `controls` to use it.
+    name: The name of the engine, e.g. "massive".
+    files: The file names that the plugin may have; the first one that is found is taken.
+    inside: The name of the plugin in a file that holds several.
+    controls: The parameters that patches set. Their values are the host's raw values in [0, 1],
+      which low and high narrow.
+    reset: The policy between two sounds.
+    repeatable_db: How far a sound differs from itself under that policy, whatever was played
+      before, in dB; None where it is the same to the last bit, or has not been probed.
+    flush_db: The level under which a tail counts as silence, for the policy flush.
+    flush_seconds: The most silence that is rendered, for the policy flush.
+    state: The base preset, as `pack` returns it: all that the controls leave fixed. If it is empty,
+      the plugin plays in the state in which it starts.
+    values: The raw values of the controls in the base preset, which are checked at each load.
+    tolerance: The largest difference allowed between a raw value set and the value read back.
+    prior: The name or the JSON of the prior that data sets take unless told otherwise.
+    care: How its processes are looked after.
+    others: The plugin's other parameters, for people: move one to `controls` to use it.
   """
+
+  parallelism: ClassVar[Parallelism] = "process"
 
   name: str
   files: tuple[str, ...]
@@ -121,25 +124,25 @@ class Description:
 
   @property
   def state_digest(self) -> str:
-    """16 hexadecimal digits of the base preset; "initial" where there is none."""
+    """The digest of the base preset, 16 hexadecimal digits; "initial" where there is none."""
     if not self.state:
       return "initial"
     return hashlib.sha256(unpack(self.state)).hexdigest()[:16]
 
   def to_dict(self) -> dict[str, Any]:
-    """The description as JSON-ready data."""
+    """Returns the description as data for JSON."""
     return dataclasses.asdict(self) | {"controls": list(map(parameter_to_dict, self.controls))}
 
   def essentials(self) -> dict[str, Any]:
-    """What travels with a data set: all but the prior, which has its own place, and `others`."""
+    """Returns what a data set keeps: all but `others` and the prior, which has its own place."""
     return {k: v for k, v in self.to_dict().items() if k not in ("prior", "others")}
 
   @classmethod
   def from_dict(cls, data: Any) -> "Description":
-    """Inverse of `to_dict` and of `essentials`.
+    """Reads a description; the inverse of `to_dict` and of `essentials`.
 
     Raises:
-      ValueError: an entry is missing, unknown, or not what it must be; the sentence names it.
+      ValueError: An entry is missing, unknown, or not what it must be; the sentence names it.
     """
     if not isinstance(data, Mapping):
       raise ValueError(f"it holds {type(data).__name__} and not the entries of a description")
@@ -162,7 +165,7 @@ class Description:
       plain["others"] = tuple(plain.get("others", ()))
       plain["care"] = Care(**plain.get("care", {}))
       made = cls(**plain)
-      names = made.space.names  # Which also refuses no controls, or two of one name.
+      names = made.space.names  # A space has parameters, and no two of one name.
       made._check()
       made = dataclasses.replace(made, values={n: v for n, v in made.values.items() if n in names})
       if made.state:
@@ -191,8 +194,8 @@ class Description:
         f"its prior is {self.prior!r:.80}, which is no name: a prior in a file is given when a data"
         " set is built, or is written into the description"
       )
-    numbers = {f: getattr(self, f) for f in _BOUNDS if hasattr(self, f)}
-    numbers |= {f: getattr(self.care, f) for f in _BOUNDS if hasattr(self.care, f)}
+    entries = vars(self) | vars(self.care)
+    numbers = {name: entries[name] for name in _BOUNDS}
     if self.repeatable_db is None:
       del numbers["repeatable_db"]
     for field, value in numbers.items():
@@ -206,15 +209,15 @@ class Description:
 
 
 def pack(state: bytes) -> str:
-  """A state as text, for JSON: compressed, base64."""
+  """Returns a state as text for JSON: compressed, in base64."""
   return base64.b64encode(zlib.compress(state, 9)).decode()
 
 
 def unpack(text: str) -> bytes:
-  """Inverse of `pack`.
+  """Returns the state that `pack` was given.
 
   Raises:
-    ValueError, zlib.error: the text is nothing that `pack` gives, or more than 64 MiB of state.
+    ValueError, zlib.error: The text is not from `pack`, or holds more than 64 MiB of state.
   """
   inflated = zlib.decompressobj()
   state = inflated.decompress(base64.b64decode(text, validate=True), MOST_STATE_BYTES)
@@ -227,7 +230,7 @@ def read(path: Path) -> Description:
   """Reads a description file.
 
   Raises:
-    UserError: it is missing or is not a description.
+    UserError: It is missing or is not a description.
   """
   try:
     return Description.from_dict(untrusted.read_json(path))
@@ -243,7 +246,7 @@ def read(path: Path) -> Description:
 def write(description: Description, path: Path) -> Path:
   """Writes a description file; returns its path."""
   text = json.dumps(description.to_dict(), indent=2, allow_nan=False)
-  # A list of numbers on one line, so that the rest can be found and edited.
+  # Lists of numbers are put on one line, so that the rest can be found and edited.
   text = re.sub(r"\[[-+\d.eE,\s]+\]", lambda numbers: " ".join(numbers[0].split()), text)
   files.write_text(path, text + "\n")
   return path

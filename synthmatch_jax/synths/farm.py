@@ -34,25 +34,24 @@ def run(
 ) -> Iterator[Result]:
   """Does the jobs on some engines and yields their results as they are ready.
 
-  Every worker is a thread with a host of its own. The host's engine lives in that thread where
-  the engine allows it, as Vital does, which lets go of Python's lock while it renders; a plugin
-  lives in a process, and the thread waits for it.
+  Every worker is a thread with a host of its own. Vital lives in that thread, as it releases
+  Python's lock while it renders; a plugin lives in a process, and the thread waits for it.
 
   Args:
-    work: called as `work(job, host, tick)` with an engine as good as new; it calls `tick()` after
-      every sound, which moves the progress bar and, once the work is called off, raises
-      `Cancelled`.
-    jobs: in the order in which they are begun.
-    engine: that the jobs are done on.
-    workers: how many jobs are under way at once.
-    total: sounds in all the jobs together.
-    label: of the progress bar.
-    report: gets a sentence for every process that had to be replaced.
-    bar: whether progress is shown.
+    work: A function, called as `work(job, host, tick)` with an engine as good as new. It calls
+      `tick()` after every sound, which moves the progress bar and, once the work is called off,
+      raises `Cancelled`.
+    jobs: The jobs, in the order in which they are begun.
+    engine: The engine that the jobs are done on.
+    workers: The number of jobs that are under way at once.
+    total: The number of sounds in all the jobs together.
+    label: The label of the progress bar.
+    report: Gets a sentence for every process that had to be replaced.
+    bar: Whether progress is shown.
 
   Raises:
-    Exception: the first that a job raises; the jobs under way are called off, those not begun
-      are dropped. The same happens when the caller stops iterating, e.g. at Ctrl-C.
+    Exception: The first one that a job raises. The jobs under way are called off, and those not
+      begun are dropped. The same happens when the caller stops iterating, e.g. at Ctrl-C.
   """
   stopped = threading.Event()
   with (

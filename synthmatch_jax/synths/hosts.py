@@ -13,24 +13,24 @@ Result = TypeVar("Result")
 
 @runtime_checkable
 class Host(Protocol):
-  """One engine and the place it lives in. Not thread-safe: one per worker."""
+  """One engine and the place where it lives. It is not thread-safe: every worker has its own."""
 
   def renew(self) -> None:
     """Puts a new engine in place, unless a used one gives the same sounds to the last bit."""
     ...
 
   def call(self, task: Callable[..., Result], *args: Any) -> Result:
-    """`task(synth, *args)`, where the engine is; all of it must be picklable.
+    """Returns `task(synth, *args)`, computed where the engine is; all must be picklable.
 
     Raises:
-      RenderError: it failed again and again; with the reason.
+      RenderError: The call failed again and again; the sentence says why.
     """
     ...
 
   def steadily(self, do: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Yields `do(item)` in order, once the engine is known to have been sound all along.
+    """Yields `do(item)` in order, once it is known that the engine was in order all along.
 
-    `do` gets its sounds from `call` and depends on nothing else: it may be done again.
+    `do` gets its sounds from `call` and depends on nothing else, as it may be repeated.
     """
     ...
 
@@ -40,7 +40,7 @@ class Host(Protocol):
 
 
 class ThreadHost:
-  """An engine in this process, for engines that neither crash nor drift (see `Host`)."""
+  """The host of an engine in this process, for one that neither crashes nor drifts."""
 
   def __init__(self, engine: Engine):
     self._engine = engine
@@ -63,17 +63,17 @@ class ThreadHost:
     return map(do, items)
 
   def close(self) -> None:
-    """See `Host`. The engine goes with the host: one that outlives Python aborts its exit."""
+    """See `Host`. The engine goes with it: one that outlives Python would abort its exit."""
     self._closed = True
     self._synth = None
 
 
 def host(engine: Engine, *, report: Callable[[str], None] | None = None) -> Host:
-  """A host of the kind that the engine needs.
+  """Returns a host of the kind that the engine needs.
 
   Args:
-    engine: what it hosts.
-    report: gets a sentence for every process that had to be replaced, and why.
+    engine: The engine.
+    report: Gets a sentence for every process that had to be replaced, and why.
   """
   if engine.parallelism == "thread":
     return ThreadHost(engine)

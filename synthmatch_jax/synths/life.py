@@ -28,29 +28,29 @@ _CONTEXT: Any = multiprocessing.get_context(_METHOD)
 if _METHOD == "forkserver":
   modules = ("audio.loudness", "audio.mel", "data.recipe", "spaces.prior", "synths.worker")
   _CONTEXT.set_forkserver_preload([f"synthmatch_jax.{name}" for name in modules])
-_PATIENCE_SECONDS = 0.25  # Between two looks at whether an answer is overdue.
+_PATIENCE_SECONDS = 0.25  # From one look at whether an answer is overdue to the next.
 _REAPING_SECONDS = 2.0  # From the end of a pipe to the news that its process has ended.
 _STARTING = threading.Lock()
-# Of an answer: sixty sounds of a minute, all at once, are a third of it.
+# The largest answer: sixty sounds of a minute, all at once, are a third of it.
 _MOST_BYTES = 2**30
 
 
 class Lost(Exception):  # noqa: N818 - an event more than an error.
-  """The process is gone or must go; with the reason, as in "it crashed in a render"."""
+  """The process is gone or must go; the reason reads as in "it crashed in a render"."""
 
 
 class Life:
   """A process with an engine, which is ready after `load`.
 
   Args:
-    engine: to be made there.
+    engine: The engine to be made in the process.
 
-  Every method raises `Lost` where the process ended, did not answer in time, or answered with
-  what is no answer: whatever a plugin does to its process, nobody waits for ever.
+  Every method raises `Lost` where the process ended, did not answer in time, or gave an answer that
+  cannot be read: whatever a plugin does to its process, nobody waits for ever.
 
   Attributes:
-    sounds: how many it was asked for; a call that makes none counts as one.
-    memory: bytes that it occupied after the last call.
+    sounds: How many sounds the process was asked for; a call that makes none counts as one.
+    memory: How many bytes the process occupied after the last call.
   """
 
   def __init__(self, engine: Engine):
@@ -79,29 +79,29 @@ class Life:
     """Waits until the engine is ready.
 
     Raises:
-      UserError: the engine cannot be made; what it says.
+      UserError: The engine cannot be made; the sentence is the engine's.
     """
     self._exchange(None, self._care.load_seconds, doing="while it was loaded")
     self.sounds, self._memory_at_start = 0, self.memory
 
   @property
   def worn(self) -> bool:
-    """Whether it has served, or grown, as much as it may."""
+    """Whether the process has made as many sounds, or grown as much, as it may."""
     grown = (self.memory - self._memory_at_start) / 1e6
     return self.sounds >= self._care.renders or grown > self._care.megabytes
 
   def ask(self, call: bytes) -> Any:
-    """The result of a pickled `(task, args)`, called as `task(synth, *args)`.
+    """Returns the result of a pickled `(task, args)`, called as `task(synth, *args)`.
 
     Raises:
-      RenderError: the engine failed on it.
-      UserError: as the task raised it.
-      RuntimeError: the task raised anything else: a bug, with its traceback.
+      RenderError: The engine failed on it.
+      UserError: The task raised it.
+      RuntimeError: The task raised anything else, which is a bug; the text is its traceback.
     """
     return self._exchange(call, self._care.render_seconds, doing="in a render")
 
   def prepare(self, task: Callable[..., Any]) -> None:
-    """Has the task's module imported there, which is not the plugin's time."""
+    """Imports the module of a task in the process, on time that is not the plugin's."""
     if task not in self._prepared:
       call = pickle.dumps((_nothing, (task,)))
       sounds = self.sounds
@@ -110,7 +110,7 @@ class Life:
       self._prepared.append(task)
 
   def kill(self) -> None:
-    """Ends the process at once, from whatever thread; whoever waits for it finds it gone."""
+    """Ends the process at once, from any thread; whoever waits for it finds it gone."""
     self._process.kill()
     self._ended.set()
     atexit.unregister(self.kill)
@@ -121,14 +121,14 @@ class Life:
           pipe.shutdown(socket.SHUT_RDWR)
 
   def end(self) -> None:
-    """Ends the process and lets go of all that it holds."""
+    """Ends the process and releases all that it holds."""
     self.kill()
     self._process.join()
     with self._ending:
       self._connection.close()
 
   def _exchange(self, call: bytes | None, seconds: float, *, doing: str) -> Any:
-    """Sends a call, if there is one, and gives the value of its answer."""
+    """Sends a call, if there is one, and returns the value of its answer."""
     self._deadline = time.monotonic() + seconds
     try:
       if call is not None:
@@ -190,7 +190,7 @@ def _nothing(synth: Synth, task: Callable[..., Any]) -> None:
 
 
 def _why(error: OSError) -> str:
-  """Why no process can be started, and what to do."""
+  """Says why no process can be started, and what to do."""
   if _working_directory() is None:
     return "the working directory was deleted; change to one that is there"
   return f"{error.strerror}; see what this machine and its limits (`ulimit -a`) allow"
@@ -205,12 +205,12 @@ def _working_directory() -> Path | None:
 
 @contextlib.contextmanager
 def _safe_path() -> Iterator[None]:
-  """Keeps what is started from importing modules that lie in the working directory.
+  """Keeps new processes from importing modules that lie in the working directory.
 
-  Python would look there first, for the fork server and its helper too, and the folder may be a
-  stranger's. Their search path is that of this process. The one folder that is left on it is that
-  of this package, which may be found in no other way. The engine's process has its environment
-  from `Surroundings`, without this.
+  Python would look there first, also for the fork server and its helper, and the folder may be a
+  stranger's. The search path of the new processes is that of this one. The working directory stays
+  on it only if this package lies there, as it may be found in no other way. The engine's process
+  gets its environment from `Surroundings`, without this.
   """
   if (
     os.environ.get("PYTHONSAFEPATH") or _working_directory() == Path(__file__).resolve().parents[2]
@@ -225,7 +225,7 @@ def _safe_path() -> Iterator[None]:
 
 
 class _NoMain:
-  """Hides the main script: new processes would import it again, with all that it imports."""
+  """Hides the main script, which new processes would import again with all its imports."""
 
   def __enter__(self):
     main = vars(sys.modules["__main__"])

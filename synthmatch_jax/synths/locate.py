@@ -1,4 +1,4 @@
-"""Finds a plugin on this machine: where plugins are installed, or where the user says.
+"""Finding a plugin on this machine: where plugins are installed, or where the user says.
 
 A plugin is native code that runs as the user. Its file name may come from a stranger, with a model
 or a description; the folder never does.
@@ -16,7 +16,7 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.synths import bundle
 
 VARIABLE = "SYNTHMATCH_PLUGIN"
-"""Environment variable: plugin files, or folders with plugins, parted as in PATH."""
+"""The environment variable with plugin files, or folders with plugins, separated as in PATH."""
 
 SUFFIXES = (".vst3", ".component")
 
@@ -25,14 +25,16 @@ _LEADS_ELSEWHERE = re.compile(r"[/\\:$\x00-\x1f\x7f]|^[~.]|%\w+%")
 
 
 def locate(names: Sequence[str], *, option: str = "") -> Path:
-  """Path of the first plugin found: at `option`, by the environment variable, as installed.
+  """Returns the path of the first plugin that is found.
 
   Args:
-    names: file names, e.g. ("Massive.vst3", "Massive.component"), in order of preference.
-    option: a plugin file, or a folder to look into; it alone is looked at where it is given.
+    names: File names, e.g. ("Massive.vst3", "Massive.component"), in order of preference.
+    option: A plugin file, or a folder with plugins. If it is given, it is the only place looked
+      at; else the environment variable and the usual folders are.
 
   Raises:
-    UserError: there is none, and the sentence lists where it was looked for; or a name is none.
+    UserError: There is none, and the sentence lists where it was looked for; or a name is no file
+      name of a plugin.
   """
   for name in names:
     require_bare(name)
@@ -58,7 +60,7 @@ def locate(names: Sequence[str], *, option: str = "") -> Path:
 def require_bare(name: Any) -> None:
   """Raises a UserError unless a name is a plugin's file name alone, without any path.
 
-  It must end in .vst3 or .component, and is joined to folders as it is: nothing is expanded.
+  The name must end in .vst3 or .component. It is joined to folders as it is: nothing is expanded.
   """
   bare = isinstance(name, str) and len(name) <= 200 and not _LEADS_ELSEWHERE.search(name)
   if not (bare and name.endswith(SUFFIXES)):
@@ -68,21 +70,13 @@ def require_bare(name: Any) -> None:
     )
 
 
-def find(names: Sequence[str], *, option: str = "") -> Path | None:
-  """The path that `locate` finds, or None where there is no such plugin."""
-  try:
-    return locate(names, option=option)
-  except UserError:
-    return None
-
-
 def usual_folders() -> list[Path]:
-  """Where plugins are installed on this system (Steinberg's and Apple's conventions)."""
+  """Returns where plugins are installed on this system, by Steinberg's and Apple's conventions."""
   try:
     home = Path.home()
   except RuntimeError:  # A user whom the system does not know has none.
     home = Path("~")
-  # A home that is no whole path would be in the working directory.
+  # A home that is not an absolute path would be in the working directory.
   return [place for place in _conventional(home) if place.is_absolute()]
 
 
@@ -104,13 +98,13 @@ def _from_variable() -> list[Path]:
 def _in_places(names: Sequence[str], places: Sequence[Path]) -> Path | None:
   for place in places:
     for candidate in _candidates(names, place):
-      if os.path.exists(candidate):  # noqa: PTH110 - False, too, where nobody may look.
+      if os.path.exists(candidate):  # noqa: PTH110 - False also where this user may not look.
         return candidate
   return None
 
 
 def _candidates(names: Sequence[str], place: Path) -> Iterator[Path]:
-  """The place itself where it is a plugin of that name; else plugins in it, one folder deep."""
+  """Yields the place itself if it is a plugin of that name, else plugins in it, one folder deep."""
   if place.suffix in SUFFIXES:
     if place.name in names:
       yield place

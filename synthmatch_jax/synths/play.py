@@ -1,7 +1,6 @@
-"""An example made audible as a data set's recipe says."""
+"""Playing examples as the recipe of a data set says."""
 
 import contextlib
-from collections.abc import Iterator
 from operator import methodcaller
 
 import numpy as np
@@ -18,16 +17,16 @@ from synthmatch_jax.synths.registry import Engine
 
 
 def play(synth: Synth, recipe: Recipe, example: Example) -> Float[np.ndarray, " n"]:
-  """The sound of an example: decoded by the recipe's space, with its length.
+  """Returns the sound of an example.
 
   Args:
-    synth: the engine.
-    recipe: the recipe of the data set that the controls belong to.
-    example: the patch and the note.
+    synth: The engine.
+    recipe: The recipe of the data set that the example belongs to.
+    example: The controls and the note.
 
   Raises:
-    UserError: the engine's controls mean something else than the recipe's.
-    RenderError: the engine failed; see `base.sound`.
+    UserError: The controls of the engine mean something else than those of the recipe.
+    RenderError: The engine failed; see `base.sound`.
   """
   _require_same(recipe.space, synth.space)
   return sound(
@@ -40,17 +39,17 @@ def play(synth: Synth, recipe: Recipe, example: Example) -> Float[np.ndarray, " 
 
 
 def engine(recipe: Recipe, *, path: str = "") -> Engine:
-  """The engine that the recipe's data set was rendered with.
+  """Returns the engine that the data set of a recipe was rendered with.
 
-  All that can be told without the plugin is looked at before it is loaded.
+  All that can be told without a plugin is checked before it is loaded.
 
   Args:
-    recipe: of the data set.
-    path: where the plugin is, if it is one and not where plugins usually are.
+    recipe: The recipe of the data set.
+    path: Where the plugin is, if the engine is one that is not where plugins usually are.
 
   Raises:
-    UserError: there is no such engine here, or it is another version, or has other controls or
-      another base preset: its sounds would not be those that the data set and its models know.
+    UserError: There is no such engine here, or it has another version, other controls or another
+      base preset, so that its sounds would not be those that the data set and its models know.
   """
   if recipe.render_revision != RENDER_REVISION:
     raise UserError(
@@ -61,8 +60,8 @@ def engine(recipe: Recipe, *, path: str = "") -> Engine:
   _require_same(recipe.space, found.space)
   here = found.expected(recipe.fingerprint)
   if here == recipe.fingerprint and found.plugin is not None:
-    locate.locate(found.plugin.files, option=path)  # It is missed here, before a process starts.
-    here = fingerprint(found)  # Now the plugin is loaded.
+    locate.locate(found.plugin.files, option=path)  # Says that it is missing before it is loaded.
+    here = fingerprint(found)  # Loads the plugin.
   if here != recipe.fingerprint:
     raise UserError(
       f"the data set was rendered by {recipe.fingerprint}, the engine here is {here}; install"
@@ -72,23 +71,18 @@ def engine(recipe: Recipe, *, path: str = "") -> Engine:
 
 
 def fingerprint(engine: Engine) -> str:
-  """What the engine says it is (see `Synth.fingerprint`)."""
+  """Returns the fingerprint of an engine, which is made for it (see `Synth.fingerprint`)."""
   with hosting(engine) as host:
     return host.call(methodcaller("fingerprint"))
 
 
-@contextlib.contextmanager
-def hosting(engine: Engine) -> Iterator[hosts.Host]:
-  """A host for the time of a `with` block."""
-  host = hosts.host(engine)
-  try:
-    yield host
-  finally:
-    host.close()
+def hosting(engine: Engine) -> contextlib.closing[hosts.Host]:
+  """Returns a context manager: a host of the engine for the time of a `with` block."""
+  return contextlib.closing(hosts.host(engine))
 
 
 def _named(recipe: Recipe, path: str) -> Engine:
-  """The engine as the recipe describes it; nothing of it is loaded."""
+  """Returns the engine as the recipe describes it; nothing of it is loaded."""
   if recipe.plugin is None:
     return registry.built_in(recipe.engine)
   try:

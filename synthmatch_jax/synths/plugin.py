@@ -6,32 +6,32 @@ loads a plugin is its main thread, and a plugin that crashes takes its process a
 
 import contextlib
 import ctypes
-import functools
 import re
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax import files
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths import bundle, states
-from synthmatch_jax.synths.base import RenderError
+from synthmatch_jax.synths.base import Parallelism, RenderError
 from synthmatch_jax.synths.description import Description, unpack
 
-# Raised when the same patch sounds different from before, for a reason other than the plugin, the
-# description or pedalboard's version.
+# Raised when the same patch sounds different from before, and the reason is neither the plugin nor
+# the description nor pedalboard's version.
 REVISION = 1
 
 MIDI_CONTROLLER = re.compile(r"MIDI.*\bCC\b", re.IGNORECASE)
 """Titles of parameters that stand for MIDI controllers, as JUCE, DPF and others write them."""
 
-_BLOCK_SECONDS = 0.5  # Of silence, between two looks at the level of a tail.
-# pedalboard plays notes on a new instance until it sounds; its own limit of 10 s would be spent on
+_BLOCK_SECONDS = 0.5  # How much silence is rendered between two looks at the level of a tail.
+# pedalboard plays notes on a new instance until it sounds. Its own limit of 10 s would pass for
 # every silent patch under the policy "instance".
 _TRIAL_SECONDS = 2.0
 
@@ -43,14 +43,14 @@ _NO_PEDALBOARD = (
 class Plugin:
   """An instrument plugin with the controls of its description (see `Synth` for the methods).
 
-  Values are set as raw values, within range, and read back after the render: one that did not
-  stick is a `RenderError` that names the parameter (pedalboard issues 243, 339, 393).
+  Values are set as raw values, within range, and read back after the render: where one did not
+  stick, a `RenderError` names the parameter (pedalboard issues 243, 339, 393).
 
   Attributes:
-    plugin: pedalboard's object.
+    plugin: The object of pedalboard.
   """
 
-  parallelism: Literal["process", "thread"] = "process"
+  parallelism: Parallelism = Description.parallelism
 
   def __init__(self, description: Description, path: Path):
     self.name = description.name
@@ -66,7 +66,7 @@ class Plugin:
     self._parameters = {name: known[name] for name in self.space.names}
     self._channels = _channels(self.plugin)
     if description.reset == "clear":
-      # Private to pedalboard 0.9, and the one way to keep an instrument from being made anew.
+      # This is private to pedalboard 0.9, and the only way to keep it from making a new instance.
       self.plugin._reload_type = _pedalboard().ExternalPluginReloadType.ClearsAudioOnReset
     if description.state:
       self._load_base_preset()
@@ -80,14 +80,14 @@ class Plugin:
     """See `Synth`.
 
     Raises:
-      RenderError: a value did not stick.
+      RenderError: A value did not stick, or pedalboard failed.
     """
     wanted = self._apply(patch)
     if self._description.reset == "flush":
       self._flush(sample_rate)
     on, off = [0x90, note.pitch, note.velocity], [0x80, note.pitch, 0]
     _seed_c()
-    audio = self._process([(on, 0.0), (off, note.seconds)], seconds, sample_rate)
+    audio = self._process([(on, 0.0), (off, note.hold_seconds)], seconds, sample_rate)
     self._verify(wanted)
     return audio.mean(0, dtype=np.float32)
 
@@ -96,12 +96,14 @@ class Plugin:
     return {name: float(p.raw_value) for name, p in self._parameters.items()}
 
   def save_preset(self, patch: Patch, path: Path) -> Path:
-    """See `Synth`. A `.vstpreset`; a raw state where the plugin is an Audio Unit."""
+    """See `Synth`. The file is a `.vstpreset`, or for an Audio Unit its raw state."""
     wanted = self._apply(patch)
     self.settle()
     self._verify(wanted)
     vst3 = self.preset_suffix == ".vstpreset"
-    path.write_bytes(self.plugin.preset_data if vst3 else self.plugin.raw_state)
+    data = self.plugin.preset_data if vst3 else self.plugin.raw_state
+    with files.writing(path) as partial:
+      partial.write_bytes(data)
     return path
 
   def read_preset(self, path: Path) -> Patch:
@@ -110,11 +112,10 @@ class Plugin:
     return self.settle()
 
   def settle(self) -> Patch:
-    """Renders silence: values travel to the plugin's processor, and back, with the audio.
+    """Renders silence, with which values travel to the plugin's processor and back.
 
     Returns:
-      The values thereafter. Some fall back in the first block after a state was loaded
-      (pedalboard issue 339).
+      The values, some of which fall back after a state was loaded (pedalboard issue 339).
     """
     self._process([], _BLOCK_SECONDS, 44_100)
     return self.read_back()
@@ -137,11 +138,11 @@ class Plugin:
         raise RenderError(f"{name} was set to {wanted[name]:.4f} and reads back as {value:.4f}")
 
   def _load_base_preset(self) -> None:
-    """Loads the base preset, and proves it: pedalboard ignores a state it does not understand."""
+    """Loads the base preset with proof, as pedalboard ignores a state it does not understand."""
     away = {name: 0.0 if value > 0.5 else 1.0 for name, value in self._description.values.items()}
     for name, value in away.items():
       self._parameters[name].raw_value = value
-    self.settle()  # Else the values that are on their way would go over the state.
+    self.settle()  # Values that were still on their way would overwrite the state.
     state = unpack(self._description.state)
     try:
       if not states.is_raw_state(self.plugin, state):
@@ -169,7 +170,7 @@ class Plugin:
     )
 
   def _process(self, messages: list[Any], seconds: float, sample_rate: int) -> np.ndarray:
-    keep = self._description.reset in ("flush", "process")  # Nothing is to be reset.
+    keep = self._description.reset in ("flush", "process")  # These reset nothing here.
     try:
       return self.plugin(
         messages, seconds, sample_rate, num_channels=self._channels, reset=not keep
@@ -179,7 +180,7 @@ class Plugin:
 
 
 def fingerprint_frame(description: Description) -> tuple[str, str]:
-  """What of a fingerprint is known without the plugin: what comes before and after its own part.
+  """Returns the two parts of a fingerprint around the plugin's own, which need no plugin.
 
   Raises:
     UserError: pedalboard is not installed.
@@ -196,10 +197,10 @@ def load(path: Path, *, inside: str = "") -> Any:
   """Loads an instrument.
 
   Raises:
-    UserError: pedalboard is not installed, or the file is no plugin, or no instrument.
+    UserError: pedalboard is not installed, or the file is no instrument that can be loaded here.
   """
   pedalboard = _pedalboard()
-  if why := bundle.trouble(path):  # pedalboard knows no reasons, and crashes on some.
+  if why := bundle.trouble(path):  # pedalboard gives no reasons, and crashes on some files.
     raise UserError(f"{path} cannot be loaded as a plugin: it {why}")
   # It asks 1,001 texts of every parameter; MIDI controllers alone can be thousands of these.
   pedalboard._pedalboard.PARAMETER_NAME_REGEXES_TO_IGNORE.add(MIDI_CONTROLLER)
@@ -216,9 +217,9 @@ def load(path: Path, *, inside: str = "") -> Any:
 
 
 def _channels(plugin: Any) -> int:
-  """2, or 1 where the instrument is mono.
+  """Returns 2, or 1 if the instrument is mono.
 
-  Found with a reset: after a refusal without one, a mono instrument may stay mute (Nekobi).
+  Both are tried with a reset: refused without one, a mono instrument may stay mute (Nekobi).
   """
   for channels in (2, 1):
     with contextlib.suppress(ValueError):
@@ -227,14 +228,9 @@ def _channels(plugin: Any) -> int:
   raise UserError(f"{plugin.name} renders neither in stereo nor in mono")
 
 
-@functools.cache
-def _c() -> ctypes.CDLL:
-  return ctypes.CDLL("msvcrt" if sys.platform == "win32" else None)
-
-
 def _seed_c() -> None:
-  """Seeds C's `rand`, from which some plugins draw their noise (DPF's Kars for one)."""
-  _c().srand(0)
+  """Seeds C's `rand`, from which some plugins draw their noise, as DPF's Kars does."""
+  ctypes.CDLL("msvcrt" if sys.platform == "win32" else None).srand(0)
 
 
 def _pedalboard() -> Any:

@@ -23,9 +23,9 @@ class Pool:
   that are given `lanes` have the same results in any pool, whoever else uses it.
 
   Attributes:
-    engine: What kind of engine they are.
-    size: number of engines.
-    workers: number of items that are worked on at once.
+    engine: The engine of which there are several.
+    size: The number of engines.
+    workers: The number of items that are worked on at once.
   """
 
   def __init__(
@@ -39,10 +39,10 @@ class Pool:
     """Makes the hosts; an engine starts when it is used first.
 
     Args:
-      engine: what is hosted.
-      size: number of engines.
-      workers: number of threads; as many as engines by default.
-      report: gets a sentence for every process that had to be replaced.
+      engine: The engine of which there are several.
+      size: The number of engines.
+      workers: The number of threads; by default there are as many as engines.
+      report: Gets a sentence for every process that had to be replaced.
     """
     self.engine, self.size = engine, size
     self.workers = min(workers or size, size)
@@ -60,7 +60,7 @@ class Pool:
 
   @contextlib.contextmanager
   def lend(self) -> Iterator[Host]:
-    """An engine that nobody else uses meanwhile; waits for one."""
+    """An engine that nobody else uses meanwhile; waits until one is free."""
     with self._taken(None) as host:
       yield host
 
@@ -87,7 +87,7 @@ class Pool:
         called in this process, by the thread that has asked the engine.
 
     Raises:
-      Exception: any other that a task raises.
+      Exception: Any other error of a task.
     """
     stopped = threading.Event()
     results: list[Future[Any]] = [Future() for _ in items]
@@ -120,7 +120,7 @@ class Pool:
         lane.exception()  # Waits for it.
 
   def renew(self) -> None:
-    """Makes all engines as good as new, so that what follows does not depend on what was before."""
+    """Makes all engines as good as new: what follows does not depend on what came before."""
     for lane in range(self.size):
       with self._taken(lane) as host:
         host.renew()

@@ -15,7 +15,7 @@ from synthmatch_jax.synths.registry import Engine
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Processes in a row that crash before a canary, until the first sound of the next is taken as is.
+# So many processes in a row may crash before a canary; then the first sound of the next is trusted.
 _MAX_BARREN = 2
 
 
@@ -35,8 +35,8 @@ class ProcessHost:
     self._report = report or (lambda sentence: None)
     self._canary = Canary(engine)
     self._life: Life | None = None
-    self._block: Block | None = None  # Of the steady work under way.
-    self._barren = 0  # Processes in a row that crashed before a canary.
+    self._block: Block | None = None  # The block of the steady work under way.
+    self._barren = 0  # How many processes in a row crashed before a canary.
     self._closed = False
 
   def renew(self) -> None:
@@ -85,7 +85,7 @@ class ProcessHost:
       life.kill()  # Its caller finds it gone, and then the host closed.
 
   def _done(self, do: Callable[[Item], Result], some: list[Item], block: Block) -> list[Result]:
-    while True:  # What is final is not rendered again: every time round gets further.
+    while True:  # Final results are not rendered again, so that every round gets further.
       block.lost = False
       results = [do(item) for item in some]
       self._confirm()
@@ -93,7 +93,7 @@ class ProcessHost:
         return results
 
   def _alive(self) -> Life:
-    """The process there is, or a new one."""
+    """Returns the process that there is, or a new one."""
     reason = ""
     for _ in range(self._care.tries):
       try:
@@ -116,7 +116,7 @@ class ProcessHost:
     )
 
   def _renewed(self) -> Life:
-    """A new process in the place of the one there is."""
+    """Puts a new process in the place of the old one, and returns it."""
     self._end()
     self._life = Life(self._engine)
     if self._closed:  # Perhaps before there was a process that `close` could end.
@@ -139,7 +139,7 @@ class ProcessHost:
         self._confirm()
 
   def _confirm(self) -> None:
-    """Makes pending results final if the canary sounds as it should; else drops them."""
+    """Makes pending results final if the canary sounds as it should, else drops them."""
     block, life = self._block, self._life
     if block is None or life is None or not block.pending:
       return

@@ -1,31 +1,30 @@
 """The table of sound engines, and how a name becomes one."""
 
-import importlib
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces.space import ParameterSpace
 from synthmatch_jax.synths import description as descriptions
-from synthmatch_jax.synths import locate
-from synthmatch_jax.synths.base import Synth
+from synthmatch_jax.synths import locate, vital
+from synthmatch_jax.synths.base import Parallelism, Synth
 from synthmatch_jax.synths.description import Care, Description
-
-_ENGINES = {"vital": "synthmatch_jax.synths.vital:Vital"}
-"""Name -> module:class; imported when asked for, so that a missing one hurts nobody else."""
+from synthmatch_jax.synths.plugin import Plugin, fingerprint_frame
+from synthmatch_jax.synths.vital import VitalDescription
 
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-  """How to make an engine, here or in another process: plain data, to be sent there.
+  """How to make an engine, here or in another process: plain data that can be sent there.
 
   Attributes:
-    name: as in the table, or of the description.
-    plugin: its description, where it is a plugin.
-    path: where the user says that the plugin is: a file or a folder; empty: where plugins are.
+    name: The name of the engine.
+    plugin: The description of the plugin; None where the engine is none.
+    path: Where the user says that the plugin is, a file or a folder; empty for the usual places.
   """
 
   name: str
@@ -33,85 +32,86 @@ class Engine:
   path: str = ""
 
   def make(self) -> Synth:
-    """A new engine, as good as untouched by anything rendered before.
+    """Makes a new engine, which knows nothing of what was rendered before.
 
     Raises:
-      UserError: its library or the plugin is missing, or is not what it should be.
+      UserError: Its library or the plugin is missing, or is not what it should be.
     """
     if self.plugin is None:
-      return _class(self.name)()
-    from synthmatch_jax.synths.plugin import Plugin
-
+      return _built_in()[self.name].make()
     return Plugin(self.plugin, locate.locate(self.plugin.files, option=self.path))
 
   def expected(self, stored: str) -> str:
-    """The fingerprint, as far as it is known before a plugin is loaded.
+    """Returns the fingerprint, as far as it is known before a plugin is loaded.
 
     Args:
-      stored: fingerprint that is hoped for; a plugin's own name and version are taken from it.
+      stored: The fingerprint that is hoped for, with the plugin's own name and version.
 
     Raises:
-      UserError: the library of the engine is not installed.
+      UserError: The library of the engine is not installed.
     """
     if self.plugin is None:
-      return _class(self.name).fingerprint()
-    from synthmatch_jax.synths import plugin
-
-    before, after = plugin.fingerprint_frame(self.plugin)
+      return _built_in()[self.name].fingerprint()
+    before, after = fingerprint_frame(self.plugin)
     own = stored.removeprefix(before).removesuffix(after)
     return before + ("(a plugin)" if " " in own else own) + after
 
   @property
   def space(self) -> ParameterSpace:
-    """The parameters that its patches set."""
-    return _class(self.name).space if self.plugin is None else self.plugin.space
+    """The parameters that patches set."""
+    return (self.plugin or _built_in()[self.name]).space
 
   @property
-  def parallelism(self) -> Literal["process", "thread"]:
-    """As `Synth.parallelism`."""
-    return _class(self.name).parallelism if self.plugin is None else "process"
+  def parallelism(self) -> Parallelism:
+    """See `Parallelism`."""
+    return (self.plugin or _built_in()[self.name]).parallelism
 
   @property
   def prior(self) -> str | Mapping[str, Any]:
-    """Name or JSON of the prior that data sets take unless told otherwise."""
-    return "presets" if self.plugin is None else self.plugin.prior
+    """The name or the JSON of the prior that data sets take unless told otherwise."""
+    return (self.plugin or _built_in()[self.name]).prior
 
   @property
   def care(self) -> Care:
-    """How its processes are looked after."""
+    """How the processes of the engine are looked after."""
     return Care() if self.plugin is None else self.plugin.care
 
   @property
   def repeatable_db(self) -> float | None:
-    """As `Description.repeatable_db`."""
+    """See `Description`."""
     return None if self.plugin is None else self.plugin.repeatable_db
 
   @property
   def process_per_sound(self) -> bool:
-    """Whether only a new process makes it forget the sounds before."""
+    """Whether only a new process makes the engine forget the sounds before."""
     return self.plugin is not None and self.plugin.reset == "process"
 
 
 def engine(name: str, *, path: str = "") -> Engine:
-  """The engine of a name: "vital", a plugin that is described here, or a description FILE.json.
+  """Returns the engine of a name, or of a plugin's description FILE.json.
 
-  "auto" is the paper's synth where it is found, and Vital elsewhere.
+  "auto" stands for the paper's synth where it is found, and for Vital elsewhere.
+
+  Args:
+    name: The name or the file.
+    path: Where the plugin is, if the engine is one that is not where plugins usually are.
 
   Raises:
-    UserError: there is no such engine.
+    UserError: There is no such engine.
   """
   if name == "auto":
-    massive = described()["massive"]
-    found = locate.find(massive.files, option=path)
-    return Engine(name="massive", plugin=massive, path=path) if found else Engine(name="vital")
-  if name in _ENGINES:
+    with contextlib.suppress(UserError):
+      locate.locate(described()["massive"].files, option=path)
+      return engine("massive", path=path)
+    return Engine(name="vital")
+  if name in _built_in():
     return Engine(name=name)
   if name in described():
     return Engine(name=name, plugin=described()[name], path=path)
   if name.endswith(".json"):
     plugin = descriptions.read(Path(name))
     return Engine(name=plugin.name, plugin=plugin, path=path)
-  known = ", ".join(sorted([*_ENGINES, *described()]))
+  known = ", ".join(sorted([*_built_in(), *described()]))
   raise UserError(
     f"unknown engine {name!r}; known: {known}, and any FILE.json that"
     " `python -m synthmatch_jax.probe` has written"
@@ -119,13 +119,13 @@ def engine(name: str, *, path: str = "") -> Engine:
 
 
 def built_in(name: str) -> Engine:
-  """The engine of a name that needs no description.
+  """Returns the engine of a name, if it is no plugin.
 
   Raises:
-    UserError: there is none of that name.
+    UserError: There is no such engine.
   """
-  if name not in _ENGINES:
-    known = ", ".join(sorted(_ENGINES))
+  if name not in _built_in():
+    known = ", ".join(sorted(_built_in()))
     raise UserError(
       f"the engine {name!r} is not known here, nor is it described as a plugin (known: {known}):"
       " take the version of synthmatch_jax that the model or the data set was made with"
@@ -134,12 +134,12 @@ def built_in(name: str) -> Engine:
 
 
 def described() -> dict[str, Description]:
-  """The plugins whose descriptions come with the package."""
+  """Returns the plugins whose descriptions come with the package, by name."""
   folder = resources.files("synthmatch_jax.synths") / "plugins"
   found = [descriptions.read(Path(str(file))) for file in sorted(folder.iterdir(), key=str)]
   return {plugin.name: plugin for plugin in found}
 
 
-def _class(name: str) -> Any:  # A class of the Synth protocol; its type cannot be checked.
-  module, _, attribute = _ENGINES[name].partition(":")
-  return getattr(importlib.import_module(module), attribute)
+def _built_in() -> Mapping[str, VitalDescription]:
+  """Returns the engines that are no plugins, by name; those of another kind are added here."""
+  return vital.described()

@@ -1,6 +1,6 @@
-"""Preset files into a plugin, with proof; to be used in the plugin's process.
+"""Loading preset files into a plugin, with proof; this is used in the plugin's process.
 
-A plugin's state holds more than its parameters: in Massive, the routing of the modulation.
+The state of a plugin holds more than its parameters; that of Massive holds the modulation routing.
 """
 
 import struct
@@ -13,20 +13,21 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.synths.description import MOST_STATE_BYTES
 
 SUFFIXES = (".vstpreset", ".nksf", ".state", ".aupreset")
-"""Of preset files that `apply` can be expected to load; any other is taken as a raw state."""
+"""The preset files that `apply` can be expected to load; any other is taken as a raw state."""
 MASSIVE_SUFFIXES = (".nmsv", ".ksd")
-"""Of Massive's own preset files, which only Massive can load."""
+"""Massive's own preset files, which only Massive can load."""
 
-# Raw values that differ by less are the same: plugins round (pedalboard shows text of 3 digits).
+# Raw values that differ by less count as equal: plugins round (pedalboard shows 3 digits).
 _TOLERANCE = 0.001
-# Where parameters are moved to: inside the range, and apart for a switch or a list of three.
+# The places that parameters are moved to: within the range, and different for a switch or a list of
+# three.
 _ONE, _TWO = 0.25, 0.75
 _SETTLE_SECONDS = 0.5
 
 # The VST3 preset format: header (id, version, class id as text, offset of the list), data, list
 # (id, count), entries (id, offset, size). Steinberg, VST 3 developer portal, "Preset Format".
 _HEADER, _LIST, _ENTRY = struct.Struct("<4si32sq"), struct.Struct("<4si"), struct.Struct("<4sqq")
-# JUCE's mark of XML in binary, as pedalboard gives it for every VST3, and the XML's length.
+# JUCE's mark for XML in binary, as pedalboard gives it for every VST3, and the length of the XML.
 _RAW_VST3, _RAW_HEADER = b"VC2!", struct.Struct("<4sI")
 # A .vstpreset of a DAW has five chunks at most, an .nksf four.
 _MOST_CHUNKS = 256
@@ -41,16 +42,17 @@ def apply(plugin: Any, path: Path) -> None:
   keep, MIDI controllers for example, are put back to where they were.
 
   Args:
-    plugin: pedalboard's object, on the main thread of its process.
-    path: a .vstpreset; an .nksf, whose PCHK chunk (four bytes of version, then the plugin's own
-      state) goes in as the component state of a VST3 preset; else a raw state as `capture`
-      gives it, or, for an Audio Unit, an .aupreset.
+    plugin: The object of pedalboard, on the main thread of its process.
+    path: A .vstpreset; an .nksf, whose PCHK chunk (four bytes of version, then the plugin's own
+      state) becomes the component state of a VST3 preset; or a raw state as `capture` returns it,
+      which for an Audio Unit is an .aupreset.
 
   Raises:
-    UserError: the file cannot be read, is malformed, is for another plugin, or was not taken.
+    UserError: The file cannot be read, is malformed, is for another plugin, or was not taken.
   """
   put = _loader(plugin, path)
-  parameters, before = plugin.parameters, _values(plugin)
+  parameters = plugin.parameters
+  before = {name: float(p.raw_value) for name, p in parameters.items()}
   one = _move(plugin, dict.fromkeys(parameters, _ONE))
   own = plugin.raw_state
   two = _move(plugin, dict.fromkeys(parameters, _TWO))
@@ -78,10 +80,10 @@ def apply(plugin: Any, path: Path) -> None:
 
 
 def read(path: Path) -> bytes:
-  """All of a preset file.
+  """Returns all of a preset file.
 
   Raises:
-    UserError: it is missing, cannot be read, is no regular file, or is larger than any state.
+    UserError: It is missing, cannot be read, is no regular file, or is larger than any state.
   """
   try:
     return untrusted.read_bytes(path, most=MOST_STATE_BYTES)
@@ -92,7 +94,7 @@ def read(path: Path) -> bytes:
 
 
 def capture(plugin: Any) -> bytes:
-  """The plugin's state, once its processor has all values: they travel with the audio."""
+  """Returns the plugin's state, once its processor has all values, which travel with audio."""
   _settled(plugin)
   return plugin.raw_state
 
@@ -101,7 +103,7 @@ def edit(plugin: Any) -> None:
   """Shows the plugin's editor until it is closed.
 
   Raises:
-    UserError: there is no display here, or the plugin has no editor.
+    UserError: There is no display here, or the plugin has no editor.
   """
   try:
     plugin.show_editor()
@@ -115,7 +117,7 @@ def edit(plugin: Any) -> None:
 
 
 def _loader(plugin: Any, path: Path) -> Callable[[], None]:
-  """What loads the file, once its form was found to be right."""
+  """Returns a function that loads the file, whose form has been found to be right."""
   kind = path.suffix.lower()
   if kind in MASSIVE_SUFFIXES:
     raise UserError(
@@ -148,7 +150,7 @@ def _set(plugin: Any, attribute: str, data: bytes, path: Path) -> None:
 
 
 def _check_vstpreset(data: bytes, class_id: bytes, path: Path) -> None:
-  """Every offset is looked at here: what comes after is C++."""
+  """Checks every offset of a .vstpreset, as the code that reads it next is C++."""
 
   def malformed(why: str) -> UserError:
     return UserError(f"{path.name} is no whole .vstpreset: {why}; save it again in a DAW")
@@ -175,17 +177,17 @@ def _check_vstpreset(data: bytes, class_id: bytes, path: Path) -> None:
 
 
 def _with_component(class_id: bytes, state: bytes) -> bytes:
-  """A .vstpreset of one chunk."""
+  """Returns a .vstpreset of one chunk."""
   end = _HEADER.size + len(state)
   entry = _ENTRY.pack(b"Comp", _HEADER.size, len(state))
   return _HEADER.pack(b"VST3", 1, class_id, end) + state + _LIST.pack(b"List", 1) + entry
 
 
 def _nksf_state(data: bytes, path: Path) -> bytes:
-  """The plugin's state in an NKS preset.
+  """Returns the plugin's state in an NKS preset.
 
-  RIFF of the form NIKS with the chunks NISI, NICA, PLID (MessagePack) and PCHK, each with four
-  bytes of version before its data: found out by others, Native Instruments publish nothing. See
+  The file is RIFF of the form NIKS with the chunks NISI, NICA, PLID (MessagePack) and PCHK, each
+  with four bytes of version before its data. Native Instruments have not published the format; see
   nksf-file-format.txt in github.com/jhorology/gulp-nks-rewrite-meta, and the reader in
   github.com/dimentorium/PresetManager.
   """
@@ -206,9 +208,9 @@ def _nksf_state(data: bytes, path: Path) -> bytes:
 
 
 def is_raw_state(plugin: Any, data: bytes) -> bool:
-  """Whether data can be the `raw_state` of a plugin, as far as it is known what that looks like.
+  """Returns whether data can be the `raw_state` of a plugin, as far as that format is known.
 
-  Of a VST3 it is XML in JUCE's frame: whole, and without entities, which can grow without end.
+  That of a VST3 is XML in JUCE's frame, whole and without entities, which can grow without end.
   """
   if _is_audio_unit(plugin) or len(data) < _RAW_HEADER.size:
     return _is_audio_unit(plugin) and bool(data)
@@ -221,10 +223,6 @@ def _is_audio_unit(plugin: Any) -> bool:
   return not hasattr(plugin, "preset_data")
 
 
-def _values(plugin: Any) -> dict[str, float]:
-  return {name: float(p.raw_value) for name, p in plugin.parameters.items()}
-
-
 def _move(plugin: Any, values: dict[str, float]) -> dict[str, float]:
   parameters = plugin.parameters
   for name, value in values.items():
@@ -233,9 +231,9 @@ def _move(plugin: Any, values: dict[str, float]) -> dict[str, float]:
 
 
 def _settled(plugin: Any) -> dict[str, float]:
-  """All values after some silence: until then they wait for the processor, or it for them.
+  """Returns all values after some silence, with which they travel to the processor and back.
 
-  Without a reset, which would make a new instance.
+  There is no reset, which would make a new instance.
   """
   for channels in (2, 1):  # Some instruments are mono.
     try:
@@ -244,7 +242,7 @@ def _settled(plugin: Any) -> dict[str, float]:
     except ValueError as error:
       if channels == 1 or "channel" not in str(error):
         raise
-  return _values(plugin)
+  return {name: float(p.raw_value) for name, p in plugin.parameters.items()}
 
 
 def _same(one: float, other: float) -> bool:

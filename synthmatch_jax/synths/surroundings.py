@@ -1,4 +1,4 @@
-"""What an engine's process has from its parent: this file alone decides it."""
+"""What the process of an engine inherits from its parent; it is decided here alone."""
 
 import contextlib
 import os
@@ -14,18 +14,18 @@ from pathlib import Path
 class Surroundings:
   """What a process that is started here and now inherits.
 
-  Only Linux needs it: processes come out of a fork server there, which has what the first start
+  Only Linux needs this: there, processes come out of a fork server, which has what the first start
   in this program found, perhaps long ago. Elsewhere a process comes from its parent directly.
-  `multiprocessing` brings the working directory and the search path of modules along.
+  `multiprocessing` takes the working directory and the search path of modules along.
 
   Attributes:
-    environment: variables and their values.
-    umask: bits that new files lack; None where the system does not tell.
-    limits: soft and hard limit of every `resource.RLIMIT_...`.
+    environment: The environment variables and their values.
+    umask: The permission bits that new files lack; None where the system does not tell.
+    limits: The soft and the hard limit of every `resource.RLIMIT_...`.
     niceness: The niceness of the calling thread, as the system counts it.
     processors: The processors that the calling thread may run on.
-    blocked: signals that wait while the calling thread has them blocked.
-    ignored: signals that are ignored; handlers are not inherited.
+    blocked: The signals that the calling thread has blocked.
+    ignored: The signals that are ignored; handlers are not inherited.
   """
 
   environment: Mapping[str, str]
@@ -38,7 +38,7 @@ class Surroundings:
 
   @classmethod
   def now(cls) -> "Surroundings | None":
-    """Those of this process and thread; None where a new process needs not be told."""
+    """Returns those of this process and thread; None where a new process need not be told."""
     if sys.platform != "linux":
       return None
     import resource  # Windows has none.
@@ -58,7 +58,7 @@ class Surroundings:
     )
 
   def enter(self) -> None:
-    """Gives this process, which is new and has one thread, these surroundings for its own."""
+    """Gives these surroundings to this process, which is new and has one thread."""
     assert sys.platform == "linux"
     import resource
 
@@ -74,10 +74,10 @@ class Surroundings:
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
       handler = signal.SIG_IGN if number in self.ignored else signal.SIG_DFL
       _where_allowed(signal.signal, number, handler)
-    # `multiprocessing` ends what is left at the program's end by SIGTERM, and waits for it.
+    # At the end of the program `multiprocessing` ends what is left by SIGTERM, and waits for it.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, self.blocked - {signal.SIGTERM})
-    for file in Path("/proc/self/fd").iterdir():  # What a plugin starts gets no pipe of ours.
+    for file in Path("/proc/self/fd").iterdir():  # Programs that a plugin starts get no pipe.
       if int(file.name) > 2:
         _where_allowed(os.set_inheritable, int(file.name), False)
 

@@ -3,9 +3,12 @@
 import functools
 import hashlib
 import json
-from importlib import metadata, resources
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -13,43 +16,19 @@ from jaxtyping import Float
 from synthmatch_jax import files, untrusted
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.spaces import massive16
-from synthmatch_jax.spaces.parameters import Continuous
-from synthmatch_jax.spaces.space import Patch
-from synthmatch_jax.synths.base import RenderError
+from synthmatch_jax.spaces.space import ParameterSpace, Patch, Swap
+from synthmatch_jax.synths.base import Parallelism, RenderError
+from synthmatch_jax.synths.vital_settings import Setting
 
-# Raised when the same patch sounds different from before, for a reason other than vita's version
-# or the base preset.
+_PRESETS = Path(__file__).parent / "presets"
+
+# Raised when the same patch sounds different from before, and the reason is neither vita's version
+# nor the description.
 REVISION = 2
 
-# Parameter of the space -> (Vital's control, from the patch's value to Vital's).
-_LINEAR = {
-  "osc1_position": "osc_1_wave_frame",
-  "osc1_amp": "osc_1_level",
-  "osc2_position": "osc_2_wave_frame",
-  "osc2_amp": "osc_2_level",
-  "noise_amp": "sample_level",
-  "filter1_cut_prm_1": "filter_1_cutoff",
-  "filter1_res_prm_3": "filter_1_resonance",
-  "filter2_cut_prm_1": "filter_2_cutoff",
-  "filter2_res_prm_3": "filter_2_resonance",
-  "envelope1_att_lev": "modulation_1_amount",
-  "master_fx2_dry_wet": "reverb_dry_wet",
-}
-# Vital holds the fourth root of seconds.
-_TIMES = {
-  "envelope4_att_tme": "env_1_attack",
-  "envelope4_dec_tme": "env_1_decay",
-  "envelope1_att_tme": "env_2_attack",
-  "envelope1_dec_tme": "env_2_decay",
-}
-# Whole semitones and the rest, as a person would set them: the knob has no fractions.
-_TRANSPOSE, _TUNE = "osc_2_transpose", "osc_2_tune"
-
-
-# Of a control's range: the difference allowed between a value set and the value read back. Vital
-# holds float32; a hundredth of a cent of two octaves is 4e-6.
-_TOLERANCE = 1e-5
+# The digest of the settings of vital16.json, whose fingerprint does not name them: data sets and
+# models were made with it before descriptions were files.
+_UNNAMED_SETTINGS = "b8b26acf6add7115"
 
 # A level -> the switch that silences it in presets, and that the base preset leaves on.
 _SWITCHES = {
@@ -62,29 +41,90 @@ _SWITCHES = {
 _NO_VITA = "the Vital engine needs the package vita; install it with `pip install vita` (GPL-3)"
 
 
-class Vital:
-  """The Vital engine with the paper's 16 controls (see `Synth` for the methods).
+@dataclass(frozen=True, kw_only=True)
+class VitalDescription:
+  """All that makes an engine of Vital: a file beside the base presets, as vital16.json.
 
-  A used engine gives a sound again within -68 dB whatever it played before; the first sounds of
-  a new engine, in the same order, are equal to the last bit. Vital glides for about 0.2 s from
-  earlier values (measured with vita 0.1.0), hence the silent warm-up before each render.
+  Attributes:
+    name: The name of the engine, e.g. "vital".
+    space: The parameters that patches set.
+    settings: What each of them sets, in the order of the space.
+    base_preset: The name of a file beside it: all that the parameters leave fixed.
+    prior: The name of the prior that data sets take unless told otherwise.
+    about: Why it is as it is, for people.
   """
 
-  name = "vital"
-  space = massive16.VITAL
-  parallelism: Literal["process", "thread"] = "thread"
+  parallelism: ClassVar[Parallelism] = "thread"
+
+  name: str
+  space: ParameterSpace
+  settings: tuple[Setting, ...]
+  base_preset: str
+  prior: str = "uniform"
+  about: str = ""
+
+  @classmethod
+  def from_dict(cls, data: Mapping[str, Any]) -> "VitalDescription":
+    """Reads a description, whose `parameters` are those of `Setting.from_dict`.
+
+    Raises:
+      ValueError, TypeError, KeyError: The data is no description.
+    """
+    plain = dict(data)
+    settings = tuple(Setting.from_dict(entry) for entry in plain.pop("parameters"))
+    swaps = tuple(map(Swap.from_dict, plain.pop("swaps", ())))
+    space = ParameterSpace(plain.pop("space"), tuple(s.parameter for s in settings), swaps)
+    return cls(space=space, settings=settings, **plain)
+
+  @cached_property
+  def base(self) -> str:
+    """The base preset, as Vital's JSON."""
+    return (_PRESETS / self.base_preset).read_text()
+
+  def fingerprint(self) -> str:
+    """Returns the fingerprint of the engine (see `Synth`), without making one.
+
+    It tells what the parameters set. Their ranges are compared whenever an engine plays (`play`).
+
+    Raises:
+      UserError: vita is not installed.
+    """
+    try:
+      version = metadata.version("vita")
+    except metadata.PackageNotFoundError:
+      raise UserError(_NO_VITA) from None
+    settings = _digest(json.dumps([(s.controls, s.values) for s in self.settings]))
+    named = "" if settings == _UNNAMED_SETTINGS else f" settings/{settings}"
+    return f"{self.name}/{REVISION} vita/{version} base/{_digest(self.base)}{named}"
+
+  def make(self) -> "Vital":
+    """Makes the engine."""
+    return Vital(self)
+
+
+class Vital:
+  """The Vital engine, set up as a description says (see `Synth` for the methods).
+
+  A used engine repeats a sound within -68 dB, whatever it played before; the first sounds of new
+  engines, in the same order, are equal to the last bit. Vital glides for about 0.2 s from earlier
+  values (measured with vita 0.1.0), hence the silent warm-up before each render.
+  """
+
+  parallelism: Parallelism = VitalDescription.parallelism
   preset_suffix = ".vital"
 
-  def __init__(self):
+  def __init__(self, description: VitalDescription):
+    self.name, self.space = description.name, description.space
+    self._description = description
     self._synth = load_vita().Synth()
     self._synth.set_bpm(120.0)
-    if not self._synth.load_json(_base_preset()):
+    if not self._synth.load_json(description.base):
       raise RuntimeError("vita does not load the base preset")
     self._controls = self._synth.get_controls()
-    self._ranges = {
-      name: self._synth.get_control_details(name)
-      for name in (*_LINEAR.values(), *_TIMES.values(), _TRANSPOSE, _TUNE)
-    }
+    names = [control for setting in description.settings for control in setting.controls]
+    if unknown := [name for name in names if name not in self._controls]:
+      raise ValueError(f"the engine {self.name} sets {unknown[0]}, which Vital does not have")
+    self._ranges = {name: self._synth.get_control_details(name) for name in names}
 
   def render(
     self, patch: Patch, *, note: Note, seconds: float, sample_rate: int
@@ -92,65 +132,55 @@ class Vital:
     """See `Synth`.
 
     Raises:
-      RenderError: a value did not stick.
+      RenderError: A value did not stick.
     """
     self._synth.set_sample_rate(sample_rate)
     wanted = self._apply(patch)
-    # The warm-up: lets every smoothed value arrive, and the last reverb die away.
+    # The warm-up lets every smoothed value arrive, and the last reverb die away.
     self._synth.render(note.pitch, 0.0, 0.175, 0.35)
     asked = _seconds_to_ask(seconds, sample_rate)
-    stereo = self._synth.render(note.pitch, note.velocity / 127, note.seconds, asked)
+    stereo = self._synth.render(note.pitch, note.velocity / 127, note.hold_seconds, asked)
     self._verify(wanted)
     return np.asarray(stereo, np.float32).mean(0)
 
   def read_back(self) -> Patch:
     """See `Synth`."""
-    value = {name: control.value() for name, control in self._controls.items()}
-    patch = {name: value[control] for name, control in _LINEAR.items()}
-    patch |= {name: value[control] ** 4 for name, control in _TIMES.items()}
-    patch["osc2_pitch"] = value[_TRANSPOSE] + value[_TUNE]
-    return {name: patch[name] for name in self.space.names}
+    return {
+      s.parameter.name: s.value([self._controls[control].value() for control in s.controls])
+      for s in self._description.settings
+    }
 
   def save_preset(self, patch: Patch, path: Path) -> Path:
     """See `Synth`."""
     self._verify(self._apply(patch))
     preset = json.loads(self._synth.to_json())
-    base = json.loads(_base_preset())
+    base = json.loads(self._description.base)
     preset |= {key: base[key] for key in ("synth_version", "author")}
     preset |= {"preset_name": path.stem, "comments": "Matched by synthmatch_jax."}
     files.write_text(path, json.dumps(preset, allow_nan=False))
     return path
 
-  @classmethod
-  def fingerprint(cls) -> str:
-    """What the engine is (see `Synth`), without making one."""
-    digest = hashlib.sha256(_base_preset().encode()).hexdigest()[:16]
-    try:
-      return f"vital/{REVISION} vita/{metadata.version('vita')} base/{digest}"
-    except metadata.PackageNotFoundError:
-      raise UserError(_NO_VITA) from None
+  def fingerprint(self) -> str:
+    """See `Synth`."""
+    return self._description.fingerprint()
 
   def _apply(self, patch: Patch) -> Patch:
     """Sets the patch and returns it with its values clamped to the space."""
     patch = self.space.decode(self.space.encode(patch))  # Clamps, and names what is missing.
-    for name, control in _LINEAR.items():
-      self._set(control, patch[name])
-    for name, control in _TIMES.items():
-      self._set(control, patch[name] ** 0.25)
-    semitones = float(round(patch["osc2_pitch"]))
-    self._set(_TRANSPOSE, semitones)
-    self._set(_TUNE, patch["osc2_pitch"] - semitones)
+    for setting in self._description.settings:
+      held = setting.held(patch[setting.parameter.name])
+      for control, number in zip(setting.controls, held, strict=True):
+        self._set(control, number)
     return patch
 
   def _verify(self, wanted: Patch) -> None:
     """Raises a RenderError that names the first value that Vital does not have as it was set."""
     read = self.read_back()
-    for parameter in self.space.parameters:
-      assert isinstance(parameter, Continuous)
-      name, room = parameter.name, _TOLERANCE * (parameter.high - parameter.low)
-      asked, got = wanted[name], read[name]
-      if not abs(got - asked) <= room:
-        raise RenderError(f"{name} was set to {asked:.5g} and reads back as {got:.5g}")
+    for setting in self._description.settings:
+      name = setting.parameter.name
+      if not setting.agree(wanted[name], read[name]):
+        asked, got = (v if isinstance(v, str) else f"{v:.5g}" for v in (wanted[name], read[name]))
+        raise RenderError(f"{name} was set to {asked} and reads back as {got}")
 
   def _set(self, control: str, value: float) -> None:
     """Sets a control within its range: vita 0.1.0 crashes on values far outside."""
@@ -173,10 +203,10 @@ class Vital:
 
 
 def _seconds_to_ask(seconds: float, sample_rate: int) -> float:
-  """What vita must be asked for to give `round(seconds * sample_rate)` samples.
+  """Returns the length for which vita gives `round(seconds * sample_rate)` samples.
 
   vita 0.1.0 takes the whole part of a product of float32, which is one sample less for many
-  lengths, as 1.3 s at 44.1 kHz. Half a sample more is asked for there, and nowhere else.
+  lengths, as 1.3 s at 44.1 kHz. There, and nowhere else, half a sample more is asked for.
   """
   wanted = round(seconds * sample_rate)
   given = int(np.float32(seconds) * np.float32(sample_rate))
@@ -184,10 +214,10 @@ def _seconds_to_ask(seconds: float, sample_rate: int) -> float:
 
 
 def load_vita() -> Any:
-  """The module vita.
+  """Returns the module vita.
 
   Raises:
-    UserError: it is not installed.
+    UserError: vita is not installed.
   """
   try:
     import vita
@@ -196,6 +226,13 @@ def load_vita() -> Any:
   return vita
 
 
+def _digest(text: str) -> str:
+  return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 @functools.cache
-def _base_preset() -> str:
-  return (resources.files("synthmatch_jax.synths") / "presets" / "vital16.vital").read_text()
+def described() -> Mapping[str, VitalDescription]:
+  """Returns the engines of Vital by their names: one for each description in presets/."""
+  read = (untrusted.read_json(file) for file in sorted(_PRESETS.glob("*.json")))
+  found = [VitalDescription.from_dict(data) for data in read]
+  return {one.name: one for one in found}

@@ -1,9 +1,9 @@
-"""Makes the base preset of the Vital engine: `python -m synthmatch_jax.synths.vital_base`.
+"""Makes the base preset of the paper's space: `python -m synthmatch_jax.synths.vital_base`.
 
-The preset is everything that the 16 controls leave fixed: the paper's signal path (section 3.1:
+The preset is everything that the 16 parameters leave fixed: the paper's signal path (section 3.1:
 two oscillators, the first at fixed pitch, noise, low pass then high pass, two envelopes,
 reverb), two wavetables and a noise sample of our own. The file is shipped and hashed; this
-module documents how it came to be and is needed again only to make another one.
+module documents how it was made, and is needed again only to make another one.
 """
 
 import base64
@@ -16,13 +16,13 @@ from jaxtyping import Float
 
 from synthmatch_jax.synths.vital import load_vita
 
-WAVE_SIZE = 2048  # Samples in a frame of Vital's wavetables.
-HARMONICS = 512  # Half of what fits, so that no frame comes near its own Nyquist.
+WAVE_SIZE = 2048  # The number of samples in a frame of Vital's wavetables.
+HARMONICS = 512  # Half of what fits, so that no frame comes near its own Nyquist frequency.
 
 # Vital refuses presets of a newer version than itself; vita calls itself 99999.9.9.
 SYNTH_VERSION = "1.5.5"
 
-# Same sound at every render: no random phases, no free-running chorus in the reverb.
+# These make every render sound the same: no random phases, no free-running chorus in the reverb.
 _REPEATABLE = {
   "osc_1_random_phase": 0,
   "osc_2_random_phase": 0,
@@ -32,34 +32,34 @@ _REPEATABLE = {
 
 _SIGNAL_PATH = {
   "polyphony": 1,
-  "oversampling": 0,  # None: a third less time a sound than Vital's own twofold.
-  "volume": 6400,  # 0 dB, 6 over the init patch: one oscillator peaks near 1/4.
+  "oversampling": 0,  # None takes a third less time a sound than Vital's own twofold one.
+  "volume": 6400,  # 0 dB, 6 more than in the init patch: one oscillator peaks near 1/4.
   "osc_1_on": 1,
   "osc_2_on": 1,
   "sample_on": 1,
-  "osc_1_destination": 0,  # Filter 1,
+  "osc_1_destination": 0,  # Filter 1.
   "osc_2_destination": 0,
   "sample_destination": 0,
   "filter_1_on": 1,
   "filter_2_on": 1,
-  "filter_2_filter_input": 1,  # ... which feeds filter 2.
-  "filter_1_style": 1,  # 24 dB an octave,
+  "filter_2_filter_input": 1,  # Filter 1 feeds filter 2.
+  "filter_1_style": 1,  # 24 dB an octave.
   "filter_2_style": 1,
-  "filter_1_blend": 0,  # low pass,
-  "filter_2_blend": 2,  # high pass.
+  "filter_1_blend": 0,  # Low pass.
+  "filter_2_blend": 2,  # High pass.
   "reverb_on": 1,
-  "env_1_sustain": 0.4,  # Of the amplitude: low enough that its decay is heard.
+  "env_1_sustain": 0.4,  # The amplitude's, low enough that its decay is heard.
   "env_1_release": 0.15**0.25,  # Vital's times are fourth powers, in seconds.
   "env_2_sustain": 0,
   "env_2_release": 0.15**0.25,
 }
 
 Spectrum = Float[np.ndarray, " k"]
-"""Amplitudes of the harmonics 1 to HARMONICS, all in sine phase."""
+"""The amplitudes of the harmonics 1 to HARMONICS, all in sine phase."""
 
 
 def base_preset() -> dict[str, Any]:
-  """The base preset as Vital's JSON."""
+  """Returns the base preset as Vital's JSON."""
   synth = load_vita().Synth()
   if not synth.connect_modulation("env_2", "filter_1_cutoff"):
     raise RuntimeError("vita did not connect env_2 to filter_1_cutoff")
@@ -79,7 +79,7 @@ def base_preset() -> dict[str, Any]:
 
 
 def _analogue() -> list[Spectrum]:
-  """Sine, triangle, saw, square, pulse of 12 %: the shapes of subtractive synths."""
+  """Returns the shapes of subtractive synths: sine, triangle, saw, square, pulse of 12 %."""
   k = np.arange(1, HARMONICS + 1)
   odd = k % 2 == 1
   return [
@@ -92,7 +92,7 @@ def _analogue() -> list[Spectrum]:
 
 
 def _spectral() -> list[Spectrum]:
-  """Sine, organ, reed, the vowels ah and ee (as at C4), bell: shapes by their spectrum."""
+  """Returns shapes made by their spectrum: sine, organ, reed, the vowels ah and ee, bell."""
   k = np.arange(1, HARMONICS + 1)
   organ = np.isin(k, [1, 2, 3, 4, 6, 8]) / np.sqrt(k)
   reed = (1 + (k % 2)) / k**0.7 * np.exp(-k / 24)
@@ -108,14 +108,14 @@ def _spectral() -> list[Spectrum]:
 
 
 def _vowel(k: np.ndarray, formants: list[tuple[float, float]]) -> Spectrum:
-  """Harmonics of C4 under formants (Hz, amplitude); values of Peterson and Barney (1952)."""
+  """Returns the harmonics of C4 under formants (Hz, amplitude) of Peterson and Barney (1952)."""
   frequency = 261.63 * k
   width = 130.0
   return sum(a / (1 + ((frequency - f) / width) ** 2) for f, a in formants) + 0.02 / k
 
 
 def _wavetable(name: str, spectra: list[Spectrum]) -> dict[str, Any]:
-  """Vital's wavetable with one key frame a spectrum, evenly spaced over its 257 positions."""
+  """Returns a wavetable with a key frame for each spectrum, evenly spaced over its positions."""
   keyframes = [
     {"position": round(i * 256 / (len(spectra) - 1)), "wave_data": _base64(_wave(s), "<f4")}
     for i, s in enumerate(spectra)
@@ -137,7 +137,7 @@ def _wavetable(name: str, spectra: list[Spectrum]) -> dict[str, Any]:
 
 
 def _wave(spectrum: Spectrum) -> Float[np.ndarray, " n"]:
-  """One period, peak 1. Lanczos' sigma factors keep the band limit from ringing."""
+  """Returns one period with peak 1; Lanczos' sigma factors keep the band limit from ringing."""
   bins = np.zeros(WAVE_SIZE // 2 + 1, complex)
   sigma = np.sinc(np.arange(1, HARMONICS + 1) / (HARMONICS + 1))
   bins[1 : HARMONICS + 1] = -1j * spectrum * sigma
@@ -146,7 +146,7 @@ def _wave(spectrum: Spectrum) -> Float[np.ndarray, " n"]:
 
 
 def _noise() -> dict[str, Any]:
-  """One second of white noise, looped by Vital."""
+  """Returns one second of white noise, which Vital plays in a loop."""
   rate = 44_100
   samples = np.random.default_rng(0).uniform(-1, 1, rate) * 32767
   return {

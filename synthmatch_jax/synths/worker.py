@@ -1,4 +1,4 @@
-"""What runs in the process of a plugin: it makes the engine, then answers one call at a time."""
+"""The process of a plugin: it makes the engine, then answers one call at a time."""
 
 import contextlib
 import faulthandler
@@ -23,26 +23,26 @@ from synthmatch_jax.synths.registry import Engine
 from synthmatch_jax.synths.surroundings import Surroundings
 
 Verdict = Literal["busy", "done", "failed", "refused", "broken"]
-"""What an answer is.
+"""The kind of an answer, which says what its value is.
 
-busy: none yet; the next takes at most that many seconds.
-done: the call's result.
-failed: the engine failed; why.
-refused: what a `UserError` says.
-broken: the traceback of anything else, a bug.
+busy: There is no result yet; the next answer takes at most that many seconds.
+done: The result of the call.
+failed: The reason why the engine failed.
+refused: The sentence of a `UserError`.
+broken: The traceback of any other error, which is a bug.
 """
 
 Answer = tuple[Verdict, Any, int, int]
-"""Verdict, its value, how many sounds the call has made, bytes of memory."""
+"""The verdict, its value, the number of sounds that the call has made, the memory in bytes."""
 
 
 def serve(connection: Connection, engine: Engine, surroundings: Surroundings | None) -> None:
   """Loads the engine on this thread, the process's main one, and answers until the pipe closes.
 
   Args:
-    connection: takes a pickled `(task, args)`; gives pickled `Answer`s, a first one when the
-      engine is ready.
-    engine: to be made here.
+    connection: The pipe that brings pickled `(task, args)` and takes pickled `Answer`s, the first
+      one when the engine is ready.
+    engine: The engine to be made here.
     surroundings: The surroundings of the parent; None where this process has them already.
   """
   if surroundings is not None:
@@ -56,14 +56,14 @@ def serve(connection: Connection, engine: Engine, surroundings: Surroundings | N
 
 
 class _Worker:
-  """Answers calls, and has an alarm end the process where one takes far too long."""
+  """Answers calls; an alarm ends the process where one takes far too long."""
 
   def __init__(self, connection: Connection, engine: Engine, quiet: int):
     self._connection, self._engine = connection, engine
     self._nowhere = os.fdopen(quiet, "w")
     self._process = psutil.Process()
     self._synth: Any = None
-    self._sounds = 0  # Of the call under way.
+    self._sounds = 0  # How many the call under way has made.
 
   def work(self) -> None:
     """Makes the engine and answers until the pipe closes."""
@@ -80,7 +80,7 @@ class _Worker:
 
   def _make(self) -> None:
     self._synth = self._engine.make()
-    if render := getattr(self._synth, "render", None):  # What the probe loads first has none.
+    if render := getattr(self._synth, "render", None):  # The probe's first subject has none.
       self._synth.render = self._counted(render)
 
   def _do(self, task: Callable[..., Any], args: tuple[Any, ...]) -> Any:
@@ -95,17 +95,17 @@ class _Worker:
       return self._pickled("failed", "ran out of memory")
     except UserError as error:
       return self._pickled("refused", str(error))
-    except Exception:  # A bug: the parent raises it with this traceback.
+    except Exception:  # Any other error is a bug, which the parent raises with this traceback.
       return self._pickled("broken", traceback.format_exc())
 
   def _pickled(self, verdict: Verdict, value: Any) -> bytes:
     return pickle.dumps((verdict, value, self._sounds, self._process.memory_info().rss))
 
   def _counted(self, render: Callable[..., Any]) -> Callable[..., Any]:
-    """The engine's `render`, which tells the parent of every sound after the first.
+    """Returns the engine's `render`, which tells the parent of every sound after the first.
 
-    Limits are for one sound and what is done with it. A call that makes many gets as much time
-    for each of them, and again as much for each when all of them are there.
+    The limit is for one sound and what is done with it. A call that makes many gets as much time
+    for each of them, and as much again for each when all of them are there.
     """
     seconds = self._engine.care.render_seconds
 
@@ -126,26 +126,26 @@ class _Worker:
     self._connection.send_bytes(self._pickled("busy", seconds))
 
   def _alarm(self, seconds: float) -> None:
-    """Ends the process should its parent not do so when it is twice overdue.
+    """Has the process end if it is twice overdue and its parent has not ended it.
 
-    By a thread in C: it works even where a plugin that hangs holds Python's lock.
+    A thread in C does so, even where a plugin that hangs holds Python's lock.
     """
     faulthandler.dump_traceback_later(2 * seconds, exit=True, file=self._nowhere)
 
 
 def _end_with_parent() -> None:
-  """Ends this process when its parent is gone, in whatever way that went."""
+  """Has this process end when its parent is gone, however that came about."""
   parent = multiprocessing.parent_process()
   assert parent is not None
   if sys.platform == "linux":
     import fcntl  # Windows has none.
 
-    # The kernel then kills it: also where a plugin lets no Python run, or the process is stopped.
+    # The kernel kills it even where a plugin lets no Python run, or the process is stopped.
     fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(parent.sentinel, fcntl.F_SETSIG, signal.SIGKILL)
     flags = fcntl.fcntl(parent.sentinel, fcntl.F_GETFL)
     fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, flags | os.O_ASYNC)
-  if wait([parent.sentinel], 0):  # Gone already: of that the kernel has not told.
+  if wait([parent.sentinel], 0):  # The kernel does not tell of a parent that is gone already.
     os._exit(1)
 
   def watch() -> None:

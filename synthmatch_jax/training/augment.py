@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from synthmatch_jax.config import require_least
+
 
 @dataclass(frozen=True, kw_only=True)
 class Masking:
@@ -19,12 +21,18 @@ class Masking:
     time_width: longest run, in frames.
     bin_masks: number of bands of bins; 0 for none.
     bin_width: widest band, in bins.
+
+  Raises:
+    UserError: one of them is negative.
   """
 
   time_masks: int = 0
   time_width: int = 8
   bin_masks: int = 0
   bin_width: int = 8
+
+  def __post_init__(self):
+    require_least(0, **{f"masking.{name}": value for name, value in vars(self).items()})
 
   def __call__(self, mel: Float[Array, "b t f"], key: PRNGKeyArray) -> Float[Array, "b t f"]:
     """Masks normalised mels, each at places of its own."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from synthmatch_jax import files, models
-from synthmatch_jax.exported import Exported
+from synthmatch_jax.exported import TrainedModel
 from synthmatch_jax.training import workdir as workdirs
 
 _METRICS = {
@@ -18,7 +18,7 @@ _METRICS = {
 }
 
 
-def write(found: Exported, workdir: Path, *, dtype: str) -> str:
+def write(found: TrainedModel, workdir: Path, *, dtype: str) -> str:
   """Returns the card in Markdown: task, data, config, measurements and licence."""
   config, data = workdirs.read(workdir)
   recipe, counts = data.recipe, data.dataset["num_examples"]
@@ -34,14 +34,14 @@ controls of {recipe.engine} that come near it.
 * Model: `{json.dumps(dict(found.arguments))}`, {weights:,} weights, stored as {dtype}; they
   are those of step {found.step}, which had the lowest validation loss.{_snapped(found)}
 * Data: {data.dataset["name"]} {data.dataset["version"]}, {sizes}; MIDI note {recipe.note.pitch}
-  held for {recipe.note.seconds:g} s, {recipe.seconds:g} s in all; prior `{recipe.prior.name}`;
+  held for {recipe.note.hold_seconds:g} s, {recipe.seconds:g} s in all; prior `{recipe.prior.name}`;
   recipe {recipe.digest()}.
 * Engine: `{engine}`.
 * Made with {version}.
 
 {_measured(workdir, found)}
 Limits: it was trained on one synth, one note and one base preset. A sound of another instrument is
-answered with the nearest that this synth can do, which may be far from it.
+answered with the nearest sound that this synth can make, which may be far from it.
 
 Licence of the weights: Apache-2.0. They are the result of training on sounds that were rendered
 with `{recipe.engine}`, whose licence is its own.
@@ -54,18 +54,18 @@ with `{recipe.engine}`, whose licence is its own.
 """
 
 
-def _snapped(found: Exported) -> str:
+def _snapped(found: TrainedModel) -> str:
   names = ", ".join(f"`{name}`" for name in found.snapping)
   return f" Answers are drawn to the peaks of the prior in {names}." if names else ""
 
 
-def _measured(workdir: Path, exported: Exported) -> str:
+def _measured(workdir: Path, found: TrainedModel) -> str:
   """Returns a table of each evaluation in the workdir of these weights with this snapping."""
   tables = []
   for path in sorted(workdir.glob("eval/*/results.json")):
     with contextlib.suppress(*files.UNREADABLE):  # Damaged results are left out.
       results = json.loads(path.read_text())
-      tables += [_table(results)] if exported.is_measured_by(results) else []
+      tables += [_table(results)] if found.is_measured_by(results) else []
   return "\n".join(tables) or "Not evaluated yet.\n"
 
 

@@ -14,23 +14,24 @@ from jax.sharding import SingleDeviceSharding
 from orbax.checkpoint import checkpoint_managers
 
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.models import weights
 from synthmatch_jax.training import integrity
 from synthmatch_jax.training.integrity import DamageError
 from synthmatch_jax.training.state import TrainState
 
 _LOSS = "validation/loss"
-# Within which a training, at work beside a reader, has removed a checkpoint.
+# A training that runs beside a reader removes a checkpoint within this time.
 _DELETING_SECONDS = 0.5
 _NONE = "there is no finished checkpoint in {} yet; the first is written after a first validation"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Restored:
-  """What a run goes on from.
+  """The checkpoint that a run goes on from.
 
   Attributes:
-    state: after the checkpoint's step, on the devices that were asked for.
-    losses: of the steps since metrics were logged last.
+    state: The state after the checkpoint's step, on the devices that were asked for.
+    losses: The losses of the steps since metrics were last logged.
   """
 
   state: TrainState
@@ -48,17 +49,17 @@ class Checkpoints:
   """
 
   def __init__(self, folder: Path):
-    """Takes a folder for checkpoints; it need not be there."""
+    """Takes a folder for checkpoints, which need not exist."""
     self._folder = folder
 
   @functools.cached_property
   def _manager(self) -> ocp.CheckpointManager:
-    """Orbax's, which removes what a kill left unfinished, and reads what is there.
+    """Orbax's manager, which removes what a kill left unfinished and reads what is there.
 
-    It is made late: damaged metrics keep it from starting.
+    It is made late, since it does not start where metrics are damaged.
     """
     policy = checkpoint_managers.AnyPreservationPolicy(
-      # Two, so that a damaged one costs little.
+      # The last two are kept, so that a damaged one costs little.
       [checkpoint_managers.LatestN(2), _best(1)]
     )
     options = ocp.CheckpointManagerOptions(
@@ -91,7 +92,7 @@ class Checkpoints:
     self._manager.wait_until_finished()
 
   def best(self) -> tuple[int, float] | None:
-    """Step and validation loss of the best checkpoint; None where there is none."""
+    """Returns step and validation loss of the best checkpoint; None where there is none."""
     step = self._manager.best_step()
     metrics = None if step is None else self._manager.metrics(step)
     return None if step is None or metrics is None else (step, metrics[_LOSS])
@@ -106,10 +107,10 @@ class Checkpoints:
     """Saves a run; returns as soon as the state has been copied.
 
     Args:
-      state: to save.
-      metrics: of the state, with the "validation/loss" that ranks it; one without is there to
-        go on from only.
-      losses: see `Restored`.
+      state: The state to save.
+      metrics: The metrics of the state, with the "validation/loss" that ranks it; a checkpoint
+        without them serves for going on only.
+      losses: The losses that are not logged yet.
 
     Raises:
       UserError: a number of the state is not finite; nothing is saved.
@@ -131,11 +132,11 @@ class Checkpoints:
     )
 
   def restore(self, wanted: TrainState) -> Restored | None:
-    """The last checkpoint that is whole, or None when there is none.
+    """Reads the last checkpoint that is whole; returns None when there is none.
 
     Args:
-      wanted: shapes and shardings (`jax.ShapeDtypeStruct`), which need not be those that the
-        checkpoint was saved with.
+      wanted: The shapes and shardings (`jax.ShapeDtypeStruct`) of the state; the checkpoint may
+        have been saved with other shardings.
 
     A damaged checkpoint is named on standard error, and kept under the name damaged-STEP.
 
@@ -179,7 +180,8 @@ class Checkpoints:
       )
     except Exception as error:  # Orbax and TensorStore raise of every kind.
       raise integrity.verdict(error, self._folder / str(step)) from error
-    model, optimizer = restored["model"], restored["optimizer"]
+    back = {there: here for here, there in _paths(wanted).items()}
+    model, optimizer = (weights.renamed(restored[part], back) for part in ("model", "optimizer"))
     averaged = wanted.average is not None
     state = TrainState(
       step=optimizer["step"],
@@ -194,10 +196,10 @@ class Checkpoints:
 
 
 def best_step(folder: Path) -> int | None:
-  """Step with the lowest validation loss; None before the first.
+  """Returns the step with the lowest validation loss; None before the first.
 
   Raises:
-    UserError: what tells which one that is is damaged, or cannot be read.
+    UserError: the metrics of a checkpoint are damaged, or cannot be read.
   """
   if not folder.is_dir():
     return None
@@ -212,12 +214,12 @@ def best_step(folder: Path) -> int | None:
 
 
 def restore_best(folder: Path, *, params: Any, variables: Any) -> tuple[int, Any, Any]:
-  """Weights with the lowest validation loss; reads no optimizer and changes nothing on disk.
+  """Reads the weights with the lowest validation loss; it changes nothing on disk.
 
   Args:
-    folder: of the checkpoints.
-    params: the weights wanted (nnx.State), abstract (`nnx.eval_shape`) or not.
-    variables: the same for the model's other variables.
+    folder: The folder of the checkpoints.
+    params: The weights to read (nnx.State), abstract (`nnx.eval_shape`) or not.
+    variables: The model's other variables, likewise.
 
   Returns:
     Step, params and variables.
@@ -242,13 +244,14 @@ def restore_best(folder: Path, *, params: Any, variables: Any) -> tuple[int, Any
 
 
 def _restore(folder: Path, step: int, wanted: dict[str, Any]) -> dict[str, Any]:
-  """The model's part of a checkpoint, on one device of this process."""
-  # Wherever the run's devices were, of which there may have been others or more.
+  """Reads the model's part of a checkpoint to one device of this process."""
+  # The run may have had other devices, or more of them.
   here = SingleDeviceSharding(jax.local_devices()[0])
   placed = jax.tree.map(
     lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), wanted
   )
-  args = ocp.args.Composite(model=ocp.args.StandardRestore(placed))
+  paths = weights.paths_in_files(wanted["params"], wanted["variables"])
+  args = ocp.args.Composite(model=ocp.args.StandardRestore(weights.renamed(placed, paths)))
   try:
     with ocp.CheckpointManager(folder.absolute(), options=_reading()) as manager:
       restored = manager.restore(step, args=args)["model"]
@@ -256,7 +259,7 @@ def _restore(folder: Path, step: int, wanted: dict[str, Any]) -> dict[str, Any]:
       raise DamageError("a number in it is not finite")
   except Exception as error:  # Orbax and TensorStore raise of every kind.
     raise integrity.refusal(error, folder / str(step)) from error
-  return restored
+  return weights.renamed(restored, {there: here for here, there in paths.items()})
 
 
 def _reading() -> ocp.CheckpointManagerOptions:
@@ -277,10 +280,16 @@ def _best(count: int) -> checkpoint_managers.BestN:
   )
 
 
+def _paths(state: TrainState) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+  return weights.paths_in_files(state.params, state.variables)
+
+
 def _model_part(state: TrainState) -> dict[str, Any]:
-  return {"params": state.best_params, "variables": state.variables}
+  part = {"params": state.best_params, "variables": state.variables}
+  return weights.renamed(part, _paths(state))
 
 
 def _optimizer_part(state: TrainState) -> dict[str, Any]:
   part = {"step": state.step, "optimizer": state.optimizer}
-  return part if state.average is None else part | {"params": state.params}
+  part |= {} if state.average is None else {"params": state.params}
+  return weights.renamed(part, _paths(state))

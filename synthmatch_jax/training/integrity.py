@@ -1,4 +1,4 @@
-"""Whether a checkpoint is what was saved: its files by checksums, its numbers by being finite."""
+"""Checks that a checkpoint is what was saved: its files by checksums, its numbers as finite."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ from synthmatch_jax import checksums, untrusted
 from synthmatch_jax.errors import UserError, first_line
 from synthmatch_jax.training import parallel
 
-# What Orbax and TensorStore say, in errors of any kind, of what the next attempt may read.
+# Words in the errors of Orbax and TensorStore that mean that the next attempt may succeed.
 _PASSING = (
   *("RESOURCE_EXHAUSTED", "PERMISSION_DENIED", "UNAVAILABLE", "DEADLINE_EXCEEDED"),
   *(
@@ -29,23 +29,23 @@ _PASSING = (
 
 
 LOG, STEP = "log", "step"
-"""The part of a checkpoint that says which step it is of, and the entry of it."""
+"""The part of a checkpoint that says its step, and the entry that has it."""
 
 
 class DamageError(Exception):
-  """A checkpoint is not what was saved; the text is a clause that says what is wrong."""
+  """A checkpoint is not what was saved; the text is a clause that says why."""
 
 
 class Sealed(ocp.path.atomicity.AtomicRenameTemporaryPath):
-  """How Orbax puts a finished checkpoint in place: here together with its checksums.
+  """Makes Orbax put a finished checkpoint in place together with its checksums.
 
-  Orbax writes into a folder with a temporary name, and renames it in the end. The checksums have
-  to be of what it writes last and inside of what it renames, so there is a second temporary name
+  Orbax writes into a folder with a temporary name and renames it in the end. The checksums have to
+  cover what it writes last and to lie in what it renames, so there is a second temporary name
   between the two. A kill at any moment leaves a checkpoint with its checksums, or none.
   """
 
   async def finalize(self) -> None:
-    """See Orbax's class; runs in the thread that saves, in the first process only."""
+    """Puts the checkpoint in place, in the thread that saves, in the first process only."""
     final, temporary = self._final_path, self.get()
     if not _is_step(final.name):  # A part of a checkpoint, not a whole one.
       await super().finalize()
@@ -60,16 +60,16 @@ class Sealed(ocp.path.atomicity.AtomicRenameTemporaryPath):
 
 
 def steps(folder: Path) -> set[int]:
-  """Steps of the finished checkpoints in a folder, which need not be there.
+  """Returns the steps of the finished checkpoints in a folder, which need not exist.
 
   Raises:
-    UserError: the folder cannot be read now: to take it for empty would be to begin anew.
+    UserError: the folder cannot be read now; a run that took it for empty would begin anew.
   """
   try:
     # Unfinished and damaged ones have longer names.
     return {int(path.name) for path in folder.iterdir() if _is_step(path.name)}
   except FileNotFoundError as error:
-    if folder.is_symlink():  # To a drive that is away.
+    if folder.is_symlink():  # The link leads to a drive that is not mounted.
       raise unreadable(folder, error) from None
     return set()
   except OSError as error:
@@ -77,18 +77,18 @@ def steps(folder: Path) -> set[int]:
 
 
 def _is_step(name: str) -> bool:
-  """Whether a checkpoint can have a name: other scripts have digits of their own."""
+  """Whether a name is that of a checkpoint; digits of other scripts do not count."""
   return name.isascii() and name.isdecimal() and name == str(int(name))
 
 
 def damage(folder: Path, *, only_metrics: bool = False) -> str | None:
-  """What is wrong with the files of a checkpoint, by its checksums; None where nothing is.
+  """Says what is wrong with the files of a checkpoint; returns None where nothing is.
 
-  Earlier versions have written no checksums; then only the metrics are looked at.
+  Earlier versions wrote no checksums; of their checkpoints only the metrics are checked.
 
   Args:
-    folder: the checkpoint's.
-    only_metrics: looks only at what tells which checkpoint is the best.
+    folder: The folder of the checkpoint.
+    only_metrics: Whether to check only what tells which checkpoint is the best.
 
   Raises:
     UserError: the files cannot be read now.
@@ -112,7 +112,7 @@ def _is_of_orbax(name: str) -> bool:
 
 
 def _other_step(folder: Path) -> str | None:
-  """What is wrong where a checkpoint is under the name of another step; not known of older ones."""
+  """Says whether a checkpoint has the name of another step; older ones do not know theirs."""
   try:
     step = untrusted.read_json(folder / LOG / "metadata").get(STEP)
   except (FileNotFoundError, ValueError, AttributeError):
@@ -121,7 +121,7 @@ def _other_step(folder: Path) -> str | None:
 
 
 def warn_if_unsealed(folder: Path) -> None:
-  """Says that a checkpoint, about to be used, has no checksums to tell its damage by."""
+  """Prints a warning about a checkpoint that is going to be used and has no checksums."""
   if not checksums.exist(folder) and parallel.is_first():
     print(
       f"warning: the checkpoint in {folder} is of a version without checksums: damage of it may go"
@@ -137,7 +137,7 @@ def require_sound(folder: Path, *, only_metrics: bool = False) -> None:
 
 
 def refusal(error: Exception, folder: Path) -> UserError:
-  """What is said to whoever only reads a checkpoint, where that has raised an error."""
+  """Returns the error for a caller that only reads a checkpoint, where reading has failed."""
   found = verdict(error, folder)
   if isinstance(found, UserError):
     return found
@@ -148,7 +148,7 @@ def refusal(error: Exception, folder: Path) -> UserError:
 
 
 def _damaged_metrics(folder: Path) -> str | None:
-  """What is wrong with the metrics of a checkpoint: Orbax does not start where they are no JSON."""
+  """Says what is wrong with the metrics; Orbax does not start where they are no JSON."""
   path = folder / "metrics" / "metrics"
   try:
     sound = not path.exists() or isinstance(untrusted.read_json(path), dict)
@@ -158,7 +158,7 @@ def _damaged_metrics(folder: Path) -> str | None:
 
 
 def verdict(error: Exception, folder: Path) -> DamageError | UserError:
-  """What an error says about a checkpoint, that Orbax has raised while it read it.
+  """Decides what an error of Orbax says about the checkpoint that it was reading.
 
   A checkpoint whose checksums are right is not damaged, whatever was raised.
   """
@@ -176,7 +176,7 @@ def verdict(error: Exception, folder: Path) -> DamageError | UserError:
 
 
 def unreadable(folder: Path, error: Exception) -> UserError:
-  """What is said where a checkpoint, or the folder of all, cannot be read for a passing reason."""
+  """Returns the error for a checkpoint that cannot be read for a reason that may pass."""
   return UserError(
     f"the checkpoint in {folder} cannot be read now ({first_line(error)}); it is not known to be"
     " damaged and nothing was removed: the same command tries again"
@@ -195,11 +195,11 @@ def _may_pass(error: BaseException | None) -> bool:
 
 
 def set_aside(folder: Path, damaged: Mapping[int, str]) -> None:
-  """Renames damaged checkpoints, so that nothing takes them for whole ones, and says so.
+  """Renames damaged checkpoints, so that they do not count any more, and prints a warning.
 
   Args:
     folder: The folder of all checkpoints.
-    damaged: step -> what is wrong with its checkpoint.
+    damaged: Step -> what is wrong with its checkpoint.
   """
   parallel.meet("checked")  # Every process has read what the first one renames.
   for step, reason in damaged.items() if parallel.is_first() else ():

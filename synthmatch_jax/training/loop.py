@@ -4,7 +4,7 @@ from pathlib import Path
 
 from synthmatch_jax import models
 from synthmatch_jax.config import Config
-from synthmatch_jax.training import log, parallel, validation
+from synthmatch_jax.training import parallel, run_log, validation
 from synthmatch_jax.training import workdir as workdirs
 from synthmatch_jax.training.checkpoints import Checkpoints
 from synthmatch_jax.training.preemption import Preemption
@@ -44,7 +44,7 @@ def train_and_evaluate(config: Config, workdir: Path) -> bool:
     restored = checkpoints.restore(run.wanted())
     state = restored.state if restored else run.begin()
     step = start = int(state.step)
-    history = [line for line in log.read(workdir) if line["step"] <= start]
+    history = [line for line in run_log.read(workdir) if line["step"] <= start]
     if start >= total or validation.stalled(history, train.patience):
       _say(f"training is finished: {start} of {total} steps are done", checkpoints, workdir)
       return True
@@ -53,7 +53,7 @@ def train_and_evaluate(config: Config, workdir: Path) -> bool:
     floors = validation.floor(run.dataset, statistics.controls_mean)
 
     with (
-      log.open_log(workdir, step=start, keep=parallel.is_first()) as metric_log,
+      run_log.MetricLog(workdir, step=start, keep=parallel.is_first()) as metric_log,
       Progress(
         step=start,
         total=total,

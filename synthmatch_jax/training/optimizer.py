@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 import optax
 
+from synthmatch_jax.config import require_least
 from synthmatch_jax.errors import UserError
 
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
@@ -39,8 +40,12 @@ def create(
     **arguments: other arguments of the constructor, e.g. `b1=0.9`.
 
   Raises:
-    UserError: there is no such optimizer, schedule or argument.
+    UserError: there is no such optimizer, schedule or argument, or a number cannot be meant.
   """
+  for field, value in (("learning_rate", learning_rate), ("clip_norm", clip_norm)):
+    if value is not None and not value > 0:
+      raise UserError(f"optimizer.{field} must be above 0, not {value}")
+  require_least(0, **{"optimizer.warmup_steps": warmup_steps})
   if name not in OPTIMIZERS:
     raise UserError(f"no optimizer {name!r}; known: {', '.join(OPTIMIZERS)}")
   known = list(inspect.signature(OPTIMIZERS[name]).parameters)
@@ -72,8 +77,6 @@ def learning_rate_over(
         f" {warmup_steps}"
       )
     return optax.warmup_cosine_decay_schedule(0.0, learning_rate, warmup_steps, total_steps)
-  return (
-    optax.warmup_constant_schedule(0.0, learning_rate, warmup_steps)
-    if warmup_steps
-    else (learning_rate)
-  )
+  if warmup_steps:
+    return optax.warmup_constant_schedule(0.0, learning_rate, warmup_steps)
+  return learning_rate

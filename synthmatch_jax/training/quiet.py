@@ -1,4 +1,4 @@
-"""Keeps what Orbax prints about a failed save from the user, to whom it is raised as well."""
+"""Hides what Orbax prints about a failed save, whose error is raised as well."""
 
 import contextlib
 import gc
@@ -12,17 +12,17 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-# What is still being written when a save has failed, fails within this time.
+# Writes that are under way when a save has failed fail within this time.
 _LAST_SECONDS = 0.5
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-  """Within it nothing is printed of what fails in Orbax's threads.
+  """Hides, while it is entered, what is printed about errors in Orbax's threads.
 
-  Each of them logs its error with a traceback, and leaves callbacks and coroutines whose own
-  errors are printed when nobody awaits them any more. All that counts is raised by the next call
-  of the checkpoint manager. Errors of others are printed as ever.
+  Each thread logs its error with a traceback, and leaves callbacks and coroutines whose own errors
+  are printed when nothing awaits them any more. The next call of the checkpoint manager raises all
+  that counts. Errors of others are printed as usual.
   """
   with contextlib.ExitStack() as stack:
     logger = logging.getLogger("absl")
@@ -36,7 +36,7 @@ def quiet() -> Iterator[None]:
       yield
     except Exception:
       with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # That coroutines were never awaited.
+        warnings.simplefilter("ignore")  # Python warns about coroutines that nothing awaited.
         gc.collect()
         time.sleep(_LAST_SECONDS)
         gc.collect()
@@ -48,7 +48,7 @@ def _not_of_orbax(record: logging.LogRecord) -> bool:
 
 
 def _filtered(usual: Any) -> Any:
-  """A hook that leaves errors out that come from Orbax: takes what all three kinds take."""
+  """Returns a hook that drops errors of Orbax; it takes the arguments of all three kinds."""
 
   def hook(*arguments: Any) -> None:
     if len(arguments) == 3:
@@ -63,5 +63,5 @@ def _filtered(usual: Any) -> Any:
 
 def _is_of_orbax(error: BaseException | None, trace: TracebackType | None) -> bool:
   if threading.current_thread() is not threading.main_thread() and "loop is closed" in str(error):
-    return True  # TensorStore tells asyncio of a write that nobody waits for.
+    return True  # TensorStore reports a write that nothing waits for.
   return any("orbax" in frame.filename for frame in traceback.extract_tb(trace))

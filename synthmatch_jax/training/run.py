@@ -1,4 +1,4 @@
-"""What a config makes of a run: its model, its steps, its records, its layout."""
+"""Builds the parts of a run from its config: model, steps, batches and layout."""
 
 import functools
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from synthmatch_jax.data import pipeline
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.statistics import Statistics
 from synthmatch_jax.models import flops
-from synthmatch_jax.models.base import Estimator
+from synthmatch_jax.models.estimator import Estimator
 from synthmatch_jax.training import hardware, parallel
 from synthmatch_jax.training import optimizer as optimizers
 from synthmatch_jax.training import state as states
@@ -31,17 +31,19 @@ class Run:
   """A run before its first step.
 
   Attributes:
-    config: that shapes it.
-    dataset: that it trains on.
-    layout: of its arrays on the devices.
-    optimizer: moves its weights.
-    total: steps, unless it stops early.
-    eval_every: steps from validation to validation.
+    config: the config that shapes it.
+    dataset: the data set that it trains on.
+    layout: the layout of its arrays on the devices.
+    masking: the masking of its mels.
+    optimizer: the optimizer of its weights.
+    total: number of steps, unless it stops early.
+    eval_every: number of steps from one validation to the next.
   """
 
   config: Config
   dataset: Dataset
   layout: Layout
+  masking: Masking
   optimizer: optax.GradientTransformation
   total: int
   eval_every: int
@@ -58,27 +60,31 @@ class Run:
     layout = parallel.layout(
       batch_size=train.batch_size, accumulate=train.accumulate, **config.mesh.to_dict()
     )
+    masking = Masking(**config.masking.to_dict())
     dataset = pipeline.open_dataset(config.data.name, dir=config.data.dir)
     if config.data.train_examples is not None:
       dataset = dataset.with_first(config.data.train_examples)
     epoch = max(1, dataset.num_examples("train") // train.batch_size)  # Steps.
     total = train.steps or train.epochs * epoch
-    return cls(
+    run = cls(
       config=config,
       dataset=dataset,
       layout=layout,
+      masking=masking,
       optimizer=optimizers.create(**configs.arguments(config.optimizer), total_steps=total),
       total=total,
       eval_every=train.eval_every or epoch,
     )
+    run.wanted()  # Nothing is written for a model that cannot be built.
+    return run
 
   def model(self) -> Estimator:
-    """The model, with its first weights."""
+    """Builds the model, with its first weights."""
     arguments = configs.arguments(self.config.model)
     return models.create(**arguments, **self.dataset.recipe.sizes, seed=self.config.seed)
 
   def wanted(self) -> TrainState:
-    """Shapes, types and shardings of the state (`jax.ShapeDtypeStruct`)."""
+    """Returns shapes, types and shardings of the state (`jax.ShapeDtypeStruct`)."""
     _, shapes = self._abstract
     return jax.tree.map(
       lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
@@ -87,17 +93,17 @@ class Run:
     )
 
   def begin(self) -> TrainState:
-    """The state at step 0, made where it is to be."""
+    """Makes the state at step 0, on its devices."""
     return jax.jit(lambda: self._create()[1], out_shardings=self._shardings())()
 
   def train_step(self, statistics: Statistics) -> TrainStep:
-    """The training step, compiled when it is called first; it takes the memory of the state."""
+    """Returns the training step, compiled at its first call; it reuses the memory of the state."""
     train = self.config.train
     step = make_train_step(
       self._abstract[0],
       self.optimizer,
       statistics,
-      masking=Masking(**self.config.masking.to_dict()),
+      masking=self.masking,
       seed=self.config.seed,
       accumulate=train.accumulate,
       average_decay=train.average_decay,
@@ -106,12 +112,12 @@ class Run:
     return jax.jit(step, donate_argnums=0, out_shardings=shardings)
 
   def eval_step(self, statistics: Statistics) -> EvalStep:
-    """The validation step, compiled when it is called first."""
+    """Returns the validation step, compiled at its first call."""
     step = make_eval_step(self._abstract[0], statistics)
     return jax.jit(step, out_shardings=self.layout.whole)
 
   def batches(self, start: int) -> Iterator[Any]:
-    """Training batches on the devices, from the one after step `start` on."""
+    """Returns training batches on the devices, beginning with the one after step `start`."""
     return parallel.ahead(
       pipeline.training_batches(
         self.dataset,
@@ -125,7 +131,7 @@ class Run:
     )
 
   def share_of_peak(self) -> float | None:
-    """Share of the devices' peak that one example a second takes; None where it is unknown."""
+    """Returns the fraction of the devices' peak that one example per second takes, if known."""
     peak = hardware.peak_flops(self.layout.mesh.devices.ravel().tolist())
     forward = flops.forward_flops(nnx.eval_shape(self.model))
     return flops.TRAINING * forward / peak if peak and forward else None

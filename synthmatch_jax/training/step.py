@@ -1,6 +1,7 @@
-"""One training step and one validation step: pure functions, to be compiled."""
+"""One training step and one validation step, as pure functions that JAX compiles."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,9 +21,9 @@ Sums = dict[str, Float[Array, "*rest"]]
 """The name of a measure -> its sum over records; a measure of parameters has a sum for each."""
 EvalStep = Callable[[TrainState, Batch, Mask], Sums]
 
-# Keeps what a loss draws at random apart from the masks of the same step.
+# Keeps what a loss draws at random independent of the masks of the same step.
 _LOSS_STREAM = 1
-# A validation draws the same at every step, so that losses compare.
+# A validation draws the same at every step, so that losses can be compared.
 _VALIDATION_SEED = 0
 
 
@@ -36,17 +37,17 @@ def make_train_step(
   accumulate: int = 1,
   average_decay: float | None = None,
 ) -> TrainStep:
-  """A function (state, batch) -> (next state, loss of the batch).
+  """Makes a function (state, batch) -> (next state, loss of the batch).
 
   Args:
     graphdef: structure of the model.
-    optimizer: moves the weights.
-    statistics: normalise the mels.
-    masking: of the mels, if any.
-    seed: of the masks; those of a step are a function of seed and step.
-    accumulate: parts that a batch is worked through in, one after the other, for the gradient
-      of the whole: a larger batch than the memory holds at once.
-    average_decay: of the exponential moving average of the weights, if there is one.
+    optimizer: optimizer of the weights.
+    statistics: statistics by which mels are normalised.
+    masking: masking of the mels, if any.
+    seed: seed of what is drawn at random; a step's draws are a function of seed and step.
+    accumulate: number of parts in which a batch is processed, one after the other, where the
+      memory does not hold it at once; the gradient is that of the whole batch.
+    average_decay: decay of the exponential moving average of the weights, if there is one.
   """
 
   def loss_of(params, variables, part, key):
@@ -54,7 +55,7 @@ def make_train_step(
     model = nnx.merge(graphdef, params, variables, copy=True)
     model.train()
     mel = statistics.normalise(part["mel"])
-    heard = Batch(mel=masking(mel, key) if masking else mel, controls=part["controls"])
+    heard: Any = {**part, "mel": masking(mel, key) if masking else mel}
     losses, _ = model.loss(heard, jax.random.fold_in(key, _LOSS_STREAM))
     return losses.mean(), nnx.state(model, nnx.Not(nnx.Param))
 
@@ -86,7 +87,7 @@ def make_train_step(
     params = optax.apply_updates(state.params, updates)
     average = state.average
     if average_decay is not None:
-      # At first over fewer steps, so that nothing is left of the weights it began with.
+      # The average is over fewer steps at first, so that nothing is left of the first weights.
       decay = jnp.minimum(average_decay, (1 + state.step) / (10 + state.step))
       average = optax.incremental_update(params, average, 1 - decay)
     following = TrainState(
@@ -102,7 +103,7 @@ def make_train_step(
 
 
 def make_eval_step(graphdef: nnx.GraphDef, statistics: Statistics) -> EvalStep:
-  """A function (state, batch, mask) -> sums of the loss and of what the model reports.
+  """Makes a function (state, batch, mask) -> sums of the loss and of what the model reports.
 
   Both are summed over the records where `mask` is true; the loss is called "loss".
   """
@@ -110,7 +111,7 @@ def make_eval_step(graphdef: nnx.GraphDef, statistics: Statistics) -> EvalStep:
   def step(state, batch, mask):
     model = nnx.merge(graphdef, state.best_params, state.variables)
     model.eval()
-    heard = Batch(mel=statistics.normalise(batch["mel"]), controls=batch["controls"])
+    heard: Any = {**batch, "mel": statistics.normalise(batch["mel"])}
     losses, report = model.loss(heard, jax.random.key(_VALIDATION_SEED))
     return {
       name: jnp.sum(values, axis=0, where=mask[:, *[None] * (values.ndim - 1)])
@@ -121,5 +122,5 @@ def make_eval_step(graphdef: nnx.GraphDef, statistics: Statistics) -> EvalStep:
 
 
 def _in_parts(values: Array, count: int) -> Array:
-  """(b, ...) -> (count, b / count, ...); every device keeps what it has of the batch."""
+  """Reshapes (b, ...) to (count, b / count, ...); no record moves to another device."""
   return values.reshape(-1, count, *values.shape[1:]).swapaxes(0, 1)

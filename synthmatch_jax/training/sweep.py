@@ -1,4 +1,4 @@
-"""Trains one recipe with several seeds."""
+"""Trains one config with several seeds."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 
 from synthmatch_jax import files
 from synthmatch_jax.config import Config
-from synthmatch_jax.training import log, loop, parallel
+from synthmatch_jax.training import loop, parallel, run_log
 from synthmatch_jax.training.validation import LOSS
 
 
@@ -26,7 +26,7 @@ def over_seeds(config: Config, workdir: Path, seeds: Sequence[int]) -> bool:
     folder = workdir / f"seed{seed}"
     if not loop.train_and_evaluate(own, folder):
       return False
-    best[seed] = min(line[LOSS] for line in log.read(folder) if LOSS in line)
+    best[seed] = min(line[LOSS] for line in run_log.read(folder) if LOSS in line)
   if parallel.is_first():
     table = _table(best)
     files.write_text(workdir / "sweep.md", table + "\n")

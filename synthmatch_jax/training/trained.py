@@ -1,21 +1,21 @@
-"""The model that a run has come to."""
+"""Loads the model that a run has trained."""
 
 from pathlib import Path
 
 from flax import nnx
 
 from synthmatch_jax import models
-from synthmatch_jax.exported import Exported
+from synthmatch_jax.exported import TrainedModel
 from synthmatch_jax.training import checkpoints
 from synthmatch_jax.training import workdir as workdirs
 
 
-def load(workdir: Path, *, snapped: bool = True) -> Exported:
+def load(workdir: Path, *, snapped: bool = True) -> TrainedModel:
   """Loads the weights with the lowest validation loss; builds no optimizer.
 
   Args:
-    workdir: of the run.
-    snapped: with the snapping that was fitted to them, if there is one.
+    workdir: The folder of the run.
+    snapped: Whether to load the snapping that was fitted to the weights, if there is one.
 
   Raises:
     UserError: there is no trained model in `workdir`.
@@ -32,7 +32,7 @@ def load(workdir: Path, *, snapped: bool = True) -> Exported:
   )
   model = nnx.merge(graphdef, params, variables)
   model.eval()
-  return Exported(
+  return TrainedModel(
     model=model,
     arguments=arguments,
     data=data,

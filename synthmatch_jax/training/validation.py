@@ -1,4 +1,4 @@
-"""How good a model is on the validation split while it trains."""
+"""Measures a model on the validation split while it trains."""
 
 import itertools
 import math
@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from synthmatch_jax.data import pipeline
+from synthmatch_jax.data import pipeline, records
 from synthmatch_jax.data.batch import Batch, Columns, pad
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
@@ -24,7 +24,7 @@ _PER_CONTROL = f"{_PREFIX}mse/"
 
 
 def evaluate(eval_step: EvalStep, state: TrainState, run: Run) -> dict[str, float]:
-  """The means over the validation split of the loss and of all that the model reports.
+  """Computes the means of the loss, and of all that the model reports, over the split.
 
   Returns:
     "validation/NAME" -> value; a measure of parameters is "validation/NAME/PARAMETER".
@@ -53,21 +53,15 @@ def evaluate(eval_step: EvalStep, state: TrainState, run: Run) -> dict[str, floa
 
 
 def floor(dataset: Dataset, mean: Float[np.ndarray, " d"]) -> dict[str, float]:
-  """The mean squared error of each control of an answer that is always the mean."""
-  controls = np.concatenate(
-    [
-      batch["controls"]
-      for batch in pipeline.ordered_batches(
-        dataset, "validation", batch_size=1024, keys=("controls",)
-      )
-    ]
-  )
-  errors = np.square(controls.astype(np.float64) - mean).mean(axis=0)
+  """Computes the mean squared error of each control for a constant answer."""
+  indices = range(dataset.num_examples("validation"))
+  controls = [dataset.example("validation", i, ("controls",))["controls"] for i in indices]
+  errors = np.square(np.asarray(controls, np.float64) - mean).mean(axis=0)
   return dict(zip(dataset.recipe.space.outputs, errors.tolist(), strict=True))
 
 
 def table(metrics: Mapping[str, float], floors: Mapping[str, float]) -> str:
-  """Markdown: the error of each control, beside that of the mean; the worst first.
+  """Returns a Markdown table: the error of each control beside that of the mean, worst first.
 
   It is empty for a model that does not report the squared error of controls.
   """
@@ -93,23 +87,18 @@ def stalled(history: Sequence[Mapping[str, Any]], patience: int | None) -> bool:
 def _batches(
   dataset: Dataset, layout: Layout, batch_size: int
 ) -> Iterator[tuple[Batch, jax.Array]]:
-  """The split, each record once on some device, padded; as many batches in every process."""
+  """Yields the split in padded batches with masks, equally many in every process."""
   which, count = jax.process_index(), jax.process_count()
   size, total = batch_size // count, dataset.num_examples("validation")
+  keys = records.batch_keys(dataset.recipe)
   own: Iterator[Columns] = pipeline.ordered_batches(
-    dataset, "validation", batch_size=size, indices=range(which, total, count)
+    dataset, "validation", batch_size=size, keys=keys, indices=range(which, total, count)
   )
+  forms = {key: dataset.features[key] for key in keys}
+  empty = {key: np.zeros((0, *form.shape), form.np_dtype) for key, form in forms.items()}
   number = math.ceil(math.ceil(total / count) / size)
-  empty = _empty(dataset)
-  for batch in itertools.islice(itertools.chain(own, itertools.repeat(empty)), number):
-    padded, mask = pad(batch, size)
-    put = layout.put({**padded, "mask": mask})
-    yield Batch(mel=put["mel"], controls=put["controls"]), put["mask"]
-
-
-def _empty(dataset: Dataset) -> Columns:
-  mel = (0, dataset.recipe.num_frames, dataset.recipe.mel.n_mels)
-  return {
-    "mel": np.zeros(mel, np.float32),
-    "controls": np.zeros((0, dataset.recipe.space.width), np.float32),
-  }
+  for columns in itertools.islice(itertools.chain(own, itertools.repeat(empty)), number):
+    padded, mask = pad(columns, size)
+    put: Any = layout.put({**records.batch_of(padded, dataset.recipe), "mask": mask})
+    mask = put.pop("mask")
+    yield put, mask

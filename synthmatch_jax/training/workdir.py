@@ -1,4 +1,4 @@
-"""The folder of a run: its config, what it knows of its data, its checkpoints, its metrics."""
+"""The folder of a run: its config, the facts about its data, its checkpoints and metrics."""
 
 import contextlib
 import hashlib
@@ -9,22 +9,22 @@ from typing import Any
 
 from synthmatch_jax import checksums, files, untrusted
 from synthmatch_jax.config import Config, base_config
-from synthmatch_jax.data import survey
+from synthmatch_jax.data import fit_statistics
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.recipe import Recipe, Sizes
 from synthmatch_jax.data.statistics import TrainingData
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.spaces.snapping import Snapping
-from synthmatch_jax.training import log, parallel
+from synthmatch_jax.training import parallel, run_log
 from synthmatch_jax.training.integrity import steps
 
-# A run may go on with other values of these: they change no step that was made.
+# A run may go on with other values of these fields, which change no step that was made.
 _FREE = (
   *("data.dir", "data.workers", "mesh.devices", "mesh.params"),
   *("train.log_every", "train.save_every", "train.patience", "train.trace_at"),
 )
-# And of these, where the learning rate does not depend on them.
+# It may do so with these fields where the learning rate does not depend on them.
 _LENGTH = ("train.epochs", "train.steps")
 
 _SNAPPING = "snapping.json"
@@ -33,17 +33,17 @@ _DATA_KEYS = ("dataset", "recipe", "statistics", _CHECKSUM)
 
 
 def checkpoints(workdir: Path) -> Path:
-  """Folder of the checkpoints."""
+  """Returns the folder of the checkpoints."""
   return workdir / "checkpoints"
 
 
 def has_checkpoint(workdir: Path) -> bool:
-  """Whether a checkpoint was finished."""
+  """Whether the run has a finished checkpoint."""
   return bool(steps(checkpoints(workdir)))
 
 
 def read(workdir: Path) -> tuple[dict[str, Any], TrainingData]:
-  """Config and training data of a run.
+  """Reads the config of a run and the facts about its data.
 
   Raises:
     UserError: there is no run in the folder, or one of the two files is damaged.
@@ -55,7 +55,7 @@ def read(workdir: Path) -> tuple[dict[str, Any], TrainingData]:
     model = config["model"]
     if not isinstance(model, dict) or {"seed", "rngs", *Sizes.__annotations__} & set(model):
       raise ValueError("config.json has no model that can be built")
-    # Of runs of earlier versions: of the statistics alone, or none.
+    # Earlier versions wrote a checksum of the statistics alone, or none.
     if data.pop(_CHECKSUM, None) not in (None, _checksum(data)):
       raise ValueError(f"the statistics are not those of their checksum ({_CHECKSUM})")
     return config, TrainingData.from_dict(data)
@@ -85,13 +85,13 @@ def _read(workdir: Path, name: str) -> dict[str, Any]:
 
 
 def _checksum(data: Mapping[str, Any]) -> str:
-  """Hashes the statistics of data.json: another number there changes every answer in silence."""
+  """Hashes the statistics of data.json, where another number would change every answer."""
   text = json.dumps(data["statistics"], sort_keys=True)
   return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_snapping(workdir: Path, recipe: Recipe, *, step: int) -> Snapping:
-  """The snapping that was fitted to the weights of a step; none, if none was.
+  """Reads the snapping that was fitted to the weights of a step, if there is one.
 
   Raises:
     UserError: the file is damaged.
@@ -107,7 +107,7 @@ def read_snapping(workdir: Path, recipe: Recipe, *, step: int) -> Snapping:
 
 
 def write_snapping(workdir: Path, curves: Snapping, *, step: int) -> None:
-  """Keeps the snapping that was fitted to the weights of a step.
+  """Writes the snapping that was fitted to the weights of a step.
 
   Raises:
     UserError: the folder cannot be written.
@@ -122,7 +122,7 @@ def claim(workdir: Path) -> Iterator[None]:
   """Makes the folder and keeps others from training in it; the first process does so for all.
 
   Raises:
-    UserError: it cannot be written, now or later, or another run is at work in it.
+    UserError: the folder cannot be written, now or later, or another run is at work in it.
   """
   busy = f"another training is at work in {workdir}; wait for it or end it"
   with contextlib.ExitStack() as stack:
@@ -141,7 +141,7 @@ def claim(workdir: Path) -> Iterator[None]:
 
 
 def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
-  """Writes config.json and data.json; of a run that goes on, checks that they still hold.
+  """Writes config.json and data.json; where a run goes on, it first compares them.
 
   Raises:
     UserError: the folder's checkpoints are of another config or another data set.
@@ -157,7 +157,7 @@ def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
   if has_checkpoint(workdir):
     earlier, data = read(workdir)
     free = _FREE if config.optimizer.schedule == "cosine" else _FREE + _LENGTH
-    # A field that is newer than the run was at its default: it did not change what was done.
+    # A field that is newer than the run was at its default, which changed nothing.
     defaults = json.loads(json.dumps(base_config().to_dict()))
     _require_same(earlier, plain, what="config", workdir=workdir, free=free, defaults=defaults)
     _require_same(
@@ -169,23 +169,23 @@ def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
     kept = data.statistics
   else:
     _require_new(workdir)
-    kept = survey.compute(dataset)
+    kept = fit_statistics.compute(dataset)
   found = TrainingData(dataset=description, recipe=dataset.recipe, statistics=kept)
   if parallel.is_first():
     files.write_json(workdir / "config.json", checksums.seal(plain))
     files.write_json(workdir / "data.json", checksums.seal(found.to_dict()))
-    checkpoints(workdir).mkdir(exist_ok=True)  # From now on, without it, it was taken away.
+    checkpoints(workdir).mkdir(exist_ok=True)  # If it is missing later, it was taken away.
   return found
 
 
 def _require_new(workdir: Path) -> None:
-  """Raises a UserError where a run without checkpoints has had some: they are not here now.
+  """Raises a UserError where a run without checkpoints has had some.
 
-  A kill or a full disk in the midst of the first checkpoint leaves one validation in the log, and
-  the folder; the next validation is logged when that checkpoint is finished.
+  A kill or a full disk during the first checkpoint leaves the folder, and one validation in the
+  log; the next validation is logged when that checkpoint is finished.
   """
   folder = checkpoints(workdir)
-  validations = sum("validation/loss" in line for line in log.read(workdir))
+  validations = sum("validation/loss" in line for line in run_log.read(workdir))
   if (
     validations > (1 if folder.exists() else 0)
     or (workdir / _SNAPPING).exists()

@@ -38,7 +38,7 @@ def assumption(note: str, **told: Any) -> Assume:
     UserError: A value cannot be meant.
   """
   typed = note.strip()[:_LONGEST_NOTE]
-  return Assume(note=pitch_of(typed) if typed else None, **told)
+  return Assume(pitch=pitch_of(typed) if typed else None, **told)
 
 
 def shown_name(name: str) -> str:

@@ -29,14 +29,14 @@ def assumed(entry: Entry) -> str:
     found = "no pitch is heard in the sound"
   says = {name: ", as you said" if value is not None else "" for name, value in vars(told).items()}
   lines = [
-    ("Note", f"MIDI note {match.note.pitch} is played{says['note']}; {found}"),
+    ("Note", f"MIDI note {match.note.pitch} is played{says['pitch']}; {found}"),
     ("Onset", f"{heard.onset_seconds:.3f} s into the sound{says['onset_seconds']}"),
     (
       "Length",
-      f"held for {match.note.seconds:.2f} s{says['hold_seconds']};"
-      f" the sound seems to be held for {heard.held_seconds:.2f} s",
+      f"held for {match.note.hold_seconds:.2f} s{says['hold_seconds']};"
+      f" the sound seems to be held for {heard.hold_seconds:.2f} s",
     ),
-    ("Level", f"changed by {heard.gain_db:+.1f} dB for the model{says['level_db']}"),
+    ("Level", f"changed by {match.gain_db:+.1f} dB for the model{says['level_db']}"),
   ]
   return "<h3>What was assumed</h3>" + _paragraphs(lines)
 

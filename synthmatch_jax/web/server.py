@@ -1,55 +1,28 @@
 """The server of the page, which leaves nothing behind."""
 
 import contextlib
-import dataclasses
 import os
 import signal
 import socket
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
 
-from synthmatch_jax import cores
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.matching import ensemble
 from synthmatch_jax.matching.matcher import Matcher, ways
-from synthmatch_jax.synths.play import engine
-from synthmatch_jax.synths.pool import Pool
 from synthmatch_jax.web.asking import Limits
 from synthmatch_jax.web.door import Door, Names
 from synthmatch_jax.web.uploads import Uploads
-from synthmatch_jax.web.visit import Visit
+from synthmatch_jax.web.visit import MOST_ANSWERS, Visit
 from synthmatch_jax.web.visits import Visits
 
 _PATIENCE_SECONDS = 2  # For those who are on the page when it ends.
-
-
-@contextlib.contextmanager
-def matching(workdirs: Sequence[Path], *, plugin: str = "") -> Iterator[Matcher]:
-  """Opens the matcher that all visitors share, for the time of a `with` block.
-
-  Args:
-    workdirs: The folders of the models.
-    plugin: The path of the engine's plugin, where it is not found by itself.
-
-  Raises:
-    UserError: There is no model, or no engine as the one that it was trained with.
-  """
-  # Visitors are not told where a workdir is.
-  models = [
-    dataclasses.replace(model, reference=dataclasses.replace(model.reference, advice=""))
-    for model in ensemble.load(workdirs)
-  ]
-  for top in (1, 2):
-    ensemble.prepare(models, count=len(ways(top, None)))
-  found = engine(models[0].predictor.recipe, path=plugin)
-  with Pool(found, size=cores.available()) as pool:
-    yield Matcher(models, pool)
 
 
 def serve(
@@ -73,6 +46,7 @@ def serve(
     workers: The number of requests that are served at once.
     say: Gets the page's address, once it can be opened.
   """
+  ensemble.prepare(matcher.models, count=len(ways(MOST_ANSWERS, None)))
   # So that a `kill` unwinds, and what is temporary is removed; uvicorn raises it again.
   signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
   with tempfile.TemporaryDirectory(prefix="synthmatch-page-") as folder:

@@ -63,9 +63,8 @@ class Visit:
     self.matcher = matcher
     self.limits = limits or Limits()
     self._uploads = uploads or Uploads(root)
-    self._folder = (
-      self._uploads.root / f"visit-{secrets.token_hex(16)}"
-    )  # Nobody else can guess it.
+    name = f"visit-{secrets.token_hex(16)}"  # Nobody else can guess it.
+    self._folder = self._uploads.root / name
     with _room():
       self._folder.mkdir(mode=0o700)
     self._entries: dict[int, Entry] = {}

@@ -4,7 +4,7 @@ import librosa
 import numpy as np
 import pytest
 
-from synthmatch_jax.audio.mel import MelSettings, log_mel
+from synthmatch_jax.audio.mel import MelSettings, log_mel, mel_power, power_db
 
 RATE = 44_100
 TIME = np.arange(4 * RATE) / RATE
@@ -31,8 +31,8 @@ SOUNDS = {
 }
 
 
-def librosa_mel(audio, settings):
-  power = librosa.feature.melspectrogram(
+def librosa_power(audio, settings):
+  return librosa.feature.melspectrogram(
     y=audio.astype(np.float64),
     sr=settings.sample_rate,
     n_fft=settings.n_fft,
@@ -42,6 +42,10 @@ def librosa_mel(audio, settings):
     fmax=settings.f_max,
     dtype=np.float64,
   )
+
+
+def librosa_mel(audio, settings):
+  power = librosa_power(audio, settings)
   return librosa.power_to_db(power, amin=10 ** (settings.floor_db / 10), top_db=None).T
 
 
@@ -89,3 +93,35 @@ def test_twice_the_amplitude_is_6_db_more():
   audio = SOUNDS["noise"].astype(np.float32)
   gain = log_mel(2 * audio, settings) - log_mel(audio, settings)
   np.testing.assert_allclose(gain, 20 * np.log10(2), atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+  "settings",
+  [
+    MelSettings.of_ms(10.0, 5.0, sample_rate=RATE, n_mels=32),
+    MelSettings.of_ms(50.0, 10.0, sample_rate=RATE, n_mels=128),
+    MelSettings(n_fft=2048, hop_length=512, f_min=30.0, f_max=11_000.0),
+  ],
+)
+def test_mel_power_agrees_with_librosa(settings, dtype):
+  audio = SOUNDS["noise"][:RATE] / 2
+  power = mel_power(audio.astype(dtype), settings)
+  expected = librosa_power(audio, settings)
+  assert power.dtype == dtype
+  rtol = 1e-9 if dtype == np.float64 else 1e-4
+  np.testing.assert_allclose(power, expected.T, rtol=rtol, atol=1e-12)
+
+
+def test_lengths_in_milliseconds_reach_to_half_the_sample_rate():
+  settings = MelSettings.of_ms(25.0, 10.0, sample_rate=RATE, n_mels=40)
+  assert (settings.n_fft, settings.hop_length, settings.n_mels) == (1102, 441, 40)
+  assert (settings.f_min, settings.f_max) == (0.0, RATE / 2)
+
+
+@pytest.mark.parametrize("gain", [0.0, 1e-12, 1e-6, 1.0, 1e6])
+def test_power_db_agrees_with_librosa(gain):
+  power = gain * RNG.exponential(size=(20, 30)) ** 8
+  np.testing.assert_allclose(
+    power_db(power, top_db=80.0), librosa.power_to_db(power, top_db=80), atol=1e-9
+  )

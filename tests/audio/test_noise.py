@@ -45,12 +45,12 @@ def recorded(midi, *, kind, snr, lead, tail=1.0, offset=0.0, decay=1.5):
 
 
 def check(audio, midi, lead, *, hold=1.0):
-  heard = hear(audio, sample_rate=RATE, seconds=4.0, level_db=-20.0)
+  heard = hear(audio, source="a.wav", sample_rate=RATE, seconds=4.0).heard
   assert heard.pitch is not None
   assert heard.pitch.midi == pytest.approx(midi, abs=0.15)
   assert heard.pitch.confidence > 0.7
   assert heard.onset_seconds == pytest.approx(lead, abs=0.03)
-  assert heard.held_seconds == pytest.approx(hold, abs=0.15)
+  assert heard.hold_seconds == pytest.approx(hold, abs=0.15)
   assert not heard.endless
 
 
@@ -124,4 +124,4 @@ def test_a_pluck_that_dies_into_the_noise(kind):
 @pytest.mark.parametrize("kind", ["white", "pink", "brown", "telephone"])
 def test_noise_alone_has_no_note(kind):
   audio = (0.1 * floor(kind, 2 * RATE) / np.abs(floor(kind, 2 * RATE)).max()).astype(np.float32)
-  assert hear(audio, sample_rate=RATE, seconds=4.0, level_db=-20.0).pitch is None
+  assert hear(audio, source="a.wav", sample_rate=RATE, seconds=4.0).heard.pitch is None

@@ -1,7 +1,7 @@
 import librosa
 import pytest
 
-from synthmatch_jax.audio.note import name_of, pitch_of
+from synthmatch_jax.audio.note import Note, name_of, pitch_of
 from synthmatch_jax.errors import UserError
 
 
@@ -24,3 +24,11 @@ def test_what_is_no_note_is_refused(text):
 def test_a_name_leads_back_to_its_number():
   assert [pitch_of(name_of(number)) for number in range(128)] == list(range(128))
   assert [name_of(number) for number in (0, 21, 60, 61, 127)] == ["C-1", "A0", "C4", "C#4", "G9"]
+
+
+def test_a_note_is_read_and_written_as_it_always_has_been():
+  data = {"pitch": 48, "velocity": 90, "seconds": 0.5}
+  note = Note(pitch=48, velocity=90, hold_seconds=0.5)
+  assert note.to_dict() == data
+  assert Note.from_dict(data) == note
+  assert Note.from_dict({}) == Note()

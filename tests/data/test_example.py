@@ -22,13 +22,13 @@ def test_notes_are_distributed_as_said():
   assert scipy.stats.chisquare(counts).pvalue > 1e-3
   velocities = np.array([note.velocity for note in notes])
   assert (velocities.min(), velocities.max()) == (1, 127)
-  holds = np.log([note.seconds for note in notes])
+  holds = np.log([note.hold_seconds for note in notes])
   low, high = np.log(0.1), np.log(2.0)
   assert scipy.stats.kstest((holds - low) / (high - low), "uniform").pvalue > 1e-3
 
 
 def test_one_note_is_the_simplest_case():
-  note = Note(pitch=48, velocity=90, seconds=0.7)
+  note = Note(pitch=48, velocity=90, hold_seconds=0.7)
   prior = NotePrior.of(note)
   assert prior.only == note
   assert set(draws(prior, 10)) == {note}

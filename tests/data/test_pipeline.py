@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from synthmatch_jax.data import pipeline, statistics, survey
+from synthmatch_jax.data import fit_statistics, pipeline, statistics
 from synthmatch_jax.data.batch import pad
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation.plan import SPLITS, Plan
@@ -160,7 +160,7 @@ def test_padding_is_masked():
 
 def test_statistics_equal_numpy_over_the_split(dataset, records):
   mel = np.array([r["mel"] for r in records], np.float64)
-  found = survey.compute(dataset)
+  found = fit_statistics.compute(dataset)
   assert found.mel_mean == pytest.approx(mel.mean(), rel=1e-9)
   assert found.mel_std == pytest.approx(mel.std(), rel=1e-9)
   np.testing.assert_allclose(
@@ -176,7 +176,9 @@ def test_statistics_equal_numpy_over_the_split(dataset, records):
 
 
 def test_statistics_of_a_large_split_come_from_a_sample(dataset):
-  one, same, other = (survey.compute(dataset, max_examples=20, seed=seed) for seed in (0, 0, 1))
+  one, same, other = (
+    fit_statistics.compute(dataset, max_examples=20, seed=seed) for seed in (0, 0, 1)
+  )
   assert one.num_examples == 20
   assert one.to_dict() == same.to_dict() != other.to_dict()
 

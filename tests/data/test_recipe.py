@@ -8,17 +8,18 @@ from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.recipe import REVISION, Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching.ensemble import RELEASED
-from synthmatch_jax.spaces import massive16, prior
+from synthmatch_jax.spaces import prior
 from synthmatch_jax.spaces.parameters import Continuous
 from synthmatch_jax.spaces.prior import Prior
 from synthmatch_jax.spaces.space import ParameterSpace
 from synthmatch_jax.synths import registry
 
+VITAL = registry.engine("vital").space
+
 
 def recipe(**changes):
-  space = massive16.VITAL
-  settings = {"engine": "vital", "fingerprint": "x", "space": space}
-  return Recipe(**settings | {"prior": prior.load("presets", space)} | changes)
+  settings = {"engine": "vital", "fingerprint": "x", "space": VITAL}
+  return Recipe(**settings | {"prior": prior.load("presets", VITAL)} | changes)
 
 
 def test_a_recipe_survives_json():
@@ -34,15 +35,19 @@ def test_the_papers_sizes():
 
 
 def test_wording_does_not_count():
-  parameters = [dataclasses.replace(p, meaning="", unit="") for p in massive16.VITAL.parameters]
-  plain = dataclasses.replace(massive16.VITAL, parameters=tuple(parameters))
+  parameters = [dataclasses.replace(p, meaning="", unit="") for p in VITAL.parameters]
+  plain = dataclasses.replace(VITAL, parameters=tuple(parameters))
   assert recipe(space=plain).digest() == recipe().digest()
 
 
 def test_everything_else_is_in_the_digest():
-  changed = [{"note": Note(seconds=0.5)}, {"mel": MelSettings(f_min=30.0)}, {"engine": "other"}]
+  changed = [
+    {"note": Note(hold_seconds=0.5)},
+    {"mel": MelSettings(f_min=30.0)},
+    {"engine": "other"},
+  ]
   changed += [
-    {"space": ParameterSpace("other", massive16.VITAL.parameters)},
+    {"space": ParameterSpace("other", VITAL.parameters)},
     {"fingerprint": "y"},
     {"seed": 1},
   ]

@@ -17,13 +17,12 @@ from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths.description import Care
 from synthmatch_jax.synths.play import fingerprint, play
 from synthmatch_jax.synths.registry import Engine
-from synthmatch_jax.synths.vital import Vital
 from tests.synths.remote import CANARY, instrument
 
 
 @pytest.fixture(scope="module")
 def recipe():
-  synth = Vital()
+  synth = Engine(name="vital").make()
   return Recipe(
     engine="vital",
     fingerprint=synth.fingerprint(),

@@ -7,7 +7,7 @@ import pytest
 from massive16 import massive16_dataset_builder as massive16
 
 from synthmatch_jax import checksums
-from synthmatch_jax.data import pipeline, survey
+from synthmatch_jax.data import fit_statistics, pipeline
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation import ledger
 from tests.inspection import edited
@@ -126,7 +126,7 @@ def test_one_of_an_earlier_version_is_mended_by_its_ledger(original, data_dir, h
 def read_all(data_dir):
   """As training, validation and evaluation do."""
   dataset = pipeline.open_dataset("massive16/tiny", dir=data_dir)
-  survey.compute(dataset)
+  fit_statistics.compute(dataset)
   for split in dataset.sources:
     dataset.read(split)
 
@@ -160,7 +160,7 @@ def test_numbers_that_are_not_finite_are_refused(data_dir, key):
   broken = edited.edit(dataset, "train", 5, **{key: value})
   said = rf"record 5 of the train split, in massive16-train\S+ .*its {key} is not finite"
   with pytest.raises(UserError, match=said):
-    survey.compute(broken)
+    fit_statistics.compute(broken)
   batches = pipeline.training_batches(broken, batch_size=4, seed=0)
   with pytest.raises(UserError, match=said):
     for _ in range(8):

@@ -8,10 +8,11 @@ from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.audio.pitch import heard_pitch
 from synthmatch_jax.data import pipeline
+from synthmatch_jax.data.batch import note_rows
 from synthmatch_jax.data.records import note_keys, note_of
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation.record import draw
-from synthmatch_jax.inspection import inspect, report
+from synthmatch_jax.inspection import dataset_report, inspect
 from synthmatch_jax.synths.play import engine, hosting, play
 
 NOTES = {"pitch": [48, 72], "velocity": [60, 127], "hold_seconds": [0.1, 0.8]}
@@ -44,6 +45,15 @@ def test_every_record_says_its_note_and_was_played_with_it(dataset):
       again = log_mel(host.call(play, recipe, example), recipe.mel)
       loud = record["mel"] > record["mel"].max() - 40
       np.testing.assert_allclose(again[loud], record["mel"][loud], atol=0.5)
+
+
+def test_batches_have_the_notes_of_their_records(dataset):
+  _, controls = dataset.read("train")
+  notes = {key.tobytes(): note for key, note in zip(controls, dataset.notes("train"), strict=True)}
+  batch = next(pipeline.training_batches(dataset, batch_size=8, seed=0))
+  expected = note_rows([notes[key.tobytes()] for key in batch["controls"]])
+  assert expected.shape == (8, 3) and np.ptp(expected, axis=0).min() > 0
+  np.testing.assert_array_equal(batch["note"], expected)
 
 
 def test_a_note_is_heard_in_its_sound(dataset):
@@ -86,5 +96,5 @@ def test_describe_shows_the_distribution_and_finds_the_records_sound(dataset, tm
   assert found.verdict == "sound"
   for name in ("controls", "examples"):
     (tmp_path / name).mkdir()
-  page = report.write(found, tmp_path).read_text()
+  page = dataset_report.write(found, tmp_path).read_text()
   assert "MIDI 48 to 72, velocity 60 to 127, held for 0.1 to 0.8 s" in page

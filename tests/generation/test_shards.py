@@ -19,13 +19,12 @@ from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths.hosts import ThreadHost
 from synthmatch_jax.synths.play import play
 from synthmatch_jax.synths.registry import Engine
-from synthmatch_jax.synths.vital import Vital
 
 COUNT, SIZE = 20, 4
 
 
 def small_recipe(**changes):
-  synth = Vital()
+  synth = Engine(name="vital").make()
   settings = {
     "engine": "vital",
     "fingerprint": synth.fingerprint(),
@@ -159,7 +158,7 @@ def test_anything_that_shapes_a_record_has_a_cache_of_its_own(tmp_path):
   def folder(**changes):
     return small_store(tmp_path, small_recipe(**changes)).folder
 
-  uniform = prior.load("uniform", Vital.space)
+  uniform = prior.load("uniform", Engine(name="vital").space)
   changed = [{"seed": 1}, {"seconds": 0.6}, {"prior": uniform}, {"fingerprint": "vital/9"}]
   changed += [{"threshold_db": -50.0}, {"shard_size": 5}]
   assert len({folder(), *(folder(**c) for c in changed)}) == len(changed) + 1
@@ -176,9 +175,8 @@ def test_a_record_can_be_made_again_alone():
   two, _ = record.make_record(recipe, 7, vital())
   np.testing.assert_array_equal(one["controls"], two["controls"])
   np.testing.assert_array_equal(one["controls"], record.draw(recipe, 7, one["attempts"]).controls)
-  np.testing.assert_array_equal(
-    one["mel"], log_mel(play(Vital(), recipe, record.draw(recipe, 7, one["attempts"])), recipe.mel)
-  )
+  audio = play(Engine(name="vital").make(), recipe, record.draw(recipe, 7, one["attempts"]))
+  np.testing.assert_array_equal(one["mel"], log_mel(audio, recipe.mel))
   assert one["level_db"] >= recipe.threshold_db
   np.testing.assert_allclose(one["read_back"], one["controls"], rtol=0, atol=1e-6)
 

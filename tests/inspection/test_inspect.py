@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from synthmatch_jax.generation.plan import Plan
-from synthmatch_jax.inspection import inspect, report
+from synthmatch_jax.inspection import dataset_report, inspect
 from synthmatch_jax.inspection.check import Check, verdict
-from synthmatch_jax.inspection.contents import read
+from synthmatch_jax.inspection.record_checks import read
 from tests.inspection import edited
 
 
@@ -43,5 +43,5 @@ def test_damage_outweighs_what_could_not_be_looked_at():
 
 
 def test_many_draws_are_counted_together():
-  rows = report._attempts(np.array([1, 1, 1, 2, 5, 6, 100]))
+  rows = dataset_report._attempts(np.array([1, 1, 1, 2, 5, 6, 100]))
   assert rows == [("1", 3), ("2", 1), ("3", 0), ("4", 0), ("5", 1), ("6 or more", 2)]

@@ -1,5 +1,6 @@
 """Many sounds: names, folders, kills, and what is kept."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ from filelock import FileLock
 
 from synthmatch_jax.audio.hearing import Assume
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.matching import bulk, jobs, output, stored
+from synthmatch_jax.matching import bulk, ensemble, jobs, output, stored
 from synthmatch_jax.matching.bulk import Request
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -139,10 +140,10 @@ def test_what_a_match_depends_on(tiny_run, tmp_path):
   assert kept()
   shutil.copy(EXAMPLES / "organ.flac", sound)
   assert not kept()
-  assert not kept(Request(assume=Assume(note=50)))
-  assert not kept(Request(assume=Assume(note=50), top=3))
+  assert not kept(Request(assume=Assume(pitch=50)))
+  assert not kept(Request(assume=Assume(pitch=50), top=3))
   several = {path.name for path in (out / "sound").iterdir()}
-  assert kept(Request(assume=Assume(note=50), top=3))
+  assert kept(Request(assume=Assume(pitch=50), top=3))
   (out / "sound" / "mine.txt").write_text("a note")
   assert not kept()
   alone = {path.name for path in (out / "sound").iterdir()}
@@ -152,6 +153,18 @@ def test_what_a_match_depends_on(tiny_run, tmp_path):
   assert not kept()
   (out / "sound" / "patch.json").write_text('{"answers": [')
   assert not kept()
+
+
+def test_the_digest_of_a_match_is_that_of_version_0_1(tiny_run, tmp_path):
+  """Folders of that version are not matched again."""
+  sound, request = EXAMPLES / "flute.flac", Request(assume=Assume(pitch=57), listen="once")
+  (outcome,), _ = bulk.match_all([str(sound)], workdirs=[tiny_run], out=tmp_path, request=request)
+  (model,) = ensemble.load([tiny_run])
+  told = "note=57, onset_seconds=None, hold_seconds=None, level_db=None, clear=None"
+  asked = f"(2, 'flute.flac', Wish(assume=Assume({told}), top=1, listen='once'))"
+  digest = hashlib.sha256(f"{asked}{model.name} {model.digest}".encode())
+  digest.update(hashlib.sha256(sound.read_bytes()).digest())
+  assert outcome.match["digest"] == digest.hexdigest()[:16]
 
 
 def test_a_replacement_that_is_broken_off_is_not_finished(tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ import soundfile as sf
 
 from synthmatch_jax import checksums, files
 from synthmatch_jax.audio.hearing import Assume
+from synthmatch_jax.audio.listen import AS_RECORDED, listen
 from synthmatch_jax.audio.loudness import loudness_db
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.audio.note import Note
@@ -25,7 +26,7 @@ from synthmatch_jax.metrics import suite
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.play import engine
 from synthmatch_jax.synths.pool import Pool
-from synthmatch_jax.synths.vital import Vital
+from synthmatch_jax.synths.registry import Engine
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -35,7 +36,8 @@ def sound(matcher):
   """One of the synth's own sounds."""
   recipe = matcher.recipe
   controls = np.linspace(0.4, 0.7, recipe.space.width)
-  return Vital().render(
+  synth = Engine(name="vital").make()
+  return synth.render(
     recipe.space.decode(controls), note=Note(), seconds=recipe.seconds, sample_rate=44_100
   )
 
@@ -90,9 +92,9 @@ def test_answers_are_distinct_ranked_and_no_worse_than_the_plain_one(matcher):
 def test_what_is_told_shapes_the_answer(matcher):
   path = EXAMPLES / "flute.flac"
   free = matcher.match(path)
-  assume = Assume(note=72, hold_seconds=0.3, onset_seconds=0.1)
+  assume = Assume(pitch=72, hold_seconds=0.3, onset_seconds=0.1)
   told = matcher.match(path, assume=assume)
-  assert told.note == Note(pitch=72, seconds=0.3)
+  assert told.note == Note(pitch=72, hold_seconds=0.3)
   assert told.heard.told == assume
   assert free.note.pitch == 60
   assert not np.array_equal(told.best.controls, free.best.controls)
@@ -114,7 +116,9 @@ def test_a_target_is_cleared_of_noise_unless_that_is_refused(matcher, sound):
   assert cleared.heard.cleared.noise_db == pytest.approx(level_db, abs=1)
   assert kept.heard.cleared.noise_db is None
   found = matcher.answer(cleared)
-  assert found.target is cleared.heard.audio
+  level_db = matcher.models[0].predictor.statistics.level_db
+  clips = listen(cleared, pitch=60, level_db=level_db)
+  np.testing.assert_array_equal(found.target, clips[AS_RECORDED])
   said = output.describe(found)["assumed"]
   assert said["cleared"] == {"offset": False, "noise_db": cleared.heard.cleared.noise_db}
   assert said["guesses"]["noise"].endswith("was taken for the recorder's and removed")
@@ -170,12 +174,13 @@ def test_an_answer_is_the_same_whatever_else_the_engines_play(matcher):
 
 
 def test_changed_controls_make_another_answer_of_the_same_sound(matcher):
-  found = matcher.match(EXAMPLES / "organ.flac", assume=Assume(note=50))
+  found = matcher.match(EXAMPLES / "organ.flac", assume=Assume(pitch=50))
   controls = 1 - found.best.controls
   changed = matcher.change(found, controls)
   assert changed.target is found.target
   assert changed.best.controls is controls
-  assert changed.best.example.note == found.note == Note(pitch=50, seconds=found.note.seconds)
+  hold = found.note.hold_seconds
+  assert changed.best.example.note == found.note == Note(pitch=50, hold_seconds=hold)
   said = output.describe(changed)["answers"][0]
   assert (said["model"], said["hearing"]) == (found.best.origin.model, "changed by hand")
   again = matcher.change(changed, found.best.controls)

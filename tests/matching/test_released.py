@@ -1,6 +1,8 @@
 """The model that comes along."""
 
 import dataclasses
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,9 @@ from synthmatch_jax.generation.record import draw
 from synthmatch_jax.matching import ensemble
 from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.synths.play import play
+from tests.golden.make import cpu
 
+GOLDEN = Path(__file__).parents[1] / "golden" / "matches.json"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "flute.flac"
 
 
@@ -48,6 +52,21 @@ def test_it_is_nearer_to_the_synths_own_sounds_than_their_mean(matcher):
     errors.append(np.square(found.best.controls - example.controls).mean())
     floors.append(np.square(mean - example.controls).mean())
   assert np.mean(errors) < 0.75 * np.mean(floors)
+
+
+@pytest.mark.parametrize(("name", "top"), [("flute", 1), ("flute", 4), ("organ", 4)])
+def test_it_answers_as_it_did_when_it_came(matcher, name, top):
+  """On the processor that the golden file was made on, to the last bit (tests/golden)."""
+  golden = json.loads(GOLDEN.read_text())
+  found = matcher.match(EXAMPLE.with_name(f"{name}.flac"), top=top).answers
+  wanted = golden[f"{name}.flac {top}"]
+  assert found[0].distances["mss"] == pytest.approx(wanted[0]["mss"], abs=0.1)
+  if cpu() == golden["cpu"]:
+    assert [answer.origin.hearing for answer in found] == [one["hearing"] for one in wanted]
+    for kind in ("controls", "sound"):
+      arrays = [a.controls if kind == "controls" else a.estimate for a in found]
+      digests = [hashlib.sha256(array.tobytes()).hexdigest() for array in arrays]
+      assert digests == [one[kind] for one in wanted]
 
 
 def test_it_can_tell_how_near_an_answer_is(matcher):

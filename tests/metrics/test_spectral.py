@@ -9,7 +9,7 @@ import scipy.signal
 import scipy.stats
 import soxr
 
-from synthmatch_jax.audio.spectral import StftSettings
+from synthmatch_jax.audio.stft import StftSettings
 from synthmatch_jax.metrics.spectral import (
   LogSpectralDistance,
   MelSpectralConvergence,

@@ -7,7 +7,8 @@ import pytest
 from flax import nnx
 from scipy.special import erf
 
-from synthmatch_jax.models.ast import AST
+from synthmatch_jax import models
+from synthmatch_jax.errors import UserError
 
 FRAMES, BINS, PATCH, STRIDE = 21, 11, 4, 3  # neither axis is covered without padding
 SMALL = {"patch_size": PATCH, "stride": STRIDE, "width": 12, "depth": 2, "heads": 3}
@@ -20,7 +21,7 @@ predict = nnx.jit(lambda model, mel: model(mel))
 @pytest.fixture
 def build(with_random_weights):
   return lambda **overrides: with_random_weights(
-    lambda: AST(**(SMALL | overrides), rngs=nnx.Rngs(0))
+    lambda: models.create("ast_tiny", seed=0, **(SMALL | overrides))
   )
 
 
@@ -65,6 +66,7 @@ def attention(x, layer):
 
 
 def embed(mel, model):
+  model = model.encoder
   kernel = weights(model.patch_embedding.kernel).reshape(PATCH * PATCH, -1)
   tokens = list(weights(model.class_embedding))
   for start in range(0, 19, STRIDE):  # frames 18 to 21: the last of 21 is frame 20
@@ -95,7 +97,7 @@ def test_agrees_with_numpy(build, class_tokens, activation):
   model = build(**choice)
   expected = np.stack([forward(np.float64(mel), model, **choice) for mel in mels()])
   assert expected.std(axis=0).min() > 1e-3  # the inputs matter
-  assert model.grid == (7, 4)
+  assert model.encoder.grid == (7, 4)
   np.testing.assert_allclose(predict(model, mels()), expected, atol=1e-4)
 
 
@@ -108,9 +110,10 @@ def test_without_a_head_the_output_layer_is_left(build):
 
 
 def test_defaults_are_the_papers_grid():
-  model = nnx.eval_shape(lambda: AST(num_frames=87, num_bins=64, num_controls=16, rngs=nnx.Rngs(0)))
-  assert model.grid == (13, 9)
-  assert model.position_embedding.shape == (1 + 117, 768)
+  size = {"num_frames": 87, "num_bins": 64, "num_controls": 16}
+  model = nnx.eval_shape(lambda: models.create("ast_base", seed=0, **size))
+  assert model.encoder.grid == (13, 9)
+  assert model.encoder.position_embedding.shape == (1 + 117, 768)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +131,7 @@ def test_every_frame_and_bin_counts(build, frames, bins, patch_size, stride):
 def test_padding_repeats_the_last_frame(build):
   """A mel that already ends in the repeated frame gives the same controls."""
   model, longer = build(), build(num_frames=FRAMES + 1, num_bins=BINS + 2)
-  assert model.grid == longer.grid
+  assert model.encoder.grid == longer.encoder.grid
   mel = mels()
   padded = jnp.concatenate([mel, mel[:, -1:]], axis=1)
   padded = jnp.concatenate([padded, padded[..., -1:], padded[..., -1:]], axis=2)
@@ -157,5 +160,5 @@ def test_bfloat16_is_close_and_keeps_float32_weights(build):
   ],
 )
 def test_arguments_that_do_not_fit(arguments, message):
-  with pytest.raises(ValueError, match=message):
-    nnx.eval_shape(lambda: AST(**(SMALL | arguments), rngs=nnx.Rngs(0)))
+  with pytest.raises(UserError, match=message):
+    nnx.eval_shape(lambda: models.create("ast_tiny", seed=0, **(SMALL | arguments)))

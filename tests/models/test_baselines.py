@@ -5,9 +5,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from synthmatch_jax.models.cnn import CNN
-from synthmatch_jax.models.mlp import MLP
-from synthmatch_jax.models.resnet import ResNet
+from synthmatch_jax import models
 
 FRAMES, BINS = 13, 10
 SIZE = {"num_frames": FRAMES, "num_bins": BINS, "num_controls": 3, "width": 6, "depth": 2}
@@ -26,9 +24,10 @@ def batch_norm(x, layer):
 
 
 def mlp(x, model):
-  for layer, norm in zip(model.layers, model.norms, strict=True):
+  hidden = model.encoder.mlp
+  for layer, norm in zip(hidden.layers, hidden.norms, strict=True):
     x = np.maximum(batch_norm(x @ weights(layer.kernel) + weights(layer.bias), norm), 0)
-  return x @ weights(model.output.kernel) + weights(model.output.bias)
+  return x @ weights(model.head.output.kernel) + weights(model.head.output.bias)
 
 
 def convolve(x, layer, *, stride=2):
@@ -52,46 +51,48 @@ def mels():
 
 
 def test_mlp_agrees_with_numpy(with_random_weights):
-  model = with_random_weights(lambda: MLP(**SIZE, rngs=nnx.Rngs(0)))
-  expected = [mlp(np.float64(mel).reshape(-1), model.mlp) for mel in mels()]
+  model = with_random_weights(lambda: models.create("mlp", seed=0, **SIZE))
+  expected = [mlp(np.float64(mel).reshape(-1), model) for mel in mels()]
   np.testing.assert_allclose(predict(model, mels()), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("kernel", [3, 7], ids=["image larger than kernel", "image smaller"])
 def test_cnn_agrees_with_numpy(with_random_weights, kernel):
   size = {**SIZE, "channels": 4, "conv_depth": 2, "kernel": kernel}
-  model = with_random_weights(lambda: CNN(**size, rngs=nnx.Rngs(0)))
+  model = with_random_weights(lambda: models.create("cnn", seed=0, **size))
   expected = []
   for mel in mels():
     x = np.float64(mel)[..., None]
-    for conv, norm in zip(model.convs, model.norms, strict=True):
+    for conv, norm in zip(model.encoder.convs, model.encoder.norms, strict=True):
       x = np.maximum(batch_norm(convolve(x, conv), norm), 0)
-    expected.append(mlp(x.reshape(-1), model.mlp))
+    expected.append(mlp(x.reshape(-1), model))
   np.testing.assert_allclose(predict(model, mels()), expected, atol=1e-4)
 
 
 def test_resnet_agrees_with_numpy(with_random_weights):
   size = {**SIZE, "width": 4, "stages": 2, "depth": 2, "head_width": 5}
-  model = with_random_weights(lambda: ResNet(**size, rngs=nnx.Rngs(0)))
+  model = with_random_weights(lambda: models.create("resnet", seed=0, **size))
+  encoder, output = model.encoder, model.head.output
   expected = []
   for mel in mels():
-    x = convolve(np.float64(mel)[..., None], model.stem)
-    for i, block in enumerate(model.blocks):
+    x = convolve(np.float64(mel)[..., None], encoder.stem)
+    for i, block in enumerate(encoder.blocks):
       stride = 2 if i % 2 == 0 else 1  # The first block of a stage halves.
       activated = np.maximum(batch_norm(x, block.norms[0]), 0)
       around = convolve(activated, block.shortcut, stride=2) if stride == 2 else x
       inside = convolve(activated, block.convs[0], stride=stride)
       inside = np.maximum(batch_norm(inside, block.norms[1]), 0)
       x = around + convolve(inside, block.convs[1], stride=1)
-    x = np.maximum(batch_norm(x, model.norm), 0).reshape(-1)
-    hidden = np.maximum(x @ weights(model.hidden.kernel) + weights(model.hidden.bias), 0)
-    expected.append(hidden @ weights(model.out.kernel) + weights(model.out.bias))
+    x = np.maximum(batch_norm(x, encoder.norm), 0).reshape(-1)
+    hidden = np.maximum(x @ weights(encoder.hidden.kernel) + weights(encoder.hidden.bias), 0)
+    expected.append(hidden @ weights(output.kernel) + weights(output.bias))
   np.testing.assert_allclose(predict(model, mels()), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_cnn_drops_whole_channels(with_random_weights):
-  model = with_random_weights(lambda: CNN(**SIZE, channels=64, conv_depth=1, rngs=nnx.Rngs(0)))
+  size = {**SIZE, "channels": 64, "conv_depth": 1}
+  model = with_random_weights(lambda: models.create("cnn", seed=0, **size))
   model.train()
-  dropped = np.asarray(model.dropout(jnp.ones((8, 5, 5, 64))) == 0)
+  dropped = np.asarray(model.encoder.dropout(jnp.ones((8, 5, 5, 64))) == 0)
   assert (dropped.all(axis=(1, 2)) == dropped.any(axis=(1, 2))).all()
   assert 0.2 < dropped.mean() < 0.4

@@ -7,7 +7,8 @@ from flax import nnx
 
 from synthmatch_jax import models
 from synthmatch_jax.models import flops
-from synthmatch_jax.models.base import Regression
+from synthmatch_jax.models.estimator import Encoder, Estimator
+from synthmatch_jax.models.regression import Regression
 
 
 def abstract(name, **overrides):
@@ -69,14 +70,18 @@ def test_a_concrete_model_counts_as_an_abstract_one():
 
 
 def test_a_loop_of_known_length_counts_by_its_rounds_and_one_of_unknown_length_not_at_all():
-  class Looping(Regression):
+  class Looping(Encoder):
     def __init__(self, loop):
-      super().__init__(num_frames=4, num_bins=3, num_controls=3)
+      super().__init__(num_frames=4, num_bins=3, token_width=3)
       self.weight = nnx.Param(jnp.ones((3, 3)))
       self.loop = loop
 
-    def __call__(self, mel):
-      return self.loop(lambda x: x @ self.weight[...], mel.mean(axis=1))
+    def encode(self, mel):
+      return self.loop(lambda x: x @ self.weight[...], mel.mean(axis=1))[:, None]
+
+  def count(loop):
+    head = Regression(encoder := Looping(loop), num_controls=2, rngs=nnx.Rngs(0))
+    return flops.forward_flops(Estimator(encoder, head))
 
   def five_times(step, x):
     return jax.lax.scan(lambda x, _: (step(x), None), x, length=5)[0]
@@ -84,5 +89,5 @@ def test_a_loop_of_known_length_counts_by_its_rounds_and_one_of_unknown_length_n
   def until_it_is_small(step, x):
     return jax.lax.while_loop(lambda x: x.sum() > 1, step, x)
 
-  assert flops.forward_flops(Looping(five_times)) == 5 * matmul(1, 3, 3)
-  assert flops.forward_flops(Looping(until_it_is_small)) is None
+  assert count(five_times) == 5 * matmul(1, 3, 3) + matmul(1, 3, 2)
+  assert count(until_it_is_small) is None

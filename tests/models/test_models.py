@@ -135,4 +135,4 @@ def test_arguments_that_do_not_fit_are_the_users_mistake():
 
 
 def test_overrides_reach_the_model():
-  assert create("ast_tiny", stride=4).grid == (7, 5)
+  assert create("ast_tiny", stride=4).encoder.grid == (7, 5)

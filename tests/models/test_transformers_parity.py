@@ -21,7 +21,7 @@ pytest.importorskip("transformers", reason=REASON)
 SIZE = {"num_frames": 87, "num_bins": 64, "num_controls": 16, "class_tokens": 2}
 ACTIVATIONS = ["gelu_tanh", "gelu_exact"]
 
-predict = nnx.jit(lambda model, mel: (model.encoder(model._embed(mel)), model(mel)))
+predict = nnx.jit(lambda model, mel: (model.encoder(mel), model(mel)))
 
 
 @pytest.fixture
@@ -47,8 +47,12 @@ def assert_equal(ours, theirs, *, batch):
     encoded = theirs.encoder(padded)
     expected = theirs(torch.from_numpy(mel)).numpy()
   # Nothing is left out there.
-  assert padded.shape[1:] == tuple(16 + (count - 1) * ours.stride for count in ours.grid)
-  np.testing.assert_allclose(tokens[:, order(ours)], encoded.last_hidden_state, rtol=0, atol=1e-4)
+  assert padded.shape[1:] == tuple(
+    16 + (count - 1) * ours.encoder.stride for count in ours.encoder.grid
+  )
+  np.testing.assert_allclose(
+    tokens[:, order(ours.encoder)], encoded.last_hidden_state, rtol=0, atol=1e-4
+  )
   np.testing.assert_allclose(tokens[:, :2].mean(1), encoded.pooler_output, rtol=0, atol=1e-4)
   np.testing.assert_allclose(controls, expected, rtol=0, atol=1e-4)
   assert tokens.std(axis=0).mean(-1).min() > 1e-2  # the inputs reach every token

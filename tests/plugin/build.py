@@ -96,7 +96,7 @@ def native(bundle: Path) -> Native:
     if values.shape != (16,):
       raise ValueError(f"the test instrument has 16 parameters, not {values.shape}")
     out = np.zeros((2, round(seconds * sample_rate)), np.float32)
-    held = round(note.seconds * sample_rate)
+    held = round(note.hold_seconds * sample_rate)
     pointers = [row.ctypes.data_as(_FLOATS) for row in (values, *out)]
     library.testbed_render(
       *(pointers[0], note.pitch, note.velocity, held, out.shape[1], sample_rate, *pointers[1:])

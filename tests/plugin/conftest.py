@@ -15,8 +15,8 @@ def alone() -> Callable[..., Any]:
   return process.alone
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def aside() -> Iterator[Callable[..., Any]]:
-  """The same in one process for all calls: quicker, for what leaves no traces there."""
+  """Calls such functions in one process, which is quicker, if they leave no traces there."""
   with ProcessPoolExecutor(max_workers=1, mp_context=process.SPAWN) as pool:
     yield lambda function, *args: pool.submit(function, *args).result(60)

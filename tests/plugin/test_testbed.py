@@ -17,7 +17,7 @@ def native(testbed):
   """The sound of `playing.play` without a host, to be equalled to the last bit."""
   render = build.native(testbed)
   return lambda values: render(
-    values, note=Note(seconds=SECONDS / 2), seconds=SECONDS, sample_rate=44100
+    values, note=Note(hold_seconds=SECONDS / 2), seconds=SECONDS, sample_rate=44100
   )
 
 
@@ -62,10 +62,10 @@ def test_blocks_may_have_any_size(testbed, native, aside):
 def test_other_notes_and_sample_rates_agree_with_the_native_sound(testbed, aside):
   render = build.native(testbed)
   high, low = aside(playing.other_notes, testbed)
-  note = Note(pitch=84, velocity=40, seconds=0.25)
+  note = Note(pitch=84, velocity=40, hold_seconds=0.25)
   expected = render(OTHER, note=note, seconds=0.5, sample_rate=48000)
   np.testing.assert_array_equal(high, expected)
-  note = Note(pitch=36, seconds=0.125)
+  note = Note(pitch=36, hold_seconds=0.125)
   expected = render(OTHER, note=note, seconds=0.375, sample_rate=48000)
   np.testing.assert_array_equal(low[:, 6000:], expected)
   assert not low[:, :6000].any()

@@ -14,12 +14,12 @@ from synthmatch_jax.search.budget import Budget
 from synthmatch_jax.search.objective import Objective
 from synthmatch_jax.search.search import Search
 from synthmatch_jax.search.seeds import Seed
-from synthmatch_jax.spaces import massive16, prior
+from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths.play import hosting, play
 from synthmatch_jax.synths.registry import Engine
 from tests.synths.remote import instrument
 
-NOTE = Note(seconds=0.1)
+NOTE = Note(hold_seconds=0.1)
 
 
 @dataclass(frozen=True)
@@ -75,4 +75,4 @@ def plugin(testbed) -> Task:
 def recipe() -> Recipe:
   """Vital's, with the prior that comes along."""
   engine = Engine(name="vital")
-  return dataclasses.replace(recipe_of(engine), prior=prior.load("presets", massive16.VITAL))
+  return dataclasses.replace(recipe_of(engine), prior=prior.load("presets", engine.space))

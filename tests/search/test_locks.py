@@ -6,9 +6,11 @@ import pytest
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.search.locks import NONE, Locks
 from synthmatch_jax.spaces.discrete import Choice, Integer, Switch
-from synthmatch_jax.spaces.massive16 import VITAL
 from synthmatch_jax.spaces.parameters import Continuous
 from synthmatch_jax.spaces.space import ParameterSpace
+from synthmatch_jax.synths import registry
+
+VITAL = registry.engine("vital").space
 
 MIXED = ParameterSpace(
   "mixed",

@@ -11,7 +11,6 @@ from synthmatch_jax.data import pipeline
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.search import begin, neighbours, seeds
 from synthmatch_jax.synths.registry import Engine
-from synthmatch_jax.synths.vital import Vital
 
 VITAL = Engine(name="vital")
 
@@ -88,13 +87,13 @@ def test_a_search_begins_with_an_answer_or_a_preset(recipe, tmp_path):
   patch_json.write_text(json.dumps(answer(osc1_amp=0.5)))
   found = begin.read(patch_json, recipe, VITAL)
   assert (found.dtype, found[1], found[0]) == (np.float32, 0.5, 0.25)
-  Vital().save_preset(recipe.space.decode(found), preset)
+  VITAL.make().save_preset(recipe.space.decode(found), preset)
   np.testing.assert_allclose(begin.read(preset, recipe, VITAL), found, atol=1e-5)
 
 
 def test_what_is_switched_off_in_a_preset_is_silent(recipe, tmp_path):
   preset = tmp_path / "mine.vital"
-  Vital().save_preset(recipe.space.decode(np.full(16, 0.5)), preset)
+  VITAL.make().save_preset(recipe.space.decode(np.full(16, 0.5)), preset)
   said = json.loads(preset.read_text())
   said["settings"]["osc_2_on"] = 0.0
   preset.write_text(json.dumps(said))

@@ -15,10 +15,9 @@ from synthmatch_jax.search.strategy import (
   step_from,
 )
 from synthmatch_jax.spaces import prior
-from synthmatch_jax.spaces.massive16 import VITAL
 from synthmatch_jax.spaces.parameters import Continuous
 from synthmatch_jax.spaces.space import ParameterSpace
-from tests.search.test_locks import MIXED
+from tests.search.test_locks import MIXED, VITAL
 
 START = np.array([0.5, 0.1, 0.9, 0.4], np.float32)
 FREE = np.array([True, False, True, True])

@@ -5,8 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthmatch_jax.spaces.massive16 import TABLE_1, VITAL
+from synthmatch_jax.spaces.massive16 import TABLE_1
 from synthmatch_jax.spaces.parameters import Continuous
+from synthmatch_jax.synths import registry
+
+VITAL = registry.engine("vital").space
 
 PARAMETERS = [*VITAL.parameters, *(Continuous(name=n, meaning=m) for n, m in TABLE_1.items())]
 

@@ -6,9 +6,11 @@ import scipy.stats
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces import prior
-from synthmatch_jax.spaces.massive16 import VITAL
 from synthmatch_jax.spaces.prior import Prior
 from synthmatch_jax.spaces.space import ParameterSpace
+from synthmatch_jax.synths import registry
+
+VITAL = registry.engine("vital").space
 
 
 def draws(name, n=2000):

@@ -5,7 +5,9 @@ import pytest
 
 from synthmatch_jax.spaces import prior as priors
 from synthmatch_jax.spaces import snapping
-from synthmatch_jax.spaces.massive16 import VITAL
+from synthmatch_jax.synths import registry
+
+VITAL = registry.engine("vital").space
 
 PEAKS = "osc2_pitch"
 NOISE = 0.03

@@ -7,9 +7,12 @@ import pytest
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.spaces.discrete import Choice, Integer, Switch
-from synthmatch_jax.spaces.massive16 import TABLE_1, VITAL
+from synthmatch_jax.spaces.massive16 import TABLE_1
 from synthmatch_jax.spaces.parameters import Continuous
 from synthmatch_jax.spaces.space import ParameterSpace
+from synthmatch_jax.synths import registry
+
+VITAL = registry.engine("vital").space
 
 
 def test_the_space_is_the_papers_table_in_its_order():
@@ -141,6 +144,10 @@ def test_a_space_of_several_kinds_survives_json():
     ({"heard_when": "off > 0"}, "on is heard when 'off > 0', but there is no off"),
     ({"heard_when": "level > 'high'"}, "no such comparison"),
     ({"heard_when": "import os"}, "cannot be read"),
+    ({"heard_when": "on and " * 50 + "on"}, "a condition must be text of at most 300 characters"),
+    ({"name": ""}, "a parameter has no name"),
+    ({"unit": "x" * 301}, "unit must be text of at most 300 characters, not of 301"),
+    ({"kind": "choice", "options": ["a", "x" * 301]}, "on: an option must be text of at most 300"),
   ],
 )
 def test_a_space_that_cannot_be_meant_is_refused(changed, says):

@@ -100,12 +100,12 @@ class Remote:
 def play_preset(synth, path, note: Note, seconds, sample_rate):
   """What a DAW does: a new plugin, the preset, the note."""
   synth.plugin.load_preset(str(path))
-  midi = [([0x90, note.pitch, note.velocity], 0.0), ([0x80, note.pitch, 0], note.seconds)]
+  midi = [([0x90, note.pitch, note.velocity], 0.0), ([0x80, note.pitch, 0], note.hold_seconds)]
   return synth.plugin(midi, seconds, sample_rate).mean(0)
 
 
 def play_scripted(synth, value, seconds=0.5):
   """A sound of one number: oscillator 1 at the wavetable position `value`."""
   patch = synth.space.decode([0.5] * synth.space.width) | CANARY | {"osc1_position": value}
-  note = Note(seconds=seconds / 2)
+  note = Note(hold_seconds=seconds / 2)
   return sound(synth, patch, note=note, seconds=seconds, sample_rate=44_100)

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.probing import subject
+from synthmatch_jax.probing import probed_plugin
 from synthmatch_jax.synths import bundle, hosts, locate
 from synthmatch_jax.synths.registry import Engine
 from tests.plugin import build
@@ -96,9 +96,9 @@ def test_a_bundle_that_this_machine_cannot_load_says_for_which_it_is(make, files
     host.close()
   assert str(refused.value).startswith(f"{path} cannot be loaded as a plugin: it {says}"[:60])
   assert says in str(refused.value)
-  with pytest.raises(UserError) as probed:
-    subject.find(str(path))
-  assert says in str(probed.value)
+  with pytest.raises(UserError) as error:
+    probed_plugin.find(str(path))
+  assert says in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_file_of_another_kind_is_named(tmp_path, name, data, says):
   path.write_bytes(data)
   assert says in bundle.trouble(path)
   with pytest.raises(UserError) as named:
-    subject.find(str(path))
+    probed_plugin.find(str(path))
   assert says in str(named.value)
   if path.suffix != ".vst3":
     with pytest.raises(UserError) as located:
@@ -131,7 +131,7 @@ def test_a_file_of_another_kind_is_named(tmp_path, name, data, says):
 def test_a_link_to_nowhere_and_a_part_of_a_bundle_are_named(tmp_path, testbed):
   link = tmp_path / "Testbed.vst3"
   link.symlink_to(tmp_path / "gone")
-  for find in (subject.find, lambda path: locate.locate((link.name,), option=path)):
+  for find in (probed_plugin.find, lambda path: locate.locate((link.name,), option=path)):
     with pytest.raises(UserError, match=r"is a link to .*gone, which does not exist"):
       find(str(link))
   part = build.binary(testbed)

@@ -16,7 +16,7 @@ from synthmatch_jax.synths.registry import Engine
 from tests.synths.remote import Remote, instrument
 
 RATE, SECONDS = 44_100, 1.5
-NOTE = Note(seconds=0.5)
+NOTE = Note(hold_seconds=0.5)
 SAME_DB = -68.0  # What a used engine of Vital was measured to hold; see synths/vital.py.
 
 
@@ -117,7 +117,7 @@ from synthmatch_jax.synths import registry
 from synthmatch_jax.synths.registry import Engine
 from tests.synths.remote import Remote, instrument
 synth = registry.engine({synth.name!r}).make()
-patches, note = json.loads({json.dumps(chosen)!r}), Note(seconds={NOTE.seconds})
+patches, note = json.loads({json.dumps(chosen)!r}), Note(hold_seconds={NOTE.hold_seconds})
 sounds = [synth.render(p, note=note, seconds={SECONDS}, sample_rate={RATE}) for p in patches]
 np.save({str(tmp_path / "sounds.npy")!r}, np.stack(sounds))
 """
@@ -157,7 +157,7 @@ def test_the_pitch_is_played(make):
   synth = make()
   patch = synth.space.decode(middle(synth)) | {"osc2_amp": 0.0, "noise_amp": 0.0}
   for pitch in (48, 60, 72):
-    audio = render(synth, patch, note=Note(pitch=pitch, seconds=1.0))[RATE // 2 : RATE]
+    audio = render(synth, patch, note=Note(pitch=pitch, hold_seconds=1.0))[RATE // 2 : RATE]
     spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio))))
     expected = 440 * 2 ** ((pitch - 69) / 12)
     # The period is that of the note: all energy lies on its harmonics.
@@ -213,6 +213,6 @@ def loaded_vital(path):
     def render(self, patch, *, note, seconds, sample_rate):
       del patch, sample_rate  # The preset holds what is to be played.
       plain.render(note.pitch, 0.0, 0.25, 0.5)
-      return plain.render(note.pitch, note.velocity / 127, note.seconds, seconds).mean(0)
+      return plain.render(note.pitch, note.velocity / 127, note.hold_seconds, seconds).mean(0)
 
   return Plain()

@@ -8,18 +8,19 @@ import numpy as np
 import pytest
 
 from synthmatch_jax.audio.note import Note
-from synthmatch_jax.spaces.massive16 import VITAL as SPACE
-from synthmatch_jax.synths import hosts
+from synthmatch_jax.synths import hosts, registry
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.pool import Pool
 from synthmatch_jax.synths.registry import Engine
+
+SPACE = registry.engine("vital").space
 
 VITAL = Engine(name="vital")
 
 
 def sound(synth, number):
   controls = np.random.default_rng(number).random(SPACE.width)
-  note = Note(seconds=0.2)
+  note = Note(hold_seconds=0.2)
   return synth.render(SPACE.decode(controls), note=note, seconds=0.3, sample_rate=44_100)
 
 

@@ -169,7 +169,7 @@ def play_controls(synth, controls):
   from synthmatch_jax.audio.note import Note
 
   patch = synth.space.decode(controls)
-  return synth.render(patch, note=Note(seconds=0.1), seconds=0.2, sample_rate=44_100)
+  return synth.render(patch, note=Note(hold_seconds=0.1), seconds=0.2, sample_rate=44_100)
 
 
 def test_a_plugin_that_never_repeats_itself_is_given_up_with_a_sentence(host):

@@ -191,7 +191,7 @@ def save_and_render(synth, patches, paths):
   assert isinstance(synth, Plugin)
   for one, path in zip(patches, paths, strict=True):
     synth.save_preset(one, path)
-  note = Note(seconds=0.5)
+  note = Note(hold_seconds=0.5)
   return [synth.render(p, note=note, seconds=1.0, sample_rate=RATE) for p in patches]
 
 

@@ -4,10 +4,9 @@ import jax
 import numpy as np
 import optax
 import pytest
-from flax import nnx
 
+from synthmatch_jax import models
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.models.mlp import MLP
 from synthmatch_jax.training import state
 from synthmatch_jax.training.checkpoints import Checkpoints, restore_best
 
@@ -15,7 +14,7 @@ from synthmatch_jax.training.checkpoints import Checkpoints, restore_best
 @pytest.fixture
 def run():
   """State of a run at step 0."""
-  model = MLP(num_frames=2, num_bins=3, num_controls=4, width=5, depth=1, rngs=nnx.Rngs(0))
+  model = models.create("mlp", num_frames=2, num_bins=3, num_controls=4, width=5, depth=1, seed=0)
   _, created = state.create(model, optax.adam(1e-3))
   return created
 

@@ -118,11 +118,11 @@ OTHERS = {
 
 @pytest.mark.parametrize("name", ["ast", "cnn", "mlp", "resnet"])
 def test_every_argument_of_a_model_is_a_field_of_its_config(name):
-  plain = flags_of(name, depth=2)
-  known = models.arguments(plain.model.name)
-  for key, kind in known.items():
-    config = flags_of(name, **{"depth": 2, key: OTHERS[key]})
-    assert type(config.model[key]) is kind
+  base = {"depth": 2, "head_depth": 2}
+  plain = flags_of(name, **base)
+  for key, default in models.arguments(plain.model.name).items():
+    config = flags_of(name, **base | {key: OTHERS[key]})
+    assert type(config.model[key]) is type(default)
     changed = configs.arguments(config.model)
     assert changed == configs.arguments(plain.model) | {key: OTHERS[key]}
     assert nnx.graphdef(abstract_model(config)) != nnx.graphdef(abstract_model(plain)), key

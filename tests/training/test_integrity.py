@@ -15,11 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from flax import nnx
 
-from synthmatch_jax import checksums
+from synthmatch_jax import checksums, models
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.models.mlp import MLP
 from synthmatch_jax.training import state
 from synthmatch_jax.training.checkpoints import Checkpoints, best_step, restore_best
 
@@ -27,7 +25,7 @@ from synthmatch_jax.training.checkpoints import Checkpoints, best_step, restore_
 @pytest.fixture(scope="module")
 def run():
   """State of a run at step 0."""
-  model = MLP(num_frames=2, num_bins=3, num_controls=4, width=5, depth=1, rngs=nnx.Rngs(0))
+  model = models.create("mlp", num_frames=2, num_bins=3, num_controls=4, width=5, depth=1, seed=0)
   return state.create(model, optax.adam(1e-3))[1]
 
 
@@ -155,7 +153,7 @@ def in_need(folder):
 
   In a process of its own: what Orbax leaves of its event loops is not for others to find.
   """
-  model = MLP(num_frames=2, num_bins=3, num_controls=4, width=5, depth=1, rngs=nnx.Rngs(0))
+  model = models.create("mlp", num_frames=2, num_bins=3, num_controls=4, width=5, depth=1, seed=0)
   created = state.create(model, optax.adam(1e-3))[1]
   for use in (restored_step, weights_of_the_best):
     for spare in SPARES:

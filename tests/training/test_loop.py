@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from synthmatch_jax.data import survey
+from synthmatch_jax.data import fit_statistics
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.training import loop, workdir
@@ -58,7 +58,7 @@ def test_the_workdir_holds_what_inference_needs(tiny_run, tiny_dataset):
   assert data.dataset["name"] == "massive16/tiny"
   assert Path(data.dataset["dir"]) == tiny_dataset.dir.absolute()
   assert data.dataset["num_examples"] == {"train": 48, "validation": 6, "test": 6}
-  assert data.statistics.to_dict() == survey.compute(dataset).to_dict()
+  assert data.statistics.to_dict() == fit_statistics.compute(dataset).to_dict()
 
 
 def test_the_loss_goes_down(make_config, tmp_path, metrics):

@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from synthmatch_jax import models
-from synthmatch_jax.data import pipeline, survey
+from synthmatch_jax.data import fit_statistics, pipeline
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.training import loop, optimizer, state, sweep, validation
 from synthmatch_jax.training.augment import Masking
@@ -31,7 +31,7 @@ def steps_of(dataset):
   def make(name, tx, count=3, *, averaged=False, **arguments):
     model = models.create(name, **size, num_controls=recipe.space.width, seed=0)
     graphdef, current = state.create(model, tx, averaged=averaged)
-    found = survey.compute(dataset)
+    found = fit_statistics.compute(dataset)
     step = jax.jit(make_train_step(graphdef, tx, found, **arguments))
     states, losses = [current], []
     for batch, _ in zip(
@@ -59,7 +59,7 @@ def test_a_gradient_in_parts_is_that_of_the_whole_batch(steps_of):
 def test_a_step_takes_the_memory_of_the_state(make_config):
   run = Run.open(make_config("mlp_tiny", steps=3))
   before = run.begin()
-  after, _ = run.train_step(survey.compute(run.dataset))(before, next(run.batches(0)))
+  after, _ = run.train_step(fit_statistics.compute(run.dataset))(before, next(run.batches(0)))
   assert all(leaf.is_deleted() for leaf in jax.tree.leaves(before))
   assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(after))
 
@@ -179,7 +179,7 @@ def test_one_command_trains_every_seed(make_config, tmp_path):
 def test_the_validation_table_stands_beside_the_mean(tiny_run, dataset):
   text = (tiny_run / "validation.md").read_text()
   _, controls = dataset.read("validation")
-  mean = survey.compute(dataset).controls_mean
+  mean = fit_statistics.compute(dataset).controls_mean
   for name, floor in zip(
     dataset.recipe.space.names, np.square(controls - mean).mean(axis=0), strict=True
   ):

@@ -8,7 +8,7 @@ import pytest
 from flax import nnx
 
 from synthmatch_jax import models
-from synthmatch_jax.data import pipeline, survey
+from synthmatch_jax.data import fit_statistics, pipeline
 from synthmatch_jax.training import state, validation
 from synthmatch_jax.training.run import Run
 from synthmatch_jax.training.step import make_eval_step, make_train_step
@@ -31,7 +31,7 @@ def create(dataset, name):
 
 
 def test_sums_are_those_of_numpy_over_the_records_that_count(dataset):
-  found, model = survey.compute(dataset), create(dataset, "mlp_tiny")
+  found, model = fit_statistics.compute(dataset), create(dataset, "mlp_tiny")
   batch = next(pipeline.training_batches(dataset, batch_size=5, seed=0))
   mask = np.array([True, False, True, True, False])
   graphdef, current = state.create(model, optax.adam(1e-3))
@@ -46,7 +46,7 @@ def test_sums_are_those_of_numpy_over_the_records_that_count(dataset):
 
 def test_the_first_step_of_adam_follows_the_sign_of_the_gradient(dataset):
   """Closed form (Kingma and Ba 2015): m / sqrt(v) of step 1 is g / |g|."""
-  found, model, rate = survey.compute(dataset), create(dataset, "ast_tiny"), 1e-3
+  found, model, rate = fit_statistics.compute(dataset), create(dataset, "ast_tiny"), 1e-3
   graphdef, before = state.create(model, optimizer := optax.adam(rate, eps=0))
   batch = next(pipeline.training_batches(dataset, batch_size=8, seed=0))
   mel = (batch["mel"] - found.mel_mean) / found.mel_std
@@ -63,7 +63,7 @@ def test_the_first_step_of_adam_follows_the_sign_of_the_gradient(dataset):
 
 def test_a_step_moves_running_statistics_and_the_state_of_dropout(dataset):
   graphdef, before = state.create(create(dataset, "mlp_tiny"), optimizer := optax.adam(1e-3))
-  step = jax.jit(make_train_step(graphdef, optimizer, survey.compute(dataset)))
+  step = jax.jit(make_train_step(graphdef, optimizer, fit_statistics.compute(dataset)))
   batch = next(pipeline.training_batches(dataset, batch_size=8, seed=0))
   after, loss = step(before, batch)
   changed = [
@@ -80,7 +80,7 @@ def test_a_step_moves_running_statistics_and_the_state_of_dropout(dataset):
 
 @pytest.mark.parametrize("batch_size", [1, 4, 6, 64])
 def test_validation_counts_every_record_once_whatever_the_batch(dataset, make_config, batch_size):
-  found = survey.compute(dataset)
+  found = fit_statistics.compute(dataset)
   run = Run.open(make_config("mlp_tiny", batch_size=batch_size))
   model = run.model()
   metrics = validation.evaluate(run.eval_step(found), run.begin(), run)

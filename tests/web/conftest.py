@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from synthmatch_jax.web import server
+from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.web.visit import Visit
 from tests.web.serving import SECONDS, running, served
 
@@ -19,7 +19,7 @@ ARGS = [
 @pytest.fixture(scope="session")
 def matcher(tiny_run):
   """A very small trained model and its synth."""
-  with server.matching([tiny_run]) as opened:
+  with Matcher.open([tiny_run]) as opened:
     yield opened
 
 

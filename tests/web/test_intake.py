@@ -173,17 +173,21 @@ def test_a_flood_of_many_visitors_stays_below_the_whole(intake, tmp_path):
   assert Path(mine).is_file()
 
 
+def wait_for(status, intake):
+  """Uploads until the server has noticed what has begun, or ended, before."""
+  limit = time.monotonic() + 60
+  while (found := upload(intake, bytes(900_000))[0]) != status:
+    assert time.monotonic() < limit, found
+    time.sleep(0.05)
+
+
 def test_uploads_under_way_count_too(intake, tmp_path):
   with contextlib.ExitStack() as stack:
     for _ in range(12):
       stack.enter_context(unfinished(intake, bytes(900_000)))
-    time.sleep(0.5)
-    assert upload(intake, bytes(900_000))[0] == 429
+    wait_for(429, intake)
     assert upload(intake, bytes(900_000), source="127.0.0.2")[0] == 200
-  deadline = time.monotonic() + 10
-  while upload(intake, bytes(900_000))[0] != 200 and time.monotonic() < deadline:
-    time.sleep(0.1)
-  assert upload(intake, bytes(900_000))[0] == 200
+  wait_for(200, intake)
   assert len(files(tmp_path)) == 1
 
 

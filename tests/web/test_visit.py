@@ -37,6 +37,9 @@ def test_an_answer_has_its_files(visit, flute):
   patch = json.loads(entry.patch.read_text())
   assert patch["source"] == "a flute.flac"
   assert len(patch["answers"][0]["controls"]) == 16
+  assert patch["answers"][0]["confidence"]["kind"] == "unknown"
+  assert entry.match.best.confidence.advice  # It names a folder of the server's:
+  assert patch["answers"][0]["confidence"]["advice"] == ""  # not for visitors.
   assert visit.history == (entry,)
 
 
@@ -44,7 +47,7 @@ def test_what_is_told_is_kept_to(visit, flute):
   told = assumption(" A3", onset_seconds=0.1, hold_seconds=0.3, level_db=-20.0)
   match = visit.match(flute, assume=told).match
   assert match.note.pitch == 57
-  assert match.note.seconds == 0.3
+  assert match.note.hold_seconds == 0.3
   assert match.heard.onset_seconds == 0.1
   with pytest.raises(UserError, match="'X' is no note"):
     assumption("X")

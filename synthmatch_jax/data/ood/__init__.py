@@ -1,1 +1,0 @@
-"""Sounds from outside."""
