@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from  import Sound, load_folder
 
 from study.runs import LOGS
 from study.searching import Ear, Setup, search, search_of_match, warp
+from synthmatch_jax.data import sound_folder
+from synthmatch_jax.data.sound_folder import SoundFile
 from synthmatch_jax.evaluation.summary import interval_of_mean
 from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.reports.tables import join
@@ -66,17 +67,17 @@ OF_MATCH = {"match": "cma", "random of match": "random"}
 """The search of `match` and its control, which draws as many renders around the same start."""
 
 
-def halves(sounds: Sequence[Sound]) -> dict[Half, list[Sound]]:
+def halves(sounds: Sequence[SoundFile]) -> dict[Half, list[SoundFile]]:
   """Halves the benchmark by instrument, so that no half knows an instrument of the other.
 
   The instruments of each family are put in the order of the SHA-256 of their names, and every
   second one judges. Each half is listed so that its first sounds are of all families.
   """
-  families: dict[str, dict[str, list[Sound]]] = {}
+  families: dict[str, dict[str, list[SoundFile]]] = {}
   for sound in sounds:
     stem = sound.name.rsplit("_", 1)[0] if sound.name[-1].isdigit() else sound.name
     families.setdefault(sound.family, {}).setdefault(stem, []).append(sound)
-  found: dict[Half, list[tuple[float, Sound]]] = {"choosing": [], "judging": []}
+  found: dict[Half, list[tuple[float, SoundFile]]] = {"choosing": [], "judging": []}
   for stems in families.values():
     order = sorted(stems, key=_digest)
     parts: dict[Half, list[str]] = {"choosing": order[::2], "judging": order[1::2]}
@@ -91,7 +92,7 @@ def halves(sounds: Sequence[Sound]) -> dict[Half, list[Sound]]:
 def run(
   matcher: Matcher,
   host: Host,
-  sounds: Sequence[Sound],
+  sounds: Sequence[SoundFile],
   path: Path,
   *,
   setups: Sequence[str],
@@ -198,7 +199,7 @@ def _digest(name: str) -> str:
   return hashlib.sha256(name.encode()).hexdigest()
 
 
-def _mixed(sounds: Sequence[Sound]) -> list[Sound]:
+def _mixed(sounds: Sequence[SoundFile]) -> list[SoundFile]:
   return sorted(sounds, key=lambda sound: _digest(sound.name))
 
 
@@ -217,7 +218,7 @@ def main() -> None:
     sys.stdout.write(table(options.half, [options.renders]) + "\n")
     return
   LOG.mkdir(parents=True, exist_ok=True)
-  sounds = halves(load_folder(options.ood))[options.half][: options.sounds]
+  sounds = halves(sound_folder.load(options.ood))[options.half][: options.sounds]
   with Matcher.open() as matcher, hosting(matcher.pool.engine) as host:
     names = options.setups.split(";")
     run(matcher, host, sounds, path, setups=names, renders=options.renders)

@@ -11,7 +11,7 @@ import pytest
 
 from study import audit, controls, evaluations, objectives, report, runs, searching
 from synthmatch_jax import config as configs
-from  import Sound
+from synthmatch_jax.data.sound_folder import SoundFile
 from synthmatch_jax.matching import ensemble
 
 
@@ -109,7 +109,7 @@ def test_a_bad_option_is_one_sentence(module, options, sentence, monkeypatch, ca
 
 def test_the_halves_of_the_benchmark_share_no_instrument():
   sounds = [
-    Sound(name=f"{family}/{name}_{note}", path=Path(name), family=family)
+    SoundFile(name=f"{family}/{name}_{note}", path=Path(name), family=family)
     for family, names in {"dx7": "abcd", "voice": "efghij"}.items()
     for name in names
     for note in (48, 60)
