@@ -1,6 +1,6 @@
 """Finds by experiment what a search by ear should listen to, and how it should step.
 
-    python -m study.objectives --ood=FOLDER [--half=choosing] [--sounds=24] [--setups=mss,pattern]
+    python -m study.objectives --ood=FOLDER [--half=choosing] [--sounds=24] [--setups="NAME;..."]
     python -m study.objectives --table [--half=choosing]
 
 FOLDER is the benchmark of `python -m synthmatch_jax.ood` (docs/ood.md). Each setup searches from
@@ -34,43 +34,36 @@ from synthmatch_jax.synths.play import hosting
 
 LOG = LOGS / "objectives"
 
+_PLAIN = "plain answer"
+
 Half = Literal["choosing", "judging"]
 
 _MSS = {"mss": 1.0}
 _PATTERN = {"loudness_pattern": 1.0}
-_BOTH = _MSS | _PATTERN
-_GUARDS = {"rms_cosine": 0.3, "f0_cents": 0.3}
-_GUARDED = _BOTH | _GUARDS
+_GUARDED = _MSS | _PATTERN | {"rms_cosine": 0.3, "f0_cents": 0.3}
 
-_Q = Setup(weights=_GUARDED, shape="quantiles", sigma=0.1, seeds=8, margin=0.05, tidied=4)
+_ON_QUANTILES = Setup(weights=_GUARDED, shape="quantiles")
+_TIDIED = replace(_ON_QUANTILES, sigma=0.1, seeds=8, margin=0.05, tidied=4)
 
 SETUPS = {
-  "mss": Setup(weights=_MSS),
-  "mss 0.12": Setup(weights=_MSS, sigma=0.12),
+  "MSS": Setup(weights=_MSS),
   "pattern": Setup(weights=_PATTERN),
-  "pattern 0.12": Setup(weights=_PATTERN, sigma=0.12),
-  "both": Setup(weights=_BOTH),
-  "both+guards": Setup(weights=_GUARDED),
-  "mss+guards": Setup(weights=_MSS | _GUARDS),
-  "pattern+guards": Setup(weights=_PATTERN | _GUARDS),
-  "both+guards 0.12": Setup(weights=_GUARDED, sigma=0.12),
-  "both+guards shaped": Setup(weights=_GUARDED, shape="errors"),
-  "both+guards of 8": Setup(weights=_GUARDED, population=8),
-  "all": Setup(weights=_GUARDED | {"wmfcc": 0.5, "spectral_convergence": 0.5}),
-  "quantiles": Setup(weights=_GUARDED, shape="quantiles"),
-  "quantiles 0.12": Setup(weights=_GUARDED, shape="quantiles", sigma=0.12),
-  "quantiles+seeds": Setup(weights=_GUARDED, shape="quantiles", seeds=8),
-  "Q": _Q,
-  "Q both": replace(_Q, weights=_BOTH),
-  "Q+mfcc": replace(_Q, weights=_GUARDED | {"wmfcc": 0.5}),
-  "Q of 8": replace(_Q, population=8),
-  "Q+mfcc+sc": replace(_Q, weights=_GUARDED | {"wmfcc": 0.5, "spectral_convergence": 0.5}),
-  "Q random": replace(_Q, control=True),
-  "random": Setup(weights=_GUARDED, control=True),
+  "MSS + pattern": Setup(weights=_MSS | _PATTERN),
+  "MSS + pattern + guards": Setup(weights=_GUARDED),
+  "the same, sigma 0.12": Setup(weights=_GUARDED, sigma=0.12),
+  "the same, steps by the model's errors": Setup(weights=_GUARDED, shape="errors"),
+  "the same, at random": Setup(weights=_GUARDED, control=True),
+  "the same, on quantiles": _ON_QUANTILES,
+  "on quantiles, sigma 0.12": replace(_ON_QUANTILES, sigma=0.12),
+  "on quantiles, best of the answers": replace(_ON_QUANTILES, seeds=8),
+  "tidied": _TIDIED,
+  "tidied, and wMFCC": replace(_TIDIED, weights=_GUARDED | {"wmfcc": 0.5}),
+  "tidied, no guards": replace(_TIDIED, weights=_MSS | _PATTERN),
+  "tidied, population 8": replace(_TIDIED, population=8),
 }
-"""The setups, by their names in the log."""
+"""The setups of a plain loop, by their names in the log."""
 
-OF_MATCH = {"match": "cma", "separable": "separable", "random of match": "random"}
+OF_MATCH = {"match": "cma", "random of match": "random"}
 """The search of `match` and its control, which draws as many renders around the same start."""
 
 
@@ -115,7 +108,7 @@ def run(
   ways = {shape: warp(matcher.recipe, shape) for shape in ("equal", "errors", "quantiles")}
   for sound in sounds:
     missing = [name for name in setups if (sound.name, name, renders) not in done]
-    known = (sound.name, "first", 0) in done
+    known = (sound.name, _PLAIN, 0) in done
     if not missing and known:
       continue
     recording = matcher.hear(sound.path)
@@ -123,8 +116,8 @@ def run(
     wide = [a.controls for a in matcher.answer(recording, top=8, listen="widely").answers]
     if not known:
       first = ear.measure(matcher.answer(recording).best.controls)
-      keep(sound=sound.name, setup="first", renders=0, voiced=ear.voiced, at={"0": first})
-      keep(sound=sound.name, setup="wide", renders=0, at={"0": ear.measure(wide[0])})
+      keep(sound=sound.name, setup=_PLAIN, renders=0, voiced=ear.voiced, at={"0": first})
+      keep(sound=sound.name, setup="widely heard", renders=0, at={"0": ear.measure(wide[0])})
     for name in missing:
       host.renew()  # So that a search does not depend on those before it.
       if name in OF_MATCH:
@@ -157,7 +150,7 @@ def table(half: Half, marks: Sequence[int]) -> str:
     of the sounds that have one.
   """
   lines = read(LOG / f"{half}.jsonl")
-  first = {line["sound"]: line["at"]["0"] for line in lines if line["setup"] == "first"}
+  first = {line["sound"]: line["at"]["0"] for line in lines if line["setup"] == _PLAIN}
   voiced = {line["sound"] for line in lines if line.get("voiced")}
   rows = [["", "renders", "sounds", *_RATIOS.values(), "RMS ↑", "f0, median", "f0 lost"]]
   rows.append(["---", *["---:"] * (len(rows[0]) - 1)])
@@ -217,7 +210,7 @@ def main() -> None:
   parser.add_argument("--half", choices=["choosing", "judging"], default="choosing")
   parser.add_argument("--sounds", type=int, default=24, help="number of sounds")
   parser.add_argument("--renders", type=int, default=200, help="budget of a search")
-  parser.add_argument("--setups", default=",".join(OF_MATCH), help="names, separated by commas")
+  parser.add_argument("--setups", default=";".join(OF_MATCH), help="names, between semicolons")
   parser.add_argument("--table", action="store_true", help="print the table of the log")
   options = parser.parse_args()
   path = LOG / f"{options.half}.jsonl"
@@ -227,7 +220,7 @@ def main() -> None:
   LOG.mkdir(parents=True, exist_ok=True)
   sounds = halves(sound_folder.load(options.ood))[options.half][: options.sounds]
   with Matcher.open() as matcher, hosting(matcher.pool.engine) as host:
-    names = options.setups.split(",")
+    names = options.setups.split(";")
     run(matcher, host, sounds, path, setups=names, renders=options.renders)
 
 

@@ -93,8 +93,6 @@ class CmaEs:
   population is the tutorial's, rounded up to a multiple of `lanes`, so that no engine is idle.
   """
 
-  _library: type = cmaes.CMA
-
   def __init__(
     self,
     start: Float[np.ndarray, " d"],
@@ -117,18 +115,14 @@ class CmaEs:
     """
     self._start, self._moved, self._scale = start, moved, scale
     width = int(moved.sum())
-    self._cma = self._library(
+    self._cma = cmaes.CMA(
       mean=scale.there(start)[moved],
       sigma=step,
       bounds=np.tile([-_MARGIN, 1.0 + _MARGIN], (width, 1)),
-      population_size=lanes * math.ceil(self._population(width) / lanes),
+      population_size=lanes * math.ceil((4 + math.floor(3 * math.log(width))) / lanes),
       seed=seed,
     )
     self._asked: list[np.ndarray] = []
-
-  @staticmethod
-  def _population(width: int) -> int:
-    return 4 + math.floor(3 * math.log(width))
 
   def ask(self) -> Float[np.ndarray, "n d"]:
     """See `Strategy`."""
@@ -144,20 +138,6 @@ class CmaEs:
   def done(self) -> bool:
     """See `Strategy`."""
     return self._cma.should_stop()
-
-
-class SeparableCmaEs(CmaEs):
-  """CMA-ES with a diagonal covariance, which is learnt in a fraction of the renders.
-
-  Ros and Hansen, "A simple modification in CMA-ES achieving linear time and space complexity"
-  (2008). A population of 8, so that a small budget has more of them.
-  """
-
-  _library: type = cmaes.SepCMA
-
-  @staticmethod
-  def _population(width: int) -> int:
-    return 8
 
 
 class AtRandom:
@@ -206,7 +186,6 @@ def _whole(
 
 STRATEGIES: Mapping[str, type[CmaEs] | type[AtRandom]] = {
   "cma": CmaEs,
-  "separable": SeparableCmaEs,
   "random": AtRandom,
 }
 """Name -> strategy; one for spaces with switches and choices will be a line here."""
