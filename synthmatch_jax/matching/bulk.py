@@ -166,7 +166,8 @@ def match_all(
             _warn(f"error: {outcome.failure}")
           bar.done(outcome.job.folder)
       finally:
-        pool.close()  # Where the work is called off, this ends what is under way.
+        stopped.set()  # Where the work is called off, this and the next line end what is under way.
+        pool.close()
         threads.shutdown(wait=True, cancel_futures=True)
     page = output.write_page(out, recipe.mel.sample_rate, say=_warn)
     if left := sum(outcome.failure == _LEFT for outcome in outcomes.values()):
