@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax.audio.loudness import SILENT_PEAK
 from synthmatch_jax.audio.pitch import PitchSettings
 from synthmatch_jax.audio.stft import StftSettings
 from synthmatch_jax.data.recipe import Recipe
@@ -16,9 +17,6 @@ from synthmatch_jax.metrics.loudness_pattern import LoudnessPattern
 from synthmatch_jax.metrics.metric import SoundMetric
 from synthmatch_jax.metrics.spectral import MelScale, MultiScaleSpectral
 from synthmatch_jax.spaces import prior
-
-SILENCE = 1e-4
-"""Peak under which a sound is silent: -80 dB of full scale."""
 
 Controls = Float[np.ndarray, " d"]
 Sound = Float[np.ndarray, " n"]
@@ -210,7 +208,7 @@ class Objective:
   def costs(self, controls: Controls, sound: Sound) -> Float[np.ndarray, " k"]:
     """The cost of a candidate by each term; infinite for one that is silent."""
     peak = float(np.abs(sound).max(initial=0))
-    if peak < SILENCE:
+    if peak < SILENT_PEAK:
       return self.failed
     levelled = sound * np.float32(self._peak / peak)
     return np.array([cost(controls, levelled) for cost in self._costs])

@@ -1,5 +1,6 @@
 """Searches for recordings, from what a model says on."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -81,6 +82,17 @@ def test_the_nearest_training_sounds_are_tried(tiny_run, tmp_path):
   assert outcome.match
   tried = {answer["hearing"] for answer in outcome.match["answers"]}
   assert {"nearest training sound", "middle of the prior"} & tried
+
+
+def test_models_that_say_the_same_are_heard_once(matcher, recording):
+  (model,) = matcher.models
+  twin = dataclasses.replace(model, name="twin")
+  both = Matcher([model, twin], matcher.pool)
+  alone, together = (m.search(recording, budget=Budget(renders=20)) for m in (matcher, both))
+  list(alone)
+  list(together)
+  assert together.search.trace == alone.search.trace
+  assert {answer.origin.model for answer in together.match(top=9).answers} == {model.name}
 
 
 def match_all(tiny_run, out, **request):
