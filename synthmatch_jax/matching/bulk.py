@@ -123,7 +123,8 @@ def match_all(
     out: The folder for the answers, and for a page over all of them.
     request: What is asked of every sound.
     plugin: The path of the engine's plugin, where it is not found by itself.
-    workers: The number of sounds that are matched at once, and of engines.
+    workers: The number of sounds that are played at once. Where there is no search, as many are
+      matched at once; each search takes four.
     say: Gets a line for every sound.
 
   Returns:
