@@ -42,26 +42,20 @@ class Term:
   """One of the costs that are summed up.
 
   Attributes:
-    meaning: What it hears, in a few words.
     cost: Makes the cost of candidates from the scene; all that depends on the target alone is
       computed there, once.
-    floor: The least value at the start that the cost is divided by; of a start that is nearer
-      than this, smaller steps count for less.
+    floor: The least that the cost is divided by, where its value at the start is less still.
   """
 
-  meaning: str
   cost: Callable[[Scene], Cost]
   floor: float
 
 
-def of_metric(
-  metric: Callable[..., SoundMetric], *, meaning: str, floor: float, **settings: object
-) -> Term:
+def of_metric(metric: Callable[..., SoundMetric], *, floor: float, **settings: object) -> Term:
   """A term that is a metric, or for one of which more is better its distance from the best.
 
   Args:
     metric: The class of the metric.
-    meaning: See `Term`.
     floor: See `Term`.
     **settings: The settings of the metric, apart from the sample rate.
   """
@@ -75,7 +69,7 @@ def of_metric(
 
     return distance
 
-  return Term(meaning=meaning, cost=cost, floor=floor)
+  return Term(cost=cost, floor=floor)
 
 
 # A quarter of the metric's frames: the guard hears a note and not its vibrato.
@@ -111,19 +105,18 @@ def _used(_: Scene) -> Cost:
 
 
 TERMS: Mapping[str, Term] = {
-  "mss": of_metric(MultiScaleSpectral, meaning="log-mel spectra, 80 dB of them", floor=0.2),
+  "mss": of_metric(MultiScaleSpectral, floor=0.2),
   "pattern": of_metric(
     LoudnessPattern,
-    meaning="what is loud where",
     floor=0.02,
     mel=StftSettings(n_fft=1024, hop_length=512),
     linear=StftSettings(n_fft=8192, hop_length=4096),
   ),
-  "envelope": of_metric(EnvelopeCosine, meaning="the course of the level", floor=0.1),
-  "pitch": Term(meaning="how far out of tune", cost=_pitch, floor=1.0),
-  "controls": Term(meaning="how many controls are not at 0", cost=_used, floor=1.0),
+  "envelope": of_metric(EnvelopeCosine, floor=0.1),
+  "pitch": Term(cost=_pitch, floor=1.0),
+  "controls": Term(cost=_used, floor=1.0),
 }
-"""The terms that an objective can have; a new one is a line here."""
+"""The terms that an objective can have; docs/search.md says what each hears."""
 
 DEFAULT: Mapping[str, float] = {
   "mss": 1.0,
