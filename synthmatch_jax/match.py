@@ -29,7 +29,8 @@ _LISTEN = flags.DEFINE_enum(
   "listen",
   None,
   ["once", "widely"],
-  "Whether a model listens to a sound in several ways; widely by default if --top is over 1.",
+  "Whether a model listens to a sound in several ways; by default widely if --top is over 1. A"
+  " search always begins with all of them.",
 )
 _SEARCH = flags.DEFINE_string(
   "search",
@@ -56,7 +57,7 @@ _NOISE = flags.DEFINE_enum(
 )
 _JSON = flags.DEFINE_bool("json", False, "Print one JSON object and nothing else, for programs.")
 _WORKERS = flags.DEFINE_integer(
-  "workers", 0, "Sounds matched at once; 0 means one for each core.", lower_bound=0
+  "workers", 0, "Sounds played at once; 0 means one for each core.", lower_bound=0
 )
 _PLUGIN = cli.define_plugin()
 

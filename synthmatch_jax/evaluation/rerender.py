@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -107,12 +108,18 @@ class Renderer:
         return _line(host, self.recipe, targets[i], i, proposals)
 
       numbers, lines = range(start, min(start + CHUNK, len(targets))), []
-      for i, line in zip(numbers, host.steadily(do, numbers), strict=True):
+      for i, line in zip(numbers, steadily(do, numbers, host), strict=True):
         if not line.distances:
           print(f"{targets[i].name} has no score: {next(iter(line.reasons.values()))}")
         lines.append(line)
         tick()
       return start, lines
+
+    def steadily(do: Callable[[int], Line], numbers: range, host: Host) -> Iterator[Line]:
+      if all(proposal.settle is nearest for proposal in proposals.values()):
+        return host.steadily(do, numbers)
+      # A host keeps every sound that it is asked for until the end, and a search asks for many.
+      return chain.from_iterable(host.steadily(do, [i]) for i in numbers)
 
     done = {s: parts.load(s) if parts else None for s in range(0, len(targets), CHUNK)}
     jobs = [s for s, lines in done.items() if not lines or any(line.reasons for line in lines)]

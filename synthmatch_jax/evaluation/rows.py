@@ -66,7 +66,7 @@ class Row:
     propose: Returns the controls of its answers, of the shape (i, d), or of n candidates for
       each answer, (i, n, d).
     settle: Makes the candidates for one target into the answer, with an engine at hand. By
-      default the nearest of them is the answer; a search would begin from them.
+      default the nearest of them is the answer.
     kind: Whether it is a model, or a floor or a ceiling for models. Ceilings know the true patch.
     needs: What has to be there: the true patches, the training sounds, snapping, or a budget.
     search: The name of the strategy by which the answer is searched for from the candidates on, or

@@ -24,8 +24,12 @@ def settling(strategy: str | None, *, renders: int) -> Settle:
   Args:
     strategy: The name of the strategy (`STRATEGIES`); None only ranks the candidates.
     renders: The budget, the candidates included.
+
+  Raises:
+    UserError: The budget is none.
   """
   assert strategy is None or strategy in STRATEGIES
+  budget = Budget(renders=renders)
 
   def settle(host: Host, recipe: Recipe, target: Target, candidates: Sequence[Example]) -> Example:
     sound = host.call(play, recipe, target.known) if target.audio is None else target.audio
@@ -35,7 +39,7 @@ def settling(strategy: str | None, *, renders: int) -> Settle:
       recipe=recipe,
       note=target.note,
       engine=host,
-      budget=Budget(renders=renders),
+      budget=budget,
       strategy=strategy,
     )
     for _ in search:

@@ -123,7 +123,8 @@ def match_all(
     out: The folder for the answers, and for a page over all of them.
     request: What is asked of every sound.
     plugin: The path of the engine's plugin, where it is not found by itself.
-    workers: The number of sounds that are matched at once, and of engines.
+    workers: The number of sounds that are played at once. Where there is no search, as many are
+      matched at once; each search takes four.
     say: Gets a line for every sound.
 
   Returns:
@@ -166,7 +167,8 @@ def match_all(
             _warn(f"error: {outcome.failure}")
           bar.done(outcome.job.folder)
       finally:
-        pool.close()  # Where the work is called off, this ends what is under way.
+        stopped.set()  # Where the work is called off, this and the next line end what is under way.
+        pool.close()
         threads.shutdown(wait=True, cancel_futures=True)
     page = output.write_page(out, recipe.mel.sample_rate, say=_warn)
     if left := sum(outcome.failure == _LEFT for outcome in outcomes.values()):

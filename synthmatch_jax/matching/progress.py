@@ -36,7 +36,7 @@ class Bar:
       file=sys.stderr,
     )
     self._say, self._lock, self._told = say, threading.Lock(), False
-    self._shares: dict[Path, float] = {}
+    self._done, self._shares = 0, dict[Path, float]()  # The shares are those of unfinished sounds.
 
   def __enter__(self) -> "Bar":
     return self
@@ -54,19 +54,22 @@ class Bar:
           f"a search of {search.budget} takes about {_duration(search.expected_seconds or 0)} a"
           " sound here; --search=20s bounds it, and Ctrl-C gives the best so far"
         )
-    self._move(folder, search.share)
+    with self._lock:
+      self._shares[folder] = search.share
+      self._move()
     if search.best and search.start:
       nearer = search.best.value / max(search.start.value, 1e-9)
       self._bar.set_postfix_str(f"distance {100 * nearer:.0f} % of the start's", refresh=False)
 
   def done(self, folder: Path) -> None:
     """Moves the bar past the sound of a folder."""
-    self._move(folder, 1.0)
-
-  def _move(self, folder: Path, share: float) -> None:
     with self._lock:
-      self._bar.update(share - self._shares.get(folder, 0.0))
-      self._shares[folder] = share
+      self._shares.pop(folder, None)
+      self._done += 1
+      self._move()
+
+  def _move(self) -> None:
+    self._bar.update(self._done + sum(self._shares.values()) - self._bar.n)
 
 
 @contextlib.contextmanager

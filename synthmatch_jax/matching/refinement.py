@@ -24,7 +24,7 @@ from synthmatch_jax.search.seeds import Seed
 if TYPE_CHECKING:
   from synthmatch_jax.matching.matcher import Matcher
 
-# The share of a budget that goes to the nearest training sounds, and the most of them.
+# One in so many renders goes to the nearest training sounds of all models, up to the second number.
 _SHARE, _MOST_NEIGHBOURS = 8, 16
 
 
@@ -123,11 +123,12 @@ class Refinement:
     )
 
   def _begin(self, budget: Budget) -> tuple[list[Origin], list[Float[np.ndarray, " d"]]]:
-    """Where to begin: the first model's plain answer comes first."""
+    """Where to begin, each patch once: the first model's plain answer comes first."""
     matcher, recording = self._matcher, self._recording
     answered = matcher.candidates(recording, HEARINGS, note=self.note)
     found = [(origin, example.controls) for origin, example in answered]
     count = min(_MOST_NEIGHBOURS, (budget.renders or _MOST_NEIGHBOURS * _SHARE) // _SHARE)
+    count //= len(matcher.models)
     for model in matcher.models:
       others: Sequence[Seed] = []
       if model.neighbours and count:
@@ -136,7 +137,10 @@ class Refinement:
         others = seeds.nearest(model.neighbours, mels, count=count)
       more = [*others, seeds.middle(model.predictor.recipe)]
       found += [(Origin(model=model.name, hearing=one.name), one.controls) for one in more]
-    return [origin for origin, _ in found], [controls for _, controls in found]
+    once: dict[bytes, tuple[Origin, Float[np.ndarray, " d"]]] = {}
+    for origin, controls in found:
+      once.setdefault(controls.tobytes(), (origin, controls))
+    return [origin for origin, _ in once.values()], [controls for _, controls in once.values()]
 
   def _distances(self, start: Step | None) -> dict[str, float]:
     """How far the start is, by all metrics; nothing where no candidate has a sound."""

@@ -35,11 +35,11 @@ class LoudnessPattern(SoundMetric):
   beside the others is measured by `python -m study.audit`.
 
   Attributes:
-    threshold_db: level under the loudest cell at which loudness bends to zero.
-    mel: lengths of window and hop of the mel bands.
+    threshold_db: The level under the loudest cell at which loudness bends to zero.
+    mel: The lengths of window and hop of the mel bands.
     n_mels: The number of mel bands.
-    linear: lengths of window and hop of the linear bins.
-    f_max: highest frequency of the linear bins, in Hz.
+    linear: The lengths of window and hop of the linear bins.
+    f_max: The highest frequency of the linear bins, in Hz.
   """
 
   threshold_db: float = -60.0

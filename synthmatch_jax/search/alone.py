@@ -8,7 +8,7 @@ from synthmatch_jax.synths.hosts import Host
 
 
 class Alone:
-  """One engine, with what a search calls of a pool.
+  """One engine, with as much of the interface of a `Pool` as a search uses.
 
   Attributes:
     size: The number of engines.

@@ -43,7 +43,7 @@ def read(path: Path, recipe: Recipe, engine: Engine) -> Float[np.ndarray, " d"]:
   except OSError as error:
     reason = (error.strerror or str(error)).lower()
     raise UserError(f"the start {path} cannot be read ({reason}): check the path") from None
-  except (ValueError, RenderError) as error:
+  except (ValueError, TypeError, RenderError) as error:
     raise UserError(
       f"{path} is no start of a search ({brief(error)}): give a patch.json of `match`, or a preset"
       f" of {recipe.engine}"
@@ -55,7 +55,7 @@ def _of_answer(path: Path, found: Any, space: ParameterSpace) -> Float[np.ndarra
 
   Raises:
     UserError: It is an answer of another space.
-    ValueError: It is no answer.
+    ValueError, TypeError: It is no answer.
   """
   answers = found.get("answers") if isinstance(found, dict) else None
   first = answers[0] if isinstance(answers, list) and answers else None

@@ -1,6 +1,5 @@
 """How long a search may go on."""
 
-import math
 import re
 from dataclasses import dataclass
 
@@ -52,8 +51,8 @@ class Budget:
     if number == 0:
       return None
     if found[2]:
-      return cls(seconds=min(number, math.inf))
-    return cls(renders=int(found[1]))
+      return cls(seconds=number)
+    return cls(renders=int(min(number, 1e9)))  # Python reads no integer of thousands of digits.
 
   def __str__(self) -> str:
     """The same for people."""

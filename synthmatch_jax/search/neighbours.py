@@ -7,6 +7,7 @@ approach those of the log-mels.
 
 import functools
 import hashlib
+import math
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
@@ -26,6 +27,7 @@ from synthmatch_jax.inference import Predictor
 _COMPONENTS = 32
 _FITTED = 4_096  # Sounds from which the principal components are found.
 _MOST_SOUNDS = 1_000_000
+_MOST = 1e6  # Decibels: a log-mel stays far below.
 _LEVELS = 255.0
 _SPREAD = 4.0  # Standard deviations of a component that 8 bits reach, on either side.
 _ARRAYS = ("controls", "places", "mean", "basis")
@@ -169,18 +171,22 @@ def read(folder: Path, recipe: Recipe, *, sums: Mapping[str, str]) -> Neighbours
     kinds = {"controls": np.uint8, "places": np.uint8, "mean": np.float32, "basis": np.float32}
     if wrong := [name for name, kind in kinds.items() if arrays[name].dtype != kind]:
       raise ValueError(f"its {wrong[0]} are of another kind")
-    count, width = len(arrays["controls"]), recipe.num_frames * recipe.mel.n_mels
+    width = recipe.num_frames * recipe.mel.n_mels
+    count, components = (math.prod(arrays[name].shape[:1]) for name in ("controls", "basis"))
     shapes = {
       "controls": (count, recipe.space.width),
-      "places": (count, len(arrays["basis"])),
+      "places": (count, components),
       "mean": (width,),
-      "basis": (len(arrays["basis"]), width),
+      "basis": (components, width),
     }
     if wrong := [name for name, shape in shapes.items() if arrays[name].shape != shape]:
       raise ValueError(f"its {wrong[0]} are not those of the model's sounds")
-    if not 0 < count <= _MOST_SOUNDS or not 0 < len(arrays["basis"]) <= width:
+    if not 0 < count <= _MOST_SOUNDS or components > _COMPONENTS:
       raise ValueError("it holds no sounds, or too many")
-    if not np.isfinite(arrays["basis"]).all() or not np.square(arrays["basis"]).sum(1).all():
+    for name in ("mean", "basis"):
+      if not (np.abs(arrays[name]) < _MOST).all():  # Nor is NaN.
+        raise ValueError(f"its {name} are no decibels")
+    if not np.square(arrays["basis"]).sum(axis=1).all():
       raise ValueError("its basis is none")
   except (FileNotFoundError, NotADirectoryError):
     return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax.audio.loudness import SILENT_PEAK
 from synthmatch_jax.audio.pitch import PitchSettings
 from synthmatch_jax.audio.stft import StftSettings
 from synthmatch_jax.data.recipe import Recipe
@@ -14,11 +15,7 @@ from synthmatch_jax.metrics.f0 import PitchError
 from synthmatch_jax.metrics.level import EnvelopeCosine
 from synthmatch_jax.metrics.loudness_pattern import LoudnessPattern
 from synthmatch_jax.metrics.metric import SoundMetric
-from synthmatch_jax.metrics.spectral import MelScale, MultiScaleSpectral
-from synthmatch_jax.spaces import prior
-
-SILENCE = 1e-4
-"""Peak under which a sound is silent: -80 dB of full scale."""
+from synthmatch_jax.metrics.spectral import MultiScaleSpectral
 
 Controls = Float[np.ndarray, " d"]
 Sound = Float[np.ndarray, " n"]
@@ -33,7 +30,7 @@ class Scene:
 
   Attributes:
     target: The sound that is to be matched.
-    recipe: The recipe of the answers: it names the sample rate, the space and the prior.
+    recipe: The recipe of the answers, which names the sample rate.
   """
 
   target: Sound
@@ -45,26 +42,20 @@ class Term:
   """One of the costs that are summed up.
 
   Attributes:
-    meaning: What it hears, in a few words.
     cost: Makes the cost of candidates from the scene; all that depends on the target alone is
       computed there, once.
-    floor: The least value at the start that the cost is divided by; of a start that is nearer
-      than this, smaller steps count for less.
+    floor: The least that the cost is divided by, where its value at the start is less still.
   """
 
-  meaning: str
   cost: Callable[[Scene], Cost]
   floor: float
 
 
-def of_metric(
-  metric: Callable[..., SoundMetric], *, meaning: str, floor: float, **settings: object
-) -> Term:
+def of_metric(metric: Callable[..., SoundMetric], *, floor: float, **settings: object) -> Term:
   """A term that is a metric, or for one of which more is better its distance from the best.
 
   Args:
     metric: The class of the metric.
-    meaning: See `Term`.
     floor: See `Term`.
     **settings: The settings of the metric, apart from the sample rate.
   """
@@ -78,7 +69,7 @@ def of_metric(
 
     return distance
 
-  return Term(meaning=meaning, cost=cost, floor=floor)
+  return Term(cost=cost, floor=floor)
 
 
 # A quarter of the metric's frames: the guard hears a note and not its vibrato.
@@ -108,62 +99,24 @@ def _pitch(scene: Scene) -> Cost:
   return cost
 
 
-_DRAWS, _BINS = 1_024, 20
-
-
-def _unlikely(scene: Scene) -> Cost:
-  """How unlikely the controls are under the prior: the mean of log(most likely / this one).
-
-  The density of each control is that of draws from the prior, in bins that overlap.
-  """
-  drawn = prior.draws(scene.recipe.prior, scene.recipe.space, count=_DRAWS)
-  counts = np.stack([np.histogram(column, bins=_BINS, range=(0, 1))[0] for column in drawn.T])
-  padded = np.pad(counts + 1.0, ((0, 0), (1, 1)), mode="edge")
-  density = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
-  surprise = np.log(density.max(axis=1, keepdims=True) / density)
-  middles = (np.arange(_BINS) + 0.5) / _BINS
-
-  def cost(controls: Controls, _: Sound) -> float:
-    pairs = zip(controls, surprise, strict=True)
-    return float(np.mean([np.interp(control, middles, row) for control, row in pairs]))
-
-  return cost
-
-
 def _used(_: Scene) -> Cost:
   """The share of the controls that are not at 0: of two patches that sound alike, the plainer."""
   return lambda controls, _: float(np.count_nonzero(controls)) / len(controls)
 
 
-# Windows of powers of two at 44.1 kHz, which are transformed fast.
-_SCALES = (
-  MelScale(window_ms=11.62, hop_ms=5.81, n_mels=32),
-  MelScale(window_ms=46.45, hop_ms=11.62, n_mels=64),
-  MelScale(window_ms=92.9, hop_ms=46.45, n_mels=128),
-)
-
 TERMS: Mapping[str, Term] = {
-  "mss": of_metric(MultiScaleSpectral, meaning="log-mel spectra, 80 dB of them", floor=0.2),
-  "log_mel": of_metric(
-    MultiScaleSpectral,
-    meaning="log-mel spectra, 50 dB of them",
-    floor=0.2,
-    scales=_SCALES,
-    top_db=50.0,
-  ),
+  "mss": of_metric(MultiScaleSpectral, floor=0.2),
   "pattern": of_metric(
     LoudnessPattern,
-    meaning="what is loud where",
     floor=0.02,
     mel=StftSettings(n_fft=1024, hop_length=512),
     linear=StftSettings(n_fft=8192, hop_length=4096),
   ),
-  "envelope": of_metric(EnvelopeCosine, meaning="the course of the level", floor=0.1),
-  "pitch": Term(meaning="how far out of tune", cost=_pitch, floor=1.0),
-  "prior": Term(meaning="how unlikely the controls are", cost=_unlikely, floor=1.0),
-  "controls": Term(meaning="how many controls are not at 0", cost=_used, floor=1.0),
+  "envelope": of_metric(EnvelopeCosine, floor=0.1),
+  "pitch": Term(cost=_pitch, floor=1.0),
+  "controls": Term(cost=_used, floor=1.0),
 }
-"""The terms that an objective can have; a new one is a line here."""
+"""The terms that an objective can have; docs/search.md says what each hears."""
 
 DEFAULT: Mapping[str, float] = {
   "mss": 1.0,
@@ -210,7 +163,7 @@ class Objective:
   def costs(self, controls: Controls, sound: Sound) -> Float[np.ndarray, " k"]:
     """The cost of a candidate by each term; infinite for one that is silent."""
     peak = float(np.abs(sound).max(initial=0))
-    if peak < SILENCE:
+    if peak < SILENT_PEAK:
       return self.failed
     levelled = sound * np.float32(self._peak / peak)
     return np.array([cost(controls, levelled) for cost in self._costs])

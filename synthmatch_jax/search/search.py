@@ -91,7 +91,7 @@ class Search:
     renders: The number of sounds that were rendered until now.
     seconds: The time that it has taken until now.
     trouble: What the engine failed with last; None if it did not.
-    was_stopped: Whether it has ended before its budget was spent.
+    was_stopped: Whether `stopped` has ended it before its budget was spent.
   """
 
   def __init__(

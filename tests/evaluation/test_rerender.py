@@ -1,7 +1,9 @@
 import dataclasses
+import gc
 import json
 import multiprocessing
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -209,6 +211,26 @@ def recipe_of(testbed):
     seconds=1.0,
     plugin=described.essentials(),
   )
+
+
+def test_what_a_search_has_played_is_not_kept_until_the_last_target(testbed):
+  recipe = recipe_of(testbed)
+  controls = np.full((3, 16), 0.5, np.float32)
+  played, alive = [], []
+
+  def listen(host, recipe, target, candidates):
+    gc.collect()
+    alive.append(sum(sound() is not None for sound in played))
+    played.extend(weakref.ref(host.call(play, recipe, one)) for one in candidates)
+    return candidates[0]
+
+  targets = of_dataset(controls, [recipe.note] * len(controls), split="test")
+  several = np.linspace(0.4, 0.5, 5, dtype=np.float32)[None, :, None] * np.ones(
+    (3, 5, 16), np.float32
+  )
+  measure(recipe, targets, {"row": Proposal(controls=several, settle=listen)}, plugin=testbed)
+  assert alive == [0, 0, 0]
+  assert len(played) == 15
 
 
 def test_one_wrong_control_is_detected_by_every_metric_on_every_sound(recipe, controls):

@@ -1,10 +1,12 @@
 """Searches for recordings, from what a model says on."""
 
+import dataclasses
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +15,11 @@ import pytest
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching import bulk, stored
 from synthmatch_jax.matching.bulk import Request
+from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.search import neighbours
 from synthmatch_jax.search.budget import Budget
 from synthmatch_jax.search.locks import Locks
+from synthmatch_jax.search.search import LANES
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FLUTE = EXAMPLES / "flute.flac"
@@ -80,6 +84,17 @@ def test_the_nearest_training_sounds_are_tried(tiny_run, tmp_path):
   assert {"nearest training sound", "middle of the prior"} & tried
 
 
+def test_models_that_say_the_same_are_heard_once(matcher, recording):
+  (model,) = matcher.models
+  twin = dataclasses.replace(model, name="twin")
+  both = Matcher([model, twin], matcher.pool)
+  alone, together = (m.search(recording, budget=Budget(renders=20)) for m in (matcher, both))
+  list(alone)
+  list(together)
+  assert together.search.trace == alone.search.trace
+  assert {answer.origin.model for answer in together.match(top=9).answers} == {model.name}
+
+
 def match_all(tiny_run, out, **request):
   (outcome,), _ = bulk.match_all(
     [str(FLUTE)], workdirs=[tiny_run], out=out, request=Request(**request), say=lambda line: None
@@ -132,6 +147,28 @@ def test_what_cannot_be_asked_of_a_search_is_told_before_anything_is_rendered(ti
   ):
     with pytest.raises(UserError, match=says):
       match_all(tiny_run, tmp_path / "out", search=Budget(renders=5), **asked)
+
+
+def test_an_error_ends_the_searches_under_way(tiny_run, tmp_path, monkeypatch):
+  search, begun = Matcher.search, threading.Event()
+
+  def fails_on_the_guitar(self, recording, **asked):
+    if recording.source == "guitar.flac":
+      begun.wait()
+      raise UserError("the disk is full")
+    begun.set()
+    return search(self, recording, **asked)
+
+  monkeypatch.setattr(Matcher, "search", fails_on_the_guitar)
+  with pytest.raises(UserError, match="the disk is full"):
+    bulk.match_all(
+      [str(FLUTE), str(EXAMPLES / "guitar.flac")],
+      workdirs=[tiny_run],
+      out=tmp_path,
+      request=Request(search=Budget(seconds=86_400.0)),
+      workers=2 * LANES,
+      say=lambda line: None,
+    )
 
 
 STOPPED = """

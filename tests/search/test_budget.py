@@ -32,6 +32,7 @@ def test_a_budget_is_read(text, budget):
     ("nan", "'nan' is no budget"),
     ("1e3", "'1e3' is no budget"),
     ("9" * 400, "1 to 1,000,000 renders"),
+    ("9" * 9_000, "1 to 1,000,000 renders"),
     ("9" * 400 + "s", "at most a day"),
   ],
 )

@@ -25,7 +25,7 @@ def cost(name, sound, recipe, *, controls=MIDDLE, target=TARGET):
   return float(Objective(target, recipe, {name: 1.0}).costs(controls, sound)[0])
 
 
-@pytest.mark.parametrize("name", sorted(set(TERMS) - {"prior", "controls"}))
+@pytest.mark.parametrize("name", sorted(set(TERMS) - {"controls"}))
 def test_the_target_itself_costs_nothing_and_another_sound_does(name, recipe):
   assert cost(name, TARGET, recipe) == pytest.approx(0, abs=1e-6)
   assert cost(name, tone(331.0, decay=20.0), recipe) >= TERMS[name].floor
@@ -57,14 +57,6 @@ def test_the_guard_hears_only_what_has_a_pitch(recipe):
   noise = np.random.default_rng(0).normal(0, 0.1, TIME.size).astype(np.float32)
   assert cost("pitch", noise, recipe) == 1
   assert cost("pitch", TARGET, recipe, target=noise) == 0
-
-
-def test_the_prior_prefers_what_is_usual(recipe):
-  pitch = recipe.space.names.index("osc2_pitch")
-  unison, odd = MIDDLE.copy(), MIDDLE.copy()
-  odd[pitch] = 0.37
-  costs = [cost("prior", TARGET, recipe, controls=one) for one in (unison, odd)]
-  assert 0 <= costs[0] < costs[1]
 
 
 def test_of_two_patches_the_plainer_costs_less(recipe):

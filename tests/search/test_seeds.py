@@ -71,9 +71,50 @@ def test_the_index_travels_with_the_model(tiny_run, tiny_dataset, tmp_path):
   assert exported.NEIGHBOURS == neighbours.FILE
 
 
+def test_an_index_of_a_single_sound_finds_it(recipe, tmp_path):
+  mel = np.zeros((1, recipe.num_frames, recipe.mel.n_mels), np.float32)
+  controls = np.linspace(0, 1, 16, dtype=np.float32)[None]
+  neighbours.write(
+    tmp_path / neighbours.FILE, neighbours.build([{"mel": mel, "controls": controls}])
+  )
+  found = neighbours.read(tmp_path, recipe, sums={})
+  assert found is not None
+  np.testing.assert_allclose(found.find(mel, count=2), controls, atol=1 / 255)
+
+
 def test_an_index_of_other_sounds_is_refused(index, tmp_path, recipe):
   neighbours.write(tmp_path / neighbours.FILE, index)
   with pytest.raises(UserError, match="its mean are not those of the model's sounds"):
+    neighbours.read(tmp_path, recipe, sums={})
+
+
+@pytest.mark.parametrize(
+  ("changes", "says"),
+  [
+    ({"controls": np.uint8(3)}, "its controls are not those"),
+    ({"basis": np.float32(3)}, "are not those of the model"),
+    ({"places": np.zeros((4, 2), np.uint8)}, "its places are not those"),
+    ({"controls": np.zeros((0, 16), np.uint8), "places": np.zeros((0, 2), np.uint8)}, "no sounds"),
+    ({"mean": np.nan}, "its mean are no decibels"),
+    ({"basis": 1e30}, "its basis are no decibels"),
+    ({"basis": 1e-30}, "its basis is none"),
+    ({"controls": np.zeros((3, 16))}, "of another kind"),
+  ],
+)
+def test_an_index_of_a_stranger_is_bounded(changes, says, recipe, tmp_path):
+  width = recipe.num_frames * recipe.mel.n_mels
+  arrays = {
+    "controls": np.zeros((3, 16), np.uint8),
+    "places": np.zeros((3, 2), np.uint8),
+    "mean": np.zeros(width, np.float32),
+    "basis": np.ones((2, width), np.float32),
+  }
+  np.savez(tmp_path / neighbours.FILE, **arrays)
+  assert neighbours.read(tmp_path, recipe, sums={}) is not None
+  for name, change in changes.items():
+    arrays[name] = np.full_like(arrays[name], change) if isinstance(change, float) else change
+  np.savez(tmp_path / neighbours.FILE, **arrays)
+  with pytest.raises(UserError, match=f"{says}.*make it again by"):
     neighbours.read(tmp_path, recipe, sums={})
 
 
@@ -114,6 +155,9 @@ def test_what_is_switched_off_in_a_preset_is_silent(recipe, tmp_path):
     ("a.json", json.dumps(answer(more=1.0)), "start from an answer of the same model"),
     ("a.json", json.dumps(answer(osc1_amp=2)), "not numbers from 0 to 1"),
     ("a.json", json.dumps(answer(osc1_amp="loud")), "is no start of a search"),
+    ("a.json", json.dumps(answer(osc1_amp={})), "is no start of a search"),
+    ("a.json", json.dumps(answer(osc1_amp=[[0.5]])), "is no start of a search"),
+    ("a.json", json.dumps(answer(osc1_amp=None)), "not numbers from 0 to 1"),
     ("a.vital", "no preset", "is no start of a search"),
     ("a.vital", "[1]", "it is no preset of Vital"),
     ("a.vital", json.dumps({"settings": {}}), "is no number"),
