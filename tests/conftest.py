@@ -4,6 +4,7 @@ import dataclasses
 import locale
 import logging
 import os
+import shutil
 import signal
 import sys
 from dataclasses import dataclass
@@ -112,8 +113,8 @@ def _build(data_dir: Path) -> Built:
 
 
 @pytest.fixture(scope="session")
-def tiny_run(tiny_dataset, tmp_path_factory):
-  """Workdir of a very small AST, trained for 12 steps on the tiny data set."""
+def trained_run(tiny_dataset, tmp_path_factory):
+  """Workdir of a very small AST, trained for 12 steps on the tiny data set; to be read only."""
   shared = tmp_path_factory.getbasetemp()
   shared = shared.parent if shared.name.startswith("popen-") else shared
   workdir = shared / "tiny_run"
@@ -125,6 +126,12 @@ def tiny_run(tiny_dataset, tmp_path_factory):
     config.train.batch_size, config.train.steps = 8, 12
     loop.train_and_evaluate(config, workdir)
   return workdir
+
+
+@pytest.fixture(scope="module")
+def tiny_run(trained_run, tmp_path_factory):
+  """A copy of it for each module and process, which may write there what others must not meet."""
+  return shutil.copytree(trained_run, tmp_path_factory.mktemp("module") / trained_run.name)
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ ARGS = [
 
 
 @pytest.fixture(scope="session")
-def matcher(tiny_run):
+def matcher(trained_run):
   """A very small trained model and its synth."""
-  with Matcher.open([tiny_run]) as opened:
+  with Matcher.open([trained_run]) as opened:
     yield opened
 
 
