@@ -136,8 +136,8 @@ class Visit:
       refinement = improving.begin(self.matcher, recording, old.match, held, stopped.is_set)
       yield improving.progress(refinement, old)
       for is_kept in improving.steps(refinement):
+        self._check_open()
         if is_kept:
-          self._check_open()
           found = refinement.match()
           with self._serving():
             new = self._add(found, upload=old.upload, locked=held)
@@ -198,6 +198,7 @@ class Visit:
     """
     self.stop()
     with self._serving():
+      self._steps.clear()  # What the search finds last is not shown.
       return self._show(self._entry(key))
 
   def close(self, *, wait: bool = False) -> None:
