@@ -1,16 +1,22 @@
 """Answers of a visit that are improved by a search, without a browser."""
 
+import contextlib
 import json
 import shutil
 
+import gradio as gr
 import numpy as np
 import pytest
+from fastapi import Request
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.search.budget import Budget
 from synthmatch_jax.web import improving, markup
+from synthmatch_jax.web.events import Events
+from synthmatch_jax.web.events import shown as shows
 from synthmatch_jax.web.improving import Progress
 from synthmatch_jax.web.visit import Visit
+from synthmatch_jax.web.visits import Visits
 from tests.web.serving import EXAMPLES
 
 
@@ -142,6 +148,30 @@ def test_what_cannot_be_improved_gets_a_sentence(visit, entry, monkeypatch):
   entry.upload.unlink()
   with pytest.raises(UserError, match="is not here any more"):
     list(visit.improve(entry.key))
+
+
+def test_the_page_shows_each_answer_and_says_beside_the_button_what_is_wrong(matcher, tmp_path):
+  """Gradio is left out: annotated generators are none to it while tests check types."""
+  with contextlib.closing(Visits(lambda: Visit(matcher, tmp_path))) as visits:
+    request = Request({"type": "http", "client": ("127.0.0.1", 1), "headers": []})
+    asked = gr.Request(request, session_hash="visitor")
+    events = Events(visits, width=16)
+    visit = visits.of("visitor")
+    plain = visit.match(shutil.copy(EXAMPLES / "flute.flac", tmp_path / "0.flac"))
+    shown = len(shows(visit, plain, move=True, autoplay=False))
+    updates = list(events.improve(plain.key, ["noise_amp"], asked))
+    assert {len(one) for one in updates} == {shown}
+    assert "Searching" in updates[0][-3]
+    assert "Searched" in updates[-1][-3]
+    assert updates[-1][-2]["interactive"] is False
+    assert len(updates[-1][-1]["choices"]) == len(visit.history) > 1
+    assert {one[1] for one in updates if isinstance(one[1], int)} <= {e.key for e in visit.history}
+    (refused,) = events.improve(99, [], asked)
+    assert len(refused) == shown
+    assert refused[-3] == (
+      "<p role='alert'>this answer is not kept any more: match the sound again</p>"
+    )
+    events.stop(asked)
 
 
 def test_a_course_is_a_sentence_and_a_curve():

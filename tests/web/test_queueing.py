@@ -174,7 +174,6 @@ def test_an_answer_that_is_not_there_any_more_gets_a_sentence(page, fns, sound, 
   gone = sound | {"path": str(root / ("0" * 64) / "gone.wav")}
   asked = {
     "a key that was never given": (RECALL, [12345]),
-    "an answer that was never given to improve": (IMPROVE, [12345, ["noise_amp"]]),
     "an answer that was never given": (CHANGE, [12345, *HALF]),
     "a sound that is gone": (MATCH, [gone, "", None, None, None, 1]),
     "a folder": (MATCH, [sound | {"path": str(root)}, "", None, None, None, 1]),
