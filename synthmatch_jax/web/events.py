@@ -54,16 +54,17 @@ class Events:
       visit = self._visit(request)
       for progress in visit.improve(seen, locked or ()):
         entry = progress.entry
-        stop, history = gr.update(interactive=not progress.is_over), _choices(visit)
+        stop = gr.update(interactive=not progress.is_over)
         if entry is None:  # The visitor has turned to something else, which is shown.
-          yield self._beside(gr.skip(), stop, history)
+          yield self._beside(gr.skip(), stop, _choices(visit))
           continue
         course = markup.course(progress.trace, progress.renders, is_over=progress.is_over)
         if entry.key == seen:
-          yield self._beside(course, stop, history)
+          yield self._beside(course, stop, gr.skip())
         else:
           seen = entry.key
-          yield [*shown(visit, entry, move=True, autoplay=True)[:-3], course, stop, history]
+          *others, _, _, history = shown(visit, entry, move=True, autoplay=True)
+          yield [*others, course, stop, history]
     except UserError as error:
       yield self._beside(markup.sentence(error), gr.update(interactive=False), gr.skip())
 

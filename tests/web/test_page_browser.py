@@ -110,6 +110,7 @@ def test_an_answer_is_improved_and_a_moved_control_stays(browse):
   expect(page.locator("#course")).to_contain_text("Searched:", timeout=SECONDS)
   expect(page.locator("#course svg polyline")).to_be_visible()
   expect(page.locator("#stop")).to_be_disabled()
+  expect(answers.first).to_be_checked()
   assert page.locator("#control-osc1_amp input[type=number]").input_value() == "0.4"
   changed(page, lambda: answers.last.check())
   expect(page.locator("#course")).to_be_empty()
