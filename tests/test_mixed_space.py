@@ -15,7 +15,7 @@ from synthmatch_jax.matching import output
 from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.synths import registry, vital
 from synthmatch_jax.training import loop
-from synthmatch_jax.web import page
+from synthmatch_jax.web import events
 from synthmatch_jax.web.visit import Visit
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -90,7 +90,7 @@ def test_a_match_and_the_page_show_an_option_by_its_name(run, tmp_path):
     assert changed.match.best.patch["model"] == "ladder"
     infos = [
       update.get("info", "")
-      for update in page._shown(visit, changed, move=True, autoplay=False)
+      for update in events.shown(visit, changed, move=True, autoplay=False)
       if isinstance(update, dict)
     ]
     assert sum("ladder" in info for info in infos) == 3

@@ -7,6 +7,8 @@ from typing import Any
 from synthmatch_jax.spaces.parameters import Parameter
 from synthmatch_jax.web.history import Entry
 
+_WIDE, _HIGH = 360, 60  # Pixels of the curve of a search.
+
 
 def facts(entry: Entry) -> str:
   """Returns how near an answer is, and which model gave it."""
@@ -40,6 +42,37 @@ def assumed(entry: Entry) -> str:
     ("Level", f"changed by {match.gain_db:+.1f} dB for the model{says['level_db']}"),
   ]
   return "<h3>What was assumed</h3>" + _paragraphs(lines)
+
+
+def course(trace: Sequence[tuple[int, float]], renders: int, *, is_over: bool = True) -> str:
+  """Returns how near a search has come, in a sentence and as a curve.
+
+  Args:
+    trace: (renders, value) of each improvement; the value of what it began with is 1.
+    renders: The number of sounds that were rendered until now.
+    is_over: Whether the search has ended.
+  """
+  gained = 1 - min((value for _, value in trace), default=1.0)
+  what = "Searched" if is_over else "Searching"
+  said = _paragraphs([(what, f"{renders} renders, {100 * gained:.0f} % nearer than at the start")])
+  if not trace:
+    return said
+  top, points = max(value for _, value in trace), []
+  for (begin, value), end in zip(trace, [*[at for at, _ in trace[1:]], renders], strict=True):
+    y = _HIGH * (1 - value / top)
+    points += [f"{_WIDE * at / renders:.1f},{y:.1f}" for at in (begin, end)]
+  return (
+    f"{said}<svg viewBox='-2 -2 {_WIDE + 4} {_HIGH + 4}' width='{_WIDE}' role='img'"
+    " aria-label='The distance as it falls, over the renders'>"
+    f"<path d='M0,0V{_HIGH}H{_WIDE}' fill='none' stroke='currentColor' opacity='.3'/>"
+    f"<polyline points='{' '.join(points)}' fill='none' stroke='currentColor'"
+    " stroke-width='2'/></svg>"
+  )
+
+
+def sentence(error: Exception) -> str:
+  """Returns what an error says."""
+  return f"<p role='alert'>{html.escape(str(error))}</p>"
 
 
 def _paragraphs(facts: Sequence[tuple[str, str]]) -> str:

@@ -1,7 +1,5 @@
 """The page that shows a visit, made with gradio."""
 
-import html
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +8,11 @@ from gradio import themes
 
 from synthmatch_jax.audio.formats import COMMON
 from synthmatch_jax.data.recipe import Recipe
-from synthmatch_jax.errors import UserError
 from synthmatch_jax.web import markup, uploads
-from synthmatch_jax.web.asking import Limits, assumption
-from synthmatch_jax.web.door import visitor
-from synthmatch_jax.web.history import Entry
+from synthmatch_jax.web.asking import Limits
+from synthmatch_jax.web.events import Events
 from synthmatch_jax.web.queueing import WAITING
-from synthmatch_jax.web.visit import MOST_ANSWERS, STEP, Visit
+from synthmatch_jax.web.visit import MOST_ANSWERS, STEP
 from synthmatch_jax.web.visits import Visits
 
 THEME = themes.Default()
@@ -39,12 +35,13 @@ HEAD += uploads.HEAD
 """The scripts in the page's head."""
 
 _ENGINE = "engine"  # Matches and changes wait for it in one queue.
+_SEARCH = "search"  # Searches have engines of their own, and wait for each other.
 
 _INTRODUCTION = """# Match a sound
 
 Drop a recorded note or record one, press **Match**, and go on from the patch that {synth} answers
-with: move its controls, listen, take the preset along. Up to {seconds:g} s, {megabytes:g} MB;
-{formats}.
+with: let a search improve it, move its controls, listen, take the preset along. Up to
+{seconds:g} s, {megabytes:g} MB; {formats}.
 """
 
 
@@ -74,26 +71,38 @@ def build(visits: Visits, recipe: Recipe, *, limits: Limits, workers: int) -> gr
     # server keeps (gr.State) would be that of the moment when its turn comes.
     current = gr.Number(0, precision=0, visible="hidden")
     with gr.Column(visible=False, elem_id="answer-pane") as pane:
-      outputs, sliders, history, sound = _show(recipe)
+      outputs, sliders, sound, improve = _show(recipe)
     shown = [pane, current, *outputs]
+    locked, course, stop, history = outputs[-4:]
 
     one_by_one: dict[str, Any] = {
       "concurrency_limit": workers,
       "concurrency_id": _ENGINE,
       "api_visibility": "private",
     }
-    events = _Events(visits)
+    events = Events(visits, width=len(sliders))
     match.click(events.match, inputs, shown, **one_by_one)
     gr.on(
       [slider.release for slider in sliders],
       events.change,
-      [current, *sliders],
+      [current, locked, *sliders],
       shown,
       trigger_mode="always_last",
       show_progress="minimal",
       show_progress_on=sound,
       **one_by_one,
     )
+    improve.click(
+      events.improve,
+      [current, locked],
+      shown,
+      show_progress="minimal",
+      show_progress_on=course,
+      concurrency_limit=1,  # One search at a time, beside the matches and changes of others.
+      concurrency_id=_SEARCH,
+      api_visibility="private",
+    )
+    stop.click(events.stop, concurrency_limit=None, api_visibility="private")
     history.input(
       events.recall,
       history,
@@ -107,7 +116,7 @@ def build(visits: Visits, recipe: Recipe, *, limits: Limits, workers: int) -> gr
 
 
 def _ask() -> list[Any]:
-  """Returns what a visitor fills in, in the order of the arguments of `_Events.match`."""
+  """Returns what a visitor fills in, in the order of the arguments of `Events.match`."""
   with gr.Row():
     with gr.Column(scale=3):
       upload = gr.Audio(
@@ -138,8 +147,8 @@ def _ask() -> list[Any]:
   return [upload, note, onset, hold, level, top]
 
 
-def _show(recipe: Recipe) -> tuple[list[Any], list[gr.Slider], gr.Radio, gr.Audio]:
-  """Returns what shows an answer, in the order of `_shown`; its sliders, history and player."""
+def _show(recipe: Recipe) -> tuple[list[Any], list[gr.Slider], gr.Audio, gr.Button]:
+  """Returns what shows an answer, in the order of `events.shown`; sliders, player, and a button."""
   with gr.Row():
     target = gr.Audio(label="Target", interactive=False, buttons=[], elem_id="target")
     sound = gr.Audio(label="Answer", interactive=False, buttons=[], elem_id="answer")
@@ -156,6 +165,17 @@ def _show(recipe: Recipe) -> tuple[list[Any], list[gr.Slider], gr.Radio, gr.Audi
         ("sound", "Sound (wav)"),
       )
     ]
+  with gr.Row():
+    improve = gr.Button("Improve", variant="primary", elem_id="improve")
+    stop = gr.Button("Stop", interactive=False, elem_id="stop")
+  course = gr.HTML(elem_id="course", elem_classes="facts")
+  locked = gr.Dropdown(
+    list(recipe.space.names),
+    multiselect=True,
+    label="Locked",
+    info="Improve leaves these as they are. A control that you move is locked.",
+    elem_id="locked",
+  )
   gr.Markdown("### Controls\nLet go of one, and the answer is played anew.")
   sliders = []
   controls = [(p, output) for p in recipe.space.parameters for output in p.outputs]
@@ -183,94 +203,15 @@ def _show(recipe: Recipe) -> tuple[list[Any], list[gr.Slider], gr.Radio, gr.Audi
   )
   assumed = gr.HTML(elem_id="assumed", elem_classes="facts")
   return (
-    [target, sound, facts, picture, *downloads, *sliders, history, assumed],
+    [
+      *(target, sound, facts, picture, *downloads),
+      *sliders,
+      *(assumed, locked, course, stop, history),
+    ],
     sliders,
-    history,
     sound,
+    improve,
   )
-
-
-class _Events:
-  """The events of the page, which are passed on to the visit and change what is shown."""
-
-  def __init__(self, visits: Visits):
-    self._visits = visits
-
-  def match(self, upload, note, onset, hold, level, top, request: gr.Request):
-    """Serves the button."""
-
-    def ask(visit: Visit) -> Entry:
-      assume = assumption(
-        note or "",
-        onset_seconds=_number(onset),
-        hold_seconds=_number(hold),
-        level_db=_number(level),
-      )
-      return visit.match(upload, assume=assume, top=int(top or 1))
-
-    return self._answer(request, ask, move=True, autoplay=False)
-
-  def change(self, request: gr.Request, key, *controls):
-    """Serves a slider that is released; no slider is moved while the visitor holds it."""
-    moved = [float(c) for c in controls]
-    return self._answer(
-      request, lambda visit: visit.change(int(key), moved), move=False, autoplay=True
-    )
-
-  def recall(self, key, request: gr.Request):
-    """Serves the choice of an answer in the history."""
-    return self._answer(request, lambda visit: visit.recall(int(key)), move=True, autoplay=True)
-
-  def leave(self, request: gr.Request):
-    """Closes the visit with the page."""
-    self._visits.leave(_token(request))
-
-  def _answer(
-    self, request: gr.Request, ask: Callable[[Visit], Entry], *, move: bool, autoplay: bool
-  ) -> Any:
-    """Returns the updates of the page; after an error it shows a sentence and stays as it is."""
-    try:
-      visit = self._visits.of(_token(request), visitor=_visitor(request))
-      entry = ask(visit)
-    except UserError as error:
-      gr.Warning(html.escape(str(error)), title="That cannot be matched", duration=20)
-      return gr.skip()
-    return _shown(visit, entry, move=move, autoplay=autoplay)
-
-
-def _shown(visit: Visit, entry: Entry, *, move: bool, autoplay: bool) -> list[Any]:
-  best, space = entry.match.best, entry.match.recipe.space
-  parameters = [p for p in space.parameters for _ in p.outputs]
-  updates: list[Any] = []
-  for parameter, control in zip(parameters, best.controls.tolist(), strict=True):
-    told = {"info": markup.info(parameter, best.patch[parameter.name])}
-    updates.append(gr.update(**told, **({"value": round(control, 3)} if move else {})))
-  return [
-    gr.update(visible=True),
-    entry.key,
-    str(entry.target),
-    gr.update(value=str(entry.sound), autoplay=autoplay),
-    markup.facts(entry),
-    str(entry.picture),
-    str(entry.preset),
-    str(entry.patch),
-    str(entry.sound),
-    *updates,
-    gr.update(choices=[(e.label, e.key) for e in visit.history], value=entry.key),
-    markup.assumed(entry),
-  ]
-
-
-def _number(value: Any) -> float | None:
-  return None if value is None else float(value)
-
-
-def _visitor(request: gr.Request) -> str:
-  return visitor(request.request.scope) if request.request else ""
-
-
-def _token(request: gr.Request) -> str:
-  return str(request.session_hash or "")
 
 
 class _Uploaded:

@@ -15,7 +15,7 @@ WAITING = 48
 """The largest number of waiting requests; whoever comes then is told to come back later."""
 
 _OF_ADDRESS = 40  # The share of one address; the rest stays free for others.
-_OF_VISIT = 4  # The share of one visit: a match, a change, and what is pressed meanwhile.
+_OF_VISIT = 4  # The share of one visit: a match, a search, a change, and what is pressed meanwhile.
 _SESSION = re.compile(r"[\w-]{1,64}", re.ASCII)
 _LONGEST_TEXT = 4096
 
@@ -74,6 +74,9 @@ def _fits(component: Any, value: Any) -> bool:
       return _is_number(value) and component.minimum <= value <= component.maximum
     case gr.Number():
       return value is None or _is_number(value)
+    case gr.Dropdown():
+      known = {key for _, key in component.choices}
+      return value is None or (isinstance(value, list) and all(_is_one_of(known, v) for v in value))
     case gr.Radio():  # Keys of answers.
       return isinstance(value, int) and not isinstance(value, bool)
   return False
@@ -88,6 +91,10 @@ def _is_file(value: Any) -> bool:
     return False
   path = value.get("path")
   return isinstance(path, str) and 0 < len(path) <= _LONGEST_TEXT
+
+
+def _is_one_of(known: set[Any], value: Any) -> bool:
+  return isinstance(value, str) and value in known
 
 
 def _is_number(value: Any) -> bool:

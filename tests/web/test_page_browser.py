@@ -96,6 +96,26 @@ def test_a_slider_changes_the_sound_and_history_brings_the_first_back(browse):
   np.testing.assert_array_equal(audio(page), sound)
 
 
+def test_an_answer_is_improved_and_a_moved_control_stays(browse):
+  page = browse()
+  upload(page, EXAMPLES / "flute.flac")
+  match(page)
+  changed(page, lambda: typed(page, "osc1_amp", "0.4"), "#history")
+  expect(page.locator("#locked")).to_contain_text("osc1_amp")
+  expect(page.locator("#stop")).to_be_disabled()
+  page.locator("#improve").click()
+  answers = page.locator("#history input[type=radio]")
+  expect(answers.nth(2)).to_be_attached(timeout=2 * SECONDS)
+  page.locator("#stop").click()
+  expect(page.locator("#course")).to_contain_text("Searched:", timeout=SECONDS)
+  expect(page.locator("#course svg polyline")).to_be_visible()
+  expect(page.locator("#stop")).to_be_disabled()
+  expect(answers.first).to_be_checked()
+  assert page.locator("#control-osc1_amp input[type=number]").input_value() == "0.4"
+  changed(page, lambda: answers.last.check())
+  expect(page.locator("#course")).to_be_empty()
+
+
 def typed(page, control, text):
   box = page.locator(f"#control-{control} input[type=number]")
   box.fill(text)

@@ -46,8 +46,8 @@ def stream(page, session):
   return ask(page, f"/gradio_api/queue/data?session_hash={session}")[2]
 
 
-MATCH, CHANGE, RECALL = 6, 17, 1
-HALF = [0.5] * 16
+MATCH, IMPROVE, CHANGE, RECALL = 6, 2, 18, 1
+HALF = [[], *[0.5] * 16]
 MALFORMED = {
   "too few values": (MATCH, [None] * 5),
   "too many values": (MATCH, [None, "", None, None, None, 1, 1]),
@@ -67,9 +67,12 @@ MALFORMED = {
   "no number of answers": (MATCH, [None, "", None, None, None, None]),
   "a key that is a text": (CHANGE, ["1", *HALF]),
   "a key that is infinite": (CHANGE, [float("inf"), *HALF]),
-  "a control above 1": (CHANGE, [1, *HALF[1:], 1.5]),
-  "a control that is none": (CHANGE, [1, *HALF[1:], None]),
-  "a control that is NaN": (CHANGE, [1, *HALF[1:], float("nan")]),
+  "a control above 1": (CHANGE, [1, *HALF[:-1], 1.5]),
+  "a control that is none": (CHANGE, [1, *HALF[:-1], None]),
+  "a control that is NaN": (CHANGE, [1, *HALF[:-1], float("nan")]),
+  "a lock that is none": (IMPROVE, [1, ["osc3_amp"]]),
+  "a lock that is a list": (IMPROVE, [1, [["noise_amp"]]]),
+  "locks that are a text": (IMPROVE, [1, "noise_amp"]),
   "an answer that is a text": (RECALL, ["1"]),
   "an answer that is an object": (RECALL, [{"a": 1}]),
   "an answer that is true": (RECALL, [True]),
@@ -190,9 +193,9 @@ def test_an_answer_that_is_not_there_any_more_gets_a_sentence(page, fns, sound, 
 @pytest.fixture
 def held(matcher, monkeypatch):
   """Matches that are under way wait until a block ends; yields an event: one is under way."""
-  begun, real = threading.Event(), matcher.match
+  begun, real = threading.Event(), matcher.answer
 
-  def match(*args, **options):
+  def answer(*args, **options):
     begun.set()
     return real(*args, **options)
 
@@ -203,7 +206,7 @@ def held(matcher, monkeypatch):
         stack.enter_context(matcher.pool.lend())
       yield begun
 
-  monkeypatch.setattr(matcher, "match", match)
+  monkeypatch.setattr(matcher, "answer", answer)
   return taken
 
 
