@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import OpenBLASController, threadpool_limits
 
 _ROOT = Path("/sys/fs/cgroup")
 _OWN = Path("/proc/self/cgroup")
@@ -42,6 +42,7 @@ def one_each() -> Iterator[None]:
   """
   with _lock:
     if not _blocks:
+      _take_control()
       _limits.append(threadpool_limits(1, user_api="blas"))
     _blocks.append(None)
   try:
@@ -50,7 +51,14 @@ def one_each() -> Iterator[None]:
     with _lock:
       _blocks.pop()
       if not _blocks:
+        _take_control()
         _limits.pop().restore_original_limits()
+
+
+def _take_control() -> None:
+  """Lets this thread set the limit: threadpoolctl 3.8 heeds only the first one that has set it."""
+  if hasattr(OpenBLASController, "clear_controlling_thread"):  # Earlier versions heed every thread.
+    OpenBLASController.clear_controlling_thread(force=True)
 
 
 def _quotas(root: Path, own: Path) -> Iterator[float]:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -51,6 +52,25 @@ def test_linear_algebra_has_one_thread_until_the_last_block_is_left():
     assert threads_of_blas() == {1}
     other.__exit__(None, None, None)
     assert threads_of_blas() == {2}
+
+
+def test_the_limit_is_the_same_in_whichever_thread_a_block_is_entered_and_left():
+  def enter(block):
+    block.__enter__()
+    return threads_of_blas()
+
+  def leave(block):
+    block.__exit__(None, None, None)
+    return threads_of_blas()
+
+  with threadpool_limits(2, user_api="blas"):  # By this thread, before all others.
+    one, other = cores.one_each(), cores.one_each()
+    work = [(enter, one), (enter, other), (leave, one), (leave, other)]
+    found = []
+    for step, block in work:
+      with ThreadPoolExecutor(1) as thread:
+        found.append(thread.submit(step, block).result())
+    assert found == [{1}, {1}, {1}, {2}]
 
 
 VERSION_1 = "4:memory:/docker/1\n2:cpu,cpuacct:/docker/1\n"

@@ -19,7 +19,7 @@ from synthmatch_jax.synths import registry
 
 VITAL = registry.engine("vital").space
 
-ROWS = set(ALL) - {"unsnapped"}  # Only of models that snap.
+ROWS = {name for name, row in ALL.items() if row.needs != "snapping" and not row.search}
 FLOORS = {"oracle", "repeat"}
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,17 @@ def test_a_search_begins_with_the_answers_and_ends_nearer(matcher, recording):
   again = matcher.change(found, found.best.controls).best
   np.testing.assert_array_equal(found.best.estimate, again.estimate)
   assert found.best.distances == again.distances
+
+
+def test_searches_at_once_find_what_each_finds_alone(matcher, recording):
+  def search():
+    refinement = matcher.search(recording, budget=Budget(renders=20))
+    list(refinement)
+    return refinement.search.trace, refinement.match().best.estimate.tobytes()
+
+  alone = search()
+  with ThreadPoolExecutor(2) as threads:
+    assert [done.result() for done in [threads.submit(search) for _ in range(2)]] == [alone] * 2
 
 
 def test_it_can_be_left_and_looked_at_anytime(matcher, recording):
