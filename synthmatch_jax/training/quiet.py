@@ -35,6 +35,8 @@ def quiet() -> Iterator[None]:
     try:
       yield
     except Exception:
+      # Its futures may live as long as the process, whose errors asyncio logs when they go.
+      logging.getLogger("asyncio").addFilter(_not_an_error_of_orbax)
       with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python warns about coroutines that nothing awaited.
         gc.collect()
@@ -45,6 +47,10 @@ def quiet() -> Iterator[None]:
 
 def _not_of_orbax(record: logging.LogRecord) -> bool:
   return "orbax" not in record.pathname or record.levelno < logging.ERROR
+
+
+def _not_an_error_of_orbax(record: logging.LogRecord) -> bool:
+  return not record.exc_info or not _is_of_orbax(*record.exc_info[1:])
 
 
 def _filtered(usual: Any) -> Any:
