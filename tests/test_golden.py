@@ -76,7 +76,10 @@ def test_a_model_gives_its_answers(golden, name):
   assert_alike(predictor.predict(mel), ANSWERS[name], atol=1e-5)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+  "name",
+  [pytest.param(n, marks=[pytest.mark.slow] if n in ("cnn", "resnet") else []) for n in MODELS],
+)
 def test_a_run_goes_on_from_its_checkpoint(golden, tmp_path, name):
   run = shutil.copytree(golden / "runs" / name, tmp_path / "run")
   config = base_config()

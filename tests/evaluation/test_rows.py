@@ -31,6 +31,7 @@ def test_a_row_whose_need_is_not_met_is_left_out_or_refused_with_the_reason():
     rows.choose(["oracle"], others={}, lacking=lacking)
 
 
+@pytest.mark.slow
 def test_searches_and_their_controls_are_rows_of_equal_budget(tiny_run, tmp_path):
   run = shutil.copytree(tiny_run, tmp_path / "run", ignore=shutil.ignore_patterns("eval"))
   names = ["model", "searched", "random_search", "nearest_search", "blind_search"]

@@ -39,6 +39,7 @@ class Builder(SoundsBuilder):
 '''
 
 
+@pytest.mark.slow
 def test_another_data_set_of_another_engine_is_a_few_lines(testbed, tmp_path):
   engine = description.write(instrument(name="bleeper"), tmp_path / "bleeper.json")
   folder = tmp_path / "bleeps"

@@ -130,7 +130,8 @@ def test_what_a_match_depends_on(tiny_run, tmp_path):
   sound, out = tmp_path / "sound.flac", tmp_path / "out"
   shutil.copy(EXAMPLES / "flute.flac", sound)
 
-  def kept(request=None):
+  def kept(**asked):
+    request = Request(search=None, **asked)
     (outcome,), _ = bulk.match_all([str(sound)], workdirs=[tiny_run], out=out, request=request)
     assert outcome.match
     return outcome.kept
@@ -140,10 +141,10 @@ def test_what_a_match_depends_on(tiny_run, tmp_path):
   assert kept()
   shutil.copy(EXAMPLES / "organ.flac", sound)
   assert not kept()
-  assert not kept(Request(assume=Assume(pitch=50)))
-  assert not kept(Request(assume=Assume(pitch=50), top=3))
+  assert not kept(assume=Assume(pitch=50))
+  assert not kept(assume=Assume(pitch=50), top=3)
   several = {path.name for path in (out / "sound").iterdir()}
-  assert kept(Request(assume=Assume(pitch=50), top=3))
+  assert kept(assume=Assume(pitch=50), top=3)
   (out / "sound" / "mine.txt").write_text("a note")
   assert not kept()
   alone = {path.name for path in (out / "sound").iterdir()}

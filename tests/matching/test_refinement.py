@@ -82,6 +82,7 @@ def test_a_given_start_and_locks_are_kept(matcher, recording):
   assert best.controls[matcher.recipe.space.names.index("osc2_pitch")] == np.float32(0.6)
 
 
+@pytest.mark.slow
 def test_the_nearest_training_sounds_are_tried(tiny_run, tmp_path):
   path, _ = neighbours.make(tiny_run, data_dir=None, limit=48)
   try:
@@ -96,6 +97,7 @@ def test_the_nearest_training_sounds_are_tried(tiny_run, tmp_path):
   assert {"nearest training sound", "middle of the prior"} & tried
 
 
+@pytest.mark.slow
 def test_models_that_say_the_same_are_heard_once(matcher, recording):
   (model,) = matcher.models
   twin = dataclasses.replace(model, name="twin")
@@ -140,6 +142,7 @@ def test_a_match_with_its_search_is_written_kept_and_repeatable(tiny_run, tmp_pa
   assert one.match == two.match
 
 
+@pytest.mark.slow
 def test_an_answer_can_be_searched_on(tiny_run, tmp_path):
   first = match_all(tiny_run, tmp_path / "a", search=Budget(renders=10))
   start = first.job.folder / stored.PATCH
