@@ -1,4 +1,4 @@
-"""Which candidates are tried next: ask and tell over the controls that are free."""
+"""Strategies say which candidates are tried next: ask and tell over the controls that are free."""
 
 import math
 from collections.abc import Collection, Mapping
