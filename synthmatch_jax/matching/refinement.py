@@ -48,6 +48,7 @@ class Refinement:
     budget: Budget,
     start: Float[np.ndarray, " d"] | None = None,
     locks: Locks = NONE,
+    strategy: str = "cma",
     seed: int = 0,
     workers: int = LANES,
     stopped: Callable[[], bool] = lambda: False,
@@ -60,6 +61,7 @@ class Refinement:
       budget: What may be spent.
       start: The controls to begin with, instead of what the models say.
       locks: The controls that stay.
+      strategy: The name of the strategy (`search.strategy.STRATEGIES`).
       seed: The seed of what is drawn at random.
       workers: The number of threads.
       stopped: Is asked after every sound whether to stop.
@@ -81,6 +83,7 @@ class Refinement:
       budget=budget,
       workers=workers,
       locks=locks,
+      strategy=strategy,
       seed=seed,
       stopped=stopped,
     )

@@ -33,7 +33,8 @@ The last bits of a sound depend on what its engine has played before, so this nu
 what a search finds, and the number of threads that do the work is not.
 """
 
-_TIDY_AT = 0.95  # The share of the budget after which small controls are turned off.
+TIDY_AT = 0.95
+"""The share of the budget after which small controls are turned off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +194,7 @@ class Search:
           lanes=pool.size,
         )
         while not (self._is_over() or strategy.done):
-          if not is_tidy and self.share + population >= _TIDY_AT:
+          if not is_tidy and self.share + population >= TIDY_AT:
             yield from self._tidy(pool, moved)
             is_tidy = True
             continue

@@ -1,0 +1,155 @@
+"""The budget curve: how near a search comes to the benchmark's sounds after so many renders.
+
+    python -m study.curve --ood=FOLDER [--half=judging] [--setups="NAME;..."] [--renders=800]
+
+FOLDER is the benchmark of `python -m synthmatch_jax.ood` (docs/ood.md). Every search is that of
+`match`, on the released model; its best answers at each mark are measured by every metric, whether
+the search has listened to it or not. Each finished search is a line in a log of its setup:
+the command goes on where it was interrupted, two of them can work on different setups, and the
+numbers are the same on any machine, since budgets are counted in renders.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from study.objectives import halves, read
+from study.runs import LOGS
+from synthmatch_jax.audio.hearing import Recording
+from synthmatch_jax.audio.listen import AS_RECORDED
+from synthmatch_jax.audio.note import Note
+from synthmatch_jax.data import sound_folder
+from synthmatch_jax.data.example import Example
+from synthmatch_jax.data.sound_folder import SoundFile
+from synthmatch_jax.matching.matcher import Matcher
+from synthmatch_jax.matching.result import Answer, Origin
+from synthmatch_jax.search.budget import Budget
+from synthmatch_jax.search.objective import Objective
+from synthmatch_jax.search.search import TIDY_AT, Candidate, Search
+from synthmatch_jax.search.seeds import Seed, middle
+from synthmatch_jax.search.strategy import free, one_off
+from synthmatch_jax.selection import RANKED_BY
+
+LOG = LOGS / "curve"
+MARKS = (25, 50, 100, 200, 400, 800)
+"""The budgets of which one search up to the largest tells the answers."""
+
+SETUPS: Mapping[str, Mapping[str, Any]] = {
+  "search": {},
+  "random": {"strategy": "random"},
+  "blind": {"start": True},
+}
+"""Name -> what is asked of the search: as `match` does it; as many renders drawn at random around
+the same start; and the search without a model, from the middle of the prior."""
+
+KNOWN = ("plain", "widely", *SETUPS)
+"""The setups and, without a search, the model's answers in one way of listening and in all."""
+
+
+def searched(
+  matcher: Matcher, recording: Recording, asked: Mapping[str, Any], *, renders: int
+) -> Iterator[tuple[int, Float[np.ndarray, " d"]]]:
+  """Yields (budget, the answer of a search with that budget) for each mark up to a budget."""
+  recipe = matcher.recipe
+  more = {**asked, "start": middle(recipe).controls} if "start" in asked else asked
+  refinement = matcher.search(recording, budget=Budget(renders=renders), workers=1, **more)
+  found = refinement.search
+  for _ in found:
+    pass
+  objective = Objective(matcher.models[0].listen(recording)[AS_RECORDED], recipe)
+  for mark in sorted({*MARKS, renders}):
+    if mark == renders:
+      yield mark, found.chosen(1)[0].controls
+    elif mark < renders:
+      # A search with this budget tries the same until it turns off what is small.
+      tried = found.tried[: int(TIDY_AT * mark)]
+      yield mark, tidied(tried, objective, matcher, refinement.note)
+
+
+def tidied(
+  tried: Sequence[Candidate], objective: Objective, matcher: Matcher, note: Note
+) -> Float[np.ndarray, " d"]:
+  """The best candidate with its small controls turned off as a search does at its end."""
+  recipe = matcher.recipe
+  best = min(tried, key=lambda one: one.value).controls
+  alone = one_off(best, free(recipe.space, best))
+
+  def ranked(candidates: Sequence[Float[np.ndarray, " d"]]) -> list[Candidate]:
+    search = Search(
+      objective,
+      [Seed(controls=one, name="") for one in (tried[0].controls, *candidates)],
+      recipe=recipe,
+      note=note,
+      engine=matcher.pool.engine,
+      budget=Budget(renders=len(candidates) + 1),
+      workers=1,
+      strategy=None,
+    )
+    for _ in search:
+      pass
+    return search.tried[1:]
+
+  first, *off = ranked([best, *alone])
+  harmless = [one.controls for one in off if one.value <= first.value]
+  together = ranked([np.min(harmless, axis=0)]) if len(harmless) > 1 else []
+  return min([first, *off, *together], key=lambda one: one.value).controls
+
+
+def measured(answer: Answer) -> dict[str, float | None]:
+  """The distances of an answer by every metric; None where one has no meaning."""
+  return {name: round(v, 4) if np.isfinite(v) else None for name, v in answer.distances.items()}
+
+
+def run(matcher: Matcher, sounds: Sequence[SoundFile], setup: str, *, renders: int) -> None:
+  """Runs what the log does not have yet, sound by sound."""
+  path = LOG / f"{setup}.jsonl"
+  done = {(line["sound"], line["renders"]) for line in read(path)}
+  for sound in sounds:
+    if (sound.name, renders) in done:
+      continue
+    recording = matcher.hear(sound.path)
+    first = matcher.answer(recording, listen="widely" if setup == "widely" else "once")
+    at = {"0": measured(first.best)}
+    if setup in SETUPS:
+      candidates = [
+        (
+          Origin(model=first.best.origin.model, hearing=str(mark)),
+          Example(controls=controls, note=first.note),
+        )
+        for mark, controls in searched(matcher, recording, SETUPS[setup], renders=renders)
+      ]
+      answers = matcher.choose(first.target, candidates, count=None)
+      at = {answer.origin.hearing: measured(answer) for answer in answers}
+    line = {
+      "sound": sound.name,
+      "renders": renders,
+      "pitch": first.heard.midi is not None,
+      "at": at,
+    }
+    with path.open("a") as file:
+      file.write(json.dumps(line) + "\n")
+    print(setup, sound.name, *(at[mark][RANKED_BY] for mark in at), flush=True)
+
+
+def main() -> None:
+  """Searches for what the logs do not have yet."""
+  parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+  parser.add_argument("--ood", type=Path, default=Path("ood"), help="folder of the benchmark")
+  parser.add_argument("--half", choices=["choosing", "judging"], default="judging")
+  parser.add_argument("--setups", default=";".join(KNOWN), help="names, between semicolons")
+  parser.add_argument("--renders", type=int, default=MARKS[-1], help="budget of a search")
+  options = parser.parse_args()
+  LOG.mkdir(parents=True, exist_ok=True)
+  sounds = halves(sound_folder.load(options.ood))[options.half]
+  with Matcher.open() as matcher:
+    for setup in options.setups.split(";"):
+      run(matcher, sounds, setup, renders=options.renders if setup in SETUPS else 0)
+
+
+if __name__ == "__main__":
+  main()
