@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from study import audit, controls, evaluations, report, runs, searching
+from study.halves import halves
 from synthmatch_jax import config as configs
 from synthmatch_jax.data.sound_folder import SoundFile
 from synthmatch_jax.matching import ensemble
