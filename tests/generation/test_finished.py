@@ -88,12 +88,11 @@ HARMS = {
 }
 
 
-@pytest.mark.parametrize("without_store", [False, True], ids=["store", "no store"])
 @pytest.mark.parametrize("harm", HARMS)
-def test_the_same_build_mends_it(original, data_dir, harm, without_store, capsys):
+def test_the_same_build_mends_it(original, data_dir, harm, capsys):
   folder = data_dir / "massive16" / "tiny" / "2.0.0"
   HARMS[harm](folder)
-  if without_store:
+  if harm in ("swapped shards", "cut metadata.json", "a damaged ledger"):  # The store is gone, too.
     shutil.rmtree(data_dir / ".shards")
   build(data_dir)
   assert "the data set is put together anew" in capsys.readouterr().out

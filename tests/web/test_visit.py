@@ -11,7 +11,7 @@ import soundfile as sf
 
 from synthmatch_jax.audio.hearing import Assume
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.web.asking import Limits, assumption
+from synthmatch_jax.web.asking import Limits, assumption, shown_name
 from synthmatch_jax.web.uploads import Uploads
 from synthmatch_jax.web.visit import Visit
 from synthmatch_jax.web.visits import Visits
@@ -160,9 +160,13 @@ def test_limits(matcher, tmp_path, flute):
     ("/", "the sound"),
   ],
 )
-def test_names_are_for_show(visit, flute, tmp_path, name, shown):
-  entry = visit.match(flute, name=name)
-  assert entry.match.source == shown
+def test_names_are_for_show(name, shown):
+  assert shown_name(name) == shown
+
+
+def test_no_name_of_a_client_is_part_of_a_path(visit, flute):
+  entry = visit.match(flute, name="../../etc/passwd")
+  assert entry.match.source == "passwd"
   names = {p.name for p in entry.folder.iterdir()}
   assert names == {"target.wav", "match.wav", "match.png", "match-1.vital", "patch.json"}
 
