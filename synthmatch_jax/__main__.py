@@ -12,7 +12,7 @@ def commands() -> dict[str, str]:
   found = {}
   for path in sorted(Path(__file__).parent.glob("*.py")):
     text = path.read_text(encoding="utf-8")
-    if "cli.run(main)" in text and path != Path(__file__):
+    if "\n  cli.run" in text and path != Path(__file__):
       said = ast.get_docstring(ast.parse(text)) or ""
       found[path.stem] = said.partition("`")[0].rstrip(": \n").replace("\n", " ")
   return found

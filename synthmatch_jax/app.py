@@ -13,17 +13,14 @@ from absl import flags
 from synthmatch_jax import cli
 from synthmatch_jax.errors import UserError
 
-_WORKDIR = flags.DEFINE_list(
-  "workdir",
-  [],
-  "Folders of trained models, whose nearest answer is taken; by default the model that comes along,"
-  " which plays Vital.",
-)
+_WORKDIR = cli.define_models()
 _PORT = flags.DEFINE_integer(
-  "port", 7860, "Port of the page; 0 is any that is free.", lower_bound=0, upper_bound=65535
+  "port", 7860, "The port of the page; 0 is any that is free.", lower_bound=0, upper_bound=65535
 )
 _HOST = flags.DEFINE_string(
-  "host", "127.0.0.1", "Address to listen at; 0.0.0.0 lets in everybody who can reach this machine."
+  "host",
+  "127.0.0.1",
+  "The address to listen at; 0.0.0.0 lets in all who can reach this machine.",
 )
 _NAMES = flags.DEFINE_list(
   "names",
@@ -39,10 +36,8 @@ _MAX_MEGABYTES = flags.DEFINE_integer("max_megabytes", 20, "Largest file, in MB.
 _WORKERS = flags.DEFINE_integer("workers", 1, "Sounds matched at once.", lower_bound=1)
 
 
-def main(arguments: Sequence[str]) -> None:
+def main() -> None:
   """Serves the page."""
-  if arguments:
-    raise UserError(f"the page takes no arguments, {arguments[0]!r} is one: give --workdir=W")
   if find_spec("gradio") is None:
     raise UserError("the page needs gradio, which is not installed: see docs/app.md")
   workdirs = cli.models(_WORKDIR.value)
@@ -73,4 +68,4 @@ def _serve(workdirs: Sequence[Path], listener: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-  cli.run(main)
+  cli.run_flags(main, like="--workdir=W")

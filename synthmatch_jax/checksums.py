@@ -4,6 +4,7 @@ Those of a folder are kept in a file in it, in the format of the command `sha256
 check them as well: `cd FOLDER && sha256sum -c SHA256SUMS`. That of a JSON file is its entry `SEAL`.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -13,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from synthmatch_jax import files, untrusted
+from synthmatch_jax import untrusted
 
 FILE = "SHA256SUMS"
 
@@ -24,18 +25,16 @@ _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 # Threads that hash; hashing releases Python's lock.
 _READERS = 4
 
-
-def _any(name: str) -> bool:
-  del name
-  return True
+Ours = Callable[[str], bool]
+"""Tells whether a file of a name counts; other files may come, change and go."""
 
 
-def write(folder: Path, *, ours: Callable[[str], bool] = _any) -> None:
+def write(folder: Path, *, ours: Ours = lambda name: True) -> None:
   """Writes the checksums of a folder's files, which must not change from now on.
 
   Args:
     folder: The folder of the files.
-    ours: Returns whether a file of that name counts; other files may come, change and go.
+    ours: Which files count; by default all.
 
   Raises:
     OSError: A file cannot be read, or the checksums cannot be written.
@@ -46,13 +45,13 @@ def write(folder: Path, *, ours: Callable[[str], bool] = _any) -> None:
   (folder / FILE).write_bytes(text.encode())
 
 
-def damages(folder: Path, *, ours: Callable[[str], bool] = _any) -> dict[str, str]:
+def damages(folder: Path, *, ours: Ours = lambda name: True) -> dict[str, str]:
   """Compares the files of a folder with its checksums.
 
   Args:
     folder: A folder that has checksums.
-    ours: Returns whether a file of that name counts. People and their programs put files of their
-      own beside ours; these are no damage.
+    ours: Which files count; by default all. People and their programs put files of their own beside
+      ours; these are no damage.
 
   Returns:
     File -> what is wrong with it, e.g. "is missing"; empty if every file is as it was.
@@ -89,6 +88,24 @@ def known(folder: Path) -> dict[str, str]:
   return (_parse((folder / FILE).read_bytes()) or {}) if exist(folder) else {}
 
 
+def sha256(path: Any) -> str:
+  """Returns the SHA-256 checksum of a file, in hexadecimal digits.
+
+  Args:
+    path: A `Path`, or another object that has its method `open`, e.g. a `UPath` in a bucket.
+
+  Raises:
+    OSError: The file cannot be read.
+    ValueError: It is a pipe or a device, which is not waited for.
+  """
+  with contextlib.ExitStack() as stack:
+    if isinstance(path, Path):
+      file: Any = stack.enter_context(untrusted.opened(path))[0]
+    else:
+      file = stack.enter_context(path.open("rb"))
+    return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def holds(path: Any, digest: str) -> bool:
   """Returns whether there is a regular file of this checksum (SHA-256, hexadecimal).
 
@@ -96,7 +113,7 @@ def holds(path: Any, digest: str) -> bool:
     OSError: It cannot be read now.
   """
   try:
-    return files.sha256(path) == digest
+    return sha256(path) == digest
   except (FileNotFoundError, ValueError):
     return False
 
@@ -121,9 +138,10 @@ def unseal(name: str, content: Mapping[str, Any], *, keys: Collection[str]) -> d
   """
   if unknown := sorted(set(content) - {*keys, SEAL}):
     raise ValueError(f"{name} has the unknown entry {unknown[0]:.50}")
-  if SEAL in content:
-    untrusted.require_sum(name, seal(content)[SEAL], content[SEAL])
-  return {key: value for key, value in content.items() if key != SEAL}
+  said = seal(content)
+  sealed = said.pop(SEAL)
+  untrusted.require_sum(name, sealed, content.get(SEAL, sealed))
+  return said
 
 
 def _names(folder: Path) -> list[str]:
@@ -145,16 +163,14 @@ def _raise(error: OSError) -> None:
 
 
 def _compute(folder: Path, names: list[str]) -> dict[str, str]:
+  def digest(name: str) -> str:
+    try:
+      return sha256(folder / name)
+    except ValueError:  # A pipe or a device, in place of what was written.
+      return ""
+
   with ThreadPoolExecutor(_READERS) as pool:
-    digests = pool.map(lambda name: _sha256(folder / name), names)
-    return dict(zip(names, digests, strict=True))
-
-
-def _sha256(path: Path) -> str:
-  try:
-    return files.sha256(path)
-  except ValueError:  # A pipe or a device, in place of what was written.
-    return ""
+    return dict(zip(names, pool.map(digest, names), strict=True))
 
 
 def _parse(text: bytes) -> dict[str, str] | None:

@@ -44,6 +44,18 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
   app.run(_guard(lambda argv: main(argv[1:]), name), flags_parser=_parser(name))
 
 
+def run_flags(main: Callable[[], int | None], *, like: str) -> None:
+  """Does what `run` does, for a binary that takes flags only, `like` "--workdir=W"."""
+
+  def alone(arguments: Sequence[str]) -> int | None:
+    if arguments:
+      name = Path(sys.argv[0]).stem
+      raise UserError(f"{name} takes no arguments, {arguments[0]!r} is one: give flags, as {like}")
+    return main()
+
+  run(alone)
+
+
 def _guard(main, name):
   def guarded(argv):
     if not flags.FLAGS["verbosity"].present:
@@ -159,7 +171,17 @@ def define_path(name: str, default: str | None, help: str, *, required: bool = F
   return flags.DEFINE(_PathParser(), name, default, help, required=required)
 
 
-def define_plugin(help: str = "Path of the engine's plugin, if it is not found by itself.") -> Any:
+def define_models() -> Any:
+  """Defines the flag --workdir of binaries that match, which takes several models."""
+  return flags.DEFINE_list(
+    "workdir",
+    [],
+    "The folders of trained models, of which the nearest answer is taken; by default the model that"
+    " comes along, which plays Vital.",
+  )
+
+
+def define_plugin(help: str = "The path of the plugin, if it is not found by itself.") -> Any:
   """Defines the flag --plugin of binaries that render: a path as text, empty by default."""
   return flags.DEFINE(_PluginParser(), "plugin", "", help)
 
@@ -197,7 +219,7 @@ def run_of(workdir: Path, *, wanted: str) -> Path:
 
   Args:
     workdir: The folder that was named.
-    wanted: Subject of the error's sentence: what needs the rest of the folder.
+    wanted: The subject of the error's sentence: what needs the rest of the folder.
 
   Raises:
     UserError: There is no model in it, or it was exported.
@@ -211,14 +233,14 @@ def run_of(workdir: Path, *, wanted: str) -> Path:
   return path
 
 
-def folder_to_write(path: Path, *, flag: str = "--out") -> Path:
-  """Returns a folder that something is to be written to.
+def folder_to_write(path: Path) -> Path:
+  """Returns a folder that something is to be written to, which the flag --out names.
 
   Raises:
     UserError: A file is in its place.
   """
   if path.exists() and not path.is_dir():
-    raise UserError(f"{path} cannot be written (it is a file): choose another {flag}")
+    raise UserError(f"{path} cannot be written (it is a file): choose another --out")
   return path
 
 

@@ -19,9 +19,9 @@ _limits: list[Any] = []
 
 
 def available() -> int:
-  """Cores that this process may use: at least 1.
+  """Returns the number of cores that this process may use, which is at least 1.
 
-  The least of the cores that the machine has, those that the process may run on (`taskset`, a
+  It is the least of the cores that the machine has, those that the process may run on (`taskset`, a
   container's cpuset), and the time on them that its control groups allow (`docker --cpus`, limits
   of Kubernetes), rounded up.
   """
@@ -62,11 +62,11 @@ def _take_control() -> None:
 
 
 def _quotas(root: Path, own: Path) -> Iterator[float]:
-  """Cores' worth of time that control groups allow a process: its own and those around it.
+  """Yields how many cores' time the control groups of a process, and those around them, allow.
 
   Args:
-    root: where the file system of the control groups is mounted.
-    own: the file that names the groups of the process.
+    root: The folder where the file system of the control groups is mounted.
+    own: The file that names the groups of the process.
   """
   try:
     lines = own.read_text().splitlines()

@@ -15,7 +15,7 @@ from synthmatch_jax.errors import UserError
 _DATA_DIR = cli.define_path(
   "data_dir", None, "Where data sets are; the default is TFDS's (TFDS_DATA_DIR)."
 )
-_OUT = cli.define_path("out", None, "Folder for the page; the default is described/NAME.")
+_OUT = cli.define_path("out", None, "The folder for the page; the default is described/NAME.")
 _SAMPLE = flags.DEFINE_integer(
   "sample", 32, "Random records rendered again and compared with what is stored.", lower_bound=0
 )

@@ -15,7 +15,7 @@ def printable(text: str) -> str:
 
 
 def brief(error: Exception) -> str:
-  """What an exception says, in one line of at most 300 characters; what it is if it says nothing.
+  """Returns what an exception says, or else what it is, in one line of at most 300 characters.
 
   Exceptions about files of strangers quote what these hold, which may be long.
   """

@@ -8,8 +8,6 @@ mean of the training controls, a random patch, the oracle, and the same renderin
 results.json, table.md, per_sound.npz and pictures. The page is W/eval/index.html.
 """
 
-from collections.abc import Sequence
-
 from absl import flags
 
 from synthmatch_jax import cli
@@ -39,10 +37,8 @@ _WORKERS = flags.DEFINE_integer(
 _PLUGIN = cli.define_plugin()
 
 
-def main(arguments: Sequence[str]) -> None:
+def main() -> None:
   """Prints the table and names the folder of the results."""
-  if arguments:
-    raise UserError(f"unexpected {arguments[0]!r}; eval takes flags only, as --workdir=W")
   if _SOUNDS.value and _DATASET.value:
     raise UserError("--sounds and --dataset exclude each other: name one of them")
   if _SOUNDS.value and not _SOUNDS.value.is_dir():
@@ -74,4 +70,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-  cli.run(main)
+  cli.run_flags(main, like="--workdir=W")

@@ -4,13 +4,11 @@ M holds everything that `match`, `eval` and others need of the model, without ch
 the packages of training, and a model card with what `eval` has measured in W.
 """
 
-from collections.abc import Sequence
 from typing import cast
 
 from absl import flags
 
 from synthmatch_jax import cli
-from synthmatch_jax.errors import UserError
 
 _WORKDIR = cli.define_path("workdir", None, "The folder of a trained model.", required=True)
 _OUT = cli.define_path("out", None, "The folder for the exported model.", required=True)
@@ -19,10 +17,8 @@ _DTYPE = flags.DEFINE_enum(
 )
 
 
-def main(arguments: Sequence[str]) -> None:
+def main() -> None:
   """Writes the folder and says how large it is."""
-  if arguments:
-    raise UserError(f"unexpected {arguments[0]!r}; export takes flags only, as --workdir=W --out=M")
   workdir, out = cli.run_of(_WORKDIR.value, wanted="export"), cli.folder_to_write(_OUT.value)
   # This stands here so that a mistyped flag is answered at once, before JAX takes its seconds.
   from synthmatch_jax import exported
@@ -41,4 +37,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-  cli.run(main)
+  cli.run_flags(main, like="--workdir=W --out=M")

@@ -10,6 +10,7 @@ README.md            the model card
 Such a folder may come from a stranger: docs/trust.md says what it can and cannot do.
 """
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -37,7 +38,7 @@ NEIGHBOURS = "neighbours.npz"
 """The index of the sounds that a model was trained on (`search.neighbours`), in the same folder."""
 
 _MODEL, _WEIGHTS, _CARD = "model.json", "weights.safetensors", "README.md"
-_KEYS = {"format", "step", "model", "data", "snapping", "files", "digest"}
+_KEYS = {"format", "step", "model", "data", "snapping", "files"}
 
 # Raised where a folder cannot be read by earlier versions any more.
 _FORMAT = 2  # 1 does not know of snapping.
@@ -65,13 +66,13 @@ class TrainedModel:
   sums: Mapping[str, str] = field(default_factory=dict)
 
   def is_measured_by(self, results: Mapping[str, Any]) -> bool:
-    """Whether an evaluation (results.json) measured these weights with this snapping."""
+    """Returns whether an evaluation (results.json) measured these weights with this snapping."""
     now = (self.step, snapping.digest(self.snapping))
     return (results["step"], results.get("snapping", "")) == now
 
 
 def is_exported(folder: Path) -> bool:
-  """Whether a folder holds an exported model."""
+  """Returns whether a folder holds an exported model."""
   return (folder / _MODEL).exists()
 
 
@@ -87,7 +88,7 @@ def write(
     dtype: The dtype of the weights in the file; float16 halves its size.
 
   Raises:
-    UserError: the folder cannot be written, or holds something else than an exported model.
+    UserError: The folder cannot be written, or holds something else than an exported model.
   """
   if (folder / "config.json").exists():
     raise UserError(f"{folder} is the folder of a run: take another --out")
@@ -108,7 +109,7 @@ def write(
     partial.write_bytes(data_of_weights)
     (folder / _MODEL).unlink(missing_ok=True)  # Until all of the new one is there, it is no model.
   files.write_text(folder / _CARD, card)
-  _write_model(folder, described)
+  files.write_json(folder / _MODEL, checksums.seal(described))
 
 
 def carry_evaluation(workdir: Path, folder: Path, trained: TrainedModel) -> bool:
@@ -152,13 +153,13 @@ def seal(folder: Path) -> None:
   Nothing is stored for a folder that has no checksums yet.
 
   Raises:
-    UserError: the folder's model.json is damaged, or cannot be written.
+    UserError: The folder's model.json is damaged, or cannot be written.
   """
   try:
     described = _said(folder)
     if "digest" not in described:
       return
-    _require_intact(described)
+    checksums.unseal(_MODEL, described, keys=_KEYS)
     for name in (RESULTS, PER_SOUND, NEIGHBOURS):
       described["files"].pop(name, None)
       if (folder / name).exists():
@@ -166,23 +167,19 @@ def seal(folder: Path) -> None:
         described["files"][name] = hashlib.sha256(data).hexdigest()
   except (OSError, ValueError) as error:
     raise _unreadable(folder, error) from None
-  _write_model(folder, described)
+  files.write_json(folder / _MODEL, checksums.seal(described))
 
 
 def read(folder: Path) -> TrainedModel:
   """Reads what `write` has written; everything is checked before it is used.
 
   Raises:
-    UserError: there is no model, or it is damaged or of a newer version.
+    UserError: There is no model, or it is damaged or of a newer version.
   """
   try:
     described = _said(folder)
     data = TrainingData.from_dict(described["data"])
-    data = TrainingData(
-      dataset={**data.dataset, "dir": files.data_dir()},
-      recipe=data.recipe,
-      statistics=data.statistics,
-    )
+    data = dataclasses.replace(data, dataset={**data.dataset, "dir": files.data_dir()})
     arguments, step = dict(described["model"]), described["step"]
     if not isinstance(step, int) or step < 0:
       raise ValueError(f"its step is {step!r:.50}")
@@ -191,7 +188,8 @@ def read(folder: Path) -> TrainedModel:
     model = weights.read(
       folder / _WEIGHTS, arguments, data.recipe.sizes, sha256=sums.get(_WEIGHTS, "")
     )
-    _require_intact(described)  # Last, for all else says more about what is wrong.
+    # This is asked last, for all else says more about what is wrong.
+    checksums.unseal(_MODEL, described, keys=_KEYS)
   except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
     raise _unreadable(folder, error) from None
   except UserError as error:
@@ -204,35 +202,21 @@ def read(folder: Path) -> TrainedModel:
 def _said(folder: Path) -> dict[str, Any]:
   """Reads model.json.
 
-  An unknown key is refused, since damage may have made it of a known one.
-
   Raises:
-    OSError, ValueError: it cannot be read, or is damaged.
-    UserError: it is of a newer version.
+    OSError, ValueError: It cannot be read, or is damaged.
+    UserError: It is of a newer version.
   """
   described = untrusted.read_json(folder / _MODEL)
   if not isinstance(described, dict) or not isinstance(described.get("format"), int):
     raise ValueError(f"{_MODEL} does not describe a model")
   if described["format"] > _FORMAT:
     raise UserError(f"the model in {folder} is of a newer version; update synthmatch_jax")
-  if unknown := sorted(set(described) - _KEYS):
-    raise ValueError(f"{_MODEL} has the unknown entry {unknown[0]:.50}")
   if ("digest" in described) != ("files" in described):
     raise ValueError(f"{_MODEL} is damaged: one of its checksums is missing")
   sums = described.get("files", {_WEIGHTS: ""})
   if not isinstance(sums, dict) or _WEIGHTS not in sums:
     raise ValueError(f"{_MODEL} has no checksum of the weights")
   return described
-
-
-def _require_intact(described: Mapping[str, Any]) -> None:
-  """Raises a ValueError if model.json does not say what was written."""
-  if "digest" in described:
-    checksums.unseal(_MODEL, described, keys=_KEYS)
-
-
-def _write_model(folder: Path, described: Mapping[str, Any]) -> None:
-  files.write_json(folder / _MODEL, checksums.seal(described))
 
 
 def _unreadable(folder: Path, error: Exception) -> UserError:

@@ -4,7 +4,6 @@ import atexit
 import contextlib
 import errno
 import functools
-import hashlib
 import json
 import os
 import shutil
@@ -16,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from synthmatch_jax import untrusted
 from synthmatch_jax.errors import UserError
 
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
@@ -87,8 +85,8 @@ def claimed(folder: Path, *, busy: str, advice: str) -> Iterator[None]:
   """Makes a folder and keeps other processes out of it.
 
   Args:
-    folder: Folder to be written to.
-    busy: Sentence for the case that another process has it.
+    folder: The folder to be written to.
+    busy: The sentence for the case that another process has it.
     advice: What to do if it cannot be written.
 
   Raises:
@@ -129,24 +127,6 @@ def write_json(path: Path, content: Any, *, indent: int | None = 2) -> None:
     ValueError: A number is NaN or infinite, for which JSON has no word.
   """
   write_text(path, json.dumps(content, indent=indent, allow_nan=False) + "\n")
-
-
-def sha256(path: Any) -> str:
-  """Returns the SHA-256 checksum of a file, in hexadecimal digits.
-
-  Args:
-    path: A `Path`, or another object that has its method `open`, e.g. a `UPath` in a bucket.
-
-  Raises:
-    OSError: The file cannot be read.
-    ValueError: It is a pipe or a device, which is not waited for.
-  """
-  with contextlib.ExitStack() as stack:
-    if isinstance(path, Path):
-      file: Any = stack.enter_context(untrusted.opened(path))[0]
-    else:
-      file = stack.enter_context(path.open("rb"))
-    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ are rendered, as sounds and pictures in TensorBoard. Training itself needs no sy
 """
 
 import os
-from collections.abc import Sequence
 
 from absl import flags
 
@@ -23,10 +22,8 @@ _WORKERS = flags.DEFINE_integer(
 )
 
 
-def main(arguments: Sequence[str]) -> None:
+def main() -> None:
   """Runs until it is interrupted."""
-  if arguments:
-    raise UserError(f"unexpected {arguments[0]!r}; follow takes flags only, as --workdir=W")
   if _ONCE.value and not _WORKDIR.value.is_dir():
     raise UserError(f"there is no trained model in {_WORKDIR.value} yet; train first")
   # The accelerator belongs to the training.
@@ -46,4 +43,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-  cli.run(main)
+  cli.run_flags(main, like="--workdir=W")

@@ -5,24 +5,19 @@ sounds that are nearest to its target as well (docs/search.md). W is the folder 
 `export` takes the index along, or of an exported model.
 """
 
-from collections.abc import Sequence
-
 from absl import flags
 
 from synthmatch_jax import cli
-from synthmatch_jax.errors import UserError
 
-_WORKDIR = cli.define_path("workdir", None, "Folder of a trained model.", required=True)
+_WORKDIR = cli.define_path("workdir", None, "The folder of a trained model.", required=True)
 _NUM_EXAMPLES = flags.DEFINE_integer(
   "num_examples", 100_000, "Sounds to take, or as many as there are.", lower_bound=1
 )
 _DATA_DIR = cli.define_path("data_dir", None, "Where the data set is, if it was moved.")
 
 
-def main(arguments: Sequence[str]) -> None:
+def main() -> None:
   """Writes the index and says how large it is."""
-  if arguments:
-    raise UserError(f"unexpected {arguments[0]!r}; index takes flags only, as --workdir=W")
   (workdir,) = cli.models([_WORKDIR.value])
   # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
   from synthmatch_jax.search import neighbours
@@ -32,4 +27,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-  cli.run(main)
+  cli.run_flags(main, like="--workdir=W")

@@ -17,14 +17,9 @@ from absl import flags
 from synthmatch_jax import cli, cores
 from synthmatch_jax.errors import UserError
 
-_WORKDIR = flags.DEFINE_list(
-  "workdir",
-  [],
-  "Folders of trained models, whose nearest answer is taken; by default the model that comes along,"
-  " which plays Vital.",
-)
-_OUT = cli.define_path("out", "matches", "Folder for the answers.")
-_TOP = flags.DEFINE_integer("top", 1, "Number of distinct answers.", lower_bound=1)
+_WORKDIR = cli.define_models()
+_OUT = cli.define_path("out", "matches", "The folder for the answers.")
+_TOP = flags.DEFINE_integer("top", 1, "The number of distinct answers.", lower_bound=1)
 _LISTEN = flags.DEFINE_enum(
   "listen",
   None,
@@ -35,7 +30,7 @@ _LISTEN = flags.DEFINE_enum(
 _SEARCH = flags.DEFINE_string(
   "search",
   "120",
-  "Budget of a search that makes the answers better: renders as 200, a time as 20s, 0 for none.",
+  "The budget of a search for better answers: renders as 200, a time as 20s, 0 for none.",
 )
 _LOCK = flags.DEFINE_list(
   "lock", [], "Controls that the search leaves alone: NAME as it is, NAME=VALUE as it is told."
@@ -43,11 +38,11 @@ _LOCK = flags.DEFINE_list(
 _START = cli.define_path(
   "start", None, "Where the search begins: a patch.json, or a preset of the synth."
 )
-_NOTE = flags.DEFINE_string("note", None, "Note of the sounds, as 60 or C4; heard by default.")
+_NOTE = flags.DEFINE_string("note", None, "The note of the sounds, as 60 or C4; heard by default.")
 _ONSET = flags.DEFINE_float("onset", None, "Where the sounds begin, in s; heard by default.")
 _HOLD = flags.DEFINE_float("hold", None, "How long answers are held, in s; heard by default.")
 _LEVEL = flags.DEFINE_float(
-  "level", None, "Loudness to hear at, in LUFS; the training's by default."
+  "level", None, "The loudness to hear at, in LUFS; the training's by default."
 )
 _NOISE = flags.DEFINE_enum(
   "noise",

@@ -5,14 +5,11 @@
 It says which sounds differ from the list in any bit; the exit status is then 1.
 """
 
-from collections.abc import Sequence
-
 from absl import flags
 
 from synthmatch_jax import cli, files
-from synthmatch_jax.errors import UserError
 
-_OUT = cli.define_path("out", "ood", "Folder for the sounds.")
+_OUT = cli.define_path("out", "ood", "The folder for the sounds.")
 _ALLOW = flags.DEFINE_bool(
   "allow_differences",
   False,
@@ -21,10 +18,8 @@ _ALLOW = flags.DEFINE_bool(
 _RECORD = cli.define_path("record", None, "JSON file to write the list to as it was made here.")
 
 
-def main(arguments: Sequence[str]) -> int:
+def main() -> int:
   """Builds the benchmark and says what differs."""
-  if arguments:
-    raise UserError(f"unexpected {arguments[0]!r}; ood takes flags only, as --out=DIR")
   out = cli.folder_to_write(_OUT.value)
   from synthmatch_jax.generation.ood import benchmark
 
@@ -39,4 +34,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-  cli.run(main)
+  cli.run_flags(main, like="--out=DIR")

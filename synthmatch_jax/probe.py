@@ -12,26 +12,26 @@ from absl import flags
 from synthmatch_jax import cli, files
 from synthmatch_jax.errors import UserError
 
-_OUT = cli.define_path("out", None, "File for the description; the report is written beside it.")
-_NAME = flags.DEFINE_string("name", "", "Name of the engine; the default is the plugin's.")
+_OUT = cli.define_path("out", None, "The file for the description; the report lies beside it.")
+_NAME = flags.DEFINE_string("name", "", "The name of the engine; the default is the plugin's.")
 _BASE_PRESET = cli.define_path(
-  "base_preset", None, "Preset file that sets everything that the controls leave fixed."
+  "base_preset", None, "The preset file that sets everything that the controls leave fixed."
 )
 _EDIT = flags.DEFINE_bool(
   "edit", False, "Open the plugin's editor; its state when you close that is the base preset."
 )
-_CONTROLS = flags.DEFINE_list("controls", [], "Names of the parameters that become controls.")
-_PRESETS = cli.define_path("presets", None, "Folder of presets to measure the prior from.")
+_CONTROLS = flags.DEFINE_list("controls", [], "The names of the parameters that become controls.")
+_PRESETS = cli.define_path("presets", None, "The folder of presets to measure the prior from.")
 _PLUGIN = cli.define_plugin(
-  "Path of the plugin, if PLUGIN is a description and it is not found by itself."
+  "The path of the plugin, if PLUGIN is a description and it is not found by itself."
 )
-_INSIDE = flags.DEFINE_string("inside", "", "Name of the plugin, if the file holds several.")
-_SEED = flags.DEFINE_integer("seed", 0, "Seed of the random patches.", lower_bound=0)
+_INSIDE = flags.DEFINE_string("inside", "", "The name of the plugin, if the file holds several.")
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of the random patches.", lower_bound=0)
 _EFFORT = flags.DEFINE_enum(
   "effort", "thorough", ["thorough", "quick"], "How much is measured; quick is for a first look."
 )
 _PATIENCE = flags.DEFINE_float(
-  "patience", 120.0, "Seconds that a load or a sound may take.", lower_bound=1.0
+  "patience", 120.0, "The seconds that a load or a sound may take.", lower_bound=1.0
 )
 
 _KINDS = (".vst3", ".component")

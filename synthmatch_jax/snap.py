@@ -6,12 +6,9 @@ says that it helps, the answers of W are from now on drawn to these values, unti
 removed. It is to be done again after more training, and before `eval` and `export`.
 """
 
-from collections.abc import Sequence
-
 from absl import flags
 
 from synthmatch_jax import cli
-from synthmatch_jax.errors import UserError
 
 _WORKDIR = cli.define_path("workdir", None, "The folder of a trained model.", required=True)
 _NUM_EXAMPLES = flags.DEFINE_integer(
@@ -20,10 +17,8 @@ _NUM_EXAMPLES = flags.DEFINE_integer(
 _DATA_DIR = cli.define_path("data_dir", None, "The folder of the data set, if it was moved.")
 
 
-def main(arguments: Sequence[str]) -> None:
+def main() -> None:
   """Says which controls gain, and how much."""
-  if arguments:
-    raise UserError(f"unexpected {arguments[0]!r}; snap takes flags only, as --workdir=W")
   workdir = cli.run_of(_WORKDIR.value, wanted="snap")
   # This stands here so that a mistyped flag is answered at once, before JAX takes its seconds.
   from synthmatch_jax.evaluation import fit_snapping
@@ -39,4 +34,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-  cli.run(main)
+  cli.run_flags(main, like="--workdir=W")

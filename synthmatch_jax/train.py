@@ -5,8 +5,6 @@ W/tensorboard/. The same command goes on after a kill. With `--seeds=0,1,2` it t
 for each seed, in W/seed0, W/seed1 and W/seed2, and writes a summary to W/sweep.md.
 """
 
-from collections.abc import Sequence
-
 from absl import flags
 from ml_collections import config_flags
 
@@ -31,10 +29,8 @@ _PROCESS = flags.DEFINE_integer("process", None, "The index of this process, fro
 _TERMINATED = 128 + 15
 
 
-def main(arguments: Sequence[str]) -> int:
+def main() -> int:
   """Trains the model that the flags describe."""
-  if arguments:
-    raise UserError(f"unexpected {arguments[0]!r}; train takes flags only, as --workdir=W")
   if _CONFIG.value is None:
     raise UserError("no --config; name one, e.g. --config=configs/ast.py:runlocal")
   try:
@@ -62,4 +58,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-  cli.run(main)
+  cli.run_flags(main, like="--workdir=W")

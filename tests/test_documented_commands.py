@@ -55,7 +55,9 @@ def of(*programs):
 
 def test_there_are_commands_of_every_kind():
   programs = {command.program for command in COMMANDS}
-  binaries = {p.stem for p in (ROOT / "synthmatch_jax").glob("*.py") if "cli.run(" in p.read_text()}
+  binaries = {
+    p.stem for p in (ROOT / "synthmatch_jax").glob("*.py") if "\n  cli.run" in p.read_text()
+  }
   named = {p.partition(".")[2] for p in programs if p.startswith("synthmatch_jax.")}
   named |= {"__main__"} if "synthmatch_jax" in programs else set()
   assert named == binaries  # Each is in the docs, and nothing else.

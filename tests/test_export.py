@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synthmatch_jax import files
+from synthmatch_jax import exported, files
+from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching import confidence
-from synthmatch_jax.training import loop
+from synthmatch_jax.training import loop, trained
 
 ROOT = Path(__file__).parents[1]
 # Flax itself imports optax.
@@ -36,6 +37,7 @@ def folder(tiny_run, tmp_path_factory):
   done = export(f"--workdir={run}", f"--out={out}")
   assert done.returncode == 0, done.stderr
   assert f"is in {out}: " in done.stdout
+  assert "evaluate it first" in done.stdout
   return out
 
 
@@ -123,27 +125,28 @@ def test_an_evaluation_comes_along(tiny_run, tmp_path):
     assert kept.files == ["model/mss"]
 
 
-def test_an_evaluation_of_other_weights_stays_behind(tiny_run, tmp_path):
+def test_an_evaluation_of_other_weights_stays_behind(tiny_run, folder, tmp_path):
   workdir, out = tmp_path / "run", tmp_path / "out"
   shutil.copytree(tiny_run, workdir)
+  shutil.copytree(folder, out)
+  found = trained.load(workdir)
   (workdir / "eval" / "test").mkdir(parents=True, exist_ok=True)
   np.savez(workdir / "eval" / "test" / "per_sound.npz", **{"model/mss": np.arange(30.0)})
   for content in (json.dumps({"step": -1, "rows": {}}), '{"step'):  # Of earlier ones, damaged.
     (workdir / "eval" / "test" / "results.json").write_text(content)
-    done = export(f"--workdir={workdir}", f"--out={out}")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "evaluate it first" in done.stdout
+    (out / "eval" / "test").mkdir(parents=True)
+    assert not exported.carry_evaluation(workdir, out, found)
     assert not (out / "eval" / "test").exists()
 
 
 def test_a_folder_of_other_things_is_left_alone(tiny_run, tmp_path):
   (tmp_path / "README.md").write_text("mine")
-  done = export(f"--workdir={tiny_run}", f"--out={tmp_path}")
-  assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
-  assert "holds something else than an exported model" in done.stderr
+  found = trained.load(tiny_run)
+  with pytest.raises(UserError, match="holds something else than an exported model"):
+    exported.write(tmp_path, found, card="")
   assert (tmp_path / "README.md").read_text() == "mine"
-  done = export(f"--workdir={tiny_run}", f"--out={tiny_run}")
-  assert "is the folder of a run" in done.stderr
+  with pytest.raises(UserError, match="is the folder of a run"):
+    exported.write(tiny_run, found, card="")
   assert not (tiny_run / "model.json").exists()
 
 

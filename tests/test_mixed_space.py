@@ -16,6 +16,7 @@ from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.synths import registry, vital
 from synthmatch_jax.training import loop
 from synthmatch_jax.web import events
+from synthmatch_jax.web.uploads import Uploads
 from synthmatch_jax.web.visit import Visit
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -78,7 +79,7 @@ def test_an_evaluation_counts_parameters_and_not_controls(run):
 def test_a_match_and_the_page_show_an_option_by_its_name(run, tmp_path):
   flute = Path(shutil.copy(EXAMPLES / "flute.flac", tmp_path / "flute.flac"))
   with Matcher.open([run]) as matcher:
-    visit = Visit(matcher, tmp_path)
+    visit = Visit(matcher, Uploads(tmp_path))
     entry = visit.match(flute)
     best = entry.match.best
     output.write(entry.match, tmp_path / "match", pool=matcher.pool)

@@ -79,9 +79,9 @@ def locate(file: BinaryIO, kind: str, *, size: int) -> Audio | None:
     case "au":
       return _au(file, size)
     case "caf":
-      return _caf(file)
+      return _long(file, struct.Struct(">4sq"), b"data", first=8, header=0, multiple=1)
     case "w64":
-      return _w64(file)
+      return _long(file, struct.Struct("<16sq"), _W64_DATA, first=40, header=24, multiple=8)
     case _:
       return None
 
@@ -214,37 +214,27 @@ def _au(file: BinaryIO, size: int) -> Audio:
   return Audio(start=start, length=length)
 
 
-def _caf(file: BinaryIO) -> Audio | None:
-  """Finds the audio of a Core Audio file: its chunks have 64-bit sizes; -1 is to the end."""
-  offset = 8
+def _long(
+  file: BinaryIO, head: struct.Struct, wanted: bytes, *, first: int, header: int, multiple: int
+) -> Audio | None:
+  """Finds the audio of a Core Audio or a Wave64 file, whose chunks have sizes of 64 bits.
+
+  The head of a chunk is its name and its size, of which `header` bytes are the head's; a negative
+  size is to the end. A chunk is padded to a multiple of `multiple` bytes.
+  """
+  offset = first
   for _ in range(_MAX_CHUNKS):
     file.seek(offset)
-    header = file.read(12)
-    if len(header) < 12:
+    found = file.read(head.size)
+    if len(found) < head.size:
       return None
-    name, length = struct.unpack(">4sq", header)
-    if name == b"data":
-      return Audio(start=offset + 12, length=None if length < 0 else length)
-    if length < 0:
+    name, size = head.unpack(found)
+    start, length = offset + head.size, max(0, size - header)
+    if name == wanted:
+      return Audio(start=start, length=None if size < 0 else length)
+    if size < header:
       return None
-    offset += 12 + length
-  return None
-
-
-def _w64(file: BinaryIO) -> Audio | None:
-  """Finds the audio of a Wave64 file: chunk names have 16 bytes, sizes count the header's 24."""
-  offset = 40
-  for _ in range(_MAX_CHUNKS):
-    file.seek(offset)
-    header = file.read(24)
-    if len(header) < 24:
-      return None
-    name, length = struct.unpack("<16sQ", header)
-    if name == _W64_DATA:
-      return Audio(start=offset + 24, length=None if length >> 62 else max(0, length - 24))
-    if length < 24:
-      return None
-    offset += (length + 7) // 8 * 8
+    offset = start + -(-length // multiple) * multiple
   return None
 
 

@@ -5,6 +5,8 @@ given one container by name, no protocol to open anything with, and decoders of 
 """
 
 from collections.abc import Iterator
+from importlib.util import find_spec
+from itertools import chain
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -72,7 +74,6 @@ class _Ffmpeg:
     container, stream = self._open()
     with container:
       self.rate = float(stream.rate or 0)
-      self.codec = str(stream.codec_context.name)
       self.frames = self._frames(container, stream) if kind in _SAY_LENGTH else None
 
   def _frames(self, container: Any, stream: Any) -> int | None:
@@ -111,13 +112,10 @@ class _Ffmpeg:
     with container:
       try:
         resampler = av.AudioResampler(format="fltp")
-        for frame in container.decode(stream):
+        for frame in chain(container.decode(stream), [None]):  # None gives what is left.
           for block in resampler.resample(frame):
             done += block.samples
             yield block.to_ndarray().T
-        for block in resampler.resample(None):
-          done += block.samples
-          yield block.to_ndarray().T
       except (FFmpegError, ValueError) as error:
         raise UserError(DAMAGED.format(self._name)) from error
     if self.frames is not None and done < self.frames - _SLACK_SECONDS * self.rate:
@@ -135,13 +133,13 @@ def open_sound(file: BinaryIO, kind: str, *, name: str) -> _Ffmpeg:
   Raises:
     UserError: FFmpeg is not installed, or it cannot decode the file.
   """
-  if not _is_here():
+  if find_spec("av") is None:
     raise UserError(_FOREIGN.format(name, f"{kind} audio"))
   return _Ffmpeg(file, kind, name=name, codecs=_CODECS + _PCM)
 
 
 def open_other(file: BinaryIO, kind: str, *, name: str, otherwise: str) -> _Ffmpeg:
-  """Opens a container that libsndfile knows, with a codec that it does not know.
+  """Opens a container that libsndfile knows, with contents that it does not decode.
 
   Args:
     file: The file, open for reading and seekable.
@@ -152,7 +150,7 @@ def open_other(file: BinaryIO, kind: str, *, name: str, otherwise: str) -> _Ffmp
   Raises:
     UserError: FFmpeg is not installed, or it cannot decode the file.
   """
-  if not _is_here():
+  if find_spec("av") is None:
     raise UserError(
       f"{otherwise}; if other programs play it, pip install '{formats.EXTRA}' may decode it"
     )
@@ -161,11 +159,3 @@ def open_other(file: BinaryIO, kind: str, *, name: str, otherwise: str) -> _Ffmp
     return _Ffmpeg(file, kind, name=name, codecs=_CODECS)
   except UserError as error:
     raise UserError(otherwise) from error
-
-
-def _is_here() -> bool:
-  try:
-    import av  # noqa: F401
-  except ImportError:
-    return False
-  return True

@@ -11,6 +11,7 @@ import soundfile as sf
 import soxr
 from jaxtyping import Float
 
+from synthmatch_jax import files
 from synthmatch_jax.audio import channels
 from synthmatch_jax.audio.decoders import Decoder, Reader, open_sound
 from synthmatch_jax.audio.loudness import SILENT_PEAK
@@ -134,36 +135,32 @@ def resample(
   return _mono(array, name, sample_rate, max_seconds, advice="give finite ones, full scale is 1")
 
 
-def save(path: str | os.PathLike[str], audio: Float[np.ndarray, " n"], sample_rate: int) -> None:
-  """Writes a mono WAV file: whole or not at all, an existing file is replaced.
+def save(path: Path, audio: Float[np.ndarray, " n"], sample_rate: int) -> None:
+  """Writes a mono sound file: whole or not at all, an existing file is replaced.
 
-  It holds 24-bit integers, which every player knows, or 32-bit floats if a sample exceeds full
-  scale, so that nothing is clipped.
+  A WAV file holds 24-bit integers, which every player knows, or 32-bit floats if a sample exceeds
+  full scale, so that nothing is clipped. An MP3 file is small, and every browser plays it: LAME in
+  libsndfile encodes it at its best variable bit rate, 130 kbit/s for noise and a quarter of that
+  for a tone, so that a listener judges the sound and not the coding.
 
   Args:
-    path: The path of the file; its folder must exist.
-    audio: Finite samples, full scale is 1.
-    sample_rate: The sample rate, in Hz.
+    path: The path of the file, which ends in .wav or .mp3; missing folders are made.
+    audio: Finite samples, full scale is 1; MP3 clips what exceeds it, as any player would.
+    sample_rate: The sample rate, in Hz; MP3 has nine of them, up to 48 kHz.
 
   Raises:
     UserError: The file cannot be written.
   """
-  path = Path(path)
   if not np.isfinite(audio).all():
     raise ValueError(f"audio for {path} holds NaN or infinity")
-  subtype = "PCM_24" if np.abs(audio).max(initial=0) <= 1 else "FLOAT"
-  encoded = BytesIO()
-  sf.write(encoded, audio, sample_rate, format="WAV", subtype=subtype)
-  part = path.with_name(f".{path.name}.{os.getpid()}.part")
-  try:
-    try:
-      part.write_bytes(encoded.getvalue())
-      part.replace(path)
-    finally:
-      part.unlink(missing_ok=True)
-  except OSError as error:
-    reason = (error.strerror or str(error)).lower()
-    raise UserError(f"{path} cannot be written ({reason}): choose another place") from error
+  form: dict[str, Any] = {"format": "WAV", "subtype": "PCM_24"}
+  if path.suffix == ".mp3":
+    form = {"format": "MP3", "compression_level": 0.0, "bitrate_mode": "VARIABLE"}
+    audio = np.clip(audio, -1, 1)
+  elif np.abs(audio).max(initial=0) > 1:
+    form["subtype"] = "FLOAT"
+  with files.writing(path) as partial:
+    sf.write(partial, audio, sample_rate, **form)
 
 
 class _Array:

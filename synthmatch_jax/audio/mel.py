@@ -88,7 +88,7 @@ def power_db(power: Float[np.ndarray, "t f"], *, top_db: float) -> Float[np.ndar
 
 
 def _mel_power(audio: np.ndarray, settings: MelSettings) -> np.ndarray:
-  """The power of each frame in each band (t, f)."""
+  """Computes the power of each frame in each band (t, f)."""
   power = power_spectrogram(audio, settings.stft)
   bands = filters.mel_filters(
     sample_rate=settings.sample_rate,

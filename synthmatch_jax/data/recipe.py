@@ -189,13 +189,11 @@ class Recipe:
   def essentials(self) -> dict[str, Any]:
     """Returns what shapes a record: `to_dict` without what serves people or the farm only.
 
-    Left out are the words of parameters, what they are heard with and which can change places; the
-    words of the prior and of its distributions; and how the plugin is found and looked after.
+    Left out are the words of parameters and what they are heard with; the words of the prior and of
+    its distributions; and how the plugin is found and looked after.
     """
     kept = self.to_dict()
-    kept["space"] = _without(kept["space"], "swaps") | {
-      "parameters": _bare_parameters(kept["space"]["parameters"])
-    }
+    kept["space"] |= {"parameters": _bare_parameters(kept["space"]["parameters"])}
     kept["prior"] = _without(kept["prior"], "source") | {
       "controls": {n: _bare_distribution(d) for n, d in kept["prior"]["controls"].items()}
     }

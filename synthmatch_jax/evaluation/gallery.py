@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax import files, untrusted
-from synthmatch_jax.audio import mp3
+from synthmatch_jax.audio import io
 from synthmatch_jax.audio.loudness import LISTENING_DB, loudness_db
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.evaluation import results, rows
@@ -49,7 +49,7 @@ def write(sheet: Sheet, renderer: Renderer, folder: Path, *, count: int) -> None
     stems = {row: f"{i:05}-{row}" for row in sounds}
     for row, audio in sounds.items():
       path = folder / "sounds" / stems[row]
-      mp3.save(path.with_suffix(".mp3"), gain * audio, sample_rate=mel.sample_rate)
+      io.save(path.with_suffix(".mp3"), gain * audio, mel.sample_rate)
       figures.spectrogram(log_mel(audio, mel), mel, path.with_suffix(".png"), top_db=top_db)
     entry = {"index": i, "note": targets[i].assumed, "family": targets[i].family}
     entries[i] = {**entry, "picks": chosen[i], "sounds": stems}

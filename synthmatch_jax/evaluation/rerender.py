@@ -230,7 +230,7 @@ def _each(
 def _measure(
   synth: Synth, recipe: Recipe, target: Target, answers: Mapping[str, Example]
 ) -> dict[str, dict[str, float]]:
-  """Row -> metric -> value, of one target: runs where the engine is."""
+  """Returns row -> metric -> value, of one target; runs where the engine is."""
   metrics = sound_metrics(recipe.mel.sample_rate)
   sounds = _sounds(synth, recipe, target, answers).items()
   analyses = {name: suite.analyse(sound, metrics) for name, sound in sounds}
@@ -241,7 +241,7 @@ def _measure(
 def _rank(
   synth: Synth, recipe: Recipe, target: Target, candidates: Mapping[str, Example]
 ) -> dict[str, tuple[float, bool]]:
-  """Returns distance by `RANKED_BY`, and whether it is silent: runs where the engine is."""
+  """Returns each distance by `RANKED_BY`, and whether it is silent; runs where the engine is."""
   rate = recipe.mel.sample_rate
   metric = sound_metrics(rate)[selection.RANKED_BY]
   sounds = _sounds(synth, recipe, target, candidates)
@@ -255,7 +255,7 @@ def _rank(
 def _sounds(
   synth: Synth, recipe: Recipe, target: Target, answers: Mapping[str, Example]
 ) -> dict[str, Float[np.ndarray, " n"]]:
-  """The target and the answers to it: runs where the engine is."""
+  """Returns the target and the answers to it; runs where the engine is."""
   wanted = play.play(synth, recipe, target.known) if target.audio is None else target.audio
   sounds = {row: play.play(synth, recipe, answer) for row, answer in answers.items()}
   if target.audio is not None:

@@ -80,8 +80,7 @@ def describe(sheet: Sheet) -> dict[str, Any]:
   family = np.array([target.family for target in material.targets])
   known: dict[str, Any] = {}
   if material.controls is not None:
-    definitions = patches.METRICS | (patches.SYMMETRIC if sheet.recipe.space.swaps else {})
-    known = {name: _metric("", "lower", text) for name, text in definitions.items()}
+    known = {name: _metric("", "lower", text) for name, text in patches.METRICS.items()}
   sounds = sound_metrics(sheet.recipe.mel.sample_rate)
   known |= {name: _metric(m.unit, m.better, m.definition) for name, m in sounds.items()}
   return {

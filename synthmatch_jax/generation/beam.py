@@ -6,7 +6,6 @@ of them reach. The runner tries again what fails; what a lost worker has finishe
 
 import contextlib
 import pickle
-import platform
 import threading
 from collections.abc import Iterator, Sequence
 from queue import SimpleQueue
@@ -15,13 +14,11 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from tqdm import tqdm
 
-from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation.plan import Plan, Shard, Split
 from synthmatch_jax.generation.shards import render_shard
 from synthmatch_jax.generation.store import Store
-from synthmatch_jax.synths import hosts
+from synthmatch_jax.synths import hosts, play
 from synthmatch_jax.synths.hosts import Host
-from synthmatch_jax.synths.play import fingerprint
 from synthmatch_jax.synths.registry import Engine
 
 _LOOK_SECONDS = 5.0  # Time between two looks at the store for the progress bar.
@@ -39,11 +36,12 @@ def render(
   It must be called within `store.building()`.
 
   Args:
-    plan: Plan of the data set.
-    store: Store that every worker reaches under the same address.
-    engine: Engine of the workers, which each of them finds as this process does.
-    workers: Number of engines in a process of a worker, e.g. as many as the machine has licences.
-    options: Options of the pipeline, which include the runner.
+    plan: The plan of the data set.
+    store: The store that every worker reaches under the same address.
+    engine: The engine of the workers, which each of them finds as this process does.
+    workers: The number of engines in a process of a worker, e.g. as many as the machine has
+      licences.
+    options: The options of the pipeline, which include the runner.
   """
   shards = list(plan)
   missing = store.missing(shards)
@@ -85,20 +83,11 @@ class RenderShard(beam.DoFn):
     key = pickle.dumps((self._engine, self._workers, self._store.recipe.fingerprint))
     with _MAKING:
       if key not in _TEAMS:
-        self._check()
+        play.engine(self._store.recipe, path=self._engine.path)  # Here it may be another version.
         _TEAMS[key] = SimpleQueue()
         for _ in range(self._workers):
           _TEAMS[key].put(hosts.host(self._engine))
       return _TEAMS[key]
-
-  def _check(self) -> None:
-    """Raises a UserError if this machine has another version of the engine."""
-    wanted, here = self._store.recipe.fingerprint, fingerprint(self._engine)
-    if here != wanted:
-      raise UserError(
-        f"the data set is rendered by {wanted}, the engine on {platform.node()} is {here}; install"
-        " the same version there"
-      )
 
 
 @contextlib.contextmanager

@@ -22,11 +22,7 @@ _METADATA = DESCRIPTIONS[2]
 
 
 def seal(folder: Path, names: Mapping[str, Shard]) -> None:
-  """Writes the checksums of a data set that has none yet.
-
-  Args:
-    folder: See `damages`.
-    names: See `damages`.
+  """Writes the checksums of a data set that has none yet (see `damages` for the arguments).
 
   Raises:
     OSError: A file cannot be read, or the checksums cannot be written.
@@ -48,10 +44,10 @@ def damages(folder: Path, names: Mapping[str, Shard]) -> dict[str, str]:
   Raises:
     UserError: A file cannot be read now.
   """
+  if not checksums.exist(folder):  # The build was killed before it was sealed.
+    return {}
   try:
-    if checksums.exist(folder):
-      return checksums.damages(folder, ours=_ours(names))
-    return _damages_by_ledger(folder, names)
+    return checksums.damages(folder, ours=_ours(names))
   except OSError as error:
     raise UserError(
       f"the data set in {folder} cannot be read ({error.strerror or error}): nothing was changed"
@@ -61,10 +57,8 @@ def damages(folder: Path, names: Mapping[str, Shard]) -> dict[str, str]:
 def put_aside_if_damaged(folder: Path, names: Mapping[str, Shard], store: Store) -> None:
   """Makes way for a damaged data set to be built anew from its sound shards; says what is damaged.
 
-  Args:
-    folder: See `damages`.
-    names: See `damages`.
-    store: The store of the data set's recipe; it gets the sound shards that it lacks.
+  The store, which is that of the data set's recipe, gets the sound shards that it lacks (see
+  `damages` for the other arguments).
 
   Raises:
     UserError: A file cannot be read now.
@@ -86,11 +80,8 @@ def put_aside_if_damaged(folder: Path, names: Mapping[str, Shard], store: Store)
 def drop(folder: Path, names: Mapping[str, Shard]) -> None:
   """Removes what was put aside of damaged data sets that had the recipe of this one.
 
-  Files that no build has written come back to the data set's folder.
-
-  Args:
-    folder: The folder of the data set that was built.
-    names: See `damages`.
+  Files that no build has written come back to the data set's folder (see `damages` for the
+  arguments).
   """
   whole, ours = metadata(folder), _ours(names)
   for aside in sorted(folder.parent.glob(f"damaged-{folder.name}*")):
@@ -155,26 +146,6 @@ def _give_back(folder: Path, names: Mapping[str, Shard], store: Store) -> None:
         shutil.copyfile(folder / name, partial)
       with store.writing(store.ledger_path(shard)) as partial:
         partial.write_text(one.to_json() + "\n", encoding="utf-8")
-
-
-def _damages_by_ledger(folder: Path, names: Mapping[str, Shard]) -> dict[str, str]:
-  """Finds the damages of a data set of an earlier version, which has checksums of shards only."""
-  found = {}
-  for name in DESCRIPTIONS:
-    try:
-      untrusted.read_json(folder / name)
-    except FileNotFoundError:
-      found[name] = "is missing"
-    except ValueError:
-      found[name] = "is no JSON"
-  known = _ledgers(folder)
-  for name, shard in names.items():
-    told = known.get((shard.split, shard.number))
-    if not (folder / name).exists():
-      found[name] = "is missing"
-    elif told is not None and not checksums.holds(folder / name, told.sha256):
-      found[name] = "is not what was written"
-  return found
 
 
 def _ledgers(folder: Path) -> dict[tuple[str, int], Ledger]:

@@ -20,12 +20,12 @@ class Ledger:
   """The facts about how a shard was made.
 
   Attributes:
-    split: Split of the shard.
-    number: Number of the shard within its split, from 0.
-    records: Number of records in the shard.
+    split: The split of the shard.
+    number: The number of the shard within its split, from 0.
+    records: The number of records in the shard.
     sha256: SHA-256 of its file, in hexadecimal digits.
-    seconds: Time that one worker took for it; None if it was not measured.
-    rejections: Patches that were drawn for its records and rejected; None if they are no longer
+    seconds: The time that one worker took for it; None if it was not measured.
+    rejections: The patches that were drawn for its records and rejected; None if they are no longer
       known.
   """
 

@@ -22,9 +22,9 @@ class Shard:
   """Records of one split that are rendered in a row and stored in one file.
 
   Attributes:
-    split: Split that all of them belong to.
-    number: Number of the shard within its split, from 0.
-    indices: Indices of the records, ascending.
+    split: The split that all of them belong to.
+    number: The number of the shard within its split, from 0.
+    indices: The indices of the records, ascending.
   """
 
   split: Split
@@ -40,9 +40,9 @@ class Plan:
   record to another split, and keeps every full shard.
 
   Attributes:
-    seed: Seed of the splits.
-    num_examples: Number of records in the three splits together.
-    shard_size: Number of records in a shard; the last one of a split may have fewer.
+    seed: The seed of the splits.
+    num_examples: The number of records in the three splits together.
+    shard_size: The number of records in a shard; the last one of a split may have fewer.
   """
 
   seed: int

@@ -31,8 +31,8 @@ class Rejection:
   """A patch that did not become a record.
 
   Attributes:
-    index: Index of the record that it was drawn for.
-    attempt: Number of the draw, from 1.
+    index: The index of the record that it was drawn for.
+    attempt: The number of the draw, from 1.
     reason: Reason, e.g. "-71.3 LUFS", or what the engine did.
     failed: Whether the engine failed on it; otherwise it was too quiet.
   """

@@ -8,7 +8,7 @@ from typing import Any
 
 from tensorflow_datasets.core import example_serializer, file_adapters
 
-from synthmatch_jax import files
+from synthmatch_jax import checksums, files
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.records import features
 from synthmatch_jax.generation.ledger import Ledger
@@ -58,7 +58,7 @@ def render_shard(store: Store, shard: Shard, host: Host, tick: farm.Tick) -> Non
       split=shard.split,
       number=shard.number,
       records=len(shard.indices),
-      sha256=files.sha256(partial),
+      sha256=checksums.sha256(partial),
       seconds=round(time.monotonic() - started, 3),
       rejections=tuple(rejected),
     )

@@ -38,9 +38,9 @@ class Store:
   Attributes:
     root: Folder, or an address that fsspec knows, e.g. "gs://bucket/shards", for the shards of
       many recipes side by side.
-    dataset: Name of the data set, e.g. "massive16".
-    recipe: Recipe of the records; another recipe has another folder under the root.
-    file_format: Format of the shards.
+    dataset: The name of the data set, e.g. "massive16".
+    recipe: The recipe of the records; another recipe has another folder under the root.
+    file_format: The format of the shards.
   """
 
   root: str

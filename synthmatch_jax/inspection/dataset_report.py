@@ -1,14 +1,14 @@
 """Reports an inspection on the terminal and as an HTML page."""
 
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import librosa
 import numpy as np
 
 from synthmatch_jax.audio import io
 from synthmatch_jax.audio.loudness import match_loudness
+from synthmatch_jax.audio.note import name_of
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
@@ -17,7 +17,6 @@ from synthmatch_jax.inspection.file_checks import TOO_QUIET
 from synthmatch_jax.inspection.inspect import Inspection, inspect
 from synthmatch_jax.inspection.replay import Replay, spoken
 from synthmatch_jax.reports import distributions, figures, pages
-from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths import play
 from synthmatch_jax.synths.registry import Engine
 
@@ -26,23 +25,6 @@ _EXAMPLE_DB = -20.0
 _MOST_DAMAGES = 100  # On the page.
 _MOST_ATTEMPTS = 5  # Numbers with a row of their own.
 _MOST_REASONS = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class PageExample:
-  """A sound on the page.
-
-  Attributes:
-    name: Name of its files.
-    replay: Record that it is from.
-    patch: The patch, in the synth's terms.
-    gain_db: Gain over the sound in the data set, in dB.
-  """
-
-  name: str
-  replay: Replay
-  patch: Patch
-  gain_db: float
 
 
 def describe(
@@ -58,13 +40,13 @@ def describe(
   """Inspects a data set, writes the page and prints a summary.
 
   Args:
-    name: Name of the data set, as for `pipeline.open_dataset`.
+    name: The name of the data set, as for `pipeline.open_dataset`.
     dir: TFDS's `data_dir`.
-    out: Folder for the page; None is `described/NAME`.
-    sample: Number of random records to render again and compare.
-    examples: Number of these to play on the page.
-    plugin: Path of the engine's plugin; empty to search the usual folders.
-    seed: Seed of the random choices.
+    out: The folder for the page; None is `described/NAME`.
+    sample: The number of random records to render again and compare.
+    examples: The number of these to play on the page.
+    plugin: The path of the engine's plugin; empty to search the usual folders.
+    seed: The seed of the random choices.
 
   Raises:
     UserError: The data set cannot be inspected, or it is damaged (the page is written first).
@@ -121,7 +103,7 @@ def write(found: Inspection, folder: Path) -> Path:
     page,
     found=found,
     recipe=recipe,
-    note_name=librosa.midi_to_note(recipe.note.pitch),
+    note_name=name_of(recipe.note.pitch),
     attempts=_attempts(records.attempts),
     examples=[_example(one, found, folder / "examples") for one in found.replays if one.sound],
     spoken=spoken,
@@ -158,8 +140,8 @@ def _attempts(attempts: np.ndarray) -> list[tuple[str, int]]:
   return [*rows, (f"{_MOST_ATTEMPTS + 1} or more", more)]
 
 
-def _example(one: Replay, found: Inspection, folder: Path) -> PageExample:
-  """Writes the sound and the spectrograms of a replayed record."""
+def _example(one: Replay, found: Inspection, folder: Path) -> dict[str, Any]:
+  """Writes the sound and the spectrograms of a record; returns what the page says of it."""
   assert one.sound is not None
   recipe, sound = found.dataset.recipe, one.sound
   name = f"{one.place.split}-{one.place.index}"
@@ -173,9 +155,9 @@ def _example(one: Replay, found: Inspection, folder: Path) -> PageExample:
     titles=("stored", "rendered again"),
   )
   peaks = [float(np.abs(x).max(initial=0)) for x in (audible, sound.audio)]
-  return PageExample(
-    name=name,
-    replay=one,
-    patch=recipe.space.decode(one.controls),
-    gain_db=20 * float(np.log10(peaks[0] / peaks[1])) if all(peaks) else 0.0,
-  )
+  return {
+    "name": name,
+    "replay": one,
+    "patch": recipe.space.decode(one.controls),
+    "gain_db": 20 * float(np.log10(peaks[0] / peaks[1])) if all(peaks) else 0.0,
+  }

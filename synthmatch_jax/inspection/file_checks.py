@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
+from synthmatch_jax import checksums
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.files import sha256
 from synthmatch_jax.generation import ledger
 from synthmatch_jax.generation.ledger import Ledger
 from synthmatch_jax.generation.plan import Shard
@@ -29,11 +29,11 @@ class History:
   """Summary of the ledgers of all shards.
 
   Attributes:
-    rejected: Reason for rejecting patches -> how many; `TOO_QUIET`, or how the engine failed.
-    seconds: Mean seconds for a record, including the patches rejected before it, in each shard
+    rejected: The reason for rejecting patches -> how many; `TOO_QUIET`, or how the engine failed.
+    seconds: The mean seconds for a record, including the patches rejected before it, in each shard
       that was timed, in the order of the ledger.
-    hours: Time that all workers together spent on the shards that were timed.
-    unmeasured: Number of shards without a time.
+    hours: The time that all workers together spent on the shards that were timed.
+    unmeasured: The number of shards without a time.
   """
 
   rejected: Mapping[str, int]
@@ -76,9 +76,9 @@ def check_files(
   """Checks that the files are those of the plan and match their ledgers.
 
   Args:
-    dataset: Data set whose files are read, all of them.
+    dataset: The data set whose files are read, all of them.
     shards: All shards that there should be.
-    ledgers: Ledgers of the shards; None if the data set has none.
+    ledgers: The ledgers of the shards; None if the data set has none.
     redrawn: (split, shard) -> number of rejected patches according to the records.
   """
   files = {
@@ -112,7 +112,8 @@ def check_files(
 def _faults(path: Path, known: Ledger, redrawn: int | None) -> list[str]:
   """Returns the faults of a shard's file; `redrawn` is None where its records cannot be read."""
   try:
-    faults = [] if sha256(path) == known.sha256 else [f"the checksum of {path.name} differs"]
+    whole = checksums.holds(path, known.sha256)
+    faults = [] if whole else [f"the checksum of {path.name} differs"]
   except OSError as error:
     faults = [f"{path.name} cannot be read ({error.strerror or error})"]
   if known.rejections is not None and redrawn not in (None, len(known.rejections)):

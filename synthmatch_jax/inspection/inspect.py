@@ -29,16 +29,17 @@ class Inspection:
   """All that is found out about a data set.
 
   Attributes:
-    dataset: Data set that was inspected.
-    megabytes: Size on disk.
-    files: Number of files in its folder.
-    records: Findings of its records.
-    history: Summary of its ledger; None if it has none.
-    prior: Controls drawn from the recipe's prior, for comparison.
+    dataset: The data set that was inspected.
+    megabytes: The size on disk.
+    files: The number of files in its folder.
+    records: The findings of its records.
+    history: The summary of its ledger; None if it has none.
+    prior: The controls drawn from the recipe's prior, for comparison.
     distances: Kolmogorov-Smirnov distance between data and prior for each control: the largest
       difference of the two cumulative distributions.
-    chance: Value that one distance in twenty exceeds by chance if the two distributions are equal.
-    replays: Records that were rendered again.
+    chance: The value that one distance in twenty exceeds by chance if the two distributions are
+      equal.
+    replays: The records that were rendered again.
     checks: All checks.
   """
 
@@ -76,11 +77,11 @@ def inspect(
   """Reads all of a data set, and renders some of it again.
 
   Args:
-    dataset: Data set to inspect.
-    engine: Engine that it was rendered with; None renders nothing.
-    sample: Number of random records to render again and compare.
-    examples: Number of these whose sound is kept; at least as many are rendered.
-    seed: Seed of the random choices.
+    dataset: The data set to inspect.
+    engine: The engine that it was rendered with; None renders nothing.
+    sample: The number of random records to render again and compare.
+    examples: The number of these whose sound is kept; at least as many are rendered.
+    seed: The seed of the random choices.
   """
   recipe = dataset.recipe
   total = sum(map(len, dataset.sources.values()))
@@ -93,8 +94,7 @@ def inspect(
   if engine is not None:
     workers = cores.available()
     replays = replay.replay(dataset, places, keep=examples, engine=engine, workers=workers)
-  rng = np.random.default_rng(seed)
-  drawn = np.stack([prior.sample(recipe.prior, recipe.space, rng) for _ in range(_PRIOR_DRAWS)])
+  drawn = prior.draws(recipe.prior, recipe.space, count=_PRIOR_DRAWS)
   sizes = [path.stat().st_size for path in dataset.path.iterdir()]
   return Inspection(
     dataset=dataset,

@@ -14,7 +14,7 @@ from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation.plan import Shard
 from synthmatch_jax.generation.record import MAX_ATTEMPTS, draw
-from synthmatch_jax.inspection.check import Check, tell
+from synthmatch_jax.inspection.check import Check, title
 
 # Number of records whose controls are kept and drawn again: enough to show a shift of 1 % of the
 # range.
@@ -42,15 +42,15 @@ class RecordFindings:
   """What all readable records hold, in the order of splits and files.
 
   Attributes:
-    controls: Controls of a random sample of records.
-    level_db: Loudness of the sounds, in LUFS.
-    attempts: Number of draws that each record took.
-    deviation: Largest difference, for each control, between the value that was set and the value
-      that the engine read back.
+    controls: The controls of a random sample of records.
+    level_db: The loudness of the sounds, in LUFS.
+    attempts: The number of draws that each record took.
+    deviation: The largest difference, for each control, between the value that was set and the
+      value that the engine read back.
     redrawn: (split, shard) -> number of patches rejected for its records; only for shards whose
       records can all be read.
-    unreadable: Records that cannot be read, as (split, position in the split).
-    checks: Checks of the records.
+    unreadable: The records that cannot be read, as (split, position in the split).
+    checks: The checks of the records.
   """
 
   controls: Float[np.ndarray, "k d"]
@@ -82,9 +82,9 @@ def read(dataset: Dataset, shards: Sequence[Shard], *, seed: int) -> RecordFindi
   Damage within the records of array_record files shows in reading, as these have checksums.
 
   Args:
-    dataset: Data set to read.
+    dataset: The data set to read.
     shards: All shards that it should have.
-    seed: Seed of the sample.
+    seed: The seed of the sample.
 
   Raises:
     UserError: The data set has more files than may be open at once.
@@ -207,5 +207,12 @@ def _controls(parts: Sequence[_Part], sampled: int) -> Check:
   )
 
 
-def _told(parts: Sequence[_Part], *whats: str) -> list[str]:
-  return [s for part in parts for s in tell(part.shard, {w: part.wrong[w] for w in whats})]
+def _told(parts: Sequence[_Part], *faults: str) -> list[str]:
+  """Returns a sentence for each of these faults that some of a shard's records have."""
+  return [
+    f"{title(part.shard)}: {part.wrong[fault].sum()} of {part.wrong[fault].size} records {fault},"
+    f" first record {part.shard.indices[int(np.argmax(part.wrong[fault]))]}"
+    for part in parts
+    for fault in faults
+    if part.wrong[fault].any()
+  ]

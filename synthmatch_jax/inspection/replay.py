@@ -40,9 +40,9 @@ class Place:
   """The place of a record.
 
   Attributes:
-    split: Split that it belongs to.
-    position: Position in the split.
-    index: Index according to the plan.
+    split: The split that it belongs to.
+    position: The position in the split.
+    index: The index according to the plan.
   """
 
   split: str
@@ -70,12 +70,12 @@ class Replay:
   """A record and the result of rendering it again.
 
   Attributes:
-    place: Place of the record.
-    attempts: Number of draws that it took, as stored.
-    level_db: Loudness as stored, in LUFS.
-    controls: Controls as stored.
-    deviation_db: Difference of the spectrograms (see `deviation_db`); NaN if the engine failed.
-    faults: Faults of the record, each a sentence.
+    place: The place of the record.
+    attempts: The number of draws that it took, as stored.
+    level_db: The loudness as stored, in LUFS.
+    controls: The controls as stored.
+    deviation_db: The difference of the spectrograms (see `deviation_db`); NaN if the engine failed.
+    faults: The faults of the record, each a sentence.
     sound: The new sound; None if it is not kept or the engine failed.
   """
 
@@ -94,11 +94,11 @@ def replay(
   """Renders records again, from seed, index and attempt.
 
   Args:
-    dataset: Data set of the records.
-    places: Places of the records.
-    keep: Number of records, from the first, whose sound is kept.
-    engine: Engine that the data set was rendered with.
-    workers: Number of sounds rendered at once.
+    dataset: The data set of the records.
+    places: The places of the records.
+    keep: The number of records, from the first, whose sound is kept.
+    engine: The engine that the data set was rendered with.
+    workers: The number of sounds rendered at once.
   """
   kept, within_db = set(places[:keep]), tolerance_db(engine)
 

@@ -1,6 +1,5 @@
 """Finds out which parameters are heard."""
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,8 @@ from synthmatch_jax.probing.roundtrip import controls
 from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths.base import RenderError, Synth
 from synthmatch_jax.synths.description import Reset
-from synthmatch_jax.synths.hosts import Host, host
+from synthmatch_jax.synths.hosts import Host
+from synthmatch_jax.synths.play import hosting
 
 THRESHOLD_DB = 0.1
 """A parameter is heard if it moves the log-mel spectrogram by this much on average.
@@ -37,9 +37,9 @@ class SoundChange:
   """How much a parameter changes the sound.
 
   Attributes:
-    change_db: Mean absolute difference of the log-mel spectrogram from the base state's, at the
+    change_db: The mean absolute difference of the log-mel spectrogram from the base state's, at the
       position where it is largest; 0 if the parameter could not be tried.
-    deviation: Largest distance of a value read back from the value set.
+    deviation: The largest distance of a value read back from the value set.
     error: What the plugin did when the parameter was moved; empty if all was well.
   """
 
@@ -53,9 +53,9 @@ class Audibility:
   """What is heard of a plugin's parameters, one by one.
 
   Attributes:
-    reset: Reset policy under which they were listened to.
-    floor_db: Difference of the base state from itself under it, as `SoundChange.change_db`.
-    heard: Change that each parameter makes, by its name.
+    reset: The reset policy under which they were listened to.
+    floor_db: The difference of the base state from itself under it, as `SoundChange.change_db`.
+    heard: The change that each parameter makes, by its name.
   """
 
   reset: Reset
@@ -87,7 +87,7 @@ def listen(
   policies: tuple[Reset, ...] = ("clear", "instance")
   for reset in policies:
     engine = probed.engine(controls(parameters), reset=reset, state=state, values=values)
-    with contextlib.closing(host(engine)) as place:
+    with hosting(engine) as place:
       try:
         floors[reset] = place.call(_restlessness, base)
       except RenderError:
@@ -96,7 +96,7 @@ def listen(
       break
   reset = min(floors, key=lambda r: floors[r])
   engine = probed.engine(controls(parameters), reset=reset, state=state, values=values)
-  with contextlib.closing(host(engine)) as place:
+  with hosting(engine) as place:
     bar = tqdm(parameters, desc="listening to parameters", unit="parameter", leave=False)
     heard = {p.name: _heard(place, base, p) for p in bar}
   return Audibility(reset=reset, floor_db=floors[reset], heard=heard)

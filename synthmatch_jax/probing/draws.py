@@ -1,6 +1,5 @@
 """Draws random patches and finds out whether they are silent and whether their values stick."""
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from synthmatch_jax.probing.choice import HALF_STEP
 from synthmatch_jax.probing.probe_sounds import SAMPLE_RATE, deviation, play
 from synthmatch_jax.spaces.space import ParameterSpace, Patch
 from synthmatch_jax.synths.base import RenderError
-from synthmatch_jax.synths.hosts import host
+from synthmatch_jax.synths.play import hosting
 from synthmatch_jax.synths.registry import Engine
 
 # The part of a sound that is as long as a canary (`synths.canary`).
@@ -27,10 +26,10 @@ class Draw:
   """A random patch and its sound.
 
   Attributes:
-    patch: Values that were set.
-    level_db: Loudness of the sound in LUFS; -inf for silence.
-    start_db: Loudness of its first half second.
-    deviation: Distance of each value read back from the value set.
+    patch: The values that were set.
+    level_db: The loudness of the sound in LUFS; -inf for silence.
+    start_db: The loudness of its first half second.
+    deviation: The distance of each value read back from the value set.
   """
 
   patch: Patch
@@ -44,7 +43,7 @@ class Draws:
   """Patches drawn uniformly from the ranges of the controls.
 
   Attributes:
-    done: Patches that were rendered.
+    done: The patches that were rendered.
     failed: What the plugin did on the others.
   """
 
@@ -87,7 +86,7 @@ def draw(engine: Engine, *, count: int, seed: int) -> Draws:
     UserError: The plugin does not come up any more.
   """
   done, failed = [], []
-  with contextlib.closing(host(engine)) as place:
+  with hosting(engine) as place:
     for patch in tqdm(
       patches(engine.space, count, seed), desc="random patches", unit="sound", leave=False
     ):

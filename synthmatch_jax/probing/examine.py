@@ -27,9 +27,9 @@ class Effort:
   """How much is measured.
 
   Attributes:
-    draws: Number of random patches that are tried for silence and for values that do not stick.
-    patches: Number of these that the reset policies are tried with.
-    fresh: Number of these that get new processes under each policy.
+    draws: The number of random patches that are tried for silence and for values that do not stick.
+    patches: The number of these that the reset policies are tried with.
+    fresh: The number of these that get new processes under each policy.
   """
 
   draws: int = 64
@@ -67,14 +67,14 @@ def examine(
   Args:
     probed: The plugin.
     report: Where the findings are written.
-    preset: Preset file that the base state is loaded from.
+    preset: The preset file that the base state is loaded from.
     edit: Whether the base preset is made in the plugin's editor.
-    controls: Names of the controls. If it is empty, they are those of an earlier probe, or else
+    controls: The names of the controls. If it is empty, they are those of an earlier probe, or else
       the paper's 16, or else the parameters that are heard best.
-    presets: Folder of presets to measure the prior from.
+    presets: The folder of presets to measure the prior from.
     out: File for the description; None writes none.
-    seed: Seed of the random patches.
-    effort: Name in `EFFORTS`.
+    seed: The seed of the random patches.
+    effort: A name in `EFFORTS`.
 
   Raises:
     UserError: The plugin cannot be probed, or is silent.
@@ -125,7 +125,7 @@ def _base(
   Args:
     probed: The plugin.
     found: Its inventory.
-    given: Controls that are chosen already.
+    given: The controls that are chosen already.
     own: Whether the user gave the state; else it is an earlier probe's or the plugin's initial one.
     report: Where the findings are written.
   """

@@ -34,15 +34,15 @@ class PluginParameter:
   """A parameter of a plugin, as the host sees it.
 
   Attributes:
-    name: Name that pedalboard makes from the title.
-    title: Name that the plugin gives.
-    unit: Unit of the values; empty if there is none.
-    kind: Type of the values according to pedalboard.
-    steps: Number of distinct texts at the 1,001 positions that pedalboard asks for.
-    lowest: Text of the value at 0.
-    highest: Text of the value at 1.
-    default: Default as a raw value in [0, 1].
-    value: Raw value in the base state.
+    name: The name that pedalboard makes from the title.
+    title: The name that the plugin gives.
+    unit: The unit of the values; empty if there is none.
+    kind: The type of the values according to pedalboard.
+    steps: The number of distinct texts at the 1,001 positions that pedalboard asks for.
+    lowest: The text of the value at 0.
+    highest: The text of the value at 1.
+    default: The default as a raw value in [0, 1].
+    value: The raw value in the base state.
     numeric: Whether nine texts in ten are numbers, perhaps with a unit.
   """
 
@@ -73,18 +73,18 @@ class Inventory:
   """A plugin in its base state.
 
   Attributes:
-    title: Name of the plugin, e.g. "Massive".
-    version: Version that the plugin states.
-    maker: Maker that the plugin states.
-    kind: Category that the plugin states, e.g. "Instrument|Synth".
-    channels: Number of channels of its sound.
-    latency: Latency that it reports, in samples.
+    title: The name of the plugin, e.g. "Massive".
+    version: The version that the plugin states.
+    maker: The maker that the plugin states.
+    kind: The category that the plugin states, e.g. "Instrument|Synth".
+    channels: The number of channels of its sound.
+    latency: The latency that it reports, in samples.
     parameters: Parameters, without those of MIDI controllers.
-    midi: Number of parameters of MIDI controllers.
-    state: Base state, as pedalboard gives it.
+    midi: The number of parameters of MIDI controllers.
+    state: The base state, as pedalboard gives it.
     blind: Whether the host sees no values, so that the defaults stand for them.
-    load_seconds: Time until a new process has the plugin ready.
-    level_db: Loudness of a C4 of one second, in LUFS; -inf for silence.
+    load_seconds: The time until a new process has the plugin ready.
+    level_db: The loudness of a C4 of one second, in LUFS; -inf for silence.
   """
 
   title: str
@@ -147,7 +147,8 @@ def take_inventory(
 
   Args:
     probed: The plugin.
-    preset: Base preset; None takes that of an earlier probe, or else the plugin's initial state.
+    preset: The base preset; None takes that of an earlier probe, or else the plugin's initial
+      state.
     edit: Whether the user makes the base preset in the plugin's editor.
 
   Raises:

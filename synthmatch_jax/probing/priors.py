@@ -38,8 +38,8 @@ class Extracted:
 
   Attributes:
     prior: An empirical distribution for every control.
-    loaded: Number of presets that it was made of.
-    copies: Number of files that hold the same bytes as one of these; they count once.
+    loaded: The number of presets that it was made of.
+    copies: The number of files that hold the same bytes as one of these; they count once.
     failed: File, relative to the folder -> why it could not be loaded.
   """
 

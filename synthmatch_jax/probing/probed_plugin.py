@@ -24,11 +24,11 @@ class ProbedPlugin:
   """A plugin that is probed.
 
   Attributes:
-    name: Name of the engine that it becomes.
-    path: Path of the plugin.
-    inside: Name of the plugin, if the file holds several.
-    known: Description by an earlier probe, or one that comes with the package.
-    patience: Time in seconds that a load or a sound may take.
+    name: The name of the engine that it becomes.
+    path: The path of the plugin.
+    inside: The name of the plugin, if the file holds several.
+    known: The description by an earlier probe, or one that comes with the package.
+    patience: The time in seconds that a load or a sound may take.
   """
 
   name: str
@@ -76,10 +76,10 @@ def find(
   """Finds the plugin that a user names.
 
   Args:
-    text: Path of a .vst3 or .component, an engine that has a description, or a FILE.json.
+    text: The path of a .vst3 or .component, an engine that has a description, or a FILE.json.
     plugin: File of the plugin of a description, or its folder; empty searches the usual folders.
-    name: Name of the engine; empty takes the description's, or one from the file name.
-    inside: Name of the plugin within the file.
+    name: The name of the engine; empty takes the description's, or one from the file name.
+    inside: The name of the plugin within the file.
     patience: See `ProbedPlugin`.
 
   Raises:

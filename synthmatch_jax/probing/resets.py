@@ -15,7 +15,8 @@ from synthmatch_jax.probing.probe_sounds import deviation, difference_db, nothin
 from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.description import RESETS, Reset
-from synthmatch_jax.synths.hosts import Host, host
+from synthmatch_jax.synths.hosts import Host
+from synthmatch_jax.synths.play import hosting
 from synthmatch_jax.synths.registry import Engine
 
 ENOUGH_DB = -60.0
@@ -46,15 +47,15 @@ class Trial:
 
   Attributes:
     reset: Policy.
-    after_another_db: Difference of a sound from itself after that of another patch.
-    shuffled_db: Difference when the patches come in another order, in the same process.
-    fresh_db: Difference of any of these sounds from the first sound of a new process.
-    per_second: Number of sounds of four seconds that are rendered in a second.
-    seconds: Time that the slowest sound took.
-    deviation: Largest distance of a value read back from the value set.
-    parameter: Name of the parameter of that value.
+    after_another_db: The difference of a sound from itself after that of another patch.
+    shuffled_db: The difference when the patches come in another order, in the same process.
+    fresh_db: The difference of any of these sounds from the first sound of a new process.
+    per_second: The number of sounds of four seconds that are rendered in a second.
+    seconds: The time that the slowest sound took.
+    deviation: The largest distance of a value read back from the value set.
+    parameter: The name of the parameter of that value.
     failures: What the plugin did instead of a sound, twice in a row.
-    replaced: Reasons for which processes had to be replaced.
+    replaced: The reasons for which processes had to be replaced.
   """
 
   reset: Reset
@@ -80,7 +81,7 @@ class Trial:
     return self.worst_db == -np.inf
 
   def qualifies(self, tolerance: float) -> bool:
-    """Whether data sets can be made with it."""
+    """Returns whether data sets can be made with it."""
     return not self.failures and self.deviation <= tolerance and self.worst_db < ENOUGH_DB
 
 
@@ -92,8 +93,8 @@ def compare(
   Args:
     make: Returns the engine under a policy.
     patches: Two or more patches that are not silent.
-    fresh: Number of them that are also rendered as the first sound of a new process.
-    policies: Policies to try, from the cheapest on.
+    fresh: The number of them that are also rendered as the first sound of a new process.
+    policies: The policies to try, from the cheapest on.
   """
   sounds = {"process": fresh * 2}
   total = sum(sounds.get(p, fresh + 4 * len(patches)) for p in policies)
@@ -140,7 +141,7 @@ class _Bench:
       worst = self._worst(firsts, again)
     else:
       self._seconds.clear()
-      with contextlib.closing(host(self._engine, report=self._replaced.append)) as place:
+      with hosting(self._engine, report=self._replaced.append) as place:
         self._ready(place)
         triples = [self._triple(place, patches, i) for i in range(len(patches))]
         order = np.random.default_rng(0).permutation(len(patches))
@@ -164,7 +165,7 @@ class _Bench:
     )
 
   def _first(self, patch: Patch) -> Sound | None:
-    with contextlib.closing(host(self._engine, report=self._replaced.append)) as place:
+    with hosting(self._engine, report=self._replaced.append) as place:
       if self._reset != "process":
         self._ready(place)
       return self._sound(place, patch)

@@ -1,6 +1,5 @@
 """Finds out whether a plugin takes its state back in another process."""
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -15,7 +14,7 @@ from synthmatch_jax.probing.probed_plugin import ProbedPlugin
 from synthmatch_jax.spaces.parameters import Continuous
 from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths.base import RenderError
-from synthmatch_jax.synths.hosts import host
+from synthmatch_jax.synths.play import hosting
 from synthmatch_jax.synths.plugin import Plugin
 
 Form = Literal["raw_state", "preset_data"]
@@ -30,9 +29,9 @@ class RoundTrip:
   """A state written by one process and loaded by a new one.
 
   Attributes:
-    form: Form of the state: pedalboard's raw state, or the contents of a .vstpreset.
-    wrong: Parameters that did not come back, with their distances; all if none did.
-    sound_db: Difference of the sound; -inf if it is equal to the last bit.
+    form: The form of the state: pedalboard's raw state, or the contents of a .vstpreset.
+    wrong: The parameters that did not come back, with their distances; all if none did.
+    sound_db: The difference of the sound; -inf if it is equal to the last bit.
     error: Why it could not be tried; empty if it was.
   """
 
@@ -60,7 +59,7 @@ def proven(
   engine = probed.engine(controls(parameters), reset="clear")
   wanted = {p.name: p.value for p in parameters}
   try:
-    with contextlib.closing(host(engine)) as place:
+    with hosting(engine) as place:
       got = place.call(_load_over, state, wanted)
   except (RenderError, UserError) as error:
     return {}, str(error)
@@ -76,9 +75,9 @@ def round_trip(
   engine = probed.engine(controls(parameters), reset="clear")
   near = {p.name: p.value + (_STEP if p.value < 0.5 else -_STEP) for p in parameters}
   try:
-    with contextlib.closing(host(engine)) as place:
+    with hosting(engine) as place:
       target, wanted, state = place.call(_write, near, form)
-    with contextlib.closing(host(engine)) as place:
+    with hosting(engine) as place:
       estimate, got = place.call(_read, state, form)
   except (RenderError, UserError) as error:
     everything = {p.name: np.inf for p in parameters}

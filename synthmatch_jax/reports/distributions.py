@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -34,24 +35,26 @@ def control(
 
 def levels(level_db: Float[np.ndarray, " i"], threshold_db: float, path: Path) -> None:
   """Draws the loudness of all sounds in LUFS, and dashed the threshold that none is to be below."""
-  figure = Figure(figsize=(5, 2.8), layout="constrained")
-  axis = figure.subplots()
+  figure, axis = _wide()
   axis.hist(level_db[np.isfinite(level_db)], bins=60, color=_DATA, alpha=0.6)
   axis.axvline(threshold_db, color=_PRIOR, linestyle="--")
   axis.set(xlabel="loudness (LUFS)", ylabel="sounds")
-  axis.spines[["top", "right"]].set_visible(False)
   figure.savefig(path, dpi=_DPI)
 
 
 def render_times(seconds: Float[np.ndarray, " s"], path: Path) -> None:
   """Draws the seconds that a record took, shard by shard, and dashed their median."""
-  figure = Figure(figsize=(5, 2.8), layout="constrained")
-  axis = figure.subplots()
-  axis.plot(
-    np.arange(seconds.size), seconds, ".", color=_DATA, markersize=5 if seconds.size < 200 else 2
-  )
+  figure, axis = _wide()
+  size = 5 if seconds.size < 200 else 2
+  axis.plot(np.arange(seconds.size), seconds, ".", color=_DATA, markersize=size)
   axis.axhline(float(np.median(seconds)), color=_PRIOR, linestyle="--")
   axis.set(xlabel="shard, in the order of the ledger", ylabel="seconds per record", ylim=(0, None))
   axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-  axis.spines[["top", "right"]].set_visible(False)
   figure.savefig(path, dpi=_DPI)
+
+
+def _wide() -> tuple[Figure, Axes]:
+  figure = Figure(figsize=(5, 2.8), layout="constrained")
+  axis = figure.subplots()
+  axis.spines[["top", "right"]].set_visible(False)
+  return figure, axis

@@ -165,7 +165,7 @@ def _beta(
 
 
 def _normal(rng: np.random.Generator, *, mean: float, std: float) -> float:
-  """A normal distribution folded at the ends of the range, so that none of its mass is lost."""
+  """Draws from a normal that is folded at the ends of the range, so that no mass is lost."""
   folded = np.abs(rng.normal(mean, std)) % 2.0
   return float(2.0 - folded if folded > 1.0 else folded)
 
@@ -176,14 +176,14 @@ def _mixture(rng: np.random.Generator, *, components: list[Distribution]) -> flo
 
 
 def _empirical(rng: np.random.Generator, *, quantiles: list[float], count: int = 0) -> float:
-  """A distribution as it was found: linear between its quantiles, which are evenly spaced."""
+  """Draws from what was found: linearly between its quantiles, which are evenly spaced."""
   del count  # How many values were looked at, for people.
   ranks = np.linspace(0.0, 1.0, len(quantiles))
   return float(np.interp(rng.random(), ranks, quantiles))
 
 
 def _options(rng: np.random.Generator, *, weights: Mapping[str, float | int]) -> str:
-  """One of the options of a choice."""
+  """Draws one of the options of a choice."""
   shares = np.array(list(weights.values()), float)
   return str(rng.choice(list(weights), p=shares / shares.sum()))
 

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -27,27 +27,6 @@ SILENT_CONTROL = 0.03
 """A control up to here counts as zero: on Vital, where a gain is its square, that is -61 dB."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Swap:
-  """Two groups of controls that can change places without a change of the sound.
-
-  Attributes:
-    pairs: The controls with their counterparts, e.g. ("osc1_amp", "osc2_amp").
-    where: The values of controls, in [0, 1], at which the swap holds. An oscillator without a
-      pitch control can change places with one that has one only where that is at unison.
-    tolerance: How far from these values the swap still holds.
-  """
-
-  pairs: tuple[tuple[str, str], ...]
-  where: Mapping[str, float] = field(default_factory=dict)
-  tolerance: float = 0.0
-
-  @classmethod
-  def from_dict(cls, data: Mapping[str, Any]) -> "Swap":
-    """Reads a swap from JSON."""
-    return cls(**{**data, "pairs": tuple(map(tuple, data["pairs"]))})
-
-
 @dataclass(frozen=True)
 class ParameterSpace:
   """The parameters of one synth, in order.
@@ -59,7 +38,6 @@ class ParameterSpace:
   Attributes:
     name: The name of the space, e.g. "massive16/vital".
     parameters: The parameters, in the order of the control vector.
-    swaps: The symmetries of the synth, which evaluations take into account.
 
   Raises:
     ValueError: There are no parameters, too many, two of one name, or a condition that cannot be.
@@ -67,7 +45,6 @@ class ParameterSpace:
 
   name: str
   parameters: tuple[Parameter, ...]
-  swaps: tuple[Swap, ...] = ()
 
   def __post_init__(self):
     require_text("the name of a space", self.name)
@@ -188,9 +165,7 @@ class ParameterSpace:
 
   def to_dict(self) -> dict[str, Any]:
     """Returns the space as data for JSON."""
-    parameters = [parameter_to_dict(p) for p in self.parameters]
-    swaps = [dataclasses.asdict(swap) for swap in self.swaps]
-    return {"name": self.name, "parameters": parameters} | ({"swaps": swaps} if swaps else {})
+    return {"name": self.name, "parameters": [parameter_to_dict(p) for p in self.parameters]}
 
   @classmethod
   def from_dict(cls, data: Mapping[str, Any]) -> "ParameterSpace":
@@ -199,8 +174,7 @@ class ParameterSpace:
     Raises:
       ValueError, TypeError, KeyError: The data is no space.
     """
-    parameters = tuple(map(parameter_from_dict, data["parameters"]))
-    return cls(data["name"], parameters, tuple(map(Swap.from_dict, data.get("swaps", ()))))
+    return cls(data["name"], tuple(map(parameter_from_dict, data["parameters"])))
 
 
 def parameter_to_dict(parameter: Parameter) -> dict[str, Any]:

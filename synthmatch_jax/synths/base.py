@@ -64,7 +64,7 @@ class Synth(Protocol):
     ...
 
   def read_preset(self, path: Path) -> Patch:
-    """The patch in a file of the engine's own format, as far as the space goes.
+    """Returns the patch in a file of the engine's own format, as far as the space goes.
 
     The engine may not be as it was thereafter: it is to be discarded.
 

@@ -5,7 +5,6 @@ import platform
 import struct
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 _SYSTEMS = {"linux": "Linux", "darwin": "macOS", "win32": "Windows"}
@@ -21,36 +20,17 @@ OTHERS: Mapping[str, str] = {
 }
 """The suffixes of files that are mistaken for VST3, and what they are; none can be loaded."""
 
-# The processors by their numbers in the headers of ELF, PE and Mach-O files.
+# The first bytes of a library of another system than Linux.
+_OTHER_SYSTEMS: Mapping[bytes, str] = {
+  b"MZ": "Windows",
+  b"\xcf\xfa\xed\xfe": "macOS",
+  b"\xce\xfa\xed\xfe": "macOS",
+  b"\xca\xfe\xba\xbe": "macOS",
+  b"\xca\xfe\xba\xbf": "macOS",
+}
+# The processors by their numbers in the header of an ELF file, and the bytes of that header.
 _ELF: Mapping[int, str] = {3: "i386", 40: "armv7l", 62: "x86_64", 183: "aarch64", 243: "riscv64"}
-_PE: Mapping[int, str] = {0x14C: "i386", 0x8664: "x86_64", 0xAA64: "aarch64"}
-_MACH: Mapping[int, str] = {7: "i386", 0x01000007: "x86_64", 0x0100000C: "aarch64"}
-_ELF_HEADER = 64  # The bytes of a header of ELF.
-_MOST_MACHINES = 16  # The largest number of processors in one Mach-O file.
-
-
-@dataclass(frozen=True, kw_only=True)
-class Binary:
-  """What a library is made for.
-
-  Attributes:
-    system: The system: "Linux", "macOS" or "Windows".
-    machines: The processors; empty where the header is not understood.
-  """
-
-  system: str
-  machines: tuple[str, ...] = ()
-
-  @property
-  def here(self) -> bool:
-    """Whether this process can run it, as far as can be told."""
-    # Windows and macOS can run the programs of other processors, Python among them.
-    return self.system == _here().system and (
-      not self.machines or self.system != "Linux" or _here().machines[0] in self.machines
-    )
-
-  def __str__(self) -> str:
-    return f"{self.system} ({' and '.join(self.machines)})" if self.machines else self.system
+_ELF_HEADER = 64
 
 
 def trouble(path: Path) -> str:
@@ -90,10 +70,17 @@ def refusal(path: Path) -> str:
   return ""
 
 
-def _here() -> Binary:
+def _here() -> str:
+  """Returns this system and its processor, e.g. "Linux (x86_64)"."""
   machine = platform.machine().lower()
-  system = _SYSTEMS.get(sys.platform, sys.platform)
-  return Binary(system=system, machines=(_MACHINES.get(machine, machine),))
+  return f"{_SYSTEMS.get(sys.platform, sys.platform)} ({_MACHINES.get(machine, machine)})"
+
+
+def _is_here(made_for: str) -> bool:
+  """Returns whether this process can run what is made for a system, as far as can be told."""
+  # Windows and macOS can run the programs of other processors, Python among them.
+  system = made_for.split()[0]
+  return system == _here().split()[0] and (system != "Linux" or made_for in (system, _here()))
 
 
 def _other(path: Path) -> str:
@@ -111,9 +98,9 @@ def _bundle(path: Path) -> str:
   libraries = [f for folder in folders for f in folder.iterdir() if f.is_file()]
   if not libraries:
     return "holds no program; install the plugin anew"
-  if any(_system(f.parent.name) == _here().system for f in libraries):
+  if any(_is_here(_system(f.parent.name).split()[0]) for f in libraries):
     return next((why for f in _libraries(path) if (why := _library(f, of=path))), "")
-  return _foreign([binary for f in libraries if (binary := _by_folder(f))])
+  return _foreign({_system(f.parent.name) for f in libraries})
 
 
 def _libraries(path: Path) -> list[Path]:
@@ -132,12 +119,12 @@ def _library(path: Path, *, of: Path | None = None) -> str:
     head = file.read(4096)
   if not head:
     return f"is empty{inside}; install the plugin anew"
-  binary = _read(head)
-  if binary is None:
+  made_for = _made_for(head)
+  if not made_for:
     return f"is no program of any system{inside}; install the plugin anew"
-  if not binary.here:
-    return _foreign([binary])
-  if binary.system != "Linux":
+  if not _is_here(made_for):
+    return _foreign({made_for})
+  if not made_for.startswith("Linux"):
     return ""
   if path.stat().st_size < _elf_size(head):
     return f"is cut off{inside}; install the plugin anew"
@@ -146,49 +133,28 @@ def _library(path: Path, *, of: Path | None = None) -> str:
   return ""
 
 
-def _foreign(binaries: list[Binary]) -> str:
-  made_for = " and ".join(sorted({str(binary) for binary in binaries}))
+def _foreign(systems: set[str]) -> str:
   here = _here()
+  made_for = " and ".join(sorted(systems))
   return f"is made for {made_for}, and this is {here}: get the plugin for {here}"
 
 
 def _system(folder: str) -> str:
-  """Returns the system of a folder in a bundle's Contents, e.g. "x86_64-win"; empty for others."""
-  kind = folder.rpartition("-")[2].lower()
-  return {"win": "Windows", "macos": "macOS", "linux": "Linux"}.get(kind, "")
+  """Returns what a folder in a bundle is for: "Windows (x86_64)" for the name "x86_64-win"."""
+  machine, _, kind = folder.lower().rpartition("-")
+  system = {"win": "Windows", "macos": "macOS", "linux": "Linux"}.get(kind, "")
+  return f"{system} ({machine})" if system and machine else system
 
 
-def _by_folder(library: Path) -> Binary | None:
-  """Returns what a library in a bundle is made for, by its folder if its header says nothing."""
-  with library.open("rb") as file:
-    found = _read(file.read(4096))
-  machine = library.parent.name.rpartition("-")[0]
-  return found or Binary(system=_system(library.parent.name), machines=(machine,) * bool(machine))
+def _made_for(head: bytes) -> str:
+  """Returns the system that a library is made for, by its first bytes; empty if it is no library.
 
-
-def _read(head: bytes) -> Binary | None:
-  """Returns what a library is made for, by its first bytes; None if they are no library's."""
-  try:
-    if head[:4] == b"\x7fELF":
-      order = ">" if head[5] == 2 else "<"
-      return _known("Linux", _ELF, struct.unpack_from(f"{order}H", head, 18))
-    if head[:2] == b"MZ":
-      (at,) = struct.unpack_from("<I", head, 60)
-      return _known("Windows", _PE, struct.unpack_from("<H", head, at + 4))
-    if head[:4] in (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe"):
-      return _known("macOS", _MACH, struct.unpack_from("<I", head, 4))
-    if head[:4] in (b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf"):
-      (count,) = struct.unpack_from(">I", head, 4)
-      width = 20 if head[3] == 0xBE else 32
-      starts = range(8, 8 + width * min(count, _MOST_MACHINES), width)
-      return _known("macOS", _MACH, [struct.unpack_from(">I", head, at)[0] for at in starts])
-  except (struct.error, IndexError):  # It is shorter than its own header.
-    return _known("Windows", {}, ()) if head[:2] == b"MZ" else None
-  return None
-
-
-def _known(system: str, names: Mapping[int, str], numbers) -> Binary:
-  return Binary(system=system, machines=tuple(names[n] for n in numbers if n in names))
+  Of Linux the processor is told as well.
+  """
+  if head[:4] == b"\x7fELF" and len(head) >= 20:
+    (number,) = struct.unpack_from(">H" if head[5] == 2 else "<H", head, 18)
+    return f"Linux ({_ELF[number]})" if number in _ELF else "Linux"
+  return next((name for magic, name in _OTHER_SYSTEMS.items() if head.startswith(magic)), "")
 
 
 def _elf_size(head: bytes) -> int:

@@ -100,6 +100,5 @@ class Canary:
 
 def _render(synth: Synth, patch: dict[str, float]) -> Float[np.ndarray, " n"]:
   """Renders half a second of a patch; controls that it leaves out are at their middle."""
-  middle = synth.space.decode([0.5] * synth.space.width)
-  patch = middle | patch
+  patch = synth.space.decode([0.5] * synth.space.width) | patch
   return base.sound(synth, patch, note=Note(hold_seconds=0.3), seconds=0.5, sample_rate=44_100)

@@ -38,23 +38,19 @@ def locate(names: Sequence[str], *, option: str = "") -> Path:
   """
   for name in names:
     require_bare(name)
-  if option:
-    found = _in_places(names, [Path(option)])
-    looked = option
-  else:
-    places = [*_from_variable(), *usual_folders()]
-    found = _in_places(names, places)
-    looked = ", ".join(str(place) for place in places)
-  named = option and found is None and Path(option).suffix and os.path.lexists(option)
+  told = [Path(p) for p in os.environ.get(VARIABLE, "").split(os.pathsep) if p]
+  places = [Path(option)] if option else [*told, *usual_folders()]
+  for candidate in (path for place in places for path in _candidates(names, place)):
+    if os.path.exists(candidate):  # noqa: PTH110 - False also where this user may not look.
+      return candidate
+  named = option and Path(option).suffix and os.path.lexists(option)
   if named and (why := bundle.trouble(Path(option))):
     raise UserError(f"{option} cannot be loaded as a plugin: it {why}")
-  if found is None:
-    wanted = " or ".join(names)
-    raise UserError(
-      f"no plugin {wanted} found; looked for at {looked}; install it, or name its path with"
-      f' --plugin (for `tfds build`: "plugin" in --config) or in {VARIABLE}'
-    )
-  return found
+  raise UserError(
+    f"no plugin {' or '.join(names)} found; looked for at {', '.join(map(str, places))}; install"
+    ' it, or name its path with --plugin (for `tfds build`: "plugin" in --config) or in'
+    f" {VARIABLE}"
+  )
 
 
 def require_bare(name: Any) -> None:
@@ -76,31 +72,17 @@ def usual_folders() -> list[Path]:
     home = Path.home()
   except RuntimeError:  # A user whom the system does not know has none.
     home = Path("~")
-  # A home that is not an absolute path would be in the working directory.
-  return [place for place in _conventional(home) if place.is_absolute()]
-
-
-def _conventional(home: Path) -> list[Path]:
   if sys.platform == "darwin":
     roots = [home / "Library/Audio/Plug-Ins", Path("/Library/Audio/Plug-Ins")]
-    return [root / kind for root in roots for kind in ("VST3", "Components")]
-  if sys.platform == "win32":
+    places = [root / kind for root in roots for kind in ("VST3", "Components")]
+  elif sys.platform == "win32":
     own = os.environ.get("LOCALAPPDATA", str(home / "AppData/Local"))
     shared = os.environ.get("COMMONPROGRAMFILES", "C:/Program Files/Common Files")
-    return [Path(own) / "Programs/Common/VST3", Path(shared) / "VST3"]
-  return [home / ".vst3", Path("/usr/local/lib/vst3"), Path("/usr/lib/vst3")]
-
-
-def _from_variable() -> list[Path]:
-  return [Path(p) for p in os.environ.get(VARIABLE, "").split(os.pathsep) if p]
-
-
-def _in_places(names: Sequence[str], places: Sequence[Path]) -> Path | None:
-  for place in places:
-    for candidate in _candidates(names, place):
-      if os.path.exists(candidate):  # noqa: PTH110 - False also where this user may not look.
-        return candidate
-  return None
+    places = [Path(own) / "Programs/Common/VST3", Path(shared) / "VST3"]
+  else:
+    places = [home / ".vst3", Path("/usr/local/lib/vst3"), Path("/usr/lib/vst3")]
+  # A home that is not an absolute path would be in the working directory.
+  return [place for place in places if place.is_absolute()]
 
 
 def _candidates(names: Sequence[str], place: Path) -> Iterator[Path]:
@@ -112,6 +94,5 @@ def _candidates(names: Sequence[str], place: Path) -> Iterator[Path]:
   for name in names:
     yield place / name
     if os.path.isdir(place):  # noqa: PTH112 - as above.
-      yield from sorted(
-        place.glob(f"*/{glob.escape(name)}")
-      )  # Many makers keep a folder of their own.
+      # Many makers keep a folder of their own.
+      yield from sorted(place.glob(f"*/{glob.escape(name)}"))

@@ -1,6 +1,7 @@
 """Playing examples as the recipe of a data set says."""
 
 import contextlib
+from collections.abc import Callable
 from operator import methodcaller
 
 import numpy as np
@@ -76,9 +77,11 @@ def fingerprint(engine: Engine) -> str:
     return host.call(methodcaller("fingerprint"))
 
 
-def hosting(engine: Engine) -> contextlib.closing[hosts.Host]:
-  """Returns a context manager: a host of the engine for the time of a `with` block."""
-  return contextlib.closing(hosts.host(engine))
+def hosting(
+  engine: Engine, *, report: Callable[[str], None] | None = None
+) -> contextlib.closing[hosts.Host]:
+  """Returns a context manager: a host of the engine for a `with` block (see `hosts.host`)."""
+  return contextlib.closing(hosts.host(engine, report=report))
 
 
 def _named(recipe: Recipe, path: str) -> Engine:

@@ -59,10 +59,18 @@ class Pool:
     self.close()
 
   @contextlib.contextmanager
-  def lend(self) -> Iterator[Host]:
-    """An engine that nobody else uses meanwhile; waits until one is free."""
-    with self._taken(None) as host:
-      yield host
+  def lend(self, lane: int | None = None) -> Iterator[Host]:
+    """Lends an engine that nobody else uses meanwhile: that of a lane, or any, once it is free."""
+    with self._changed:
+      self._changed.wait_for(lambda: self._free if lane is None else lane in self._free)
+      taken = min(self._free) if lane is None else lane
+      self._free.remove(taken)
+    try:
+      yield self._hosts[taken]
+    finally:
+      with self._changed:
+        self._free.add(taken)
+        self._changed.notify_all()
 
   def map(
     self,
@@ -96,7 +104,7 @@ class Pool:
 
     def do(lane: int) -> None:
       with (
-        self._taken(None if lanes else lane) as host,
+        self.lend(None if lanes else lane) as host,
         cores.one_each() if count > 1 else contextlib.nullcontext(),
       ):
         for k in range(lane, len(items), step):
@@ -122,7 +130,7 @@ class Pool:
   def renew(self) -> None:
     """Makes all engines as good as new: what follows does not depend on what came before."""
     for lane in range(self.size):
-      with self._taken(lane) as host:
+      with self.lend(lane) as host:
         host.renew()
 
   def close(self) -> None:
@@ -131,20 +139,6 @@ class Pool:
     for host in self._hosts:
       host.close()
     self._threads.shutdown(wait=True)  # A lane that has not begun cancels its results.
-
-  @contextlib.contextmanager
-  def _taken(self, lane: int | None) -> Iterator[Host]:
-    """A certain engine, or any that is free."""
-    with self._changed:
-      self._changed.wait_for(lambda: self._free if lane is None else lane in self._free)
-      taken = min(self._free) if lane is None else lane
-      self._free.remove(taken)
-    try:
-      yield self._hosts[taken]
-    finally:
-      with self._changed:
-        self._free.add(taken)
-        self._changed.notify_all()
 
 
 def _call(host: Host, task: Callable[..., Any], item: tuple[Any, ...]) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces.space import ParameterSpace
@@ -14,31 +14,7 @@ from synthmatch_jax.synths import locate, vital
 from synthmatch_jax.synths.base import Parallelism, Synth
 from synthmatch_jax.synths.description import Care, Description
 from synthmatch_jax.synths.plugin import Plugin, fingerprint_frame
-
-
-@runtime_checkable
-class BuiltIn(Protocol):
-  """What is known of an engine that is no plugin, before it is made (see `Engine`)."""
-
-  parallelism: ClassVar[Parallelism]
-
-  @property
-  def space(self) -> ParameterSpace:
-    """See `Engine`."""
-    ...
-
-  @property
-  def prior(self) -> str:
-    """See `Engine`."""
-    ...
-
-  def fingerprint(self) -> str:
-    """See `Synth`."""
-    ...
-
-  def make(self) -> Synth:
-    """See `Engine`."""
-    ...
+from synthmatch_jax.synths.vital import VitalDescription
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,19 +57,23 @@ class Engine:
     return before + ("(a plugin)" if " " in own else own) + after
 
   @property
+  def _description(self) -> Description | VitalDescription:
+    return self.plugin or _built_in()[self.name]
+
+  @property
   def space(self) -> ParameterSpace:
     """The parameters that patches set."""
-    return (self.plugin or _built_in()[self.name]).space
+    return self._description.space
 
   @property
   def parallelism(self) -> Parallelism:
     """See `Parallelism`."""
-    return (self.plugin or _built_in()[self.name]).parallelism
+    return self._description.parallelism
 
   @property
   def prior(self) -> str | Mapping[str, Any]:
     """The name or the JSON of the prior that data sets take unless told otherwise."""
-    return (self.plugin or _built_in()[self.name]).prior
+    return self._description.prior
 
   @property
   def care(self) -> Care:
@@ -164,6 +144,6 @@ def described() -> dict[str, Description]:
   return {plugin.name: plugin for plugin in found}
 
 
-def _built_in() -> Mapping[str, BuiltIn]:
+def _built_in() -> Mapping[str, VitalDescription]:
   """Returns the engines that are no plugins, by name; those of another kind are added here."""
   return vital.described()

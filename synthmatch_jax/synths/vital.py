@@ -16,7 +16,7 @@ from jaxtyping import Float
 from synthmatch_jax import files, untrusted
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.spaces.space import ParameterSpace, Patch, Swap
+from synthmatch_jax.spaces.space import ParameterSpace, Patch
 from synthmatch_jax.synths.base import Parallelism, RenderError
 from synthmatch_jax.synths.vital_settings import Setting
 
@@ -72,8 +72,7 @@ class VitalDescription:
     """
     plain = dict(data)
     settings = tuple(Setting.from_dict(entry) for entry in plain.pop("parameters"))
-    swaps = tuple(map(Swap.from_dict, plain.pop("swaps", ())))
-    space = ParameterSpace(plain.pop("space"), tuple(s.parameter for s in settings), swaps)
+    space = ParameterSpace(plain.pop("space"), tuple(s.parameter for s in settings))
     return cls(space=space, settings=settings, **plain)
 
   @cached_property

@@ -65,7 +65,7 @@ class Names:
       told: Further names, each with a port where it is not the usual one.
     """
     named = frozenset(name.strip().lower() for name in told if name.strip())
-    own = {host.lower(), *(_split(name)[0] for name in named)}
+    own = {host.lower(), *map(_name_of, named)}
     if is_loopback(host):
       own |= {"localhost", "127.0.0.1"}
     else:
@@ -76,7 +76,7 @@ class Names:
     """Returns the status and the sentence for a request from elsewhere; None lets it in."""
     headers = Headers(scope=scope)
     hosts = headers.getlist("host")
-    if len(hosts) != 1 or not self._is_own(_split(hosts[0])[0]):
+    if len(hosts) != 1 or not self._is_own(_name_of(hosts[0])):
       return 400, (
         "this page is not known under that name: open it at the address that it has printed,"
         " or start it with --names=NAME\n"
@@ -174,7 +174,7 @@ def visitor(scope: Scope) -> str:
 
 
 def _unneeded(scope: Scope) -> tuple[int, str] | None:
-  """Gradio has some sixty addresses; the page asks at these, and nobody is answered elsewhere."""
+  """Refuses all but the addresses that the page needs, of the some sixty that gradio has."""
   method, path = scope["method"], scope["path"]
   if method == "POST" and path.rstrip("/") in _POSTS:
     return None
@@ -226,7 +226,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
 
 
 def _is_visit(scope: Scope, headers: Headers) -> bool:
-  """A link to the page, on whatever page; one within a frame is none."""
+  """Returns whether somebody follows a link to the page; one within a frame does not count."""
   return (
     scope["method"] == "GET"
     and scope["path"] == "/"
@@ -235,14 +235,12 @@ def _is_visit(scope: Scope, headers: Headers) -> bool:
   )
 
 
-def _split(authority: str) -> tuple[str, str]:
-  """The name and the port of "name:port"; an IPv6 address loses its brackets."""
+def _name_of(authority: str) -> str:
+  """Returns the name of "name:port", in lower case; an IPv6 address loses its brackets."""
   authority = authority.strip().lower()
   if authority.startswith("["):
-    name, _, port = authority[1:].partition("]")
-    return name, port.removeprefix(":")
-  name, _, port = authority.partition(":")
-  return name, port
+    return authority[1:].partition("]")[0]
+  return authority.partition(":")[0]
 
 
 def _without_usual_port(authority: str, scheme: str) -> str:

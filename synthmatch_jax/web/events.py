@@ -94,7 +94,8 @@ class Events:
     return shown(visit, entry, move=move, autoplay=autoplay)
 
   def _visit(self, request: gr.Request) -> Visit:
-    return self._visits.of(_token(request), visitor=_visitor(request))
+    address = visitor(request.request.scope) if request.request else ""
+    return self._visits.of(_token(request), visitor=address)
 
   def _beside(self, course: Any, stop: Any, history: Any) -> list[Any]:
     """Returns updates of what stands last in `shown`, and leaves all else as it is."""
@@ -142,10 +143,6 @@ def _choices(visit: Visit) -> dict[str, Any]:
 
 def _number(value: Any) -> float | None:
   return None if value is None else float(value)
-
-
-def _visitor(request: gr.Request) -> str:
-  return visitor(request.request.scope) if request.request else ""
 
 
 def _token(request: gr.Request) -> str:

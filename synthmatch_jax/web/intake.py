@@ -91,7 +91,7 @@ class Intake:
 
   @contextlib.contextmanager
   def _counted(self, request: Request, who: str) -> Iterator[Request]:
-    """The request, cut off where it is too large, or where too much is under way."""
+    """Gives the request, cut off where it is too large, or where too much is under way."""
     mine = 0
 
     async def receive() -> Message:

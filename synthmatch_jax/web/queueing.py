@@ -1,7 +1,6 @@
 """The queue of requests: everybody gets a share of it, and malformed requests are refused."""
 
 import asyncio
-import math
 import re
 from collections import Counter
 from typing import Any
@@ -75,8 +74,8 @@ def _fits(component: Any, value: Any) -> bool:
     case gr.Number():
       return value is None or _is_number(value)
     case gr.Dropdown():
-      known = {key for _, key in component.choices}
-      return value is None or (isinstance(value, list) and all(_is_one_of(known, v) for v in value))
+      known = [key for _, key in component.choices]
+      return value is None or (isinstance(value, list) and all(one in known for one in value))
     case gr.Radio():  # Keys of answers.
       return isinstance(value, int) and not isinstance(value, bool)
   return False
@@ -93,14 +92,6 @@ def _is_file(value: Any) -> bool:
   return isinstance(path, str) and 0 < len(path) <= _LONGEST_TEXT
 
 
-def _is_one_of(known: set[Any], value: Any) -> bool:
-  return isinstance(value, str) and value in known
-
-
 def _is_number(value: Any) -> bool:
-  if isinstance(value, bool) or not isinstance(value, int | float):
-    return False
-  try:
-    return math.isfinite(float(value))
-  except OverflowError:
-    return False
+  """Returns whether a value is a number that is none of NaN, infinite and absurdly large."""
+  return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300

@@ -53,7 +53,7 @@ def serve(
     # Gradio's uploads and the visits' files; it serves what lies in it, and nothing else.
     os.environ["GRADIO_TEMP_DIR"] = folder
     uploads = Uploads(Path(folder))
-    visits = Visits(lambda: Visit(matcher, uploads.root, limits=limits, uploads=uploads))
+    visits = Visits(lambda: Visit(matcher, uploads, limits=limits))
     config = uvicorn.Config(
       application(
         visits,

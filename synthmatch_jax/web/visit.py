@@ -42,26 +42,17 @@ class Visit:
     limits: The limits of the visit.
   """
 
-  def __init__(
-    self,
-    matcher: Matcher,
-    root: Path,
-    *,
-    limits: Limits | None = None,
-    uploads: Uploads | None = None,
-  ):
+  def __init__(self, matcher: Matcher, uploads: Uploads, *, limits: Limits | None = None):
     """Opens a visit.
 
     Args:
       matcher: The models and engines that answer.
-      root: The folder in which the visit's own is made, and the only one that uploads are read
-        from.
+      uploads: The uploads, shared with other visitors; the visit's own folder lies among them.
       limits: The limits of the visit.
-      uploads: The uploads in `root`, shared with other visitors.
     """
     self.matcher = matcher
     self.limits = limits or Limits()
-    self._uploads = uploads or Uploads(root)
+    self._uploads = uploads
     name = f"visit-{secrets.token_hex(16)}"  # Nobody else can guess it.
     self._folder = self._uploads.root / name
     with failures.of_disk():
@@ -91,7 +82,7 @@ class Visit:
     """Matches a sound; the nearest answer is returned, and all of them go into the history.
 
     Args:
-      upload: The path of the file, which lies in the visits' root.
+      upload: The path of the file, which lies in the folder of uploads.
       name: The name of the sound, which is only shown; the file's by default.
       assume: What the visitor says about the sound.
       top: The number of distinct answers wanted.
@@ -270,7 +261,7 @@ class Visit:
     return added[-1]
 
   def _shown_of(self, steps: Set[int]) -> Entry | None:
-    """The answer that is shown, if it is one of these."""
+    """Returns the answer that is shown, if it is one of these."""
     return self._entries.get(self._seen) if self._seen in steps else None
 
   def _show(self, entry: Entry) -> Entry:

@@ -87,7 +87,7 @@ def test_the_released_model_and_the_builders_default_are_one_recipe():
   assert built.digest() == RELEASED_DIGEST
 
 
-ODD_NAMES = ("meaning", "unit", "source", "why", "heard_with", "files", "care", "swaps")
+ODD_NAMES = ("meaning", "unit", "source", "why", "heard_with", "files", "care")
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)

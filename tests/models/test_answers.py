@@ -16,8 +16,6 @@ from synthmatch_jax.training import loop, run_log, state, trained, validation
 from synthmatch_jax.training.run import Run
 from synthmatch_jax.training.step import make_train_step
 
-TINY = ["ast_tiny", "cnn_tiny", "resnet_tiny", "mlp_tiny"]
-
 
 class Normal(Head):
   """Answers with draws from a normal distribution, fitted by its likelihood.
@@ -78,7 +76,15 @@ def predictor(make_config, tmp_path):
   return Predictor.load(trained_run(make_config, tmp_path))
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize(
+  "name",
+  [
+    "ast_tiny",
+    "mlp_tiny",
+    pytest.param("cnn_tiny", marks=pytest.mark.slow),
+    pytest.param("resnet_tiny", marks=pytest.mark.slow),
+  ],
+)
 def test_a_head_works_with_every_encoder_from_the_config_to_the_export(
   name, make_config, tiny_dataset, tmp_path
 ):

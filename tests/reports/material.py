@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from synthmatch_jax.audio import mp3
+from synthmatch_jax.audio import io
 from synthmatch_jax.audio.mel import MelSettings, log_mel
 from synthmatch_jax.reports import figures
 from synthmatch_jax.reports.listening import TARGET, Metric, Row, Section, Sound
@@ -60,7 +60,7 @@ def _sound(folder: Path, i: int) -> Sound:
   for k, name in enumerate((TARGET, *(row.name for row in ROWS))):
     sound = tone(220 * (i + 1) + 30 * k)
     audio[name] = place / f"{name}.mp3"
-    mp3.save(folder / audio[name], sound, sample_rate=SETTINGS.sample_rate)
+    io.save(folder / audio[name], sound, SETTINGS.sample_rate)
     pictures[name] = place / f"{name}.png"
     mel = log_mel(sound, SETTINGS)
     figures.spectrogram(mel, SETTINGS, folder / pictures[name], top_db=float(mel.max()))

@@ -1,3 +1,4 @@
+import base64
 import json
 import sys
 from importlib import resources
@@ -5,11 +6,12 @@ from importlib import resources
 import numpy as np
 import pytest
 
+from study import base_preset
 from synthmatch_jax.audio.loudness import loudness_db
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces import prior
-from synthmatch_jax.synths import registry, vital_base
+from synthmatch_jax.synths import registry
 from synthmatch_jax.synths.base import sound
 
 PRESET = resources.files("synthmatch_jax.synths") / "presets" / "vital16.vital"
@@ -17,10 +19,10 @@ VITAL = registry.engine("vital")
 
 
 def test_the_shipped_base_preset_is_what_its_module_makes():
-  shipped, made = json.loads(PRESET.read_text()), vital_base.base_preset()
+  shipped, made = json.loads(PRESET.read_text()), base_preset.base_preset()
   for preset in (shipped, made):
     preset["waves"] = [
-      np.frombuffer(vital_base.base64.b64decode(k["wave_data"]), "<f4")
+      np.frombuffer(base64.b64decode(k["wave_data"]), "<f4")
       for table in preset["settings"].pop("wavetables")[:2]
       for k in table["groups"][0]["components"][0]["keyframes"]
     ]
@@ -33,11 +35,11 @@ def test_the_wavetables_are_band_limited_and_at_full_scale():
   frames = 0
   for table in preset["settings"]["wavetables"][:2]:
     for frame in table["groups"][0]["components"][0]["keyframes"]:
-      wave = np.frombuffer(vital_base.base64.b64decode(frame["wave_data"]), "<f4")
+      wave = np.frombuffer(base64.b64decode(frame["wave_data"]), "<f4")
       spectrum = np.abs(np.fft.rfft(wave)) / len(wave)
       assert np.abs(wave).max() == pytest.approx(1.0)
       assert spectrum[0] < 1e-6
-      assert spectrum[vital_base.HARMONICS + 1 :].max() < 1e-6
+      assert spectrum[base_preset.HARMONICS + 1 :].max() < 1e-6
       frames += 1
   assert frames == 11
 
@@ -47,7 +49,7 @@ def test_a_preset_opens_in_vitals_that_people_have(tmp_path):
   synth = VITAL.make()
   path = synth.save_preset(synth.space.decode(np.full(16, 0.5)), tmp_path / "half.vital")
   preset = json.loads(path.read_text())
-  assert preset["synth_version"] == vital_base.SYNTH_VERSION == "1.5.5"
+  assert preset["synth_version"] == base_preset.SYNTH_VERSION == "1.5.5"
   assert preset["preset_name"] == "half"
   # Set as a person would: whole semitones on one knob, the rest on the fine one.
   patch = synth.space.decode(np.full(16, 0.5)) | {"osc2_pitch": -3.7}

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from synthmatch_jax.matching.matcher import Matcher
+from synthmatch_jax.web.uploads import Uploads
 from synthmatch_jax.web.visit import Visit
 from tests.web.serving import SECONDS, running, served
 
@@ -25,7 +26,7 @@ def matcher(trained_run):
 
 @pytest.fixture
 def visit(matcher, tmp_path):
-  visit = Visit(matcher, tmp_path)
+  visit = Visit(matcher, Uploads(tmp_path))
   yield visit
   visit.close()
 

@@ -73,7 +73,7 @@ def running(matcher, folder, *, names=(), limits=None):
   """The page in this process, on a socket; yields its address."""
   limits = limits or Limits()
   uploads = Uploads(folder)
-  visits = Visits(lambda: Visit(matcher, uploads.root, limits=limits, uploads=uploads))
+  visits = Visits(lambda: Visit(matcher, uploads, limits=limits))
   known = Names.of("127.0.0.1", names)
 
   def make():

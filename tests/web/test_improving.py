@@ -15,6 +15,7 @@ from synthmatch_jax.web import improving, markup
 from synthmatch_jax.web.events import Events
 from synthmatch_jax.web.events import shown as shows
 from synthmatch_jax.web.improving import Progress
+from synthmatch_jax.web.uploads import Uploads
 from synthmatch_jax.web.visit import Visit
 from synthmatch_jax.web.visits import Visits
 from tests.web.serving import EXAMPLES
@@ -122,7 +123,7 @@ def test_a_control_that_is_moved_during_a_search_is_that_of_the_answer_on_the_sc
 
 def test_a_visit_that_ends_ends_its_search(matcher, tmp_path, monkeypatch):
   monkeypatch.setattr(improving, "BUDGET", Budget(renders=100_000))
-  visit = Visit(matcher, tmp_path)
+  visit = Visit(matcher, Uploads(tmp_path))
   plain = visit.match(shutil.copy(EXAMPLES / "flute.flac", tmp_path / "0.flac"))
   with pytest.raises(UserError, match="this visit is over"):
     for progress in visit.improve(plain.key):
@@ -152,7 +153,7 @@ def test_what_cannot_be_improved_gets_a_sentence(visit, entry, monkeypatch):
 
 def test_the_page_shows_each_answer_and_says_beside_the_button_what_is_wrong(matcher, tmp_path):
   """Gradio is left out: annotated generators are none to it while tests check types."""
-  with contextlib.closing(Visits(lambda: Visit(matcher, tmp_path))) as visits:
+  with contextlib.closing(Visits(lambda: Visit(matcher, Uploads(tmp_path)))) as visits:
     request = Request({"type": "http", "client": ("127.0.0.1", 1), "headers": []})
     asked = gr.Request(request, session_hash="visitor")
     events = Events(visits, width=16)

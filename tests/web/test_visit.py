@@ -11,7 +11,7 @@ import soundfile as sf
 
 from synthmatch_jax.audio.hearing import Assume
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.web.asking import Limits, assumption
+from synthmatch_jax.web.asking import Limits, assumption, shown_name
 from synthmatch_jax.web.uploads import Uploads
 from synthmatch_jax.web.visit import Visit
 from synthmatch_jax.web.visits import Visits
@@ -109,7 +109,7 @@ def test_several_answers_the_nearest_first(visit, flute):
 
 
 def test_old_answers_are_forgotten(matcher, tmp_path, flute):
-  visit = Visit(matcher, tmp_path, limits=Limits(max_answers=2))
+  visit = Visit(matcher, Uploads(tmp_path), limits=Limits(max_answers=2))
   first, *_, fifth, sixth = (visit.match(flute) for _ in range(6))
   assert visit.history == (sixth, fifth)
   assert not first.folder.exists()
@@ -117,7 +117,7 @@ def test_old_answers_are_forgotten(matcher, tmp_path, flute):
 
 
 def test_nothing_is_left_of_a_visit(matcher, tmp_path, flute):
-  visit = Visit(matcher, tmp_path)
+  visit = Visit(matcher, Uploads(tmp_path))
   key = visit.match(flute).key
   visit.close()
   assert list(tmp_path.iterdir()) == []
@@ -129,7 +129,7 @@ def test_nothing_is_left_of_a_visit(matcher, tmp_path, flute):
 def test_only_uploads_are_read(matcher, tmp_path, flute):
   root = tmp_path / "root"
   root.mkdir()
-  visit = Visit(matcher, root)
+  visit = Visit(matcher, Uploads(root))
   (root / "link.flac").symlink_to(flute)
   outside = [flute, "/etc/passwd", root / "../0.flac", root / "link.flac", root, "a\0b", "a" * 5000]
   for path in [*outside, root / "none.wav", "http://127.0.0.1/a.wav"]:
@@ -141,10 +141,10 @@ def test_only_uploads_are_read(matcher, tmp_path, flute):
 
 
 def test_limits(matcher, tmp_path, flute):
-  visit = Visit(matcher, tmp_path, limits=Limits(max_seconds=1.0))
+  visit = Visit(matcher, Uploads(tmp_path), limits=Limits(max_seconds=1.0))
   with pytest.raises(UserError, match=r"^flute lasts .* at most 1 s"):
     visit.match(flute, name="flute")
-  visit = Visit(matcher, tmp_path, limits=Limits(max_bytes=1 << 10))
+  visit = Visit(matcher, Uploads(tmp_path), limits=Limits(max_bytes=1 << 10))
   with pytest.raises(UserError, match=r"more than 0.000976562 MB"):
     visit.match(flute)
 
@@ -160,20 +160,24 @@ def test_limits(matcher, tmp_path, flute):
     ("/", "the sound"),
   ],
 )
-def test_names_are_for_show(visit, flute, tmp_path, name, shown):
-  entry = visit.match(flute, name=name)
-  assert entry.match.source == shown
+def test_names_are_for_show(name, shown):
+  assert shown_name(name) == shown
+
+
+def test_no_name_of_a_client_is_part_of_a_path(visit, flute):
+  entry = visit.match(flute, name="../../etc/passwd")
+  assert entry.match.source == "passwd"
   names = {p.name for p in entry.folder.iterdir()}
   assert names == {"target.wav", "match.wav", "match.png", "match-1.vital", "patch.json"}
 
 
 def test_two_visitors_at_once(matcher, tmp_path, flute):
   """They share an engine, and get what each would get alone."""
-  alone = Visit(matcher, tmp_path).match(flute).match.best
+  alone = Visit(matcher, Uploads(tmp_path)).match(flute).match.best
   answers = {}
 
   def visit(name):
-    answers[name] = Visit(matcher, tmp_path).match(flute, name=name)
+    answers[name] = Visit(matcher, Uploads(tmp_path)).match(flute, name=name)
 
   threads = [threading.Thread(target=visit, args=(name,)) for name in ("a", "b", "c")]
   for thread in threads:
@@ -188,7 +192,7 @@ def test_two_visitors_at_once(matcher, tmp_path, flute):
 
 def test_a_file_that_two_have_uploaded_goes_with_the_last_of_them(matcher, tmp_path, flute):
   uploads = Uploads(tmp_path)
-  one, other = (Visit(matcher, tmp_path, uploads=uploads) for _ in range(2))
+  one, other = (Visit(matcher, uploads) for _ in range(2))
   one.match(flute)
   other.match(flute)
   one.close()
@@ -198,7 +202,7 @@ def test_a_file_that_two_have_uploaded_goes_with_the_last_of_them(matcher, tmp_p
 
 
 def test_a_file_that_was_uploaded_anew_meanwhile_stays(matcher, tmp_path, flute):
-  visit, again = Visit(matcher, tmp_path), tmp_path / "again"
+  visit, again = Visit(matcher, Uploads(tmp_path)), tmp_path / "again"
   visit.match(flute)
   again.write_bytes(flute.read_bytes())
   again.replace(flute)
@@ -208,7 +212,7 @@ def test_a_file_that_was_uploaded_anew_meanwhile_stays(matcher, tmp_path, flute)
 
 def test_visits_end_when_nobody_uses_them(matcher, tmp_path):
   now = [0.0]
-  visits = Visits(lambda: Visit(matcher, tmp_path), clock=lambda: now[0])
+  visits = Visits(lambda: Visit(matcher, Uploads(tmp_path)), clock=lambda: now[0])
   first = visits.of("a")
   assert visits.of("a") is first
   visits.of("b")

@@ -1,4 +1,4 @@
-"""Makes the base preset of the paper's space: `python -m synthmatch_jax.synths.vital_base`.
+"""Makes the base preset of the paper's space: `python -m study.base_preset`.
 
 The preset is everything that the 16 parameters leave fixed: the paper's signal path (section 3.1:
 two oscillators, the first at fixed pitch, noise, low pass then high pass, two envelopes,
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from synthmatch_jax.synths.vital import load_vita
+from synthmatch_jax.synths import vital
 
 WAVE_SIZE = 2048  # The number of samples in a frame of Vital's wavetables.
 HARMONICS = 512  # Half of what fits, so that no frame comes near its own Nyquist frequency.
@@ -60,7 +60,7 @@ Spectrum = Float[np.ndarray, " k"]
 
 def base_preset() -> dict[str, Any]:
   """Returns the base preset as Vital's JSON."""
-  synth = load_vita().Synth()
+  synth = vital.load_vita().Synth()
   if not synth.connect_modulation("env_2", "filter_1_cutoff"):
     raise RuntimeError("vita did not connect env_2 to filter_1_cutoff")
   preset = json.loads(synth.to_json())
@@ -162,6 +162,6 @@ def _base64(values: np.ndarray, dtype: str) -> str:
 
 
 if __name__ == "__main__":
-  target = Path(__file__).parent / "presets" / "vital16.vital"
+  target = Path(vital.__file__).parent / "presets" / "vital16.vital"
   target.write_text(json.dumps(base_preset(), sort_keys=True) + "\n")
   print(f"wrote {target}")
