@@ -14,6 +14,7 @@ the released model's test sounds again, drawn anew from its recipe, by what answ
 
 import argparse
 import dataclasses
+import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -219,10 +220,8 @@ def main() -> None:
   parser.add_argument("--own", type=int, default=60, help="number of patches")
   parser.add_argument("--presets", type=Path, help="folder of presets for Vital")
   parser.add_argument("--sounds", type=Path, help="folder of sounds")
-  parser.add_argument("--search", type=int, default=0, help="renders of a search for each")
-  parser.add_argument(
-    "--every", type=int, default=1, help="of the presets and sounds, each so many"
-  )
+  parser.add_argument("--search", type=int, default=0, help="search for what is far without it")
+  parser.add_argument("--limit", type=int, help="most sounds of each group to search for")
   parser.add_argument("--oscillators", type=int, default=0, help="count this instead")
   parser.add_argument("--reference", action="store_true", help="measure the test sounds instead")
   options = parser.parse_args()
@@ -241,11 +240,12 @@ def main() -> None:
     if options.sounds:
       groups["sounds"] = lambda: ((one.name, one.path) for one in load(options.sounds))
     matcher = Matcher([model], pool)  # With an engine of its own.
-    done = {(one["group"], one["search"], one["name"]) for one in lines()}
+    known = {(one["group"], one["search"], one["name"]): one["kind"] for one in lines()}
     for group, named in groups.items():
-      for number, (name, audio) in enumerate(named()):
+      wanted = (one for one in named() if not options.search or known[group, 0, one[0]] == "far")
+      for name, audio in itertools.islice(wanted, options.limit):
         key = group, options.search, name
-        if key in done or (group != "own" and number % options.every):
+        if key in known:
           continue
         said = dict(zip(("group", "search", "name"), key, strict=True))
         said |= judge(matcher, audio, search=options.search)

@@ -16,7 +16,7 @@ from synthmatch_jax.matching.result import Confidence, Kind, Verdict
 from synthmatch_jax.metrics.suite import SOUND_METRICS
 from synthmatch_jax.spaces import snapping
 
-ENOUGH = 100
+ENOUGH = 200
 """The renders of a search from which on what it has not reached is called out of reach."""
 
 _FEWEST = 20  # With this number of sounds, one of them is 5 percent.
@@ -150,7 +150,7 @@ def _interval(aspect: Aspect, pair: Pair) -> Verdict:
   size = _INTERVALS[semitones - 1] if octaves == 0 or (octaves, semitones) == (1, 0) else ""
   size = size or f"{octaves} octaves" * (semitones == 0) or f"{12 * octaves + semitones} semitones"
   if kind == "near":
-    words = f"in tune ({abs(cents):.0f} cents off)"
+    words = "in tune" if abs(cents) < 1.5 else f"in tune ({abs(cents):.0f} cents off)"
   elif abs(cents) < 100:
     words = f"{abs(cents):.0f} cents too {'high' if cents > 0 else 'low'}"
   else:

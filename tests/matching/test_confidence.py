@@ -68,7 +68,7 @@ def test_timbre_is_judged_by_its_rank(distance, kind, percentile, words, share):
   assert (timbre.words, envelope.words) == (words, "envelope near")
   assert timbre.beside.startswith(f"nearer than {share} % of the answers to 100 of")
   assert (found.kind, found.percentile) == (kind, percentile)
-  assert found.words == f"in tune (0 cents off), {words}, envelope near"
+  assert found.words == f"in tune, {words}, envelope near"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_what_is_unknown_is_said_with_the_command_that_makes_it_known(run):
   def unknown():
     found = confidence.reference(run, predictor).confidence(pair())
     assert (found.kind, found.percentile, found.of) == ("unknown", None, 0)
-    assert found.words.startswith("in tune (0 cents off), timbre unknown, envelope unknown: ")
+    assert found.words.startswith("in tune, timbre unknown, envelope unknown: ")
     assert found.advice == command
     assert str(run) not in found.words  # They are shown to visitors of the page.
     reasons.append(found.words)
