@@ -128,7 +128,7 @@ def told() -> str:
   """Tabulates how often each verdict is given, and what agrees with it."""
   head = ["", "", "pitch", "timbre", "envelope", "out of reach"]
   head += [f"{aspect}, `{metric}`" for aspect, metric in _OTHERS.items()]
-  table = [[*head, "worst, length", "`mss`, length"]]
+  table = [[*head, "worst, length", "`mss`, length"], ["---", "---", *["---:"] * 9]]
   every = lines()
   for group, search in dict.fromkeys((one["group"], one["search"]) for one in every):
     found = [one for one in every if (one["group"], one["search"]) == (group, search)]

@@ -19,6 +19,7 @@ from synthmatch_jax.spaces import snapping
 ENOUGH = 200
 """The renders of a search from which on what it has not reached is called out of reach."""
 
+_OUT = 99.0  # The percentile of it: one in a hundred answers without a search is as far off.
 _FEWEST = 20  # With this number of sounds, one of them is 5 percent.
 _COMPARED = 200  # Sounds of the synth, those that last most nearly as long.
 _KINDS: tuple[Kind, ...] = ("none", "near", "usual", "far", "out_of_reach", "unknown")
@@ -61,7 +62,7 @@ class Pair:
 
   Attributes:
     distances: The name of each metric -> its value.
-    target: The pitch of the sound; None where there is none.
+    target: The pitch of the sound; None where there is none that is clear.
     estimate: The pitch of the answer; None where there is none.
     held: How long the sound is held, in seconds (`audio.onset.hold_seconds`).
     renders: The number of sounds that a search free to move all controls has rendered for it.
@@ -122,7 +123,8 @@ class Reference:
     nearest = np.argsort(np.abs(np.log(self.held / pair.held)), kind="stable")[:_COMPARED]
     others, held = self.distances[aspect.metric][nearest], self.held[nearest]
     percentile = 100 * float((others < value).mean())
-    kind = _kind(aspect, percentile, pair)
+    searched = pair.renders >= ENOUGH
+    kind = "out_of_reach" if searched and percentile >= _OUT else _kind(aspect, percentile)
     return Verdict(
       aspect=aspect.name,
       kind=kind,
@@ -138,14 +140,13 @@ class Reference:
 
 
 def _interval(aspect: Aspect, pair: Pair) -> Verdict:
-  """Judges the pitch, which needs no reference."""
+  """Judges the pitch, which needs no reference and is never out of reach: a note can be told."""
   if pair.target is None:
-    return Verdict(aspect=aspect.name, kind="none", words="no pitch to compare")
+    return Verdict(aspect=aspect.name, kind="none", words="no clear pitch to compare")
   if pair.estimate is None:
-    kind = _kind(aspect, aspect.far, pair)
-    return Verdict(aspect=aspect.name, kind=kind, words="no pitch in the answer")
+    return Verdict(aspect=aspect.name, kind="far", words="no pitch in the answer")
   cents = 100 * (pair.estimate.midi - pair.target.midi)
-  kind = _kind(aspect, abs(cents), pair)
+  kind = _kind(aspect, abs(cents))
   octaves, semitones = divmod(round(abs(cents) / 100), 12)
   size = _INTERVALS[semitones - 1] if octaves == 0 or (octaves, semitones) == (1, 0) else ""
   size = size or f"{octaves} octaves" * (semitones == 0) or f"{12 * octaves + semitones} semitones"
@@ -158,11 +159,9 @@ def _interval(aspect: Aspect, pair: Pair) -> Verdict:
   return Verdict(aspect=aspect.name, kind=kind, words=words, value=cents)
 
 
-def _kind(aspect: Aspect, level: float, pair: Pair) -> Kind:
+def _kind(aspect: Aspect, level: float) -> Kind:
   """Returns the verdict on a level, of the kind that the bounds of the aspect are."""
-  if level < aspect.far:
-    return "near" if level < aspect.near else "usual"
-  return "out_of_reach" if pair.renders >= ENOUGH else "far"
+  return "near" if level < aspect.near else "usual" if level < aspect.far else "far"
 
 
 def _distance(metric: str, value: float) -> float:

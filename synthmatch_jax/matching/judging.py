@@ -20,6 +20,10 @@ from synthmatch_jax.synths import play as playing
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.pool import Pool
 
+# Confidences of a pitch: that of a sound is compared if it is clear, with whatever the answer has. A
+# bound between like sounds would let one have a pitch and the other none.
+_CLEAR, _FAINT = 0.5, 0.2
+
 Candidate = tuple[Origin, Example]
 """An example that may be the answer to a sound, and how it has come about."""
 
@@ -94,13 +98,14 @@ def judge(
   rate = recipe.mel.sample_rate
   metrics = suite.sound_metrics(rate)
   analysis = suite.analyse(target, metrics)
-  pitch, held = heard_pitch(target, rate), hold_seconds(target, rate)
+  pitch = heard_pitch(target, rate, min_confidence=_CLEAR)
+  held = hold_seconds(target, rate)
   answers = []
   for one in played:
     pair = Pair(
       distances=suite.compare(analysis, suite.analyse(one.estimate, metrics), metrics),
       target=pitch,
-      estimate=heard_pitch(one.estimate, rate),
+      estimate=heard_pitch(one.estimate, rate, min_confidence=_FAINT),
       held=held,
       renders=renders,
     )

@@ -14,7 +14,7 @@ from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.spaces.space import Patch
 
 Kind = Literal["none", "near", "usual", "far", "out_of_reach", "unknown"]
-"""A verdict. What a search has not reached either is out of reach; "none" is of what is not there
+"""A verdict. What a search has come nowhere near is out of reach; "none" is of what is not there
 to be judged, and "unknown" where the model has not been evaluated."""
 
 
