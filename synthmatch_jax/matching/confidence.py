@@ -116,13 +116,13 @@ class Reference:
 
   def _ranked(self, aspect: Aspect, pair: Pair) -> Verdict:
     """Judges by the rank among the answers to the sounds that last most nearly as long."""
-    value = _distance(aspect.metric, pair.distances[aspect.metric])
+    value = abs(pair.distances[aspect.metric] - SOUND_METRICS[aspect.metric].floor)
     if self.unknown:
       words = f"{aspect.name} unknown"
       return Verdict(aspect=aspect.name, kind="unknown", words=words, value=value)
     nearest = np.argsort(np.abs(np.log(self.held / pair.held)), kind="stable")[:_COMPARED]
     others, held = self.distances[aspect.metric][nearest], self.held[nearest]
-    percentile = 100 * float((others < value).mean())
+    percentile = round(100 * float((others < value).mean()), 1)
     searched = pair.renders >= ENOUGH
     kind = "out_of_reach" if searched and percentile >= _OUT else _kind(aspect, percentile)
     return Verdict(
@@ -130,8 +130,8 @@ class Reference:
       kind=kind,
       words=f"{aspect.name} {_WORDS.get(kind, kind)}",
       beside=(
-        f"nearer than {100 * float((others > value).mean()):.0f} % of the answers to {others.size}"
-        f" of the synth's own sounds that are held for {held.min():.2g} to {held.max():.2g} s"
+        f"nearer than {100 * float((others > value).mean()):.0f} % of the model's answers to"
+        f" {others.size} of the synth's own sounds, held for {held.min():.2g} to {held.max():.2g} s"
       ),
       value=value,
       percentile=percentile,
@@ -146,26 +146,25 @@ def _interval(aspect: Aspect, pair: Pair) -> Verdict:
   if pair.estimate is None:
     return Verdict(aspect=aspect.name, kind="far", words="no pitch in the answer")
   cents = 100 * (pair.estimate.midi - pair.target.midi)
-  kind = _kind(aspect, abs(cents))
-  octaves, semitones = divmod(round(abs(cents) / 100), 12)
-  size = _INTERVALS[semitones - 1] if octaves == 0 or (octaves, semitones) == (1, 0) else ""
-  size = size or f"{octaves} octaves" * (semitones == 0) or f"{12 * octaves + semitones} semitones"
+  kind, off = _kind(aspect, abs(cents)), f"{abs(cents):.0f} cents"
   if kind == "near":
-    words = "in tune" if abs(cents) < 1.5 else f"in tune ({abs(cents):.0f} cents off)"
-  elif abs(cents) < 100:
-    words = f"{abs(cents):.0f} cents too {'high' if cents > 0 else 'low'}"
+    words = "in tune" if abs(cents) < 1.5 else f"in tune ({off} off)"
   else:
+    size = off if abs(cents) < 100 else _size(round(abs(cents) / 100))
     words = f"{size} too {'high' if cents > 0 else 'low'}"
   return Verdict(aspect=aspect.name, kind=kind, words=words, value=cents)
+
+
+def _size(semitones: int) -> str:
+  """Returns the name of an interval."""
+  if semitones <= len(_INTERVALS):
+    return _INTERVALS[semitones - 1]
+  return f"{semitones} semitones" if semitones % 12 else f"{semitones // 12} octaves"
 
 
 def _kind(aspect: Aspect, level: float) -> Kind:
   """Returns the verdict on a level, of the kind that the bounds of the aspect are."""
   return "near" if level < aspect.near else "usual" if level < aspect.far else "far"
-
-
-def _distance(metric: str, value: float) -> float:
-  return abs(value - SOUND_METRICS[metric].floor)
 
 
 SILENT = Confidence(kind="far", percentile=None, of=0, words="far: the answer is silent")

@@ -20,8 +20,8 @@ from synthmatch_jax.synths import play as playing
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.pool import Pool
 
-# Confidences of a pitch: that of a sound is compared if it is clear, with whatever the answer has. A
-# bound between like sounds would let one have a pitch and the other none.
+# Confidences of a pitch: that of a sound is compared if it is clear, with whatever the answer has.
+# By one bound, of two sounds that are nearly equal one could have a pitch and the other none.
 _CLEAR, _FAINT = 0.5, 0.2
 
 Candidate = tuple[Origin, Example]

@@ -66,7 +66,7 @@ def test_timbre_is_judged_by_its_rank(distance, kind, percentile, words, share):
   _, timbre, envelope = found.aspects
   assert (timbre.kind, timbre.percentile, timbre.of) == (kind, percentile, 100)
   assert (timbre.words, envelope.words) == (words, "envelope near")
-  assert timbre.beside.startswith(f"nearer than {share} % of the answers to 100 of")
+  assert timbre.beside.startswith(f"nearer than {share} % of the model's answers to 100 of")
   assert (found.kind, found.percentile) == (kind, percentile)
   assert found.words == f"in tune, {words}, envelope near"
 
