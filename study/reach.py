@@ -55,6 +55,7 @@ GROUPS = {
 _SEED = 777  # No data set has it.
 _SOUNDING_DB = -40.0
 _BLOCK = 441
+_FEWEST = 20
 
 # What agrees with a verdict if it is true: metrics that it does not rest on.
 _OTHERS = {"pitch": "f0_cents", "timbre": "wmfcc", "envelope": "loudness_pattern"}
@@ -130,7 +131,8 @@ def told() -> str:
   head += [f"{aspect}, `{metric}`" for aspect, metric in _OTHERS.items()]
   table = [[*head, "worst, length", "`mss`, length"], ["---", "---", *["---:"] * 9]]
   every = lines()
-  for group, search in dict.fromkeys((one["group"], one["search"]) for one in every):
+  kinds = {(one["group"], one["search"]) for one in every}
+  for group, search in sorted(kinds, key=lambda one: (list(GROUPS).index(one[0]), one[1])):
     found = [one for one in every if (one["group"], one["search"]) == (group, search)]
     judged = [one for one in found if one["aspects"]]
     length = [one["sounding_seconds"] for one in judged]
@@ -168,7 +170,8 @@ def _agreement(judged: Sequence[dict[str, Any]], aspect: str, metric: str) -> st
 
 
 def _rho(one: Sequence[float], other: Sequence[float]) -> str:
-  return f"{stats.spearmanr(one, other).statistic:.2f}"
+  """Returns a rank correlation; nothing where chance would make it."""
+  return f"{stats.spearmanr(one, other).statistic:.2f}" if len(one) >= _FEWEST else ""
 
 
 def measure_again(model: Model, host: Host, *, count: int) -> None:
@@ -242,7 +245,9 @@ def main() -> None:
     matcher = Matcher([model], pool)  # With an engine of its own.
     known = {(one["group"], one["search"], one["name"]): one["kind"] for one in lines()}
     for group, named in groups.items():
-      wanted = (one for one in named() if not options.search or known[group, 0, one[0]] == "far")
+      wanted = (
+        one for one in named() if not options.search or known.get((group, 0, one[0])) == "far"
+      )
       for name, audio in itertools.islice(wanted, options.limit):
         key = group, options.search, name
         if key in known:

@@ -55,8 +55,8 @@ HUNDRED = Reference(
   [
     (0.5, "near", 0, "timbre near", 100),
     (49.5, "near", 49, "timbre near", 51),
-    (50.5, "usual", 50, "timbre as usual", 50),
-    (94.5, "usual", 94, "timbre as usual", 6),
+    (50.5, "usual", 50, "timbre fair", 50),
+    (94.5, "usual", 94, "timbre fair", 6),
     (95.5, "far", 95, "timbre far", 5),
     (1e6, "far", 100, "timbre far", 0),
   ],
