@@ -1,7 +1,7 @@
 """What is said of the released model's answers, and whether it is true.
 
-    python -m study.reach [--own=60] [--presets=FOLDER] [--sounds=FOLDER] [--search=0]
-    python -m study.reach --oscillators=500
+    python -m study.reach [--matches=60] [--presets=FOLDER] [--sounds=FOLDER] [--search=0]
+    python -m study.reach --answers=500
     python -m study.reach --reference
 
 The first matches sounds of the synth itself as files, patches of another seed than the training's
@@ -114,10 +114,14 @@ def judge(matcher: Matcher, audio: Any, *, search: int) -> dict[str, Any]:
   return {
     "kind": said.kind,
     "words": said.words,
-    "aspects": {v.aspect: [v.kind, v.percentile, v.value] for v in said.aspects},
+    "aspects": {v.aspect: [v.kind, v.percentile, _short(v.value)] for v in said.aspects},
     "sounding_seconds": round(float(sounding), 2),
-    "distances": {m: float(f"{d:.4g}") for m, d in found.best.distances.items() if d == d},
+    "distances": {m: _short(d) for m, d in found.best.distances.items() if d == d},
   }
+
+
+def _short(value: float | None) -> float | None:
+  return None if value is None else float(f"{value:.4g}")
 
 
 def lines() -> list[dict[str, Any]]:
@@ -220,23 +224,23 @@ def oscillators(model: Model, host: Host, *, count: int) -> None:
 def main() -> None:
   """Matches, writes the log and prints the table."""
   parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-  parser.add_argument("--own", type=int, default=60, help="number of patches")
+  parser.add_argument("--matches", type=int, default=60, help="number of patches")
   parser.add_argument("--presets", type=Path, help="folder of presets for Vital")
   parser.add_argument("--sounds", type=Path, help="folder of sounds")
   parser.add_argument("--search", type=int, default=0, help="search for what is far without it")
   parser.add_argument("--limit", type=int, help="most sounds of each group to search for")
-  parser.add_argument("--oscillators", type=int, default=0, help="count this instead")
+  parser.add_argument("--answers", type=int, default=0, help="count their oscillators instead")
   parser.add_argument("--reference", action="store_true", help="measure the test sounds instead")
   options = parser.parse_args()
   (model,) = ensemble.load([])
   recipe = model.predictor.recipe
   with Pool(engine(recipe), size=2) as pool, pool.lend() as host:
-    if options.oscillators:
-      return oscillators(model, host, count=options.oscillators)
+    if options.answers:
+      return oscillators(model, host, count=options.answers)
     if options.reference:
       return measure_again(model, host, count=1_000)
     groups: dict[str, Callable[[], Iterator[Named]]] = {
-      "own": lambda: own(recipe, host, options.own)
+      "own": lambda: own(recipe, host, options.matches)
     }
     if options.presets:
       groups["presets"] = lambda: presets(recipe, options.presets)
