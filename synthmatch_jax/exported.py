@@ -34,6 +34,9 @@ from synthmatch_jax.spaces.snapping import Snapping
 RESULTS, PER_SOUND = "eval/test/results.json", "eval/test/per_sound.npz"
 """The results of `eval` on the test split, in the folder of a run or of an exported model."""
 
+HELD = "hold_seconds"
+"""The name of the array in the second file that tells how long each sound is held."""
+
 NEIGHBOURS = "neighbours.npz"
 """The index of the sounds that a model was trained on (`search.neighbours`), in the same folder."""
 
@@ -115,8 +118,8 @@ def write(
 def carry_evaluation(workdir: Path, folder: Path, trained: TrainedModel) -> bool:
   """Copies the results of `eval` on the test split, from which `match` tells its confidence.
 
-  Only the distances of the model's answers are copied for single sounds. Results that an earlier
-  export of another model has left are removed.
+  For single sounds, only the distances of the model's answers are copied, and how long the sounds
+  are held. Results that an earlier export of another model has left are removed.
 
   Returns:
     Whether there was a whole evaluation of these weights with this snapping.
@@ -128,7 +131,8 @@ def carry_evaluation(workdir: Path, folder: Path, trained: TrainedModel) -> bool
       return False
     # Opened here: NumPy does not close what it cannot read.
     with (workdir / PER_SOUND).open("rb") as file, np.load(file) as found:
-      kept = {name: found[name] for name in found.files if name in ("model/mss", "model/mse")}
+      arrays = {name: found[name] for name in found.files if name.startswith(("model/", HELD))}
+    kept = {name: array for name, array in arrays.items() if name.count("/") < 2 > array.ndim}
   except files.UNREADABLE:
     return False
   with files.writing(folder / PER_SOUND) as partial, partial.open("wb") as file:

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from synthmatch_jax.spaces.space import ParameterSpace
 
 RANKED_BY = "mss"
-"""The metric that ranks answers, picks the sounds of a page and tells confidence.
+"""The metric that ranks answers and picks the sounds of a page.
 
 It hardly depends on the level of a sound, to which an answer is brought anyway. It is defined for
 every pair of sounds, over the whole range of hearing, at three resolutions.

@@ -116,13 +116,15 @@ def test_an_evaluation_comes_along(tiny_run, tmp_path):
   (workdir / "eval" / "test" / "results.json").write_text(
     json.dumps({"step": step, "rows": {}, "title": "t", "num_examples": 30})
   )
-  distances = {"model/mss": np.arange(30.0), "mean/mss": np.ones(30)}
-  np.savez(workdir / "eval" / "test" / "per_sound.npz", **distances)
+  kept = ["model/loudness_spectrum", "model/rms_cosine", "hold_seconds"]
+  others = {"mean/mss": np.ones(30), "model/mse/x": np.ones(30), "model/controls": np.ones((30, 2))}
+  arrays = {name: np.arange(1.0, 31.0) for name in kept} | others | {"name": np.array(["a"] * 30)}
+  np.savez(workdir / "eval" / "test" / "per_sound.npz", **arrays)
   assert export(f"--workdir={workdir}", f"--out={out}").returncode == 0
   found = confidence.reference(out, Predictor.load(out))
-  np.testing.assert_array_equal(found.distances, np.arange(30.0))
-  with np.load(out / "eval" / "test" / "per_sound.npz") as kept:
-    assert kept.files == ["model/mss"]
+  np.testing.assert_array_equal(found.held, np.arange(1.0, 31.0))
+  with np.load(out / "eval" / "test" / "per_sound.npz") as arrays:
+    assert arrays.files == kept
 
 
 def test_an_evaluation_of_other_weights_stays_behind(tiny_run, folder, tmp_path):

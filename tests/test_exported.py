@@ -146,12 +146,13 @@ def test_what_is_measured_in_place_is_sealed(folder, tmp_path):
   predictor = Predictor.load(tmp_path)
   (tmp_path / "eval" / "test").mkdir(parents=True)
   (tmp_path / exported.RESULTS).write_text(json.dumps({"step": predictor.step}))
-  np.savez(tmp_path / exported.PER_SOUND, **{"model/mss": np.arange(30.0)})
+  names = ("model/loudness_spectrum", "model/rms_cosine", exported.HELD)
+  np.savez(tmp_path / exported.PER_SOUND, **dict.fromkeys(names, np.arange(1.0, 31.0)))
   assert "damaged" in confidence.reference(tmp_path, predictor).unknown
   exported.seal(tmp_path)
   found = confidence.reference(tmp_path, Predictor.load(tmp_path))
-  np.testing.assert_array_equal(found.distances, np.arange(30.0))
-  np.savez(tmp_path / exported.PER_SOUND, **{"model/mss": np.arange(31.0)})
+  np.testing.assert_array_equal(found.held, np.arange(1.0, 31.0))
+  np.savez(tmp_path / exported.PER_SOUND, **dict.fromkeys(names, np.arange(1.0, 32.0)))
   assert "damaged" in confidence.reference(tmp_path, Predictor.load(tmp_path)).unknown
 
 

@@ -147,7 +147,7 @@ def _find(tmp_path, *, step):
     if name.startswith("eval"):
       found = confidence.reference(folder, predictor)
       assert "damaged" in found.unknown, (name, at, bit)
-      assert not found.distances.size
+      assert not found.distances
     else:
       with pytest.raises(UserError, match=f"the model in {folder} cannot be"):
         Predictor.load(folder)

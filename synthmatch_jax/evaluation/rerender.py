@@ -12,12 +12,14 @@ from jaxtyping import Float
 
 from synthmatch_jax import cores, selection
 from synthmatch_jax.audio.loudness import SILENT_PEAK, loudness_db, match_loudness
+from synthmatch_jax.audio.onset import hold_seconds
 from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.evaluation import targets as measured_against
 from synthmatch_jax.evaluation.parts import Parts
 from synthmatch_jax.evaluation.sheet import Line
 from synthmatch_jax.evaluation.targets import Target
+from synthmatch_jax.exported import HELD
 from synthmatch_jax.metrics import suite
 from synthmatch_jax.metrics.suite import sound_metrics
 from synthmatch_jax.synths import farm, play
@@ -29,7 +31,7 @@ from synthmatch_jax.synths.hosts import Host
 CHUNK = 16
 
 # Raised when equal targets and candidates are measured, or kept as parts, in another way.
-REVISION = 3
+REVISION = 4
 
 Settle = Callable[[Host, Recipe, Target, Sequence[Example]], Example]
 """Makes the candidates for one target into the answer; it may render as much as it needs."""
@@ -187,6 +189,7 @@ def _line(
     except RenderError as error:
       reasons[row] = str(error)
   measured, failed = _each(host, _measure, recipe, target, answers)
+  held = measured.pop(HELD, None)
   return Line(
     answers={
       row: (answers[row].controls if row in answers else proposal.controls[i, 0]).tolist()
@@ -197,6 +200,7 @@ def _line(
       for row, values in measured.items()
     },
     reasons={row: f"{recipe.engine} failed: {why}" for row, why in (reasons | failed).items()},
+    held=held,
   )
 
 
@@ -229,13 +233,15 @@ def _each(
 
 def _measure(
   synth: Synth, recipe: Recipe, target: Target, answers: Mapping[str, Example]
-) -> dict[str, dict[str, float]]:
-  """Returns row -> metric -> value, of one target; runs where the engine is."""
+) -> dict[str, Any]:
+  """Returns row -> metric -> value, of one target, and how long it is held."""
   metrics = sound_metrics(recipe.mel.sample_rate)
-  sounds = _sounds(synth, recipe, target, answers).items()
-  analyses = {name: suite.analyse(sound, metrics) for name, sound in sounds}
+  sounds = _sounds(synth, recipe, target, answers)
+  held = hold_seconds(sounds["target"], recipe.mel.sample_rate)
+  analyses = {name: suite.analyse(sound, metrics) for name, sound in sounds.items()}
   wanted = analyses.pop("target")
-  return {row: suite.compare(wanted, one, metrics) for row, one in analyses.items()}
+  measured = {row: suite.compare(wanted, one, metrics) for row, one in analyses.items()}
+  return {**measured, HELD: held}
 
 
 def _rank(

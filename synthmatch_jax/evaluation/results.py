@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from synthmatch_jax import files, untrusted
+from synthmatch_jax import exported, files, untrusted
 from synthmatch_jax.evaluation.sheet import Scores, Sheet
 from synthmatch_jax.evaluation.summary import Summary, summarise
 from synthmatch_jax.metrics import patches
@@ -48,6 +48,7 @@ def write(sheet: Sheet, folder: Path, *, curve: Sequence[Mapping[str, Any]]) -> 
   results = describe(sheet)
   arrays = {f"{r}/{m}": v for r, metrics in sheet.scores.items() for m, v in metrics.items()}
   arrays |= {f"{row}/controls": controls for row, controls in sheet.answers.items()}
+  arrays[exported.HELD] = np.array([line.held for line in sheet.lines], np.float64)
   with files.writing(folder / "per_sound.npz") as partial, partial.open("wb") as file:
     names = np.array([target.name for target in sheet.material.targets])
     np.savez_compressed(file, allow_pickle=False, name=names, **arrays)

@@ -26,11 +26,13 @@ class Line:
     distances: Row -> metric -> the distance of its sound; None where the metric has no meaning. A
       row that could not be measured is not among them.
     reasons: Row -> why it could not be measured.
+    held: How long the target is held, in seconds; None where nothing could be measured.
   """
 
   answers: Mapping[str, Sequence[float]]
   distances: Mapping[str, Mapping[str, float | None]]
   reasons: Mapping[str, str]
+  held: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -265,7 +265,7 @@ def _warn(line: str) -> None:
 
 
 def _line(outcome: Outcome) -> str:
-  """Returns how near a match is, where it is, and what was assumed and not heard."""
+  """Returns how near a match is, where it is, what is said of it, and what was assumed."""
   assert outcome.match
   best, count = outcome.match["answers"][0], len(outcome.match["answers"])
   before = outcome.match.get("search", {}).get("start", {}).get(RANKED_BY)
@@ -276,7 +276,7 @@ def _line(outcome: Outcome) -> str:
   return "".join(
     [
       f"{outcome.job.source}: MSS {best['distances'][RANKED_BY]:.1f} dB{searched}{answers}{kept},",
-      f" {outcome.job.folder / 'index.html'}",
+      f" {outcome.job.folder / 'index.html'}\n  {best['confidence']['words']}",
       *(f"\n  {sentence}; --{flag} tells it" for flag, sentence in guesses),
     ]
   )

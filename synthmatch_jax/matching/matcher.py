@@ -13,20 +13,15 @@ from synthmatch_jax import cores, selection
 from synthmatch_jax.audio import io
 from synthmatch_jax.audio.hearing import NOTHING, Assume, Recording, hear
 from synthmatch_jax.audio.listen import AS_RECORDED, HEARINGS, Hearing
-from synthmatch_jax.audio.loudness import SILENT_PEAK, loudness_db, match_loudness
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.example import Example
-from synthmatch_jax.matching import ensemble
-from synthmatch_jax.matching.confidence import SILENT
+from synthmatch_jax.matching import ensemble, judging
 from synthmatch_jax.matching.ensemble import Model
+from synthmatch_jax.matching.judging import Candidate
 from synthmatch_jax.matching.refinement import Refinement
 from synthmatch_jax.matching.result import Answer, Match, Origin
-from synthmatch_jax.metrics import suite
-from synthmatch_jax.metrics.suite import Analysis
-from synthmatch_jax.selection import RANKED_BY
-from synthmatch_jax.synths.base import RenderError
-from synthmatch_jax.synths.play import engine, play
+from synthmatch_jax.synths.play import engine
 from synthmatch_jax.synths.pool import Pool
 
 Sound = Any
@@ -35,9 +30,6 @@ an array of NumPy, JAX or another library, or a list."""
 
 Listen = Literal["once", "widely"]
 """Whether a model listens to a sound as it is recorded, or in all the ways of `audio.listen`."""
-
-Candidate = tuple[Origin, Example]
-"""An example that may be the answer to a sound, and how it has come about."""
 
 
 def ways(top: int, listen: Listen | None) -> tuple[Hearing, ...]:
@@ -71,7 +63,6 @@ class Matcher:
     self.models = tuple(models)
     self.pool = pool
     self.recipe = models[0].predictor.recipe
-    self._metrics = suite.sound_metrics(self.recipe.mel.sample_rate)
 
   @classmethod
   @contextlib.contextmanager
@@ -216,6 +207,7 @@ class Matcher:
     candidates: Sequence[Candidate],
     *,
     count: int | None = 1,
+    renders: int = 0,
   ) -> tuple[Answer, ...]:
     """Renders candidates and returns the nearest that are distinct, the nearest first.
 
@@ -225,61 +217,21 @@ class Matcher:
       target: The sound that they are measured against, at the sample rate of the models.
       candidates: At least one.
       count: The largest number of answers wanted; None means all of them, in their order.
+      renders: The number of sounds rendered by a search that was free to find any answer.
 
     Raises:
       RenderError: The engine failed on all of them.
     """
-    analysis = suite.analyse(target, self._metrics)
-    level_db = loudness_db(target, self.recipe.mel.sample_rate)
-    answers = self._rendered(analysis, candidates, level_db=level_db)
-    if count is None:
-      return tuple(self._measured(analysis, answer) for answer in answers)
-    chosen = selection.choose(
-      [answer.controls for answer in answers],
-      np.array([answer.distances[RANKED_BY] for answer in answers]),
-      self.recipe.space,
-      count=count,
-      silent=np.array([answer.confidence is SILENT for answer in answers]),
-    )
-    return tuple(self._measured(analysis, answers[i]) for i in chosen)
-
-  def _rendered(
-    self, target: Analysis, candidates: Sequence[Candidate], *, level_db: float
-  ) -> list[Answer]:
-    """The candidates that the engine does not fail on, as answers with the distance that ranks."""
-    ranking = {RANKED_BY: self._metrics[RANKED_BY]}
-    references = {model.name: model.reference for model in self.models}
-    answers: list[Answer] = []
-    failure: RenderError | None = None
-    items = [(self.recipe, example) for _, example in candidates]
-    # One engine plays them all: the last bits of a sound depend on what was played before it.
-    sounds = self.pool.map(play, items, lanes=1)
-    for (origin, example), sound in zip(candidates, sounds, strict=True):
-      if isinstance(sound, RenderError):
-        failure = sound
-        continue
-      silent = float(np.abs(sound).max(initial=0)) < SILENT_PEAK
-      levelled = match_loudness(sound, level_db, self.recipe.mel.sample_rate)
-      estimate = sound if silent else levelled
-      distances = suite.compare(target, suite.analyse(estimate, ranking), ranking)
-      known = references[origin.model].confidence(distances[RANKED_BY])
-      answers.append(
-        Answer(
-          example=example,
-          origin=origin,
-          patch=self.recipe.space.decode(example.controls),
-          estimate=estimate,
-          distances=distances,
-          confidence=SILENT if silent else known,
-        )
+    played = judging.play(target, candidates, recipe=self.recipe, pool=self.pool)
+    chosen = range(len(played))
+    if count is not None:
+      chosen = selection.choose(
+        [one.example.controls for one in played],
+        np.array([one.distance for one in played]),
+        self.recipe.space,
+        count=count,
+        silent=np.array([one.silent for one in played]),
       )
-    if failure and not answers:
-      raise failure
-    return answers
-
-  def _measured(self, target: Analysis, answer: Answer) -> Answer:
-    """The answer with the distances that it has not got yet."""
-    others = {n: metric for n, metric in self._metrics.items() if n not in answer.distances}
-    distances = suite.compare(target, suite.analyse(answer.estimate, others), others)
-    distances |= answer.distances
-    return dataclasses.replace(answer, distances={n: distances[n] for n in self._metrics})
+    references = {model.name: model.reference for model in self.models}
+    nearest = [played[i] for i in chosen]
+    return judging.judge(target, nearest, references, recipe=self.recipe, renders=renders)

@@ -68,6 +68,7 @@ class Refinement:
     """
     self.note = recording.heard.held_note(matcher.recipe.note)
     self._matcher, self._recording = matcher, recording
+    self._bound = bool(locks.held) or start is not None  # It may not find what there is.
     self._target = matcher.models[0].listen(recording)[AS_RECORDED]
     if start is None:
       self._origins, controls = self._begin(budget)
@@ -101,6 +102,7 @@ class Refinement:
       RenderError: The engine failed on all that was tried.
     """
     search = self.search
+    free = not (self._bound or search.was_stopped)
     if search.trouble and not search.best:
       raise search.trouble
     chosen = [
@@ -115,7 +117,9 @@ class Refinement:
       target=self._target,
       heard=self._recording.heard,
       recipe=self._matcher.recipe,
-      answers=self._matcher.choose(self._target, chosen, count=None),
+      answers=self._matcher.choose(
+        self._target, chosen, count=None, renders=search.renders if free else 0
+      ),
       searched=Searched(
         renders=search.renders,
         seconds=search.seconds,

@@ -13,24 +13,55 @@ from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.spaces.space import Patch
 
+Kind = Literal["none", "near", "usual", "far", "out_of_reach", "unknown"]
+"""A verdict. What a search has come nowhere near is out of reach; "none" is of what is not there
+to be judged, and "unknown" where the model has not been evaluated."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+  """What is said of an answer in one of the aspects that a person judges apart.
+
+  Attributes:
+    aspect: The name of the aspect: pitch, timbre or envelope.
+    kind: The verdict.
+    words: The verdict in a few words.
+    beside: What the answer is judged beside, in words; empty where it is judged by itself.
+    value: What was measured: the interval from the sound up to the answer in cents, or the
+      distance in timbre or envelope; None where there is nothing to measure.
+    percentile: The share of the answers to comparable sounds of the synth that are nearer, in
+      percent; None where the aspect is not judged beside them.
+    of: The number of those sounds.
+  """
+
+  aspect: str
+  kind: Kind
+  words: str
+  beside: str = ""
+  value: float | None = None
+  percentile: float | None = None
+  of: int = 0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Confidence:
-  """The rank of an answer's distance among the model's answers to sounds of the synth itself.
+  """What is said of an answer.
 
   Attributes:
-    kind: The verdict; "unknown" where the model has not been evaluated.
-    percentile: The share of the answers to the synth's own sounds that are nearer, in percent.
-    of: The number of those sounds.
-    words: The verdict as a sentence.
+    kind: The worst of the verdicts; "unknown" where the model has not been evaluated.
+    percentile: The largest percentile of the verdicts.
+    of: The number of sounds that the answer is judged beside.
+    words: The verdicts in a few words each.
     advice: What to do about an unknown confidence; empty where it is known.
+    aspects: The verdicts, none for a silent answer.
   """
 
-  kind: Literal["near", "usual", "out_of_reach", "unknown"]
+  kind: Kind
   percentile: float | None
   of: int
   words: str
   advice: str = ""
+  aspects: tuple[Verdict, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ The policy is the same for all metrics:
   relative to it), and for the f0 error if no frame is voiced in both sounds. Averages omit NaNs
   and state how many values they cover.
 * A silent estimate of an audible target is a bad answer and is scored as one, except by the f0
-  error, which is NaN. It scores 1 in both spectral convergences and in the loudness pattern, and 0
-  in the envelope cosine; MSS, wMFCC, SOT, log-spectral distance and loudness difference have floors
-  that give silence a finite distance.
+  error, which is NaN. It scores 1 in both spectral convergences and in loudness pattern and
+  spectrum, and 0 in the envelope cosine; MSS, wMFCC, SOT, log-spectral distance and loudness
+  difference have floors that give silence a finite distance.
 * No metric is ever infinite. A sound that holds NaN or infinity, is empty, or differs in length
   from the other raises a ValueError.
 
@@ -28,7 +28,7 @@ from jaxtyping import Float
 from synthmatch_jax.metrics.cepstral import WarpedMfcc
 from synthmatch_jax.metrics.f0 import PitchError
 from synthmatch_jax.metrics.level import EnvelopeCosine, LoudnessDifference
-from synthmatch_jax.metrics.loudness_pattern import LoudnessPattern
+from synthmatch_jax.metrics.loudness_pattern import LoudnessPattern, LoudnessSpectrum
 from synthmatch_jax.metrics.metric import SoundMetric, check_lengths, prepare
 from synthmatch_jax.metrics.spectral import (
   LogSpectralDistance,
@@ -52,6 +52,7 @@ def sound_metrics(sample_rate: int = 44_100) -> dict[str, SoundMetric]:
     "f0_cents": PitchError(sample_rate=sample_rate),
     "loudness_lu": LoudnessDifference(sample_rate=sample_rate),
     "loudness_pattern": LoudnessPattern(sample_rate=sample_rate),
+    "loudness_spectrum": LoudnessSpectrum(sample_rate=sample_rate),
   }
 
 

@@ -17,6 +17,7 @@ def facts(entry: Entry) -> str:
     [
       ("Distance", f"MSS {best.distances['mss']:.1f} dB (0 is equal)"),
       ("How near", best.confidence.words),
+      *((one.aspect.capitalize(), one.beside) for one in best.confidence.aspects if one.beside),
       ("Answer by", f"{best.origin.model}, {best.origin.words}"),
     ]
   )

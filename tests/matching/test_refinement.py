@@ -83,6 +83,18 @@ def test_a_given_start_and_locks_are_kept(matcher, recording):
 
 
 @pytest.mark.slow
+def test_what_a_bound_search_has_not_reached_may_be_in_reach(matcher, recording, monkeypatch):
+  told = []
+  monkeypatch.setattr(Matcher, "choose", lambda *_, renders, **__: told.append(renders) or ())
+  start = np.full(16, 0.6, np.float32)
+  locks = Locks.parse(["noise_amp=0"], matcher.recipe.space)
+  for asked in ({}, {"start": start}, {"locks": locks}):
+    refinement = matcher.search(recording, budget=Budget(renders=4), **asked)
+    list(refinement)
+    refinement.match()
+  assert told == [4, 0, 0]
+
+
 def test_the_nearest_training_sounds_are_tried(tiny_run, tmp_path):
   path, _ = neighbours.make(tiny_run, data_dir=None, limit=48)
   try:

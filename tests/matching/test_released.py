@@ -72,4 +72,5 @@ def test_it_answers_as_it_did_when_it_came(matcher, name, top):
 def test_it_can_tell_how_near_an_answer_is(matcher):
   confidence = matcher.match(EXAMPLE).best.confidence
   assert confidence.kind != "unknown"
-  assert confidence.of >= 1_000
+  assert confidence.of == 200
+  assert [verdict.aspect for verdict in confidence.aspects] == ["pitch", "timbre", "envelope"]

@@ -1,13 +1,14 @@
-"""The loudness pattern against librosa and closed forms."""
+"""Loudness pattern and spectrum against librosa, scipy and closed forms."""
 
 import librosa
 import numpy as np
 import pytest
+from scipy.stats import wasserstein_distance
 
-from synthmatch_jax.metrics.loudness_pattern import LoudnessPattern
+from synthmatch_jax.metrics.loudness_pattern import LoudnessPattern, LoudnessSpectrum
 from tests.metrics.sounds import NOISE, PAIRS, RATE, SHORT, SILENCE, SOUNDS, TONE, impulse, tone
 
-pattern = LoudnessPattern()
+pattern, spectrum = LoudnessPattern(), LoudnessSpectrum()
 
 
 def librosa_pattern(power):
@@ -65,3 +66,17 @@ def test_what_is_far_below_the_note_counts_for_next_to_nothing():
   longer = [np.pad(sound, (0, RATE)) for sound in (note, tone(cents=20) * (note != 0))]
   shorter = [sound[:RATE] for sound in longer]
   assert pattern(*longer) == pytest.approx(pattern(*shorter), rel=0.02)
+
+
+@pytest.mark.parametrize(("target", "estimate"), [p for p in PAIRS if "silence" not in p])
+def test_the_spectrum_is_transported_along_the_bands(target, estimate):
+  one, other = (librosa_patterns(SOUNDS[name])[0].sum(-1) for name in (target, estimate))
+  bands = np.arange(64)
+  expected = wasserstein_distance(bands, bands, one, other) / 64
+  assert spectrum(SOUNDS[target], SOUNDS[estimate]) == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_spectrum_hears_neither_level_nor_when_something_sounds():
+  assert spectrum(TONE, TONE[::-1] / 2) == pytest.approx(0, abs=1e-4)
+  assert spectrum(TONE, SILENCE) == spectrum(SILENCE, TONE) == 1
+  assert spectrum(SILENCE, SILENCE) == 0
