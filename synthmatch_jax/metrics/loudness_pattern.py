@@ -70,7 +70,7 @@ class LoudnessPattern(SoundMetric):
       f_min=0.0,
       f_max=self.sample_rate / 2,
     )
-    linear = power_spectrogram(self.linear.lengthen(audio), self.linear)[:, :bins]
+    linear = power_spectrogram(self.linear.lengthen(audio), self.linear, bins=bins)
     return [self._pattern(mel_power(audio, mel)), self._pattern(linear)]
 
   def distance(self, target: Patterns, estimate: Patterns) -> float:
