@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from study.objectives import halves, read
+from study import halves
 from study.runs import LOGS
 from synthmatch_jax.audio.hearing import Recording
 from synthmatch_jax.audio.listen import AS_RECORDED
@@ -66,7 +66,7 @@ def searched(
     if mark == renders:
       yield mark, found.chosen(1)[0].controls
     elif mark < renders:
-      # A search with this budget tries the same until it turns off what is small.
+      # A search with this budget tries the same until it turns off what is small, to a population.
       tried = found.tried[: int(TIDY_AT * mark)]
       yield mark, tidied(tried, objective, matcher, refinement.note)
 
@@ -108,7 +108,7 @@ def measured(answer: Answer) -> dict[str, float | None]:
 def run(matcher: Matcher, sounds: Sequence[SoundFile], setup: str, *, renders: int) -> None:
   """Runs what the log does not have yet, sound by sound."""
   path = LOG / f"{setup}.jsonl"
-  done = {(line["sound"], line["renders"]) for line in read(path)}
+  done = {(line["sound"], line["renders"]) for line in halves.read(path)}
   for sound in sounds:
     if (sound.name, renders) in done:
       continue
@@ -136,6 +136,23 @@ def run(matcher: Matcher, sounds: Sequence[SoundFile], setup: str, *, renders: i
     print(setup, sound.name, *(at[mark][RANKED_BY] for mark in at), flush=True)
 
 
+def table() -> str:
+  """Tabulates every setup and mark against the model's plain answers, and search against random."""
+  found: dict[tuple[str, str], dict[str, Any]] = {}
+  voiced: set[str] = set()
+  for setup in KNOWN:
+    for line in halves.read(LOG / f"{setup}.jsonl"):
+      voiced |= {line["sound"]} if line["pitch"] else set()
+      for mark, values in line["at"].items():
+        found.setdefault((setup, mark), {})[line["sound"]] = values
+  first = found["plain", "0"]
+  rows = [(*row, at, first) for row, at in found.items()]
+  for (setup, mark), at in found.items():
+    if setup == "search" and ("random", mark) in found:
+      rows.append(("search against random", mark, at, found["random", mark]))
+  return halves.table(rows, voiced)
+
+
 def main() -> None:
   """Searches for what the logs do not have yet."""
   parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -145,7 +162,7 @@ def main() -> None:
   parser.add_argument("--renders", type=int, default=MARKS[-1], help="budget of a search")
   options = parser.parse_args()
   LOG.mkdir(parents=True, exist_ok=True)
-  sounds = halves(sound_folder.load(options.ood))[options.half]
+  sounds = halves.halves(sound_folder.load(options.ood))[options.half]
   with Matcher.open() as matcher:
     for setup in options.setups.split(";"):
       run(matcher, sounds, setup, renders=options.renders if setup in SETUPS else 0)

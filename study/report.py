@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from study import audit, objectives, pictures
+from study import audit, curve, objectives, pictures
 from study.evaluations import EVALUATIONS
 from study.runs import LOGS, ROOT, RUNS, folder
 from synthmatch_jax.reports.tables import interval, join, number
@@ -211,8 +211,8 @@ TABLES: dict[str, Callable[[], str]] = {
   "short_runs": short_runs,
   "controls": controls,
   "audit": audited,
-  "choosing": lambda: objectives.table("choosing", [100]),
-  "judging": lambda: objectives.table("judging", [50, 100, 200]),
+  "choosing": lambda: objectives.table(100),
+  "curve": curve.table,
 }
 
 

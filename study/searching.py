@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from study.evaluations import EVALUATIONS
 from synthmatch_jax.audio.hearing import Recording
-from synthmatch_jax.audio.listen import AS_RECORDED, HEARINGS
+from synthmatch_jax.audio.listen import AS_RECORDED
 from synthmatch_jax.audio.loudness import loudness_db, match_loudness
 from synthmatch_jax.audio.pitch import PitchSettings
 from synthmatch_jax.data.example import Example
@@ -20,10 +20,6 @@ from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.metrics import suite
 from synthmatch_jax.metrics.f0 import PitchError
 from synthmatch_jax.metrics.metric import SoundMetric
-from synthmatch_jax.search.budget import Budget
-from synthmatch_jax.search.objective import Objective
-from synthmatch_jax.search.search import Search
-from synthmatch_jax.search.seeds import Seed, middle
 from synthmatch_jax.spaces import prior as priors
 from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import play
@@ -178,30 +174,6 @@ def search(
       if cost(ear.terms(turned_off, names)) < _AS_GOOD * best[0]:
         tidy = turned_off
     yield renders, tidy
-
-
-def search_of_match(
-  matcher: Matcher, recording: Recording, strategy: str, *, renders: int
-) -> Iterator[tuple[int, Float[np.ndarray, " d"]]]:
-  """Yields the same of the search of `match`, whose seeds are counted, or of its control."""
-  recipe, note = matcher.recipe, recording.heard.held_note(matcher.recipe.note)
-  answers = matcher.candidates(recording, HEARINGS, note=note)
-  seeds = [Seed(controls=example.controls, name=origin.hearing) for origin, example in answers]
-  found = Search(
-    Objective(matcher.models[0].listen(recording)[AS_RECORDED], recipe),
-    [*seeds, middle(recipe)],
-    recipe=recipe,
-    note=note,
-    engine=matcher.pool.engine,
-    budget=Budget(renders=renders),
-    workers=1,
-    strategy=strategy,
-  )
-  for _ in found:
-    pass
-  for mark in sorted({*MARKS, renders}):
-    if mark <= renders:
-      yield mark, min(found.tried[:mark], key=lambda one: one.value).controls
 
 
 def steps(setup: Setup, width: int) -> Float[np.ndarray, " d"]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study import audit, controls, evaluations, objectives, report, runs, searching
+from study import audit, controls, evaluations, report, runs, searching
+from study.halves import halves
 from synthmatch_jax import config as configs
 from synthmatch_jax.data.sound_folder import SoundFile
 from synthmatch_jax.matching import ensemble
@@ -114,16 +115,16 @@ def test_the_halves_of_the_benchmark_share_no_instrument():
     for name in names
     for note in (48, 60)
   ]
-  halves = objectives.halves(sounds)
-  instruments = [{one.name.rsplit("_", 1)[0] for one in half} for half in halves.values()]
+  halved = halves(sounds)
+  instruments = [{one.name.rsplit("_", 1)[0] for one in half} for half in halved.values()]
   assert not instruments[0] & instruments[1]
   assert len(instruments[0] | instruments[1]) == 10
-  assert sorted(one.name for half in halves.values() for one in half) == sorted(
+  assert sorted(one.name for half in halved.values() for one in half) == sorted(
     one.name for one in sounds
   )
-  for half in halves.values():
+  for half in halved.values():
     assert {one.family for one in half[:2]} == {"dx7", "voice"}
-  assert halves == objectives.halves(sounds[::-1])
+  assert halved == halves(sounds[::-1])
 
 
 def test_quantiles_give_a_peak_of_the_prior_much_room():

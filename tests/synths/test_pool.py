@@ -1,8 +1,11 @@
 """The pool against plain loops over its engines."""
 
 import itertools
+import os
+import sys
 import threading
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -132,3 +135,16 @@ def test_an_engine_that_cannot_be_renewed_is_an_error_and_no_standstill(monkeypa
   monkeypatch.setattr(hosts.ThreadHost, "renew", renew)
   with Pool(VITAL, size=2) as pool, pytest.raises(OSError, match="too many"):
     list(pool.map(sound, ITEMS, lanes=2))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory is that of Linux's /proc")
+def test_the_memory_of_a_pool_is_given_back():
+  def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+  sizes = []
+  for _ in range(4):
+    with Pool(VITAL, size=2) as pool:
+      list(pool.map(sound, ITEMS[:2]))
+    sizes.append(resident())
+  assert max(sizes[2:]) - sizes[1] < 100e6  # One pool of two engines takes 250 MB.
