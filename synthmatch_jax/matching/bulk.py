@@ -210,7 +210,8 @@ def _match(matcher: Matcher, plan: _Plan, job: Job) -> Outcome:
     said = {"digest": "" if is_cut else digest, "origin": job.origin}
     written = output.write(found, job.folder, pool=matcher.pool, **said)
     if not is_cut:
-      journal.unlink(missing_ok=True)
+      with contextlib.suppress(OSError):
+        journal.unlink()
   except RenderError as error:
     return Outcome(job=job, failure=f"{job.source}: {matcher.recipe.engine} failed: {error}")
   return Outcome(job=job, match=written)

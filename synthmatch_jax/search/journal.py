@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax import untrusted
+from synthmatch_jax.errors import brief
 
 _MOST_BYTES = 1 << 28  # A million candidates.
 
@@ -50,12 +51,14 @@ class Journal:
     self._good = 0  # The bytes of the lines that were recalled or written.
     self._is_lost = False
     try:
+      if path.is_symlink():  # It may lead to what is not to be written over.
+        raise ValueError(f"{path.name} is a link")
       data = untrusted.read_bytes(path, most=_MOST_BYTES)
       self._lines.extend(data.splitlines(keepends=True))
     except FileNotFoundError:
       pass
     except (OSError, ValueError) as error:
-      say(f"{path} cannot be read ({error}): the search begins anew")
+      self._lose(error)
     if self._lines and not self._lines[-1].endswith(b"\n"):
       self._lines.pop()  # A kill has cut it short.
 
@@ -87,10 +90,13 @@ class Journal:
         file.truncate(self._good)
         file.write(line)
     except OSError as error:
-      self._is_lost = True
-      reason = (error.strerror or str(error)).lower()
-      self._say(f"{self._path} cannot be written ({reason}): a kill would lose the search")
+      self._lose(error)
     self._good += len(line)
+
+  def _lose(self, error: OSError | ValueError) -> None:
+    """Gives the file up, and says so."""
+    self._is_lost = True
+    self._say(f"{self._path} cannot be used ({brief(error)}): a kill would lose the search")
 
   def _checksum(self, controls: Float[np.ndarray, " d"], told: list[str]) -> str:
     state = hashlib.sha256(f"{self._key} {' '.join(told)} ".encode())

@@ -1,5 +1,7 @@
 """Searches that were killed: what they had found is recalled, the rest is found as it would be."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -102,10 +104,21 @@ def test_what_is_damaged_or_of_another_search_is_not_recalled(key, damage, kept,
   assert None not in recalled(path, said, key=key)[1]
 
 
-def test_a_journal_that_cannot_be_written_is_told_once(path):
-  path.mkdir()
+@pytest.mark.parametrize("odd", ["folder", "link", "pipe"])
+def test_what_is_no_plain_file_is_told_once_and_left_alone(odd, path, tmp_path):
+  mine = tmp_path / "mine"
+  mine.write_text("mine")
+  if odd == "folder":
+    path.mkdir()
+  elif odd == "link":
+    path.symlink_to(mine)
+  else:
+    os.mkfifo(path)
   said: list[str] = []
-  journal, _ = recalled(path, said)
-  journal.write(CONTROLS[0], ENTRIES[0])
-  journal.write(CONTROLS[1], ENTRIES[1])
-  assert ["cannot be read" in said[0], "cannot be written" in said[1]] == [True] * len(said)
+  journal, entries = recalled(path, said)
+  for controls, entry in zip(CONTROLS, ENTRIES, strict=True):
+    journal.write(controls, entry)
+  assert entries == [None] * 4
+  assert len(said) == 1
+  assert "cannot be used" in said[0]
+  assert mine.read_text() == "mine"
