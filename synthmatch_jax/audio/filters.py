@@ -18,9 +18,12 @@ _BEND_MEL = _BEND_HZ / _HZ_A_MEL
 _LOG_STEP = np.log(6.4) / 27.0
 
 
+@functools.cache
 def hann(length: int) -> Float[np.ndarray, " length"]:
-  """Returns a periodic Hann window, float64."""
-  return np.asarray(scipy.signal.get_window("hann", length))
+  """Returns a periodic Hann window, float64, shared and not to be written to."""
+  window = np.asarray(scipy.signal.get_window("hann", length))
+  window.flags.writeable = False
+  return window
 
 
 def mel_frequencies(count: int, *, f_min: float, f_max: float) -> Float[np.ndarray, " count"]:

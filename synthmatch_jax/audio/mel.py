@@ -1,5 +1,6 @@
 """Mel spectrograms: the picture of a sound that models see, and those that metrics compare."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,11 +91,16 @@ def power_db(power: Float[np.ndarray, "t f"], *, top_db: float) -> Float[np.ndar
 def _mel_power(audio: np.ndarray, settings: MelSettings) -> np.ndarray:
   """Computes the power of each frame in each band (t, f)."""
   power = power_spectrogram(audio, settings.stft)
-  bands = filters.mel_filters(
+  return power @ _bands(settings, power.dtype).T
+
+
+@functools.lru_cache(maxsize=32)
+def _bands(settings: MelSettings, dtype: np.dtype) -> np.ndarray:
+  """The filter bank of the settings (f, k), in the precision of what is filtered."""
+  return filters.mel_filters(
     sample_rate=settings.sample_rate,
     n_fft=settings.n_fft,
     n_mels=settings.n_mels,
     f_min=settings.f_min,
     f_max=settings.f_max,
-  )
-  return power @ bands.T.astype(power.dtype, copy=False)
+  ).astype(dtype, copy=False)

@@ -134,7 +134,11 @@ def _median(values: Float[np.ndarray, " t"], weights: Float[np.ndarray, " t"]) -
 
 
 def pitch_track(
-  audio: Float[np.ndarray, " n"], sample_rate: int, settings: PitchSettings = DEFAULT_PITCH
+  audio: Float[np.ndarray, " n"],
+  sample_rate: int,
+  settings: PitchSettings = DEFAULT_PITCH,
+  *,
+  among: Bool[np.ndarray, " t"] | None = None,
 ) -> PitchTrack:
   """Follows the pitch of a sound with one voice, frame by frame.
 
@@ -147,6 +151,7 @@ def pitch_track(
     audio: A mono sound.
     sample_rate: The sample rate, in Hz.
     settings: The settings of the estimator.
+    among: The frames that are looked at; the others count as silent. None means all of them.
   """
   rate = settings.sample_rate
   samples = audio.astype(np.float64)
@@ -155,10 +160,11 @@ def pitch_track(
   else:
     rate = sample_rate
   frames, window = _frames(samples, rate, settings)
-  power = np.square(frames).mean(1)
+  squares, _ = _frames(np.square(samples), rate, settings)
+  power = squares.mean(1)
   sounding = power > max(power.max() * 10 ** (-settings.range_db / 10), np.finfo(np.float32).tiny)
   f0_hz, confidence = np.full(len(frames), np.nan), np.zeros(len(frames))
-  places = np.flatnonzero(sounding)
+  places = np.flatnonzero(sounding if among is None else sounding & among)
   for start in range(0, len(places), _BLOCK):
     block = places[start : start + _BLOCK]
     period, confidence[block] = _yin(
@@ -167,7 +173,7 @@ def pitch_track(
     f0_hz[block] = rate / period
   voiced = confidence > 1 - settings.threshold
   # The softer end counts: where a note begins there is nothing yet to compare it with.
-  ends = np.square(frames[:, :window]).mean(1), np.square(frames[:, -window:]).mean(1)
+  ends = squares[:, :window].mean(1), squares[:, -window:].mean(1)
   return PitchTrack(
     f0_hz=f0_hz, voiced=voiced, confidence=confidence, level=np.sqrt(np.minimum(*ends))
   )

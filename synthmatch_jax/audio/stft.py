@@ -9,10 +9,10 @@ from jaxtyping import Complex, Float
 
 from synthmatch_jax.audio import filters
 
-# Frames that are transformed at once: they fit into a core's cache, which makes it four times
-# faster. A multiple of 16, so that every frame but the last few meets the same vector arithmetic,
-# and gets the same last bits, however many frames there are.
-_BLOCK = 16
+# Frames that are transformed at once: as many as stay in a core's cache, which makes it two to four
+# times faster. A multiple of 16, so that every frame but the last few meets the same vector
+# arithmetic, and gets the same last bits, however many frames there are.
+_FEWEST, _CACHED_BYTES = 16, 1 << 18
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,16 +62,19 @@ def stft_magnitude(
 
 
 def power_spectrogram(
-  audio: Float[np.ndarray, " n"], settings: StftSettings
+  audio: Float[np.ndarray, " n"], settings: StftSettings, *, bins: int | None = None
 ) -> Float[np.ndarray, "t k"]:
   """Computes the squared magnitudes of the transform, time first, in the precision of `audio`.
 
   Args:
     audio: A mono sound of any length: there are 1 + n // hop_length frames.
     settings: The lengths of window and hop.
+    bins: The number of bins that are wanted, from 0 Hz on; None means all of them.
   """
-  spectra = _spectra(audio, settings)
-  return np.concatenate([np.real(block) ** 2 + np.imag(block) ** 2 for block in spectra])
+  squares = (
+    np.square(block[:, :bins].view(audio.dtype)) for block in _spectra(audio, settings)
+  )  # Of real and imaginary parts in turn.
+  return np.concatenate([block[:, ::2] + block[:, 1::2] for block in squares])
 
 
 def _spectra(
@@ -82,5 +85,6 @@ def _spectra(
   frames = np.lib.stride_tricks.sliding_window_view(padded, settings.n_fft)
   frames = frames[:: settings.hop_length]
   window = filters.hann(settings.n_fft).astype(audio.dtype)
-  for start in range(0, len(frames), _BLOCK):
-    yield np.asarray(scipy.fft.rfft(frames[start : start + _BLOCK] * window))
+  block = max(1, _CACHED_BYTES // (window.nbytes * _FEWEST)) * _FEWEST
+  for start in range(0, len(frames), block):
+    yield np.asarray(scipy.fft.rfft(frames[start : start + block] * window))

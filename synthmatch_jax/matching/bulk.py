@@ -27,6 +27,7 @@ from synthmatch_jax.matching.result import Match
 from synthmatch_jax.matching.stored import Description
 from synthmatch_jax.search import begin
 from synthmatch_jax.search.budget import Budget
+from synthmatch_jax.search.journal import Journal
 from synthmatch_jax.search.locks import Locks
 from synthmatch_jax.search.search import LANES
 from synthmatch_jax.selection import RANKED_BY
@@ -114,8 +115,9 @@ def match_all(
 
   A sound that cannot be matched does not keep the others from it. A match that is there already,
   of the same bytes by the same models under the same assumptions, is kept. A kill loses the
-  matches under way, and no more. While there are searches, the first Ctrl-C ends those under way
-  with the best so far, which is written.
+  matches under way, of which a search goes on from what it has heard. While there are searches, the
+  first Ctrl-C ends those under way with the best so far, which is written, and the second ends the
+  program at once.
 
   Args:
     sounds: The paths of files and folders; "-" is standard input.
@@ -200,18 +202,24 @@ def _match(matcher: Matcher, plan: _Plan, job: Job) -> Outcome:
     recording = matcher.hear(sound, source=job.source, assume=plan.request.assume)
   except UserError as error:
     return Outcome(job=job, failure=str(error))
+  digest = digest or _digest(job, matcher.models, plan)
+  journal = job.folder.with_name(f".{job.folder.name}.search")
   try:
-    found = _answer(matcher, plan, job, recording)
-    digest = digest or _digest(job, matcher.models, plan)
-    if found.searched and found.searched.was_stopped:
-      digest = ""  # The next time the search is done again.
-    written = output.write(found, job.folder, pool=matcher.pool, digest=digest, origin=job.origin)
+    found = _answer(matcher, plan, job, recording, Journal(journal, key=digest, say=_warn))
+    is_cut = found.searched is not None and found.searched.was_stopped  # Next time it goes on.
+    said = {"digest": "" if is_cut else digest, "origin": job.origin}
+    written = output.write(found, job.folder, pool=matcher.pool, **said)
+    if not is_cut:
+      with contextlib.suppress(OSError):
+        journal.unlink()
   except RenderError as error:
     return Outcome(job=job, failure=f"{job.source}: {matcher.recipe.engine} failed: {error}")
   return Outcome(job=job, match=written)
 
 
-def _answer(matcher: Matcher, plan: _Plan, job: Job, recording: Recording) -> Match:
+def _answer(
+  matcher: Matcher, plan: _Plan, job: Job, recording: Recording, journal: Journal
+) -> Match:
   """The answers to a sound, with a search if one is asked for."""
   request = plan.request
   if request.search is None:
@@ -228,6 +236,7 @@ def _answer(matcher: Matcher, plan: _Plan, job: Job, recording: Recording) -> Ma
     locks=plan.locks,
     workers=matcher.pool.size,
     stopped=stopped,
+    journal=journal,
   )
   for _ in refinement:
     pass

@@ -74,9 +74,10 @@ class Bar:
 
 @contextlib.contextmanager
 def stoppable(*, enabled: bool) -> Iterator[threading.Event]:
-  """An event that Ctrl-C sets, once: the next one interrupts as it always does.
+  """An event that Ctrl-C sets, once: the next one ends the program at once, as a kill does.
 
-  Nothing is changed outside of the main thread, and where Ctrl-C is ignored, as in a shell's
+  Python would wait for every thread, and so for the sounds that are being rendered. Nothing is
+  changed outside of the main thread, and where Ctrl-C is ignored, as in a shell's
   background jobs.
 
   Args:
@@ -89,7 +90,7 @@ def stoppable(*, enabled: bool) -> Iterator[threading.Event]:
     return
 
   def stop(*_: object) -> None:
-    signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     stopped.set()
 
   signal.signal(signal.SIGINT, stop)

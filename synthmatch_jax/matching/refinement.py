@@ -16,10 +16,13 @@ from synthmatch_jax.matching.result import Match, Origin, Searched
 from synthmatch_jax.metrics import suite
 from synthmatch_jax.search import seeds
 from synthmatch_jax.search.budget import Budget
+from synthmatch_jax.search.journal import Journal
 from synthmatch_jax.search.locks import NONE, Locks
 from synthmatch_jax.search.objective import Objective
 from synthmatch_jax.search.search import LANES, Search, Step
 from synthmatch_jax.search.seeds import Seed
+from synthmatch_jax.synths.base import RenderError
+from synthmatch_jax.synths.play import play
 
 if TYPE_CHECKING:
   from synthmatch_jax.matching.matcher import Matcher
@@ -52,6 +55,7 @@ class Refinement:
     seed: int = 0,
     workers: int = LANES,
     stopped: Callable[[], bool] = lambda: False,
+    journal: Journal | None = None,
   ):
     """Listens to the sound; nothing is rendered yet.
 
@@ -65,6 +69,7 @@ class Refinement:
       seed: The seed of what is drawn at random.
       workers: The number of threads.
       stopped: Is asked after every sound whether to stop.
+      journal: See `Search`.
     """
     self.note = recording.heard.held_note(matcher.recipe.note)
     self._matcher, self._recording = matcher, recording
@@ -87,6 +92,7 @@ class Refinement:
       strategy=strategy,
       seed=seed,
       stopped=stopped,
+      journal=journal,
     )
 
   def __iter__(self) -> Iterator[Step]:
@@ -154,5 +160,11 @@ class Refinement:
     if start is None:
       return {}
     target, rate = self._target, self._matcher.recipe.mel.sample_rate
-    estimate = match_loudness(start.sound, loudness_db(target, rate), rate)
+    sound = start.sound
+    if sound is None:
+      example = Example(controls=start.controls, note=self.note)
+      (sound,) = self._matcher.pool.map(play, [(self._matcher.recipe, example)], lanes=1)
+      if isinstance(sound, RenderError):
+        raise sound
+    estimate = match_loudness(sound, loudness_db(target, rate), rate)
     return suite.measure(target, estimate, suite.sound_metrics(rate))

@@ -42,9 +42,8 @@ class EnvelopeCosine(SoundMetric):
     """Computes the RMS of each frame, equal to librosa's (held by a test)."""
     window = int(self.window_ms * self.sample_rate / 1_000)
     hop = int(self.hop_ms * self.sample_rate / 1_000)
-    padded = np.pad(audio.astype(np.float64), window // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
-    return np.sqrt(np.square(frames).mean(1))
+    squares = np.square(np.pad(audio.astype(np.float64), window // 2))
+    return np.sqrt(np.lib.stride_tricks.sliding_window_view(squares, window)[::hop].mean(1))
 
   def distance(self, target: Envelope, estimate: Envelope) -> float:
     """Returns the similarity, from 0 to 1; 0 for a silent estimate, NaN for a silent target."""

@@ -62,7 +62,7 @@ class LoudnessPattern(SoundMetric):
   def analyse(self, audio: Float[np.ndarray, " n"]) -> Patterns:
     """Computes the two distributions; those of silence are zeros."""
     bins = 1 + int(self.f_max * self.linear.n_fft / self.sample_rate)
-    linear = power_spectrogram(self.linear.lengthen(audio), self.linear)[:, :bins]
+    linear = power_spectrogram(self.linear.lengthen(audio), self.linear, bins=bins)
     bands = _bands(audio, self.mel, self.n_mels, sample_rate=self.sample_rate)
     return [_pattern(power, self.threshold_db) for power in (bands, linear)]
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.audio.loudness import SILENT_PEAK
-from synthmatch_jax.audio.pitch import PitchSettings
+from synthmatch_jax.audio.pitch import PitchSettings, pitch_track
 from synthmatch_jax.audio.stft import StftSettings
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.metrics.f0 import PitchError
@@ -84,7 +84,8 @@ def _pitch(scene: Scene) -> Cost:
   Beyond a semitone the other terms lead. A target that is mostly voiced asks for a pitch, and an
   answer without one costs as much as one that is out of tune.
   """
-  metric = PitchError(sample_rate=scene.recipe.mel.sample_rate, pitch=_GUARD)
+  rate = scene.recipe.mel.sample_rate
+  metric = PitchError(sample_rate=rate, pitch=_GUARD)
   wanted = metric.analyse(scene.target)
   sounding = np.isfinite(wanted.f0_hz)
   has_pitch = wanted.voiced[sounding].mean() > _HAS_PITCH if sounding.any() else False
@@ -92,7 +93,8 @@ def _pitch(scene: Scene) -> Cost:
   def cost(_: Controls, sound: Sound) -> float:
     if not has_pitch:
       return 0.0
-    cents = metric.distance(wanted, metric.analyse(sound))
+    # No other frames can count.
+    cents = metric.distance(wanted, pitch_track(sound, rate, _GUARD, among=wanted.voiced))
     cents = _OUT_OF_TUNE if math.isnan(cents) else min(cents, _OUT_OF_TUNE)
     return max(0.0, cents - _IN_TUNE) / (_OUT_OF_TUNE - _IN_TUNE)
 

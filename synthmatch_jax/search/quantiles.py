@@ -6,7 +6,7 @@ from jaxtyping import Float
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.spaces import prior
 
-_DRAWS, _EVEN, _POINTS = 1_000, 250, 201
+_EVEN, _POINTS = 250, 201
 _NEAR = 1e-6  # Of a control: float32 tells no less.
 
 
@@ -23,7 +23,7 @@ class Quantiles:
 
   def __init__(self, recipe: Recipe):
     """Finds the map of a recipe's prior."""
-    drawn = prior.draws(recipe.prior, recipe.space, count=_DRAWS)
+    drawn = prior.draws(recipe.prior, recipe.space)
     even = np.broadcast_to(np.linspace(0, 1, _EVEN)[:, None], (_EVEN, drawn.shape[1]))
     both = np.concatenate([drawn, even]).astype(np.float64)
     self.values: Float[np.ndarray, "d p"] = np.quantile(both, np.linspace(0, 1, _POINTS), axis=0).T

@@ -15,6 +15,7 @@ from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.search.alone import Alone
 from synthmatch_jax.search.budget import Budget
+from synthmatch_jax.search.journal import Entry, Journal
 from synthmatch_jax.search.locks import NONE, Locks
 from synthmatch_jax.search.objective import Objective
 from synthmatch_jax.search.quantiles import Quantiles
@@ -63,11 +64,11 @@ class Step(Candidate):
 
   Attributes:
     seconds: The time that the search has taken until then.
-    sound: The sound, as the engine gives it.
+    sound: The sound, as the engine gives it; None where a journal has told what it costs.
   """
 
   seconds: float
-  sound: Float[np.ndarray, " n"] = field(repr=False)
+  sound: Float[np.ndarray, " n"] | None = field(repr=False)
 
 
 class Search:
@@ -110,6 +111,7 @@ class Search:
     step: float | None = None,
     seed: int = 0,
     stopped: Callable[[], bool] = lambda: False,
+    journal: Journal | None = None,
   ):
     """Sets up a search; nothing is rendered yet.
 
@@ -127,6 +129,7 @@ class Search:
         one that fits the distance of the best seed.
       seed: The seed of what is drawn at random.
       stopped: Is asked after every sound whether to stop.
+      journal: Recalls what this search has found before, and keeps what it finds; None does not.
     """
     self.tried: list[Candidate] = []
     self.start: Step | None = None
@@ -141,7 +144,7 @@ class Search:
     self._seeds = np.stack([self._locks.hold(one.controls) for one in seeds])
     self.budget, self._stopped = budget, stopped
     self._strategy = None if strategy is None else STRATEGIES[strategy]
-    self._step, self._seed = step, seed
+    self._step, self._seed, self._journal = step, seed, journal
     self._costs = objective.failed  # Of the start.
     self._farness = np.inf  # Of the best.
     self._began = 0.0
@@ -239,14 +242,8 @@ class Search:
     if self.budget.renders is not None:
       candidates = candidates[: self.budget.renders - self.renders]
 
-    def finish(place: int, result: Float[np.ndarray, " n"] | RenderError):
-      if isinstance(result, RenderError):
-        return result, self._objective.failed
-      return result, self._objective.costs(candidates[place], result)
-
     values: list[float] = []
-    items = [(self._recipe, Example(controls=one, note=self._note)) for one in candidates]
-    with contextlib.closing(pool.map(play, items, finish=finish)) as tried:
+    with contextlib.closing(self._heard(pool, candidates)) as tried:
       for place, (sound, costs) in enumerate(tried):
         self.renders += 1
         self.seconds = time.monotonic() - self._began
@@ -271,6 +268,28 @@ class Search:
         if self._is_over():
           break
     return values
+
+  def _heard(
+    self, pool: Pool | Alone, candidates: Float[np.ndarray, "n d"]
+  ) -> Generator[tuple[Float[np.ndarray, " n"] | RenderError | None, Float[np.ndarray, " k"]]]:
+    """Yields the sound and the costs of each candidate; of the journal, None and the costs."""
+    rest = candidates
+    while self._journal and len(rest) and (entry := self._journal.recall(rest[0])):
+      rest = rest[1:]
+      self._began = time.monotonic() - entry.seconds
+      yield None, entry.costs
+
+    def finish(place: int, result: Float[np.ndarray, " n"] | RenderError):
+      is_failure = isinstance(result, RenderError)
+      costs = self._objective.failed if is_failure else self._objective.costs(rest[place], result)
+      return result, costs
+
+    items = [(self._recipe, Example(controls=one, note=self._note)) for one in rest]
+    with contextlib.closing(pool.map(play, items, finish=finish)) as played:
+      for one, (sound, costs) in zip(rest, played, strict=True):
+        if self._journal:
+          self._journal.write(one, Entry(seconds=time.monotonic() - self._began, costs=costs))
+        yield sound, costs
 
   def _is_over(self) -> bool:
     renders, seconds = self.budget.renders, self.budget.seconds

@@ -28,7 +28,7 @@ class Seed:
 
 def middle(recipe: Recipe) -> Seed:
   """The middle of the recipe's prior: the median of each control, and the most likely options."""
-  drawn = prior.draws(recipe.prior, recipe.space, count=_DRAWS)
+  drawn = prior.draws(recipe.prior, recipe.space)[:_DRAWS]
   controls = np.median(drawn, axis=0)
   for part in recipe.space.slices.values():
     if part.stop - part.start > 1:

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any
 
 from synthmatch_jax import cores
@@ -20,7 +20,8 @@ class Pool:
   a list is always done on engine k modulo `size`, and each engine does its items in their order.
   Since the last bits of a sound depend on what its engine played before, the results of `map` thus
   depend on `size` and on the lists since `renew`, but not on how many threads do the work. Lists
-  that are given `lanes` have the same results in any pool, whoever else uses it.
+  that are given `lanes` have the same results in any pool, whoever else uses it. Other lists are
+  steady work (see `Host`): an engine that crashes or drifts costs time only.
 
   Attributes:
     engine: The engine of which there are several.
@@ -103,20 +104,27 @@ class Pool:
     count = min(step, len(items))
 
     def do(lane: int) -> None:
+      places = range(lane, len(items), step)
       with (
         self.lend(None if lanes else lane) as host,
         cores.one_each() if count > 1 else contextlib.nullcontext(),
       ):
-        for k in range(lane, len(items), step):
+
+        def one(k: int) -> Any:
           if stopped.is_set() or self._stopped.is_set():
-            results[k].cancel()
-            continue
-          try:
-            if lanes and k == lane:
-              host.renew()
-            results[k].set_result(finish(k, _call(host, task, items[k])))
-          except BaseException as error:
-            results[k].set_exception(error)
+            raise CancelledError
+          return finish(k, _call(host, task, items[k]))
+
+        try:
+          if lanes:
+            host.renew()
+          done = map(one, places) if lanes else host.steadily(one, places)
+          for k, result in zip(places, done, strict=True):
+            results[k].set_result(result)
+        except BaseException as error:
+          for k in places:
+            if not results[k].done():
+              results[k].set_exception(error)
 
     working = [self._threads.submit(do, lane) for lane in range(count)]
     try:

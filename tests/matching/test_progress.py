@@ -1,5 +1,8 @@
-"""What is shown while sounds are matched."""
+"""What is shown while sounds are matched, and what ends it."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -47,3 +50,22 @@ def test_searches_move_the_bar_and_a_long_one_is_told_once(capsys):
   shown = capsys.readouterr().err
   assert "100%|██████████|" in shown
   assert "distance 50 % of the start's" in shown
+
+
+TWICE = """
+import os, signal, threading
+from synthmatch_jax.matching.progress import stoppable
+with stoppable(enabled=True) as stopped:
+  os.kill(os.getpid(), signal.SIGINT)
+  assert stopped.wait(60)
+  print("stopped", flush=True)
+  threading.Thread(target=threading.Event().wait).start()  # A render that never ends.
+  os.kill(os.getpid(), signal.SIGINT)
+  threading.Event().wait()
+"""
+
+
+def test_the_second_ctrl_c_waits_for_nothing():
+  done = subprocess.run([sys.executable, "-c", TWICE], stdout=subprocess.PIPE, text=True)
+  assert done.stdout == "stopped\n"
+  assert done.returncode == -signal.SIGINT

@@ -17,6 +17,7 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching import bulk, stored
 from synthmatch_jax.matching.bulk import Request
 from synthmatch_jax.matching.matcher import Matcher
+from synthmatch_jax.matching.progress import Bar
 from synthmatch_jax.search import neighbours
 from synthmatch_jax.search.budget import Budget
 from synthmatch_jax.search.locks import Locks
@@ -198,6 +199,31 @@ def test_an_error_ends_the_searches_under_way(tiny_run, tmp_path, monkeypatch):
     )
 
 
+def test_a_search_that_was_killed_goes_on(tiny_run, tmp_path, monkeypatch):
+  asked = {"search": Budget(renders=14)}
+  whole = match_all(tiny_run, tmp_path / "whole", **asked)
+  watch, journal = Bar.watch, tmp_path / "out" / ".flute.search"
+
+  def killed(self, folder, search):
+    watch(self, folder, search)
+    if search.renders == 9:
+      raise KeyboardInterrupt
+
+  with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    patch.setattr(Bar, "watch", killed)
+    match_all(tiny_run, tmp_path / "out", **asked)
+  assert len(journal.read_bytes().splitlines()) == 9
+  again = match_all(tiny_run, tmp_path / "out", **asked)
+  assert not journal.exists()
+  for name in ("match.wav", "flute.vital"):
+    assert (again.job.folder / name).read_bytes() == (whole.job.folder / name).read_bytes()
+  said = [one.match["search"] for one in (again, whole)]
+  assert said[0]["start"] == said[1]["start"]
+  assert [step["renders"] for step in said[0]["trace"]] == [
+    step["renders"] for step in said[1]["trace"]
+  ]
+
+
 STOPPED = """
 import os, signal, sys
 from synthmatch_jax.matching import progress
@@ -232,5 +258,7 @@ def test_ctrl_c_writes_the_best_so_far_and_begins_nothing_more(tiny_run, tmp_pat
   assert 9 <= found["search"]["renders"] < 100
   assert (out / "index.html").exists()
   assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-  # It is no finished search: the next time it is done again.
+  # It is no finished search: the next time it goes on, or is done again if asked for otherwise.
+  assert (out / ".flute.search").exists()
   assert not match_all(tiny_run, out, search=Budget(renders=6)).kept
+  assert not (out / ".flute.search").exists()

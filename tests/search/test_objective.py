@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from synthmatch_jax.audio.pitch import PitchSettings
 from synthmatch_jax.metrics import suite
+from synthmatch_jax.metrics.f0 import PitchError
 from synthmatch_jax.search.objective import DEFAULT, TERMS, Objective
 
 RATE = 44_100
@@ -51,6 +53,14 @@ def test_the_guard_counts_what_is_out_of_tune_up_to_a_semitone(cents, semitones,
   assert cost("pitch", tone(220 * 2 ** (cents / 1_200)), recipe) == pytest.approx(
     semitones, abs=0.05
   )
+
+
+def test_the_guard_is_the_pitch_error_though_it_looks_at_frames_that_can_count_only(recipe):
+  target = np.where(TIME < 0.2, tone(220.0, decay=1.0), np.float32(0))  # A part is silent.
+  other = tone(222.0, decay=0.5)
+  measured = PitchError(pitch=PitchSettings(hop_ms=40.0))(target, other)
+  found = cost("pitch", other, recipe, target=target)
+  assert found == pytest.approx((measured - 10) / 100, rel=1e-4)
 
 
 def test_the_guard_hears_only_what_has_a_pitch(recipe):

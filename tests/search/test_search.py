@@ -144,9 +144,10 @@ def test_a_plugin_is_searched_as_vital_is(plugin):
   assert len(alone[0]) > 1
 
 
-def test_a_plugin_that_crashes_every_so_often_costs_time_only(plugin, testbed, monkeypatch):
+@pytest.mark.parametrize("variant", ["crash@7", "drift@4"])
+def test_a_plugin_that_crashes_or_drifts_costs_time_only(variant, plugin, testbed, monkeypatch):
   wanted = found(plugin.search())
-  monkeypatch.setenv("TESTBED", "crash@7")
+  monkeypatch.setenv("TESTBED", variant)
   assert found(plugin.search()) == wanted
 
 
