@@ -101,16 +101,16 @@ def heard_pitch(
     None for a sound without pitch: silence, noise, percussion, speech that glides; and for one
     below 25 Hz.
   """
-  heard = _heard(pitch_track(audio, sample_rate, NOTES), min_confidence)
+  heard = note_of(pitch_track(audio, sample_rate, NOTES), min_confidence=min_confidence)
   if heard is None or heard.midi < _HIGH:
     return heard
   rate = HIGH_NOTES.sample_rate
   finer = soxr.resample(audio.astype(np.float64), sample_rate, rate, quality="HQ")
   # A note of few frames may be lost among those of its attack: then the first one holds.
-  return _heard(pitch_track(finer, rate, HIGH_NOTES), min_confidence) or heard
+  return note_of(pitch_track(finer, rate, HIGH_NOTES), min_confidence=min_confidence) or heard
 
 
-def _heard(track: PitchTrack, min_confidence: float) -> HeardPitch | None:
+def note_of(track: PitchTrack, *, min_confidence: float = 0.3) -> HeardPitch | None:
   """Returns the note of a track, if there is one."""
   if not track.voiced.any():
     return None
