@@ -7,8 +7,8 @@ the pitch; and patches of Vital from the prior of presets, where one pitch can b
 """
 
 import functools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +25,8 @@ from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths.registry import Engine
 
 RATE = 44_100
+Player = Callable[[Note, np.random.Generator], Float[np.ndarray, " n"]]
 LOWEST, HIGHEST = 21, 108  # A0 and C8.
-_LEAST_DB = -50.0  # LUFS; what is softer is hardly heard.
 REGISTERS = {
   "A0 to B1": (21, 35),
   "C2 to B3": (36, 59),
@@ -39,6 +39,9 @@ REGISTERS = {
 CONDITIONS = ("clean", "40 dB", "30 dB", "20 dB", "10 dB", "offset", "quiet start")
 """Signal-to-noise ratios, over the loudest 50 ms of the note, and what else befalls a recording."""
 
+_WINDOW = 1_323  # 30 ms.
+_LOUDEST = 2_205  # 50 ms.
+_LEAST_DB = -50.0  # LUFS; what is softer is hardly heard.
 _INSTRUMENTS = {
   "piano": (0, 21, 108),
   "electric piano": (4, 28, 103),
@@ -77,43 +80,40 @@ class Known:
   """A sound whose note is known.
 
   Attributes:
-    name: The name of its file, which tells how it is made.
-    midi: The MIDI note number at which it sounds; None for noise.
+    name: The name of its file: SYNTH-INDEX-MIDI-HOLD.
     audio: The samples from note-on, mono, at `RATE`.
     hold_seconds: The time for which its key is held, or until it has died away by 20 dB.
   """
 
   name: str
-  midi: int | None
   audio: Float[np.ndarray, " n"]
   hold_seconds: float
 
-  @property
-  def family(self) -> str:
-    """The synth that plays it."""
-    return self.name.split("-")[0]
 
-  @property
-  def register(self) -> str:
-    """The register of its note."""
-    if self.midi is None:
-      return "no pitch"
-    return next(name for name, (_, high) in REGISTERS.items() if self.midi <= high)
+def midi_of(name: str) -> int | None:
+  """Returns the note of a sound, as its name tells it; None for noise."""
+  family, _, midi, _ = name.split("-")
+  return None if family == "noise" else int(midi)
+
+
+def half(name: str) -> int:
+  """Returns in which half a sound is: 0 is to choose by, 1 to judge by."""
+  return int(name.split("-")[1]) % 2
 
 
 def sounds(folder: Path, each: int) -> Iterator[Known]:
   """Yields so many sounds of each synth, in turn; those that the folder lacks are rendered."""
   folder.mkdir(parents=True, exist_ok=True)
-  players = {"midi": _general_midi, "dx7": _dx7, "vital": _vital, "noise": _unpitched}
-  for index in tqdm(range(each), unit=f" x {len(players)} sounds"):
-    for number, (family, player) in enumerate(players.items()):
+  for index in tqdm(range(each), unit=f" x {len(_PLAYERS)} sounds"):
+    for number, (family, player) in enumerate(_PLAYERS.items()):
       rng = np.random.default_rng([number, index])
       made = sorted(folder.glob(f"{family}-{index}-*.flac"))
       if not made:
         # Golden ratio: any number of sounds is spread evenly over the keyboard.
         midi = LOWEST + int((index * 0.618034 + number / 3) % 1 * (HIGHEST - LOWEST + 1))
         hold = float(np.exp(rng.uniform(np.log(0.1), np.log(2.5))))
-        audio = player(Note(pitch=midi, velocity=int(rng.integers(70, 128)), hold_seconds=hold), rng)
+        note = Note(pitch=midi, velocity=int(rng.integers(70, 128)), hold_seconds=hold)
+        audio = player(note, rng)
         path = folder / f"{family}-{index}-{midi}-{hold:.3f}.flac"
         with files.writing(path) as partial:
           sf.write(partial, 0.7 * audio / np.abs(audio).max(), RATE, format="FLAC")
@@ -133,8 +133,9 @@ def recorded(sound: Known, condition: str) -> tuple[Float[np.ndarray, " n"], flo
     audio[lead : lead + sound.audio.size] *= 10 ** (40 * rise / 20)
   elif condition != "clean":
     noise = _noise(rng.choice(["white", "pink", "hum"]), audio.size, rng)
-    loudest = max(np.square(block).mean() for block in np.split(audio, range(0, audio.size, 2_205)) if block.size)
-    audio = audio + noise * np.sqrt(loudest) * 10 ** (-float(condition.split()[0]) / 20)
+    blocks = audio[: audio.size // _LOUDEST * _LOUDEST].reshape(-1, _LOUDEST)
+    loudest = np.sqrt(np.square(blocks).mean(1).max())
+    audio = audio + noise * loudest * 10 ** (-float(condition.split()[0]) / 20)
   return audio.astype(np.float32), lead / RATE
 
 
@@ -152,12 +153,10 @@ def _noise(kind: str, samples: int, rng: np.random.Generator) -> Float[np.ndarra
 
 def _known(path: Path) -> Known:
   audio = sf.read(path)[0]
-  midi, hold = path.stem.split("-")[2:]
-  held = audio[: round(float(hold) * RATE)]
-  power = np.convolve(np.square(held), np.ones(1_323), "same")
+  held = audio[: round(float(path.stem.split("-")[3]) * RATE)]
+  power = np.convolve(np.square(held), np.ones(_WINDOW), "same")
   last = int(np.flatnonzero(power >= 0.01 * power.max())[-1])
-  pitch = None if path.stem.startswith("noise") else int(midi)
-  return Known(name=path.stem, midi=pitch, audio=audio, hold_seconds=(last + 1) / RATE)
+  return Known(name=path.stem, audio=audio, hold_seconds=(last + 1) / RATE)
 
 
 def _seconds(note: Note) -> float:
@@ -180,10 +179,11 @@ def _unpitched(note: Note, rng: np.random.Generator) -> Float[np.ndarray, " n"]:
     return GeneralMidi().play(program, note, seconds=_seconds(note))
   time = np.arange(round(_seconds(note) * RATE)) / RATE
   low = rng.uniform(20, 3_000)
-  band = scipy.signal.butter(2, [low, min(20_000, low * rng.uniform(2, 50))], "band", fs=RATE, output="sos")
+  band = [low, min(20_000, low * rng.uniform(2, 50))]
+  filtered = scipy.signal.butter(2, band, "band", fs=RATE, output="sos")
   rise, fall = np.exp(rng.uniform(np.log(0.002), np.log(0.5), 2))
   held = np.minimum(time / rise, 1) * np.exp(-np.maximum(time - note.hold_seconds, 0) / fall)
-  return np.asarray(scipy.signal.sosfilt(band, rng.normal(size=time.size))) * held
+  return np.asarray(scipy.signal.sosfilt(filtered, rng.normal(size=time.size))) * held
 
 
 def _dx7(note: Note, rng: np.random.Generator) -> Float[np.ndarray, " n"]:
@@ -193,7 +193,7 @@ def _dx7(note: Note, rng: np.random.Generator) -> Float[np.ndarray, " n"]:
     ratio = _ratio(Dx7().packed(voice))
     key = note.pitch - 12 * np.log2(ratio) if ratio else np.inf
     if 12 <= key <= 120 and key == round(key):
-      audio = Dx7().play(voice, Note(pitch=int(key), velocity=note.velocity, hold_seconds=note.hold_seconds), seconds=_seconds(note))
+      audio = Dx7().play(voice, replace(note, pitch=int(key)), seconds=_seconds(note))
       if _sounds_at(note, audio):
         return audio
 
@@ -209,13 +209,14 @@ def _ratio(packed: bytes) -> float:
   loud = [ratio / ratios[0] for ratio, op in zip(ratios, operators, strict=True) if op[14] >= 50]
   fixed = any(op[15] & 1 for op in operators if op[14] >= 50)
   bends = any(level != 50 for level in packed[106:110])
-  if fixed or bends or operators[0][14] < 90 or any(abs(r - round(r)) > 1e-6 or r < 1 for r in loud):
+  multiples = all(abs(r - round(r)) < 1e-6 and r >= 1 for r in loud)
+  if fixed or bends or operators[0][14] < 90 or not multiples:
     return 0.0
   return ratios[0] * 2 ** ((packed[117] - 24) / 12)
 
 
 def _sounds_at(note: Note, audio: Float[np.ndarray, " n"]) -> bool:
-  """Tells whether a sound can be heard, and at that note rather than an octave or a twelfth over it.
+  """Tells whether a sound can be heard, and at its note, not an octave or a twelfth over it.
 
   Half of its energy is in partials of the note, 3 % in odd ones, 10 % in no multiples of three.
   """
@@ -252,3 +253,11 @@ def _vital(note: Note, rng: np.random.Generator) -> Float[np.ndarray, " n"]:
       audio = synth.render(patch, note=note, seconds=_seconds(note), sample_rate=RATE)
       if _sounds_at(note, audio):
         return audio
+
+
+_PLAYERS: dict[str, Player] = {
+  "midi": _general_midi,
+  "dx7": _dx7,
+  "vital": _vital,
+  "noise": _unpitched,
+}

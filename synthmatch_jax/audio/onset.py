@@ -11,6 +11,7 @@ from synthmatch_jax.audio.pitch import heard_pitch
 _WINDOW_SECONDS = 0.01  # The envelope's window: over two periods of C4.
 _HOLD_WINDOW_SECONDS = 0.03  # The same for a hold: two periods of the lowest note that is heard.
 _THRESHOLD = 0.01  # -40 dB of the loudest window: under a soft attack.
+_RESIDUE = 0.125  # -9 dB of the noise: what its removal leaves in the frames of an attack.
 _MIN_SECONDS = 0.05  # A click fills one window; a sound that counts stays longer.
 _PRE_ROLL_SECONDS = 0.005  # The part of an attack that lies under the threshold.
 _GAP_SECONDS = 0.05  # Shorter gaps are the waveform's own: a period of A0 is 36 ms.
@@ -59,22 +60,27 @@ class Place:
   passed_over: bool
 
 
-def find_note(audio: Float[np.ndarray, " n"], sample_rate: int) -> Place:
+def find_note(
+  audio: Float[np.ndarray, " n"], sample_rate: int, *, noise_db: float | None = None
+) -> Place:
   """Finds the note of a recording.
 
-  What rises above -40 dB of the maximum is an event. The note is the first event that is not much
-  shorter than what follows: not a click, nor a beep of a count-in or a thump, which are shorter
-  than 0.25 s and than half of the longest event. Noise before a note that has a pitch is breath if
-  it is 14 dB softer, longer than 0.2 s, and over before the note begins. The note ends with its
-  event, or with a later one that comes within 0.5 s and is half as long (0.125 s for a long note),
-  as an echo or the next beat of a tremolo. A click that is alone is the sound.
+  What rises above -40 dB of the maximum is an event, and above -9 dB of the noise that was taken
+  away: some of it is left up to 30 ms before an attack. The note is the first event that is not
+  much shorter than what follows: not a click, nor a beep of a count-in or a thump, which are
+  shorter than 0.25 s and than half of the longest event. Noise before a note that has a pitch is
+  breath if it is 14 dB softer, longer than 0.2 s, and over before the note begins. The note ends
+  with its event, or with a later one that comes within 0.5 s and is half as long (0.125 s for a
+  long note), as an echo or the next beat of a tremolo. A click that is alone is the sound.
 
   Args:
     audio: A mono sound without noise and offset (see `floor`).
     sample_rate: The sample rate, in Hz.
+    noise_db: The level of the noise that was taken away, in dB of full scale.
   """
   power = _power(audio, sample_rate)
-  found = _events(power, sample_rate)
+  residue = 0.0 if noise_db is None else _RESIDUE * 10 ** (noise_db / 10)
+  found = _events(power, sample_rate, least=residue)
   if not found:
     return Place(start_seconds=0.0, end_seconds=0.0, passed_over=False)
   lasting = [event for event in found if event.lasting] or found[:1]
@@ -142,42 +148,39 @@ def hold_seconds(audio: Float[np.ndarray, " n"], sample_rate: int) -> float:
 def _bend(level: Float[np.ndarray, " t"]) -> float | None:
   """Finds where a level, in dB, bends down: two lines fit it far better than one does.
 
-  The second line is twice as steep at least, and falls by 6 dB at least.
+  The second line is twice as steep as the first, at least, and falls by 6 dB.
 
   Returns:
-    The place at which both lines cross; None if there is no such.
+    The place at which both lines cross; None if the level does not bend so.
   """
-  size, least = level.size, 3
-  if size < 4 * least:
+  size, margin = level.size, 3
+  if size < 4 * margin:
     return None
   time = np.arange(size)
   terms = np.stack([np.ones(size), time, time**2, level, time * level, level**2])
   total = np.pad(np.cumsum(terms, axis=1), ((0, 0), (1, 0)))
 
-  def fit(starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Returns the squared error, slope and offset of the line through each stretch."""
+  def fit(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Returns the squared error, the slope and the offset of the line through each stretch."""
     count, t, tt, x, tx, xx = total[:, ends] - total[:, starts]
     slope = (count * tx - t * x) / (count * tt - t * t)
     offset = (x - slope * t) / count
-    return xx - offset * x - slope * tx, slope, offset
+    return np.stack([xx - offset * x - slope * tx, slope, offset])
 
-  places = np.arange(least, size - least)
-  zeros, sizes = np.zeros_like(places), np.full_like(places, size)
-  before, behind, whole = fit(zeros, places), fit(places, sizes), fit(zeros[:1], sizes[:1])
+  places = np.arange(margin, size - margin)
+  before, behind = fit(0 * places, places), fit(places, 0 * places + size)
   best = int((before[0] + behind[0]).argmin())
-  (error_1, slope_1, offset_1), (error_2, slope_2, offset_2) = (
-    (line[best] for line in lines) for lines in (before, behind)
-  )
-  falls = slope_2 < min(_STEEPER * slope_1, 0.0)
-  falls = falls and level[places[best]] - level[-1] > _RELEASE_DB
-  if not falls or error_1 + error_2 > _BENT * whole[0][0]:
+  error, slope, offset = np.stack([before[:, best], behind[:, best]], axis=1)
+  fallen = level[places[best]] - level[-1] > _RELEASE_DB
+  (straight,), *_ = fit(np.array([0]), np.array([size]))
+  if not fallen or slope[1] > min(_STEEPER * slope[0], 0) or error.sum() > _BENT * straight:
     return None
-  return float(np.clip((offset_1 - offset_2) / (slope_2 - slope_1), 0, size))
+  return float(np.clip((offset[0] - offset[1]) / (slope[1] - slope[0]), 0, size))
 
 
-def _events(power: Float[np.ndarray, " n"], sample_rate: int) -> list[Event]:
-  """Finds all events, in the order of time."""
-  loud = runs(power > _THRESHOLD**2 * power.max(initial=0))
+def _events(power: Float[np.ndarray, " n"], sample_rate: int, *, least: float) -> list[Event]:
+  """Finds all events that rise above some power, in the order of time."""
+  loud = runs(power > max(least, _THRESHOLD**2 * power.max(initial=0)))
   if not len(loud):
     return []
   apart = np.flatnonzero(loud[1:, 0] - loud[:-1, 1] >= _GAP_SECONDS * sample_rate) + 1

@@ -121,7 +121,7 @@ def test_a_tone_is_heard_with_its_cents():
   heard = heard_pitch(tone(261.63 * 2 ** (37 / 1_200)), RATE)
   assert heard is not None
   assert heard.midi == pytest.approx(60.37, abs=0.01)
-  assert heard.confidence == heard.voiced_share > 0.99
+  assert heard.share == heard.voiced_share > 0.99
 
 
 def test_vibrato_is_heard_as_its_centre():
