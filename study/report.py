@@ -1,9 +1,9 @@
-"""Writes the tables of docs/results.md and README.md and draws pictures, from study/logs alone.
+"""Writes the tables of the docs and README.md and draws pictures, from study/logs alone.
 
     python -m study.report          # writes
     python -m study.report --check  # names a page that differs from the logs, with exit status 1
 
-The text of both pages is written by hand. The tables between `<!-- table: NAME -->` and
+The text of the pages is written by hand. The tables between `<!-- table: NAME -->` and
 `<!-- end -->` are written by this module.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from study import audit, objectives, pictures
+from study import audit, ears, objectives, pictures
 from study.evaluations import EVALUATIONS
 from study.runs import LOGS, ROOT, RUNS, folder
 from synthmatch_jax.reports.tables import interval, join, number
@@ -23,7 +23,7 @@ from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.training import run_log
 from synthmatch_jax.training.validation import LOSS
 
-_TOLD = ("docs/results.md", "docs/evaluation.md", "docs/search.md", "README.md")
+_TOLD = ("docs/results.md", "docs/evaluation.md", "docs/search.md", "docs/ears.md", "README.md")
 PAGES = tuple(ROOT / page for page in _TOLD)
 IMAGES = ROOT / "docs" / "images"
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -212,6 +212,10 @@ TABLES: dict[str, Callable[[], str]] = {
   "controls": controls,
   "audit": audited,
   "choosing": lambda: objectives.table("choosing", [100]),
+  "registers": ears.registers,
+  "places": ears.places,
+  "estimators": ears.estimators,
+  "calibration": ears.calibration,
   "judging": lambda: objectives.table("judging", [50, 100, 200]),
 }
 
