@@ -65,11 +65,11 @@ def find_note(
 ) -> Place:
   """Finds the note of a recording.
 
-  What rises above -40 dB of the maximum is an event, and above -9 dB of the noise that was taken
-  away: some of it is left up to 30 ms before an attack. The note is the first event that is not
-  much shorter than what follows: not a click, nor a beep of a count-in or a thump, which are
-  shorter than 0.25 s and than half of the longest event. Noise before a note that has a pitch is
-  breath if it is 14 dB softer, longer than 0.2 s, and over before the note begins. The note ends
+  What rises above -40 dB of the maximum is an event. The note is the first event that is not much
+  shorter than what follows: not a click, nor a beep of a count-in or a thump, which are shorter
+  than 0.25 s and than half of the longest event. Noise before a note that has a pitch is breath if
+  it is 14 dB softer, longer than 0.2 s, and over before the note begins. Where noise was taken
+  away, the note begins above -9 dB of it: some is left up to 30 ms before an attack. The note ends
   with its event, or with a later one that comes within 0.5 s and is half as long (0.125 s for a
   long note), as an echo or the next beat of a tremolo. A click that is alone is the sound.
 
@@ -79,8 +79,7 @@ def find_note(
     noise_db: The level of the noise that was taken away, in dB of full scale.
   """
   power = _power(audio, sample_rate)
-  residue = 0.0 if noise_db is None else _RESIDUE * 10 ** (noise_db / 10)
-  found = _events(power, sample_rate, least=residue)
+  found = _events(power, sample_rate)
   if not found:
     return Place(start_seconds=0.0, end_seconds=0.0, passed_over=False)
   lasting = [event for event in found if event.lasting] or found[:1]
@@ -96,10 +95,13 @@ def find_note(
     if event.seconds >= min(_SHORT_SECONDS, note.seconds) / 2:
       end = event.end
   start = _behind_breath(audio, power, (start, end), sample_rate)
+  passed_over = start > lasting[0].start
+  if noise_db is not None:
+    start += int((power[start:end] > _RESIDUE * 10 ** (noise_db / 10)).argmax())
   return Place(
     start_seconds=max(0, start - round(_PRE_ROLL_SECONDS * sample_rate)) / sample_rate,
     end_seconds=end / sample_rate,
-    passed_over=start > lasting[0].start,
+    passed_over=passed_over,
   )
 
 
@@ -178,9 +180,9 @@ def _bend(level: Float[np.ndarray, " t"]) -> float | None:
   return float(np.clip((offset[0] - offset[1]) / (slope[1] - slope[0]), 0, size))
 
 
-def _events(power: Float[np.ndarray, " n"], sample_rate: int, *, least: float) -> list[Event]:
-  """Finds all events that rise above some power, in the order of time."""
-  loud = runs(power > max(least, _THRESHOLD**2 * power.max(initial=0)))
+def _events(power: Float[np.ndarray, " n"], sample_rate: int) -> list[Event]:
+  """Finds all events, in the order of time."""
+  loud = runs(power > _THRESHOLD**2 * power.max(initial=0))
   if not len(loud):
     return []
   apart = np.flatnonzero(loud[1:, 0] - loud[:-1, 1] >= _GAP_SECONDS * sample_rate) + 1
