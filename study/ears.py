@@ -15,6 +15,7 @@ import argparse
 import itertools
 import json
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from study.known import CONDITIONS, RATE, REGISTERS, Known
 from study.runs import LOGS
 from synthmatch_jax.audio.hearing import hear
 from synthmatch_jax.audio.pitch import HeardPitch, PitchTrack, heard_pitch, note_of
+from synthmatch_jax.errors import UserError
 from synthmatch_jax.reports.tables import join
 
 LOG = LOGS / "ears"
@@ -260,7 +262,10 @@ def main() -> None:
       f"there is no ear {', '.join(sorted(unknown))}: give some of ours, {', '.join(EARS)}"
     )
   LOG.mkdir(exist_ok=True)
-  run(ears, options.folder, options.each)
+  try:
+    run(ears, options.folder, options.each)
+  except UserError as error:
+    sys.exit(f"study.ears: error: {error}")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ REGISTERS = {
 CONDITIONS = ("clean", "40 dB", "30 dB", "20 dB", "10 dB", "offset", "quiet start")
 """Signal-to-noise ratios, over the loudest 50 ms of the note, and what else befalls a recording."""
 
+_GENERAL_MIDI, _DX7 = GeneralMidi(), Dx7()
 _WINDOW = 1_323  # 30 ms.
 _LOUDEST = 2_205  # 50 ms.
 _LEAST_DB = -50.0  # LUFS; what is softer is hardly heard.
@@ -102,13 +103,18 @@ def half(name: str) -> int:
 
 
 def sounds(folder: Path, each: int) -> Iterator[Known]:
-  """Yields so many sounds of each synth, in turn; those that the folder lacks are rendered."""
+  """Yields so many sounds of each synth, in turn; those that the folder lacks are rendered.
+
+  Raises:
+    UserError: A synth is not installed.
+  """
   folder.mkdir(parents=True, exist_ok=True)
   for index in tqdm(range(each), unit=f" x {len(_PLAYERS)} sounds"):
     for number, (family, player) in enumerate(_PLAYERS.items()):
       rng = np.random.default_rng([number, index])
       made = sorted(folder.glob(f"{family}-{index}-*.flac"))
       if not made:
+        _GENERAL_MIDI.version(), _DX7.version()  # They say what is not installed.
         # Golden ratio: any number of sounds is spread evenly over the keyboard.
         midi = LOWEST + int((index * 0.618034 + number / 3) % 1 * (HIGHEST - LOWEST + 1))
         hold = float(np.exp(rng.uniform(np.log(0.1), np.log(2.5))))
@@ -167,7 +173,7 @@ def _general_midi(note: Note, rng: np.random.Generator) -> Float[np.ndarray, " n
   """Draws until an instrument plays the note."""
   able = [p for p, low, high in _INSTRUMENTS.values() if low <= note.pitch <= high]
   while True:
-    audio = GeneralMidi().play(int(rng.choice(able)), note, seconds=_seconds(note))
+    audio = _GENERAL_MIDI.play(int(rng.choice(able)), note, seconds=_seconds(note))
     if _sounds_at(note, audio):
       return audio
 
@@ -176,7 +182,7 @@ def _unpitched(note: Note, rng: np.random.Generator) -> Float[np.ndarray, " n"]:
   """Draws a sound of nature of General MIDI, or noise of a band that swells and dies away."""
   if rng.random() < 0.5:
     program = int(rng.choice([119, 120, 121, 122, 126, 127]))  # From a cymbal to a gunshot.
-    return GeneralMidi().play(program, note, seconds=_seconds(note))
+    return _GENERAL_MIDI.play(program, note, seconds=_seconds(note))
   time = np.arange(round(_seconds(note) * RATE)) / RATE
   low = rng.uniform(20, 3_000)
   band = [low, min(20_000, low * rng.uniform(2, 50))]
@@ -190,10 +196,10 @@ def _dx7(note: Note, rng: np.random.Generator) -> Float[np.ndarray, " n"]:
   """Draws until a voice can play the note."""
   while True:
     voice = int(rng.integers(128))
-    ratio = _ratio(Dx7().packed(voice))
+    ratio = _ratio(_DX7.packed(voice))
     key = note.pitch - 12 * np.log2(ratio) if ratio else np.inf
     if 12 <= key <= 120 and key == round(key):
-      audio = Dx7().play(voice, replace(note, pitch=int(key)), seconds=_seconds(note))
+      audio = _DX7.play(voice, replace(note, pitch=int(key)), seconds=_seconds(note))
       if _sounds_at(note, audio):
         return audio
 
