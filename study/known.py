@@ -114,7 +114,8 @@ def sounds(folder: Path, each: int) -> Iterator[Known]:
       rng = np.random.default_rng([number, index])
       made = sorted(folder.glob(f"{family}-{index}-*.flac"))
       if not made:
-        _GENERAL_MIDI.version(), _DX7.version()  # They say what is not installed.
+        for source in (_GENERAL_MIDI, _DX7):
+          source.version()  # It says what is not installed.
         # Golden ratio: any number of sounds is spread evenly over the keyboard.
         midi = LOWEST + int((index * 0.618034 + number / 3) % 1 * (HIGHEST - LOWEST + 1))
         hold = float(np.exp(rng.uniform(np.log(0.1), np.log(2.5))))
