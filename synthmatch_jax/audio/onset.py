@@ -131,19 +131,24 @@ def hold_seconds(audio: Float[np.ndarray, " n"], sample_rate: int) -> float:
     The time in seconds: at least 0.05, at most the length of the audio, which silence gets.
   """
   window = max(1, round(_HOLD_WINDOW_SECONDS * sample_rate))
-  hop = max(1, window // 6)
   total = np.concatenate([[0.0], np.cumsum(audio.astype(np.float64) ** 2)])
-  starts = np.arange(0, max(1, audio.size - window + 1), hop)
-  power = total[np.minimum(starts + window, audio.size)] - total[starts]
+
+  def energy(hop: int) -> np.ndarray:
+    """Returns the energy of each window."""
+    starts = np.arange(0, max(1, audio.size - window + 1), hop)
+    return total[np.minimum(starts + window, audio.size)] - total[starts]
+
+  hop, step = max(1, window // 6), max(1, window // 3)
+  power = energy(hop)
   first, last = int(power.argmax()), int(np.flatnonzero(power >= _FALL**2 * power.max())[-1])
   falling = power[first : last + 1] / max(power[first], np.finfo(np.float64).tiny)
   bend = _bend(10 * np.log10(np.maximum(falling, _THRESHOLD**2)))
   if bend is not None:
     held = (first + bend) * hop + window / 2
-  elif last == len(starts) - 1:
-    held = audio.size
   else:
-    held = starts[last] + window / 2
+    power = energy(step)
+    last = int(np.flatnonzero(power >= _FALL**2 * power.max())[-1])
+    held = audio.size if last == power.size - 1 else last * step + window / 2
   return max(_MIN_SECONDS, float(held) / sample_rate)
 
 
