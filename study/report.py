@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from study import audit, curve, objectives, pictures, reach
+from study import audit, curve, ears, objectives, pictures, reach
 from study.evaluations import EVALUATIONS
 from study.runs import LOGS, ROOT, RUNS, folder
 from synthmatch_jax.reports.tables import interval, join, number
@@ -23,8 +23,8 @@ from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.training import run_log
 from synthmatch_jax.training.validation import LOSS
 
-_TOLD = ("docs/results.md", "docs/evaluation.md", "docs/search.md", "docs/matching.md", "README.md")
-PAGES = tuple(ROOT / page for page in _TOLD)
+_TOLD = tuple(f"docs/{name}.md" for name in ("results", "evaluation", "search", "matching", "ears"))
+PAGES = tuple(ROOT / page for page in (*_TOLD, "README.md"))
 IMAGES = ROOT / "docs" / "images"
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _METRICS = {
@@ -214,6 +214,10 @@ TABLES: dict[str, Callable[[], str]] = {
   "reach": reach.told,
   "choosing": lambda: objectives.table(100),
   "curve": curve.table,
+  "registers": ears.registers,
+  "places": ears.places,
+  "estimators": ears.estimators,
+  "calibration": ears.calibration,
 }
 
 

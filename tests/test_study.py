@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study import audit, controls, evaluations, report, runs, searching
+from study import audit, controls, ears, evaluations, known, report, runs, searching
 from study.halves import halves
 from synthmatch_jax import config as configs
 from synthmatch_jax.data.sound_folder import SoundFile
@@ -144,3 +144,23 @@ def test_a_change_of_the_audit_changes_a_sound_and_keeps_its_length(change):
   target, estimate = audit.changed(sound, change)
   assert target.shape == estimate.shape == sound.shape
   assert (target != estimate).any()
+
+
+@pytest.mark.parametrize("condition", ["30 dB", "10 dB"])
+def test_a_recording_has_its_noise(condition):
+  tone = 0.5 * np.sin(2 * np.pi * 220 * np.arange(known.RATE) / known.RATE)
+  sound = known.Known(name="midi-0-57-1.000", audio=tone, hold_seconds=1.0)
+  clean, begin = known.recorded(sound, "clean")
+  noisy, also = known.recorded(sound, condition)
+  assert begin == also >= 0.2
+  assert clean[round(begin * known.RATE) :][: tone.size] == pytest.approx(tone, abs=1e-6)
+  ratio = 10 * np.log10(np.mean(tone**2) / np.mean((noisy - clean) ** 2))
+  assert ratio == pytest.approx(float(condition.split()[0]), abs=0.1)
+
+
+def test_a_note_is_right_within_50_cents_and_noise_has_none():
+  heard = [[60.4], [60.6], [72.0], [None]]
+  line = {"sound": "vital-3-60-0.500", "heard": heard}
+  assert [ears.is_right(line, number) for number in range(4)] == [True, False, False, False]
+  noise = {"sound": "noise-3-60-0.500", "heard": heard}
+  assert [ears.is_right(noise, number) for number in range(4)] == [False, False, False, True]

@@ -15,7 +15,7 @@ from synthmatch_jax.audio.onset import cut, find_note, hold_seconds
 from synthmatch_jax.audio.pitch import HeardPitch, heard_pitch
 from synthmatch_jax.errors import UserError
 
-_SURE = 0.5  # A confidence: the pitch is that of most of the sound.
+_SURE = 0.5  # The pitch is that of most of the sound.
 _NO_END = 0.05  # Seconds before the end of a recording: a sound that ends there is cut off.
 _HOLD_TOLERANCE = 0.2  # Seconds; how long a note was held is not told better (`hold_seconds`).
 
@@ -122,8 +122,8 @@ class Heard:
     found = {}
     if self.midi is None:
       found["note"] = f"no pitch was heard: {name_of(note.pitch)} is assumed"
-    elif self.told.pitch is None and self.pitch and self.pitch.confidence < _SURE:
-      share = f"{100 * self.pitch.confidence:.0f} %"
+    elif self.told.pitch is None and self.pitch and self.pitch.share < _SURE:
+      share = f"{100 * self.pitch.share:.0f} %"
       found["note"] = f"the pitch is unsure: {name_of(note.pitch)} is heard in {share} of the sound"
     if self.passed_over:
       found["onset"] = f"what sounds before {self.onset_seconds:.2f} s is taken for no part of it"
@@ -179,7 +179,7 @@ def hear(
   skipped = 0 if told is None else round(min(told * sample_rate, audio.size))
   if told is not None and np.abs(audio[skipped:]).max(initial=0) < SILENT_PEAK:
     raise UserError(f"{source}: nothing sounds after the onset at {told:g} s: give an earlier one")
-  found = find_note(audio[skipped:], sample_rate)
+  found = find_note(audio[skipped:], sample_rate, noise_db=cleared.noise_db)
   onset_seconds = found.start_seconds if told is None else float(told)
   clip = cut(audio, onset_seconds, sample_rate=sample_rate, seconds=seconds)
   if not clip.any():

@@ -48,6 +48,7 @@ of so few samples that it lies between two of them.
 """
 
 _LOUDNESS = 0.6  # Stevens' power law: how loudness grows with amplitude.
+_RIGHT = (0.3, 0.5, 0.75, 1.0), (0.1, 0.5, 0.97, 1.0)  # Share of a sound -> how often it is right.
 _HIGH = 72.0  # C5: a high note that `NOTES` hears octaves low is still over it.
 
 
@@ -74,18 +75,21 @@ class HeardPitch:
 
   Attributes:
     midi: The MIDI note number with cents as its fraction; 60 is C4 (261.63 Hz).
-    confidence: The share of the sounding frames that are voiced and within half a semitone of
-      `midi`, in [0, 1]; a frame counts by its loudness.
+    confidence: How often a note that is heard in such a share of a sound is right, in [0, 1], as
+      measured in recordings of known notes and of noises (docs/ears.md).
+    share: The share of the sounding frames that are voiced and within half a semitone of `midi`,
+      in [0, 1]; a frame counts by its loudness.
     voiced_share: The share of the sounding frames that are voiced, in [0, 1], by loudness as well.
   """
 
   midi: float
   confidence: float
+  share: float
   voiced_share: float
 
 
 def heard_pitch(
-  audio: Float[np.ndarray, " n"], sample_rate: int, *, min_confidence: float = 0.3
+  audio: Float[np.ndarray, " n"], sample_rate: int, *, min_share: float = 0.3
 ) -> HeardPitch | None:
   """Finds the one note of a sound: the median pitch of its voiced frames, weighted by loudness.
 
@@ -95,22 +99,22 @@ def heard_pitch(
   Args:
     audio: A mono sound.
     sample_rate: The sample rate, in Hz.
-    min_confidence: The confidence below which the sound has no pitch.
+    min_share: The share of the sounding frames below which the sound has no pitch.
 
   Returns:
     None for a sound without pitch: silence, noise, percussion, speech that glides; and for one
     below 25 Hz.
   """
-  heard = _heard(pitch_track(audio, sample_rate, NOTES), min_confidence)
+  heard = note_of(pitch_track(audio, sample_rate, NOTES), min_share=min_share)
   if heard is None or heard.midi < _HIGH:
     return heard
   rate = HIGH_NOTES.sample_rate
   finer = soxr.resample(audio.astype(np.float64), sample_rate, rate, quality="HQ")
   # A note of few frames may be lost among those of its attack: then the first one holds.
-  return _heard(pitch_track(finer, rate, HIGH_NOTES), min_confidence) or heard
+  return note_of(pitch_track(finer, rate, HIGH_NOTES), min_share=min_share) or heard
 
 
-def _heard(track: PitchTrack, min_confidence: float) -> HeardPitch | None:
+def note_of(track: PitchTrack, *, min_share: float = 0.3) -> HeardPitch | None:
   """Returns the note of a track, if there is one."""
   if not track.voiced.any():
     return None
@@ -119,11 +123,15 @@ def _heard(track: PitchTrack, min_confidence: float) -> HeardPitch | None:
   voiced, level = track.voiced[sounding], track.level[sounding] ** _LOUDNESS
   heard = _median(midi[voiced], level[voiced])
   steady = voiced & (np.abs(midi - heard) < 0.5)
-  confidence = float(level[steady].sum() / level.sum())
-  if confidence < min_confidence:
+  share, voiced_share = (float(level[some].sum() / level.sum()) for some in (steady, voiced))
+  if share < min_share:
     return None
-  voiced_share = float(level[voiced].sum() / level.sum())
-  return HeardPitch(midi=heard, confidence=confidence, voiced_share=voiced_share)
+  return HeardPitch(
+    midi=heard,
+    confidence=float(np.interp(share, *_RIGHT)),
+    share=share,
+    voiced_share=voiced_share,
+  )
 
 
 def _median(values: Float[np.ndarray, " t"], weights: Float[np.ndarray, " t"]) -> float:

@@ -32,6 +32,16 @@ def test_a_decay_is_as_long_as_its_first_20_db():
   assert hold_seconds(sound.astype(np.float32), RATE) == pytest.approx(1.0, abs=0.05)
 
 
+@pytest.mark.parametrize("held", [0.12, 0.5, 1.5])
+@pytest.mark.parametrize(("fall", "release"), [(0, 30), (0, 150), (8, 60)])
+def test_a_release_is_where_the_level_bends(held, fall, release):
+  """The levels fall by so many dB a second before and behind the release."""
+  time = np.arange(4 * RATE) / RATE
+  level = -fall * np.minimum(time, held) - release * np.maximum(time - held, 0)
+  sound = 0.5 * 10 ** (level / 20) * np.sin(2 * np.pi * 220 * time)
+  assert hold_seconds(sound.astype(np.float32), RATE) == pytest.approx(held, abs=0.03)
+
+
 def test_steady_and_silent_sounds_last_to_their_end():
   steady = np.sin(np.arange(RATE) / 10).astype(np.float32)
   assert hold_seconds(steady, RATE) == 1.0

@@ -1,4 +1,4 @@
-"""A note is heard in the noise of its recording: pitch, onset and length, down to 20 dB."""
+"""A note is heard in the noise of its recording: pitch, onset and length, down to 12 dB."""
 
 import numpy as np
 import pytest
@@ -64,6 +64,15 @@ def test_a_note_is_heard_in_noise(kind, snr, lead):
   if lead == 0 and snr == 20 and not kind.startswith("hum"):
     snr = 26  # Louder noise that is only behind the note may be its own (see `test_floor`).
   check(recorded(58, kind=kind, snr=snr, lead=lead), 58, lead)
+
+
+@pytest.mark.parametrize("snr", [12, 20])
+@pytest.mark.parametrize("kind", ["white", "pink", "hum60"])
+def test_an_onset_in_loud_noise_is_no_earlier(kind, snr):
+  audio = recorded(58, kind=kind, snr=snr, lead=0.7)
+  check(audio, 58, 0.7)
+  heard = hear(audio, source="a.wav", sample_rate=RATE, seconds=4.0).heard
+  assert heard.onset_seconds == pytest.approx(0.7, abs=0.015)
 
 
 @pytest.mark.parametrize("midi", [28, 40, 77, 96])

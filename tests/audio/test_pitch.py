@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synthmatch_jax.audio import io
-from synthmatch_jax.audio.pitch import PitchSettings, heard_pitch, pitch_track
+from synthmatch_jax.audio.pitch import PitchSettings, PitchTrack, heard_pitch, note_of, pitch_track
 
 RATE = 44_100
 RNG = np.random.default_rng(0)
@@ -121,7 +121,23 @@ def test_a_tone_is_heard_with_its_cents():
   heard = heard_pitch(tone(261.63 * 2 ** (37 / 1_200)), RATE)
   assert heard is not None
   assert heard.midi == pytest.approx(60.37, abs=0.01)
-  assert heard.confidence == heard.voiced_share > 0.99
+  assert heard.share == heard.voiced_share > 0.99
+
+
+@pytest.mark.parametrize(("voiced", "confidence"), [(40, 1.0), (30, 0.97), (20, 0.5), (12, 0.1)])
+def test_the_confidence_is_how_often_such_a_share_is_right(voiced, confidence):
+  """Of 40 frames so many have one pitch; docs/ears.md has the measurement."""
+  frames = np.arange(40)
+  track = PitchTrack(
+    f0_hz=np.full(40, 440.0),
+    voiced=frames < voiced,
+    confidence=np.ones(40),
+    level=np.full(40, 0.1),
+  )
+  heard = note_of(track)
+  assert heard is not None
+  assert (heard.midi, heard.share) == (69, pytest.approx(voiced / 40))
+  assert heard.confidence == pytest.approx(confidence)
 
 
 def test_vibrato_is_heard_as_its_centre():

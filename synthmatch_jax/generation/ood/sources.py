@@ -107,14 +107,26 @@ class Dx7:
 
   def render(self, entry: Entry) -> Float[np.ndarray, " n"]:
     """Renders a note of entry["voice"], counted from 0: one second at full velocity."""
+    return self.play(entry["voice"], Note(pitch=entry["note"]), seconds=4.0)
+
+  def play(self, voice: int, note: Note, *, seconds: float) -> Float[np.ndarray, " n"]:
+    """Renders a note of a voice."""
     import dexed
 
-    voice = self._bank.read_bytes()[128 * entry["voice"] :][:128]
     synth = dexed.DexedSynth(sample_rate=SAMPLE_RATE)
-    synth.load_patch(dexed.Patch.from_packed(voice))
+    synth.load_patch(dexed.Patch.from_packed(self.packed(voice)))
     return np.asarray(
-      synth.render(midi_note=entry["note"], velocity=127, note_duration=1.0, render_duration=4.0)
+      synth.render(
+        midi_note=note.pitch,
+        velocity=note.velocity,
+        note_duration=note.hold_seconds,
+        render_duration=seconds,
+      )
     )
+
+  def packed(self, voice: int) -> bytes:
+    """Returns the 128 bytes of a voice, as the DX7 packs it in a bank of 32."""
+    return self._bank.read_bytes()[128 * voice :][:128]
 
 
 class Voice:
