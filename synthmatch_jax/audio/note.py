@@ -57,7 +57,7 @@ class KnownNote:
   """
 
   pitch: float | None = None
-  velocity: float | None = None
+  velocity: int | None = None
   hold_seconds: float | None = None
 
 

@@ -56,7 +56,7 @@ class RecordFindings:
   """
 
   controls: Float[np.ndarray, "k d"]
-  notes: Float[np.ndarray, "i 3"]
+  notes: Float[np.ndarray, "_ 3"]
   level_db: Float[np.ndarray, " i"]
   attempts: Int[np.ndarray, " i"]
   deviation: Float[np.ndarray, " d"]
@@ -71,7 +71,7 @@ class _Part:
 
   shard: Shard
   index: Int[np.ndarray, " n"]
-  notes: Float[np.ndarray, "n 3"]
+  notes: Float[np.ndarray, "_ 3"]
   attempts: Int[np.ndarray, " n"]
   level_db: Float[np.ndarray, " n"]
   controls: Float[np.ndarray, "k d"]
