@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +11,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int
 
 from synthmatch_jax import exported
 from synthmatch_jax.audio.hearing import Recording
 from synthmatch_jax.audio.listen import AS_RECORDED, listen
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.audio.note import KnownNote, Note, PredictedNote
-from synthmatch_jax.data.batch import note_rows, pad
+from synthmatch_jax.data.batch import Columns, note_rows, pad
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.statistics import Statistics, TrainingData
 from synthmatch_jax.errors import UserError
@@ -141,14 +141,24 @@ class Predictor:
     flat = snapping.apply(self.snapping, self.recipe.space, found.reshape(-1, found.shape[-1]))
     return flat.reshape(found.shape)
 
+  def notes(self, mel: Float[np.ndarray, "b t f"]) -> list[PredictedNote]:
+    """Returns the note that the model makes of each sound, by its log-mel alone.
+
+    Raises:
+      ValueError: the model predicts none.
+    """
+    if self.model.note_head is None:
+      raise ValueError("the model was not trained to predict notes (model.note_loss)")
+    found = _in_batches({"mel": mel}, lambda part: self._notes(self._state, part["mel"]))
+    rows = [row for part in found for row in part.tolist()]
+    return [PredictedNote(pitch=p, confidence=sure, hold_seconds=h) for p, sure, h in rows]
+
   def hear(self, recording: Recording) -> Recording:
     """Returns a recording with the note that the model predicts, if it predicts any."""
     if self.model.note_head is None:
       return recording
     clips = listen(recording, pitch=self.recipe.note.pitch, level_db=self.statistics.level_db)
-    mel = log_mel(clips[AS_RECORDED], self.recipe.mel)[None]
-    pitch, confidence, hold = np.asarray(self._notes(self._state, mel))[0].tolist()
-    predicted = PredictedNote(pitch=pitch, confidence=confidence, hold_seconds=hold)
+    (predicted,) = self.notes(log_mel(clips[AS_RECORDED], self.recipe.mel)[None])
     heard = dataclasses.replace(recording.heard, predicted=predicted)
     return dataclasses.replace(recording, heard=heard)
 
@@ -180,18 +190,16 @@ class Predictor:
     return answers
 
   def _compute(self, mel, notes=None, *, count=1, seeds=None) -> Float[np.ndarray, "b n d"]:
-    size = next((size for size in _BATCH_SIZES if len(mel) <= size), _BATCH_SIZES[-1])
     columns = {"mel": mel, "seeds": np.zeros(len(mel), np.int32) if seeds is None else seeds}
     if self.model.note_input is not None:
       columns["note"] = note_rows([KnownNote()] * len(mel) if notes is None else notes)
-    found = [np.zeros((0, 1, self.recipe.space.width), np.float32)] if not len(mel) else []
-    for start in range(0, len(mel), size):
-      part = {name: values[start : start + size] for name, values in columns.items()}
-      batch, mask = pad(part, size)
-      inputs = batch["mel"], batch.get("note"), batch["seeds"]
-      answers = self._answers(self._state, *inputs, count=count)
-      found.append(np.asarray(answers)[mask])
-    return np.concatenate(found)
+
+    def answers(part: Columns) -> Array:
+      inputs = part["mel"], part.get("note"), part["seeds"]
+      return self._answers(self._state, *inputs, count=count)
+
+    none = np.zeros((0, 1, self.recipe.space.width), np.float32)
+    return np.concatenate(list(_in_batches(columns, answers)) if len(mel) else [none])
 
   def dataset(self, *, dir: Path | None = None) -> "Dataset":
     """Opens the data set that the model was trained on.
@@ -223,3 +231,13 @@ class Predictor:
         " same name; build that one again, or train on this one"
       )
     return dataset
+
+
+def _in_batches(columns: Columns, compute: Callable[[Columns], Array]) -> Iterator[np.ndarray]:
+  """Yields what a compiled function, which sees few shapes, makes of the columns."""
+  count = len(columns["mel"])
+  size = next((size for size in _BATCH_SIZES if count <= size), _BATCH_SIZES[-1])
+  for start in range(0, count, size):
+    part = {name: values[start : start + size] for name, values in columns.items()}
+    batch, mask = pad(part, size)
+    yield np.asarray(compute(batch))[mask]

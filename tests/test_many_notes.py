@@ -77,6 +77,7 @@ def test_a_share_of_the_records_is_not_told_the_whole_note():
 def test_an_answer_depends_on_the_note_before_and_after_the_export(run, dataset, tmp_path):
   predictor = Predictor.load(run)
   mel, _ = dataset.read("test")
+  assert len(predictor.notes(mel)) == len(mel)
   notes = dataset.notes("test")
   answers = predictor.answers(mel, notes)
   higher = [KnownNote(pitch=n.pitch + 12.0, hold_seconds=n.hold_seconds) for n in notes]

@@ -16,9 +16,9 @@ _PERIODS = (12.0, 24.0, 48.0, 96.0)
 _FEATURES = 6 + 2 * len(_PERIODS)
 # What is near 0 after scaling: E4, half of full velocity, and the middle of 0.08 to 3 s.
 _MIDDLE, _SCALE = (64.0, 64.0, 0.5), (32.0, 64.0, 2.5)
-_LEAST_SECONDS = 1e-3
 # Semitones: the width of a target, and how far a prediction looks around its peak.
 _BLUR, _AROUND = 1.0, 2
+_OCTAVES = 10.0  # A hold is between a thousandth and a thousand seconds, whatever the weights.
 
 
 def features(note: Float[Array, "b 3"]) -> Float[Array, "b v"]:
@@ -30,7 +30,7 @@ def features(note: Float[Array, "b 3"]) -> Float[Array, "b v"]:
   """
   known = jnp.isfinite(note)
   pitch, velocity, hold = jnp.where(known, note, jnp.array(_MIDDLE)).T
-  octaves = jnp.log2(jnp.maximum(hold, _LEAST_SECONDS) / _MIDDLE[2])
+  octaves = jnp.log2(jnp.maximum(hold, 2**-_OCTAVES) / _MIDDLE[2])
   centred = jnp.stack([pitch - _MIDDLE[0], velocity - _MIDDLE[1], octaves], axis=1)
   angles = 2 * jnp.pi * pitch[:, None] / jnp.array(_PERIODS)
   waves = jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=1) * known[:, :1]
@@ -125,7 +125,7 @@ class NoteHead(nnx.Module):
     distance = jnp.arange(PITCHES) - note[:, :1]
     wanted = jax.nn.softmax(-jnp.square(distance / _BLUR) / 2)
     entropy = -(wanted * log_probabilities).sum(axis=-1)
-    octaves = hold - jnp.log2(jnp.maximum(note[:, 2], _LEAST_SECONDS))
+    octaves = hold - jnp.log2(jnp.maximum(note[:, 2], 2**-_OCTAVES))
     losses = jnp.where(hidden[:, 0], entropy, 0) + jnp.where(hidden[:, 2], octaves**2, 0)
     pitch = self.predict(tokens)[:, 0]
     report = {"pitch_error": jnp.abs(pitch - note[:, 0]), "hold_error": jnp.abs(octaves)}
@@ -143,4 +143,5 @@ class NoteHead(nnx.Module):
     semitones = jnp.arange(PITCHES)
     near = jnp.where(jnp.abs(semitones - peak) <= _AROUND, jnp.exp(log_probabilities), 0)
     confidence = near.sum(axis=-1)
-    return jnp.stack([(near * semitones).sum(axis=-1) / confidence, confidence, 2**hold], axis=1)
+    pitch = (near * semitones).sum(axis=-1) / confidence
+    return jnp.stack([pitch, confidence, 2 ** jnp.clip(hold, -_OCTAVES, _OCTAVES)], axis=1)
