@@ -18,7 +18,7 @@ averaged weights. Masks made it worse over the few epochs that a CPU can afford.
 has time and result, and says what was tried.
 
     tfds build datasets/massive16 --config '{"name": "notes", "notes": "varied", "n_mels": 128,
-      "num_examples": 150000}'
+      "num_examples": 151040}'
     python -m synthmatch_jax.train --config=configs/ast.py:notes --workdir=runs/notes
 
 This is as small, for sounds of many notes: the model is told the note, predicts it where it is not

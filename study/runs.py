@@ -84,8 +84,11 @@ _MASKS = {
 }
 _LOW = {"optimizer.learning_rate": 5e-4}
 
-# What telling and predicting notes, each kind of noise and more bins are worth: short runs on
-# 20,000 sounds of many notes. The first ones hear no noise.
+# What telling and predicting notes, each kind of noise and more bins are worth: short runs on some
+# 20,000 sounds of many notes. The first ones hear no noise. Their sounds are built by
+#   tfds build datasets/massive16 --data_dir D --config '{"name": "notes_20k", "notes": "varied",
+#     "n_mels": 128, "num_examples": 20480}'
+# and, for notes_20k_64, by the same with "n_mels": 64.
 _NOTES = "configs/ast.py:notes"
 _KINDS = ("detune", "onset", "room", "tilt", "noise", "hum", "band", "gain")
 _CLEAN = dict.fromkeys([f"disturbance.{kind}" for kind in _KINDS], 0.0)
