@@ -93,7 +93,7 @@ _NOTES = "configs/ast.py:notes"
 _KINDS = ("detune", "onset", "room", "tilt", "noise", "hum", "band", "gain")
 _CLEAN = dict.fromkeys([f"disturbance.{kind}" for kind in _KINDS], 0.0)
 _UNTOLD = {"model.note": "none", "model.note_loss": 0.0, "train.note_hidden": 0.0}
-_FILM = {"model.note": "film", "model.note_loss": 0.01, "train.note_hidden": 0.5}
+_FILM = {"model.note": "film", "model.note_loss": 0.03, "train.note_hidden": 0.5}
 
 
 def _of_notes(

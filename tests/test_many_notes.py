@@ -111,7 +111,7 @@ def test_a_table_has_registers_and_lengths(run, dataset):
   low = sum(48 <= note.pitch < 60 for note in notes)
   counts = {name: rows["model"]["mse"]["count"] for name, rows in families.items()}
   assert counts.get("C3 to B3", 0) == low
-  lengths = {name: n for name, n in counts.items() if name.endswith(" s")}
+  lengths = {name: n for name, n in counts.items() if name.startswith("held")}
   assert sum(lengths.values()) == len(notes)
   name = next(iter(families))
   assert f"{name}, {counts[name]} sounds:" in (folder / "table.md").read_text()

@@ -15,7 +15,7 @@ from synthmatch_jax.metrics.suite import sound_metrics
 
 _GROUPS = {
   "pitch": ((48, 60, 72, 84), ("below C3", "C3 to B3", "C4 to B4", "C5 to B5", "C6 and above")),
-  "hold_seconds": ((0.25, 1.0), ("below 0.25 s", "0.25 to 1 s", "1 s and longer")),
+  "hold_seconds": ((0.25, 1.0), ("held below 0.25 s", "held 0.25 to 1 s", "held 1 s and longer")),
 }
 """A value of a note -> where its groups begin, from the second on, and their names."""
 

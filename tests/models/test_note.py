@@ -12,7 +12,7 @@ from synthmatch_jax.models import note as notes
 from synthmatch_jax.models.note import PITCHES, NoteHead
 
 SIZE = {"num_frames": 40, "num_bins": 32, "num_controls": 16}
-WAYS = [("ast_tiny", "token"), *((n, "film") for n in ("ast_tiny", "cnn_tiny", "mlp_tiny"))]
+WAYS = [("ast_tiny", "token"), ("mlp_tiny", "film")]
 NOTES = jnp.array([[48.0, 127.0, 0.1], [60.25, 127.0, 1.0], [84.0, 64.0, 3.0]])
 UNKNOWN = jnp.full((3, 3), jnp.nan)
 MELS = jnp.asarray(np.random.default_rng(0).standard_normal((3, 40, 32), np.float32))
@@ -45,7 +45,7 @@ def test_an_answer_depends_on_what_is_known_of_its_own_note(name, way, with_rand
   assert np.abs(told - untold).max(axis=1).min() > 1e-3
 
 
-@pytest.mark.parametrize("name", ["ast_tiny", "mlp_tiny"])
+@pytest.mark.parametrize("name", ["ast_tiny", "cnn_tiny"])
 def test_film_begins_as_the_model_that_is_told_nothing(name):
   plain, film = (models.create(name, **SIZE, note=way, seed=0) for way in ("none", "film"))
   for model in (plain, film):
