@@ -98,13 +98,15 @@ class Heard:
     return self.predicted.pitch if self.predicted and sure else None
 
   def known_note(self, played: Note) -> KnownNote:
-    """Returns what a model is told of the note.
+    """Returns what a model is told of the note: the one that its answer plays, with cents.
+
+    Pitch and hold are not known where they are neither heard nor told.
 
     Args:
-      played: The note that its answer plays, which says the velocity: no recording does.
+      played: The note of the answer (see `held_note`).
     """
-    unheard = self.endless and self.told.hold_seconds is None
-    hold = None if unheard else self.told.hold_seconds or self.hold_seconds
+    guessed = self.endless and self.told.hold_seconds is None
+    hold = None if guessed else played.hold_seconds
     return KnownNote(pitch=self.midi, velocity=played.velocity, hold_seconds=hold)
 
   def note(self, default: Note) -> Note:
