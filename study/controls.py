@@ -58,7 +58,7 @@ def main() -> None:
   measured_on = material.of_split(dataset, "test", limit=options.num_examples)
   true = measured_on.controls
   assert true is not None
-  estimate = predictor.predict_unsnapped(measured_on.mel)
+  estimate = predictor.predict_unsnapped(measured_on.mel, measured_on.notes)
   names = predictor.recipe.space.names
   rows = {ANSWER: estimate} | corrected(estimate, true, names)
   proposals = {row: Proposal(controls=controls[:, None]) for row, controls in rows.items()}

@@ -84,6 +84,38 @@ _MASKS = {
 }
 _LOW = {"optimizer.learning_rate": 5e-4}
 
+# What telling and predicting notes, each kind of noise and more bins are worth: short runs on some
+# 20,000 sounds of many notes. The first ones hear no noise. Their sounds are built by
+#   tfds build datasets/massive16 --data_dir D --config '{"name": "notes_20k", "notes": "varied",
+#     "n_mels": 128, "num_examples": 20480}'
+# and, for notes_20k_64, by the same with "n_mels": 64.
+_NOTES = "configs/ast.py:notes"
+_KINDS = ("detune", "onset", "room", "tilt", "noise", "hum", "band", "gain")
+_CLEAN = dict.fromkeys([f"disturbance.{kind}" for kind in _KINDS], 0.0)
+_UNTOLD = {"model.note": "none", "model.note_loss": 0.0, "train.note_hidden": 0.0}
+_FILM = {"model.note": "film", "model.note_loss": 0.03, "train.note_hidden": 0.5}
+
+
+def _of_notes(
+  about: str, fields: Mapping[str, object], *, config: str = _NOTES, data: str = "notes_20k"
+) -> Run:
+  return Run(config=config, about=about, fields={**fields, "train.epochs": 4}, data=data)
+
+
+_OF_NOTES = {
+  "token": _of_notes("told by a token", _CLEAN),
+  "film": _of_notes("told by FiLM", _CLEAN | {"model.note": "film"}),
+  "untold": _of_notes("neither told nor predicted", _CLEAN | _UNTOLD),
+  "predicted": _of_notes("predicted, not told", _CLEAN | {"model.note": "none"}),
+  "token-alone": _of_notes("told by a token, not predicted", _CLEAN | {"model.note_loss": 0.0}),
+  "64_bins": _of_notes("token, 64 mel bins", _CLEAN, data="notes_20k_64"),
+  **{k: _of_notes(f"token, {k}", _CLEAN | {f"disturbance.{k}": 0.5}) for k in _KINDS},
+  "noisy": _of_notes("token, all kinds of noise", {}),
+  "resnet": _of_notes("ResNet, FiLM", _FILM, config=RESNET),
+  "cnn": _of_notes("the paper's CNN, FiLM", _FILM, config=CNN),
+  "mlp": _of_notes("the paper's MLP, FiLM", _FILM, config=MLP),
+}
+
 RUNS = {
   "mlp": Run(config=MLP, about="the paper's MLP", fields={"train.epochs": 4}),
   "cnn": Run(
@@ -128,6 +160,7 @@ RUNS = {
   "uniform": Run(
     config=SMALL, about="uniform prior", fields={"train.epochs": 8}, data="vital_uniform"
   ),
+  **{f"notes-{name}": run for name, run in _OF_NOTES.items()},
   "short-resnet": Run(config=RESNET, about="ResNet", fields=_SHORT, data="vital"),
   "short-mlp": Run(
     config=MLP, about="the paper's MLP", fields=_SHORT, data="vital", seeds=(0, 1, 2)

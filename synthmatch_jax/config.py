@@ -57,6 +57,26 @@ def base_config() -> Config:
   config.masking.bin_masks = 0
   config.masking.bin_width = 8  # At most so many bins each.
 
+  # Sounds are disturbed while training, as recordings are: a share of them in each way
+  # (training/disturbance.py). The paper does not.
+  config.disturbance = ml_collections.ConfigDict()
+  config.disturbance.detune = 0.0
+  config.disturbance.detune_cents = 50.0  # At most so far.
+  config.disturbance.onset = 0.0
+  config.disturbance.onset_frames = 1.0  # At most so early or late.
+  config.disturbance.room = 0.0
+  config.disturbance.room_seconds = 1.0  # The longest reverberation.
+  config.disturbance.tilt = 0.0
+  config.disturbance.tilt_db = 3.0  # At most so many dB an octave, up or down.
+  config.disturbance.noise = 0.0
+  config.disturbance.noise_db = -20.0  # The loudest, against the sound's loudest frame.
+  config.disturbance.hum = 0.0
+  config.disturbance.hum_db = -20.0  # Likewise.
+  config.disturbance.band = 0.0
+  config.disturbance.band_hz = 3_400.0  # The narrowest low pass, a telephone's.
+  config.disturbance.gain = 0.0
+  config.disturbance.gain_db = 6.0  # At most so much louder or softer.
+
   config.mesh = ml_collections.ConfigDict()
   config.mesh.devices = placeholder(int)  # None: all of them.
   config.mesh.params = "replicated"  # Or "sharded": weights and optimizer cut over the devices.
@@ -73,6 +93,7 @@ def base_config() -> Config:
   config.train.log_every = 50  # Steps.
   config.train.average_decay = placeholder(float)  # E.g. 0.999: a moving average of the weights.
   config.train.patience = placeholder(int)  # Stop after so many validations without a new best.
+  config.train.note_hidden = 0.0  # The share that is not told the whole note.
   config.train.trace_at = placeholder(int)  # The profiler traces five steps from this one on.
   return config
 
@@ -97,7 +118,9 @@ def check(config: Config) -> None:
   decay = config.train.average_decay
   if decay is not None and not 0 < decay < 1:
     raise UserError(f"train.average_decay must be between 0 and 1, not {decay}")
-  counts = {f"train.{key}": n for key, n in config.train.items() if key != "average_decay"}
+  require_share(**{"train.note_hidden": config.train.note_hidden})
+  others = ("average_decay", "note_hidden")
+  counts = {f"train.{key}": n for key, n in config.train.items() if key not in others}
   require_least(1, **counts)
   require_least(0, **{"seed": config.seed, "data.workers": config.data.workers})
 
@@ -107,6 +130,23 @@ def require_least(least: int, **values: int | None) -> None:
   for name, value in values.items():
     if value is not None and value < least:
       raise UserError(f"{name} must be at least {least}, not {value}")
+
+
+def require_share(**values: float) -> None:
+  """Raises a UserError that names the first field out of [0, 1]."""
+  for name, value in values.items():
+    if not 0 <= value <= 1:
+      raise UserError(f"{name} is a share, from 0 to 1, and not {value}")
+
+
+def about_notes(config: Config) -> list[str]:
+  """Returns the fields that ask for something to do with notes."""
+  fields = {
+    "model.note": config.model.note not in (None, "none"),
+    "model.note_loss": config.model.note_loss,
+    "train.note_hidden": config.train.note_hidden,
+  }
+  return [name for name, asked in fields.items() if asked]
 
 
 def arguments(section: Config) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""A trained model at work: log-mels in, controls out."""
+"""A trained model at work: log-mels and notes in, controls out."""
 
 import contextlib
+import dataclasses
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int
 
 from synthmatch_jax import exported
-from synthmatch_jax.audio.note import Note
-from synthmatch_jax.data.batch import note_rows, pad
+from synthmatch_jax.audio.hearing import Recording
+from synthmatch_jax.audio.listen import AS_RECORDED, listen
+from synthmatch_jax.audio.mel import log_mel
+from synthmatch_jax.audio.note import KnownNote, Note, PredictedNote
+from synthmatch_jax.data.batch import Columns, note_rows, pad
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.statistics import Statistics, TrainingData
 from synthmatch_jax.errors import UserError
@@ -58,7 +62,10 @@ class Predictor:
       found = model.answers(self.statistics.normalise(mel), note, keys=keys, count=count)
       return jnp.clip(found, 0.0, 1.0)
 
-    self._answers = jax.jit(answers, static_argnames="count")
+    def notes(state, mel):
+      return nnx.merge(graphdef, state).notes(self.statistics.normalise(mel))
+
+    self._answers, self._notes = jax.jit(answers, static_argnames="count"), jax.jit(notes)
     self._preparing: list[threading.Thread] = []
 
   @classmethod
@@ -88,25 +95,30 @@ class Predictor:
     """Returns all arrays that it computes with, by their names."""
     return weights.arrays_of(self.model)
 
-  def predict(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
+  def predict(
+    self, mel: Float[np.ndarray, "b t f"], notes: Sequence[Note | KnownNote] | None = None
+  ) -> Float[np.ndarray, "b d"]:
     """Returns one answer to each sound: controls in [0, 1], float32.
 
     Args:
       mel: log-mels in dB, as `audio.mel.log_mel` gives them.
+      notes: what is known of the note of each sound; None for nothing of any.
 
     Raises:
       UserError: an answer is no number.
     """
-    return self.answers(mel)[:, 0]
+    return self.answers(mel, notes)[:, 0]
 
-  def predict_unsnapped(self, mel: Float[np.ndarray, "b t f"]) -> Float[np.ndarray, "b d"]:
+  def predict_unsnapped(
+    self, mel: Float[np.ndarray, "b t f"], notes: Sequence[Note | KnownNote] | None = None
+  ) -> Float[np.ndarray, "b d"]:
     """Returns the answer that the model itself gives, before it is snapped."""
-    return self._ready(mel)[:, 0]
+    return self._ready(mel, notes)[:, 0]
 
   def answers(
     self,
     mel: Float[np.ndarray, "b t f"],
-    notes: Sequence[Note] | None = None,
+    notes: Sequence[Note | KnownNote] | None = None,
     *,
     count: int = 1,
     seeds: Int[np.ndarray, " b"] | None = None,
@@ -115,7 +127,7 @@ class Predictor:
 
     Args:
       mel: log-mels in dB, as `audio.mel.log_mel` gives them.
-      notes: the note of each sound, where they are known.
+      notes: what is known of the note of each sound; None for nothing of any.
       count: how many are wanted; a model that knows only one gives one.
       seeds: the seed of what is drawn at random for each sound; 0 by default.
 
@@ -128,6 +140,27 @@ class Predictor:
     found = self._ready(mel, notes, count=count, seeds=seeds)
     flat = snapping.apply(self.snapping, self.recipe.space, found.reshape(-1, found.shape[-1]))
     return flat.reshape(found.shape)
+
+  def notes(self, mel: Float[np.ndarray, "b t f"]) -> list[PredictedNote]:
+    """Returns the note that the model makes of each sound, by its log-mel alone.
+
+    Raises:
+      ValueError: the model predicts none.
+    """
+    if self.model.note_head is None:
+      raise ValueError("the model was not trained to predict notes (model.note_loss)")
+    found = _in_batches({"mel": mel}, lambda part: self._notes(self._state, part["mel"]))
+    rows = [row for part in found for row in part.tolist()]
+    return [PredictedNote(pitch=p, confidence=sure, hold_seconds=h) for p, sure, h in rows]
+
+  def hear(self, recording: Recording) -> Recording:
+    """Returns a recording with the note that the model predicts, if it predicts any."""
+    if self.model.note_head is None:
+      return recording
+    clips = listen(recording, pitch=self.recipe.note.pitch, level_db=self.statistics.level_db)
+    (predicted,) = self.notes(log_mel(clips[AS_RECORDED], self.recipe.mel)[None])
+    heard = dataclasses.replace(recording.heard, predicted=predicted)
+    return dataclasses.replace(recording, heard=heard)
 
   def prepare(self, count: int) -> None:
     """Begins to compile for so many sounds in the background, and returns at once.
@@ -157,17 +190,16 @@ class Predictor:
     return answers
 
   def _compute(self, mel, notes=None, *, count=1, seeds=None) -> Float[np.ndarray, "b n d"]:
-    size = next((size for size in _BATCH_SIZES if len(mel) <= size), _BATCH_SIZES[-1])
     columns = {"mel": mel, "seeds": np.zeros(len(mel), np.int32) if seeds is None else seeds}
-    columns |= {} if notes is None else {"note": note_rows(notes)}
-    found = [np.zeros((0, 1, self.recipe.space.width), np.float32)] if not len(mel) else []
-    for start in range(0, len(mel), size):
-      part = {name: values[start : start + size] for name, values in columns.items()}
-      batch, mask = pad(part, size)
-      inputs = batch["mel"], batch.get("note"), batch["seeds"]
-      answers = self._answers(self._state, *inputs, count=count)
-      found.append(np.asarray(answers)[mask])
-    return np.concatenate(found)
+    if self.model.note_input is not None:
+      columns["note"] = note_rows([KnownNote()] * len(mel) if notes is None else notes)
+
+    def answers(part: Columns) -> Array:
+      inputs = part["mel"], part.get("note"), part["seeds"]
+      return self._answers(self._state, *inputs, count=count)
+
+    none = np.zeros((0, 1, self.recipe.space.width), np.float32)
+    return np.concatenate(list(_in_batches(columns, answers)) if len(mel) else [none])
 
   def dataset(self, *, dir: Path | None = None) -> "Dataset":
     """Opens the data set that the model was trained on.
@@ -199,3 +231,13 @@ class Predictor:
         " same name; build that one again, or train on this one"
       )
     return dataset
+
+
+def _in_batches(columns: Columns, compute: Callable[[Columns], Array]) -> Iterator[np.ndarray]:
+  """Yields what a compiled function, which sees few shapes, makes of the columns."""
+  count = len(columns["mel"])
+  size = next((size for size in _BATCH_SIZES if count <= size), _BATCH_SIZES[-1])
+  for start in range(0, count, size):
+    part = {name: values[start : start + size] for name, values in columns.items()}
+    batch, mask = pad(part, size)
+    yield np.asarray(compute(batch))[mask]

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from synthmatch_jax.audio.floor import Cleared, clear
 from synthmatch_jax.audio.loudness import SILENT_PEAK
-from synthmatch_jax.audio.note import Note, name_of
+from synthmatch_jax.audio.note import KnownNote, Note, PredictedNote, name_of
 from synthmatch_jax.audio.onset import cut, find_note, hold_seconds
 from synthmatch_jax.audio.pitch import HeardPitch, heard_pitch
 from synthmatch_jax.errors import UserError
@@ -74,6 +74,7 @@ class Heard:
     endless: Whether it sounds to the end of what is listened to, so that its length is a guess.
     cleared: What was taken away from the recording.
     told: What was told, and did not have to be heard.
+    predicted: The note that a model makes of it, which is relied on where no pitch is heard.
   """
 
   onset_seconds: float
@@ -84,13 +85,29 @@ class Heard:
   endless: bool = False
   cleared: Cleared = field(default_factory=Cleared)
   told: Assume = NOTHING
+  predicted: PredictedNote | None = None
 
   @property
   def midi(self) -> float | None:
-    """The pitch as a MIDI note number with cents, as told or heard; None where there is none."""
+    """The pitch as a MIDI note number with cents: as told, heard or, if it is sure, predicted."""
     if self.told.pitch is not None:
       return float(self.told.pitch)
-    return None if self.pitch is None else self.pitch.midi
+    if self.pitch is not None:
+      return self.pitch.midi
+    sure = self.predicted is not None and self.predicted.confidence >= _SURE
+    return self.predicted.pitch if self.predicted and sure else None
+
+  def known_note(self, played: Note) -> KnownNote:
+    """Returns what a model is told of the note: the one that its answer plays, with cents.
+
+    Pitch and hold are not known where they are neither heard nor told.
+
+    Args:
+      played: The note of the answer (see `held_note`).
+    """
+    guessed = self.endless and self.told.hold_seconds is None
+    hold = None if guessed else played.hold_seconds
+    return KnownNote(pitch=self.midi, velocity=played.velocity, hold_seconds=hold)
 
   def note(self, default: Note) -> Note:
     """Returns the note to answer with: the semitone nearest to the pitch, or the default's.
@@ -120,8 +137,9 @@ class Heard:
       "note", "onset", "hold" or "noise" -> a sentence.
     """
     found = {}
-    if self.midi is None:
-      found["note"] = f"no pitch was heard: {name_of(note.pitch)} is assumed"
+    if self.told.pitch is None and self.pitch is None:
+      who = "assumed" if self.midi is None else "what the model makes of it"
+      found["note"] = f"no pitch was heard: {name_of(note.pitch)} is {who}"
     elif self.told.pitch is None and self.pitch and self.pitch.share < _SURE:
       share = f"{100 * self.pitch.share:.0f} %"
       found["note"] = f"the pitch is unsure: {name_of(note.pitch)} is heard in {share} of the sound"

@@ -46,6 +46,36 @@ class Note:
     return cls(**{"hold_seconds" if k == "seconds" else k: v for k, v in data.items()})
 
 
+@dataclass(frozen=True, kw_only=True)
+class KnownNote:
+  """What is known of the note of a sound; what is None is not known.
+
+  Attributes:
+    pitch: The MIDI note number, with cents as its fraction.
+    velocity: The MIDI velocity.
+    hold_seconds: The time from note-on to note-off.
+  """
+
+  pitch: float | None = None
+  velocity: int | None = None
+  hold_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictedNote:
+  """The note that a model makes of a sound.
+
+  Attributes:
+    pitch: The MIDI note number, with cents as its fraction.
+    confidence: The probability of the semitones around it, in [0, 1].
+    hold_seconds: The time from note-on to note-off.
+  """
+
+  pitch: float
+  confidence: float
+  hold_seconds: float
+
+
 def pitch_of(text: str) -> int:
   """Returns the MIDI note number of what a person writes: "60", or a name as "C4", "F#3", "Bb2".
 

@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 import numpy as np
 from jaxtyping import Array, Bool, Float, Shaped
 
-from synthmatch_jax.audio.note import Note
+from synthmatch_jax.audio.note import KnownNote, Note
 
 Columns = dict[str, Shaped[np.ndarray, "_ ..."]]
 """Features of some records: the name of a feature -> its value for each record."""
@@ -19,15 +19,17 @@ class Batch(TypedDict):
     mel: log-mel spectrograms in dB, as `audio.mel.log_mel` gives them.
     controls: the true controls, in [0, 1].
     note: MIDI number, velocity and hold in seconds; left out where all records have one note.
+    told: which of these three a model is told while it learns; left out where it is told all.
   """
 
   mel: Float[Array, "b t f"] | Float[np.ndarray, "b t f"]
   controls: Float[Array, "b d"] | Float[np.ndarray, "b d"]
   note: NotRequired[Float[Array, "b 3"] | Float[np.ndarray, "b 3"]]
+  told: NotRequired[Bool[Array, "b 3"]]
 
 
-def note_rows(notes: Sequence[Note]) -> Float[np.ndarray, "b 3"]:
-  """Notes as a `Batch` has them."""
+def note_rows(notes: Sequence[Note | KnownNote]) -> Float[np.ndarray, "b 3"]:
+  """Returns notes as a `Batch` has them; NaN stands for what is not known."""
   rows = [(note.pitch, note.velocity, note.hold_seconds) for note in notes]
   return np.asarray(rows, np.float32).reshape(-1, 3)
 

@@ -81,6 +81,15 @@ class NotePrior:
     hold = round(math.exp(rng.uniform(low, high)), 4) if low < high else self.hold_seconds[0]
     return Note(pitch=pitch, velocity=velocity, hold_seconds=hold)
 
+  @property
+  def words(self) -> str:
+    """What people read."""
+    spans = [
+      f"{low:g} to {high:g}" if low < high else f"{low:g}"
+      for low, high in (self.pitch, self.velocity, self.hold_seconds)
+    ]
+    return "MIDI {}, velocity {}, held for {} s".format(*spans)
+
   def to_dict(self) -> dict[str, Any]:
     """The distribution as JSON-ready data."""
     return {name: list(getattr(self, name)) for name in _RANGES}

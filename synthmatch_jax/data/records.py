@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
+from jaxtyping import Float
 
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.batch import Batch, Columns
@@ -87,5 +88,10 @@ def batch_of(columns: Columns, recipe: Recipe) -> Batch:
   """Makes a `Batch` of some records, from the features `batch_keys`."""
   batch = Batch(mel=columns["mel"], controls=columns["controls"])
   if recipe.notes is not None:
-    batch["note"] = np.stack([columns[key] for key in _NOTE], axis=-1).astype(np.float32)
+    batch["note"] = note_array(columns)
   return batch
+
+
+def note_array(columns: Columns) -> Float[np.ndarray, "b 3"]:
+  """Returns the notes of some records as a `Batch` has them."""
+  return np.stack([columns[key] for key in _NOTE], axis=-1).astype(np.float32)

@@ -49,7 +49,8 @@ def fit(workdir: Path, *, data_dir: Path | None, limit: int) -> Mapping[str, Fit
     dataset, "train", batch_size=len(indices), keys=("controls",), indices=indices
   )
   patches = np.asarray(batch["controls"])
-  fitted = snapping.fit(space, patches=patches, true=true, estimates=predictor.predict(mel))
+  estimates = predictor.predict(mel, dataset.notes("validation", limit=limit))
+  fitted = snapping.fit(space, patches=patches, true=true, estimates=estimates)
   curves = {name: gain.curve for name, gain in fitted.items()}
   workdirs.write_snapping(workdir, curves, step=predictor.step)
   return fitted

@@ -64,7 +64,7 @@ def follow(
 def _show(predictor: Predictor, validation: Material, renderer: Renderer, folder: Path) -> None:
   """Writes the sounds and pictures of one model."""
   mel, step = predictor.recipe.mel, predictor.step
-  answers = {"answer": predictor.predict(validation.mel)}
+  answers = {"answer": predictor.predict(validation.mel, validation.notes)}
   with SummaryWriter(str(folder / "tensorboard" / "sounds")) as board:
     for i, sounds in renderer.sounds(validation.targets, answers):
       for name, audio in sounds.items():

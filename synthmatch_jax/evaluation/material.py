@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.audio.mel import log_mel
+from synthmatch_jax.audio.note import KnownNote, Note
 from synthmatch_jax.data import pipeline, sound_folder
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
@@ -37,6 +38,11 @@ class Material:
   targets: Sequence[Target]
   mel: Float[np.ndarray, "i t f"]
   failures: Mapping[str, str] = field(default_factory=dict)
+
+  @property
+  def notes(self) -> list[Note | KnownNote]:
+    """What models are told of the notes."""
+    return [target.told for target in self.targets]
 
   @property
   def controls(self) -> Float[np.ndarray, "i d"] | None:
@@ -91,7 +97,10 @@ def of_folder(folder: Path, predictor: Predictor, *, limit: int | None) -> Mater
   """
   recipe = predictor.recipe
   found, failures = targets.from_outside(
-    sound_folder.load(folder)[:limit], recipe, level_db=predictor.statistics.level_db
+    sound_folder.load(folder)[:limit],
+    recipe,
+    level_db=predictor.statistics.level_db,
+    predict=predictor.hear,
   )
   if not found:
     raise UserError(f"no sound in {folder} can be measured: {next(iter(failures.values()))}")

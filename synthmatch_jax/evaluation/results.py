@@ -78,7 +78,6 @@ def read(folder: Path) -> Stored:
 def describe(sheet: Sheet) -> dict[str, Any]:
   """Returns everything but the numbers of single sounds, ready for JSON."""
   material = sheet.material
-  family = np.array([target.family for target in material.targets])
   known: dict[str, Any] = {}
   if material.controls is not None:
     known = {name: _metric("", "lower", text) for name, text in patches.METRICS.items()}
@@ -90,8 +89,8 @@ def describe(sheet: Sheet) -> dict[str, Any]:
     "in_domain": material.controls is not None,
     "engine": sheet.recipe.fingerprint,
     "num_examples": len(material.targets),
-    "rows": _summaries(sheet, np.ones(len(family), bool)),
-    "families": {one: _summaries(sheet, family == one) for one in sorted({*family} - {""})},
+    "rows": _summaries(sheet, np.ones(len(material.targets), bool)),
+    "families": {name: _summaries(sheet, members) for name, members in sheet.groups.items()},
     "row_meanings": dict(sheet.rows),
     "metrics": known,
     "failures": sheet.failures,

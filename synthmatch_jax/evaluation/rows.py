@@ -44,6 +44,10 @@ class Asked:
   dataset: Dataset | None = None
   renders: int = 0
 
+  def answers(self, predictor: Predictor | None = None) -> Float[np.ndarray, "i d"]:
+    """What the model, or another one, answers to the sounds."""
+    return (predictor or self.predictor).predict(self.material.mel, self.material.notes)
+
   @property
   def true(self) -> Float[np.ndarray, "i d"]:
     """The true controls of the sounds."""
@@ -107,7 +111,7 @@ def _middle(asked: Asked) -> np.ndarray:
 
 
 def _model_and_middle(asked: Asked) -> np.ndarray:
-  return np.stack([asked.predictor.predict(asked.material.mel), _middle(asked)], axis=1)
+  return np.stack([asked.answers(), _middle(asked)], axis=1)
 
 
 def _nearest_sounds(asked: Asked) -> np.ndarray:
@@ -123,12 +127,14 @@ def _oracle(asked: Asked) -> np.ndarray:
 ROWS: dict[str, Row] = {
   "model": Row(
     meaning="the model's prediction",
-    propose=lambda asked: asked.predictor.predict(asked.material.mel),
+    propose=lambda asked: asked.answers(),
     kind="model",
   ),
   "unsnapped": Row(
     meaning="the model's prediction, not drawn to the peaks of the prior",
-    propose=lambda asked: asked.predictor.predict_unsnapped(asked.material.mel),
+    propose=lambda asked: asked.predictor.predict_unsnapped(
+      asked.material.mel, asked.material.notes
+    ),
     kind="model",
     needs="snapping",
   ),
@@ -140,7 +146,7 @@ ROWS: dict[str, Row] = {
   ),
   "random_search": Row(
     meaning="the best of as many renders, drawn at random around the model's prediction",
-    propose=lambda asked: asked.predictor.predict(asked.material.mel),
+    propose=lambda asked: asked.answers(),
     search="random",
   ),
   "nearest_search": Row(
@@ -226,7 +232,7 @@ def of_models(workdirs: Sequence[Path], predictor: Predictor) -> dict[str, Row]:
       raise UserError(f"two rows would be called {name!r}: rename the folder {workdir}")
     others[name] = Row(
       meaning=f"the prediction of another model, {name}",
-      propose=lambda asked, other=other: other.predict(asked.material.mel),
+      propose=lambda asked, other=other: asked.answers(other),
       kind="model",
     )
   return others

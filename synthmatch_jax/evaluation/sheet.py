@@ -6,12 +6,18 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.evaluation.material import Material
 from synthmatch_jax.metrics import patches
 from synthmatch_jax.metrics.suite import sound_metrics
+
+_GROUPS = {
+  "pitch": ((48, 60, 72, 84), ("below C3", "C3 to B3", "C4 to B4", "C5 to B5", "C6 and above")),
+  "hold_seconds": ((0.25, 1.0), ("held below 0.25 s", "held 0.25 to 1 s", "held 1 s and longer")),
+}
+"""A value of a note -> where its groups begin, from the second on, and their names."""
 
 Scores = dict[str, dict[str, Float[np.ndarray, " i"]]]
 """Row -> metric -> one value for each target; NaN where there is none."""
@@ -69,6 +75,21 @@ class Sheet:
     }
     distances = gather(self.lines, list(sound_metrics(self.recipe.mel.sample_rate)))
     return {row: metrics | errors[row] for row, metrics in distances.items()}
+
+  @property
+  def groups(self) -> dict[str, Bool[np.ndarray, " i"]]:
+    """The name of each group of targets that is summed up by itself -> who belongs to it.
+
+    These are the families and, where the notes of the data set vary, registers and lengths.
+    """
+    targets = self.material.targets
+    family = np.array([target.family for target in targets])
+    found = {name: family == name for name in sorted({*family.tolist()} - {""})}
+    if self.recipe.notes is not None:
+      for value, (bounds, names) in _GROUPS.items():
+        place = np.digitize([getattr(target.note, value) for target in targets], bounds)
+        found |= {name: place == i for i, name in enumerate(names)}
+    return {name: members for name, members in found.items() if members.any()}
 
   @property
   def failures(self) -> dict[str, str]:

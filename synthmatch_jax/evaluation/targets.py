@@ -1,16 +1,16 @@
 """The targets that estimates are measured against: sounds of a data set, or from outside."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.audio import io
-from synthmatch_jax.audio.hearing import hear
+from synthmatch_jax.audio.hearing import Recording, hear
 from synthmatch_jax.audio.listen import AS_RECORDED, listen
-from synthmatch_jax.audio.note import Note
+from synthmatch_jax.audio.note import KnownNote, Note
 from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.sound_folder import SoundFile
@@ -25,6 +25,7 @@ class Target:
     name: The name for people.
     note: The note that every estimate plays.
     assumed: The note and where it is from, in a few words.
+    told: What models are told of it.
     family: The family of sounds that are also summed up by themselves; empty for none.
     example: The patch and note of a sound of the data set, which is rendered again.
     audio: A sound from outside as the model hears it; estimates are brought to its loudness.
@@ -35,6 +36,7 @@ class Target:
   name: str
   note: Note
   assumed: str
+  told: Note | KnownNote
   family: str = ""
   example: Example | None = None
   audio: Float[np.ndarray, " n"] | None = None
@@ -59,6 +61,7 @@ def of_dataset(
       name=f"{split} {i}",
       note=note,
       assumed=f"MIDI note {note.pitch}",
+      told=note,
       example=Example(controls=one, note=note),
     )
     for i, (one, note) in enumerate(zip(controls, notes, strict=True))
@@ -66,16 +69,22 @@ def of_dataset(
 
 
 def from_outside(
-  sounds: Sequence[SoundFile], recipe: Recipe, *, level_db: float
+  sounds: Sequence[SoundFile],
+  recipe: Recipe,
+  *,
+  level_db: float,
+  predict: Callable[[Recording], Recording],
 ) -> tuple[list[Target], dict[str, str]]:
   """Listens to sound files as `match` does.
 
-  Answers are held as long as the data set's notes: numbers compare from sound to sound.
+  Where the notes of the data set are of one length, answers are held as long: numbers compare from
+  sound to sound.
 
   Args:
     sounds: The files.
     recipe: The recipe of the data set.
     level_db: The loudness (LUFS) of the model's training.
+    predict: Adds the note that the model predicts (see `Predictor.hear`).
 
   Returns:
     The targets, and name -> reason of the files that cannot be read.
@@ -90,13 +99,16 @@ def from_outside(
       continue
     recording = hear(audio, source=sound.name, sample_rate=rate, seconds=recipe.seconds)
     clips = listen(recording, pitch=recipe.note.pitch, level_db=level_db)
-    note, pitch = recording.heard.note(recipe.note), recording.heard.pitch
+    heard = predict(recording).heard
+    note = heard.note(recipe.note) if recipe.notes is None else heard.held_note(recipe.note)
+    pitch = heard.pitch
     sure = pitch and f"heard {pitch.midi:.1f}, {100 * pitch.confidence:.0f} % sure"
     targets.append(
       Target(
         name=sound.name,
         note=note,
         assumed=f"MIDI note {note.pitch}: {sure or 'no pitch heard'}",
+        told=heard.known_note(note),
         family=sound.family,
         audio=clips[AS_RECORDED],
       )

@@ -75,6 +75,8 @@ def summary(found: Inspection) -> str:
     f"{dataset.name} {dataset.version}: {recipe.engine}, {recipe.seconds:g} s each, {counts};"
     f" {found.megabytes:,.1f} MB"
   ]
+  if recipe.notes:
+    lines.append("notes: " + recipe.notes.words)
   if found.history is not None:
     reasons = Counter(found.history.rejected)
     quiet = reasons.pop(TOO_QUIET, 0)
@@ -95,6 +97,8 @@ def write(found: Inspection, folder: Path) -> Path:
   for i, (name, data, prior) in enumerate(pairs):  # A plugin's names may hold any character.
     distributions.control(data, prior, folder / "controls" / f"{i}.png", title=name)
   distributions.levels(records.level_db, recipe.threshold_db, folder / "levels.png")
+  if len(records.notes):
+    distributions.notes(records.notes, folder / "notes.png")
   if found.history is not None and found.history.seconds.size:
     distributions.render_times(found.history.seconds, folder / "render_times.png")
   page = folder / "index.html"

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from tqdm import tqdm
 
+from synthmatch_jax.data import records as stored
 from synthmatch_jax.data.batch import Columns
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
@@ -28,7 +29,7 @@ _SOFT = "are below the loudness threshold"
 _NO_DRAW = "have an impossible number of draws"
 _NO_MEL = "have spectrograms with NaN or infinity"
 _NO_CONTROLS = "have controls outside of 0 to 1"
-_NOT_DRAWN = "have controls other than those that seed, index and draw give"
+_NOT_DRAWN = "have controls or notes other than those that seed, index and draw give"
 
 # Readers of array_record keep open every file that they have read from.
 _TOO_MANY_FILES = (
@@ -43,6 +44,7 @@ class RecordFindings:
 
   Attributes:
     controls: The controls of a random sample of records.
+    notes: The notes of all records, as a `Batch` has them; empty where all have one note.
     level_db: The loudness of the sounds, in LUFS.
     attempts: The number of draws that each record took.
     deviation: The largest difference, for each control, between the value that was set and the
@@ -54,6 +56,7 @@ class RecordFindings:
   """
 
   controls: Float[np.ndarray, "k d"]
+  notes: Float[np.ndarray, "_ 3"]
   level_db: Float[np.ndarray, " i"]
   attempts: Int[np.ndarray, " i"]
   deviation: Float[np.ndarray, " d"]
@@ -68,6 +71,7 @@ class _Part:
 
   shard: Shard
   index: Int[np.ndarray, " n"]
+  notes: Float[np.ndarray, "_ 3"]
   attempts: Int[np.ndarray, " n"]
   level_db: Float[np.ndarray, " n"]
   controls: Float[np.ndarray, "k d"]
@@ -100,6 +104,7 @@ def read(dataset: Dataset, shards: Sequence[Shard], *, seed: int) -> RecordFindi
     start = stop
   return RecordFindings(
     controls=np.concatenate([part.controls for part in parts]),
+    notes=np.concatenate([part.notes for part in parts]),
     level_db=np.concatenate([part.level_db for part in parts]),
     attempts=np.concatenate([part.attempts for part in parts]),
     deviation=np.max([part.deviation for part in parts], axis=0),
@@ -120,11 +125,12 @@ def read(dataset: Dataset, shards: Sequence[Shard], *, seed: int) -> RecordFindi
 def _read(dataset: Dataset, shard: Shard, sampled: Bool[np.ndarray, " m"]) -> _Part:
   """Reads one shard; `sampled` marks the records whose controls are checked."""
   recipe, source = dataset.recipe, dataset.sources[shard.split]
+  keys = (*_KEYS, *stored.note_keys(recipe))
   readable = np.ones(len(shard.indices), bool)
   records, no_mel = [], []
   for offset in range(len(shard.indices)):
     try:
-      record = dataset.decode(source[_start(dataset, shard) + offset], (*_KEYS, "mel"))
+      record = dataset.decode(source[_start(dataset, shard) + offset], (*keys, "mel"))
     except Exception as error:  # Its type depends on the format and the damage.
       if os.strerror(errno.EMFILE) in str(error):
         raise UserError(_TOO_MANY_FILES) from None
@@ -132,7 +138,7 @@ def _read(dataset: Dataset, shard: Shard, sampled: Bool[np.ndarray, " m"]) -> _P
     else:
       no_mel.append(not np.isfinite(record.pop("mel")).all())
       records.append(record)
-  batch = _stacked(records, dataset)
+  batch = _stacked(records, dataset, keys)
   controls, indices = batch["controls"], np.array(shard.indices)[readable]
 
   def scattered(wrong: np.ndarray) -> np.ndarray:
@@ -145,8 +151,10 @@ def _read(dataset: Dataset, shard: Shard, sampled: Bool[np.ndarray, " m"]) -> _P
   looked_at = sampled[readable]
   not_drawn = looked_at & ~no_draw & ~no_controls
   for i in np.flatnonzero(not_drawn):
-    again = draw(recipe, int(indices[i]), int(batch["attempts"][i])).controls
-    not_drawn[i] = not np.array_equal(again, controls[i])
+    again = draw(recipe, int(indices[i]), int(batch["attempts"][i]))
+    note = {} if recipe.notes is None else stored.note_columns(again.note)
+    wanted = {"controls": again.controls, **note}
+    not_drawn[i] = not all(np.array_equal(v, batch[name][i]) for name, v in wanted.items())
   wrong = {
     _MISPLACED: batch["index"] != indices,
     _SOFT: ~(batch["level_db"] >= recipe.threshold_db),  # Also NaN.
@@ -158,6 +166,7 @@ def _read(dataset: Dataset, shard: Shard, sampled: Bool[np.ndarray, " m"]) -> _P
   return _Part(
     shard=shard,
     index=batch["index"],
+    notes=np.zeros((0, 3), np.float32) if recipe.notes is None else stored.note_array(batch),
     attempts=batch["attempts"],
     level_db=batch["level_db"],
     controls=controls[looked_at],
@@ -171,10 +180,12 @@ def _start(dataset: Dataset, shard: Shard) -> int:
   return shard.number * dataset.recipe.shard_size
 
 
-def _stacked(records: Sequence[Mapping[str, np.ndarray]], dataset: Dataset) -> Columns:
+def _stacked(
+  records: Sequence[Mapping[str, np.ndarray]], dataset: Dataset, keys: Sequence[str]
+) -> Columns:
   """Stacks records into a batch; there may be none."""
   batch = {}
-  for key in _KEYS:
+  for key in keys:
     feature = dataset.features[key]
     values = np.array([record[key] for record in records], feature.np_dtype)
     batch[key] = values.reshape(-1, *feature.shape)
@@ -201,8 +212,8 @@ def _controls(parts: Sequence[_Part], sampled: int) -> Check:
   """Checks that the controls are those that were drawn."""
   return Check(
     name="controls",
-    finding=f"the controls of {sampled:,} records were drawn again from seed, index and attempt,"
-    " and compared to the last bit",
+    finding=f"the controls (and notes) of {sampled:,} records were drawn again from seed, index and"
+    " attempt, and compared to the last bit",
     damages=tuple(_told(parts, _NO_CONTROLS, _NOT_DRAWN)),
   )
 

@@ -1,5 +1,6 @@
 """The models that answer together; they all play the same synth."""
 
+import dataclasses
 import functools
 import hashlib
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from jaxtyping import Float
 
 from synthmatch_jax.audio.hearing import Recording
 from synthmatch_jax.audio.listen import AS_RECORDED, Hearing, listen
+from synthmatch_jax.audio.note import KnownNote, Note
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
@@ -67,6 +69,13 @@ class Model:
     """Returns what the model hears of a sound in some ways of listening (see `audio.listen`)."""
     pitch, level_db = self.predictor.recipe.note.pitch, self.predictor.statistics.level_db
     return listen(recording, ways, pitch=pitch, level_db=level_db)
+
+  def known_note(self, recording: Recording, way: Hearing, *, played: Note) -> KnownNote:
+    """Returns what the model is told of the note of a sound that it listens to in some way."""
+    known = recording.heard.known_note(played)
+    if way.pitch == "as recorded":
+      return known
+    return dataclasses.replace(known, pitch=float(self.predictor.recipe.note.pitch))
 
 
 def load(workdirs: Sequence[Path]) -> tuple[Model, ...]:

@@ -133,7 +133,8 @@ class Matcher:
     rate = self.recipe.mel.sample_rate
     audio, source = io.read(sound, rate=sample_rate, name=source, sample_rate=rate)
     seconds = self.recipe.seconds
-    return hear(audio, source=source, sample_rate=rate, seconds=seconds, assume=assume)
+    recording = hear(audio, source=source, sample_rate=rate, seconds=seconds, assume=assume)
+    return self.models[0].predictor.hear(recording)
 
   def answer(self, recording: Recording, *, top: int = 1, listen: Listen | None = None) -> Match:
     """The second half of `match`."""
@@ -195,7 +196,8 @@ class Matcher:
     for model in self.models:
       clips = model.listen(recording, listened)
       mels = np.stack([log_mel(clip, model.predictor.recipe.mel) for clip in clips.values()])
-      for way, answers in zip(clips, model.predictor.answers(mels), strict=True):
+      notes = [model.known_note(recording, way, played=note) for way in clips]
+      for way, answers in zip(clips, model.predictor.answers(mels, notes), strict=True):
         for sample, controls in enumerate(answers):
           origin = Origin(model=model.name, hearing=way.name, sample=sample)
           candidates.append((origin, Example(controls=controls, note=note)))

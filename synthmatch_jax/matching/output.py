@@ -85,6 +85,7 @@ def describe(match: Match) -> Description:
       "gain_db": match.gain_db,
       "held_seconds": heard.hold_seconds,
       "pitch": asdict(heard.pitch) if heard.pitch else None,
+      **({"predicted": asdict(heard.predicted)} if heard.predicted else {}),
       "cleared": asdict(heard.cleared),
       "guesses": heard.guesses(match.note),
       "told": heard.told.to_dict(),

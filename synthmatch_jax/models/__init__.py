@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -10,8 +11,11 @@ from flax import nnx
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.models.ast import AST
 from synthmatch_jax.models.cnn import CNN
-from synthmatch_jax.models.estimator import Encoder, Estimator, Head
+from synthmatch_jax.models.encoder import Encoder, require_choice
+from synthmatch_jax.models.estimator import Estimator
+from synthmatch_jax.models.head import Head
 from synthmatch_jax.models.mlp import MLP
+from synthmatch_jax.models.note import NoteFilm, NoteHead, NoteInput, NoteToken
 from synthmatch_jax.models.regression import Regression
 from synthmatch_jax.models.resnet import ResNet
 
@@ -41,6 +45,15 @@ MODELS: dict[str, tuple[type[Encoder], dict[str, Any]]] = {
 HEADS: dict[str, type[Head]] = {"regression": Regression}
 """Name -> head; every one of them works with every encoder."""
 
+NOTES: dict[str, Callable[..., NoteInput] | None] = {
+  "none": None,
+  "token": NoteToken,
+  "film": NoteFilm,
+}
+"""Name -> way in which a model is told the note of a sound."""
+
+_OF_NOTES: dict[str, Any] = {"note": "none", "note_loss": 0.0}
+
 # What a recipe's sizes and the seed say, and what `create` makes itself.
 _OWN = ("self", "num_frames", "num_bins", "encoder", "num_controls", "rngs")
 
@@ -59,7 +72,7 @@ def arguments(name: Any, head: Any = "regression") -> dict[str, Any]:
     raise UserError(f"no model {name!r:.50}; known: {', '.join(MODELS)}")
   if not isinstance(head, str) or head not in HEADS:
     raise UserError(f"no head {head!r:.50}; known: {', '.join(HEADS)}")
-  return _arguments(MODELS[name][0]) | _arguments(HEADS[head])
+  return _arguments(MODELS[name][0]) | _arguments(HEADS[head]) | _OF_NOTES
 
 
 def create(
@@ -70,6 +83,8 @@ def create(
   num_controls: int,
   seed: int,
   head: str = "regression",
+  note: str = "none",
+  note_loss: float = 0.0,
   **overrides: Any,
 ) -> Estimator:
   """Builds a model in training mode; the same arguments give the same weights.
@@ -81,6 +96,8 @@ def create(
     num_controls: length of the output.
     seed: seed of the weights and of dropout.
     head: key of `HEADS`.
+    note: key of `NOTES`, the way in which the model is told notes.
+    note_loss: weight of the loss of the notes that it predicts (see `NoteHead`); 0 for none.
     **overrides: other arguments of the constructors of encoder and head, e.g. `stride=16`; one
       that both take goes to both.
 
@@ -101,8 +118,18 @@ def create(
     return part(*own, **sizes, rngs=rngs, **{k: given[k] for k in _arguments(part) if k in given})
 
   try:
+    require_choice(NOTES, note=note)
+    if note_loss < 0:
+      raise ValueError(f"note_loss must be at least 0, not {note_loss}")
     made = build(encoder, num_frames=num_frames, num_bins=num_bins)
-    return Estimator(made, build(HEADS[head], made, num_controls=num_controls))
+    answering = build(HEADS[head], made, num_controls=num_controls)
+    way = NOTES[note]
+    return Estimator(
+      made,
+      answering,
+      note_input=way and way(made, rngs=rngs),
+      note_head=NoteHead(made, note_loss=note_loss, rngs=rngs) if note_loss else None,
+    )
   except (TypeError, ValueError) as error:
     raise UserError(f"the model {name} cannot be built: {error}") from error
 

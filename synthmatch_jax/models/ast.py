@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from synthmatch_jax.models.estimator import (
+from synthmatch_jax.models.encoder import (
   Encoder,
   require_choice,
   require_positive,
@@ -37,7 +37,8 @@ class AST(Encoder):
     zero biases (for the blocks see `Block`). Tokens and positions are drawn from a truncated
     normal distribution with deviation 0.02, as in AST's code.
 
-  Patch (i, j), i in time and j in frequency, is token `class_tokens + i * grid[1] + j`.
+  Patch (i, j), i in time and j in frequency, is token `class_tokens + i * grid[1] + j`. A token
+  that is given beside the mel comes last, without a position.
 
   Attributes:
     num_frames: mel frames of the input.
@@ -53,6 +54,8 @@ class AST(Encoder):
     dtype: compute dtype; weights and controls are always float32.
     grid: number of patches in time and in frequency.
   """
+
+  takes_token = True
 
   def __init__(
     self,
@@ -105,7 +108,16 @@ class AST(Encoder):
 
   def encode(self, mel: Float[Array, "b t f"]) -> Float[Array, "b l w"]:
     """See `Encoder.encode`."""
-    x = self.dropout(self.embed(mel))
+    return self._transform(self.embed(mel))
+
+  def encode_with(
+    self, mel: Float[Array, "b t f"], token: Float[Array, "b w"]
+  ) -> Float[Array, "b l w"]:
+    """See `Encoder.encode_with`."""
+    return self._transform(jnp.concatenate([self.embed(mel), token[:, None]], axis=1))
+
+  def _transform(self, embedded: Float[Array, "b l w"]) -> Float[Array, "b l w"]:
+    x = self.dropout(embedded)
     tokens = x.reshape(-1, x.shape[-1])  # On a CPU, XLA copies less when flat.
     for block in self.blocks:
       tokens = block(tokens, length=x.shape[1])

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from synthmatch_jax.models.estimator import Encoder, require_positive
+from synthmatch_jax.models.encoder import Encoder, require_positive
 from synthmatch_jax.models.mlp import HiddenLayers
 
 

@@ -5,7 +5,8 @@ from flax import nnx
 from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from synthmatch_jax.data.batch import Batch
-from synthmatch_jax.models.estimator import Encoder, Head, Report, require_positive
+from synthmatch_jax.models.encoder import Encoder, require_positive
+from synthmatch_jax.models.head import Head, Report
 from synthmatch_jax.models.layers import Activation, gelu
 
 

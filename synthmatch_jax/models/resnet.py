@@ -4,7 +4,7 @@ import jax
 from flax import nnx
 from jaxtyping import Array, Float
 
-from synthmatch_jax.models.estimator import Encoder, require_positive, require_rate
+from synthmatch_jax.models.encoder import Encoder, require_positive, require_rate
 
 
 class ResNet(Encoder):

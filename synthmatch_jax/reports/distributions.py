@@ -42,6 +42,20 @@ def levels(level_db: Float[np.ndarray, " i"], threshold_db: float, path: Path) -
   figure.savefig(path, dpi=_DPI)
 
 
+def notes(notes: Float[np.ndarray, "i 3"], path: Path) -> None:
+  """Draws how often each pitch is played, and how long notes are held on a logarithmic axis."""
+  figure = Figure(figsize=(7, 2.4), layout="constrained")
+  pitches, holds = figure.subplots(ncols=2)
+  pitch, hold = notes[:, 0], notes[:, 2]
+  pitches.hist(pitch, bins=list(np.arange(pitch.min(), pitch.max() + 2) - 0.5), color=_DATA)
+  pitches.set(xlabel="MIDI note", ylabel="sounds")
+  holds.hist(hold, bins=list(np.geomspace(hold.min(), hold.max() * 1.001, 31)), color=_DATA)
+  holds.set(xlabel="held for (s)", xscale="log")
+  for axis in (pitches, holds):
+    axis.spines[["top", "right"]].set_visible(False)
+  figure.savefig(path, dpi=_DPI)
+
+
 def render_times(seconds: Float[np.ndarray, " s"], path: Path) -> None:
   """Draws the seconds that a record took, shard by shard, and dashed their median."""
   figure, axis = _wide()

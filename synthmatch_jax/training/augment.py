@@ -1,10 +1,10 @@
-"""Masking of mel spectrograms during training."""
+"""What is hidden from a model during training: parts of mel spectrograms, and of notes."""
 
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from synthmatch_jax.config import require_least
 
@@ -43,6 +43,24 @@ class Masking:
       _bands(over_bins, size, self.bin_masks, self.bin_width, bins)[:, None, :],
     ]
     return jnp.where(hidden[0] | hidden[1], 0.0, mel)
+
+
+def told(key: PRNGKeyArray, size: int, *, hidden: float) -> Bool[Array, "b 3"]:
+  """Draws what a model is told of the notes of some records.
+
+  Of a recording a note may be heard in part only, or not at all. So a share of the records is not
+  told the whole note: half of these are told nothing of it, the others lack one of pitch, velocity
+  and hold.
+
+  Args:
+    key: key of what is drawn.
+    size: number of records.
+    hidden: the share, in [0, 1].
+  """
+  which, what = jax.random.split(key)
+  drawn = jax.random.uniform(which, (size, 1))
+  one = jax.random.randint(what, (size, 1), 0, 3) == jnp.arange(3)
+  return jnp.where(drawn < hidden / 2, False, ~one | (drawn >= hidden))
 
 
 def _bands(key: PRNGKeyArray, size: int, count: int, width: int, length: int) -> Array:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from synthmatch_jax import files, models
+from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.exported import TrainedModel
 from synthmatch_jax.training import workdir as workdirs
 
@@ -26,6 +27,7 @@ def write(found: TrainedModel, workdir: Path, *, dtype: str) -> str:
   weights = models.num_params(found.model)
   version = f"synthmatch_jax {metadata.version('synthmatch_jax')}{_commit()}"
   engine = json.dumps(recipe.fingerprint, sort_keys=True)
+  scope = "one synth" if recipe.notes else "one synth, one note"
   return f"""# {found.arguments["name"]} for {recipe.engine}
 
 A synthesizer sound matching model: it maps the log-mel of a sound to {recipe.space.width}
@@ -33,14 +35,14 @@ controls of {recipe.engine} that come near it.
 
 * Model: `{json.dumps(dict(found.arguments))}`, {weights:,} weights, stored as {dtype}; they
   are those of step {found.step}, which had the lowest validation loss.{_snapped(found)}
-* Data: {data.dataset["name"]} {data.dataset["version"]}, {sizes}; MIDI note {recipe.note.pitch}
-  held for {recipe.note.hold_seconds:g} s, {recipe.seconds:g} s in all; prior `{recipe.prior.name}`;
+* Data: {data.dataset["name"]} {data.dataset["version"]}, {sizes}; {_played(recipe)},
+  {recipe.seconds:g} s in all; prior `{recipe.prior.name}`;
   recipe {recipe.digest()}.
 * Engine: `{engine}`.
 * Made with {version}.
 
 {_measured(workdir, found)}
-Limits: it was trained on one synth, one note and one base preset. A sound of another instrument is
+Limits: it was trained on {scope} and one base preset. A sound of another instrument is
 answered with the nearest sound that this synth can make, which may be far from it.
 
 Licence of the weights: Apache-2.0. They are the result of training on sounds that were rendered
@@ -52,6 +54,12 @@ with `{recipe.engine}`, whose licence is its own.
 {json.dumps({key: value for key, value in config.items() if key != "data"}, indent=2)}
 ```
 """
+
+
+def _played(recipe: Recipe) -> str:
+  if recipe.notes:
+    return recipe.notes.words
+  return f"MIDI note {recipe.note.pitch} held for {recipe.note.hold_seconds:g} s"
 
 
 def _snapped(found: TrainedModel) -> str:

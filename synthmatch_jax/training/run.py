@@ -15,12 +15,14 @@ from synthmatch_jax.config import Config
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.statistics import Statistics
+from synthmatch_jax.errors import UserError
 from synthmatch_jax.models import flops
 from synthmatch_jax.models.estimator import Estimator
 from synthmatch_jax.training import hardware, parallel
 from synthmatch_jax.training import optimizer as optimizers
 from synthmatch_jax.training import state as states
 from synthmatch_jax.training.augment import Masking
+from synthmatch_jax.training.disturbance import Disturbance
 from synthmatch_jax.training.parallel import Layout
 from synthmatch_jax.training.state import TrainState
 from synthmatch_jax.training.step import EvalStep, TrainStep, make_eval_step, make_train_step
@@ -35,6 +37,7 @@ class Run:
     dataset: the data set that it trains on.
     layout: the layout of its arrays on the devices.
     masking: the masking of its mels.
+    disturbance: what happens to its sounds before they are heard.
     optimizer: the optimizer of its weights.
     total: number of steps, unless it stops early.
     eval_every: number of steps from one validation to the next.
@@ -44,6 +47,7 @@ class Run:
   dataset: Dataset
   layout: Layout
   masking: Masking
+  disturbance: Disturbance
   optimizer: optax.GradientTransformation
   total: int
   eval_every: int
@@ -64,6 +68,12 @@ class Run:
     dataset = pipeline.open_dataset(config.data.name, dir=config.data.dir)
     if config.data.train_examples is not None:
       dataset = dataset.with_first(config.data.train_examples)
+    asked = configs.about_notes(config)
+    if asked and dataset.recipe.notes is None:
+      raise UserError(
+        f"{asked[0]} is about notes, and {dataset.name} has only one; leave it out, or build a"
+        ' data set of many: `tfds build` with "notes": "varied" in --config'
+      )
     epoch = max(1, dataset.num_examples("train") // train.batch_size)  # Steps.
     total = train.steps or train.epochs * epoch
     run = cls(
@@ -71,6 +81,7 @@ class Run:
       dataset=dataset,
       layout=layout,
       masking=masking,
+      disturbance=Disturbance(mel=dataset.recipe.mel, **config.disturbance.to_dict()),
       optimizer=optimizers.create(**configs.arguments(config.optimizer), total_steps=total),
       total=total,
       eval_every=train.eval_every or epoch,
@@ -104,6 +115,8 @@ class Run:
       self.optimizer,
       statistics,
       masking=self.masking,
+      disturbance=self.disturbance,
+      note_hidden=train.note_hidden,
       seed=self.config.seed,
       accumulate=train.accumulate,
       average_decay=train.average_decay,

@@ -12,7 +12,8 @@ from jaxtyping import Array, Bool, Float
 
 from synthmatch_jax.data.batch import Batch
 from synthmatch_jax.data.statistics import Statistics
-from synthmatch_jax.training.augment import Masking
+from synthmatch_jax.training.augment import Masking, told
+from synthmatch_jax.training.disturbance import Disturbance
 from synthmatch_jax.training.state import TrainState
 
 TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Float[Array, ""]]]
@@ -21,8 +22,8 @@ Sums = dict[str, Float[Array, "*rest"]]
 """The name of a measure -> its sum over records; a measure of parameters has a sum for each."""
 EvalStep = Callable[[TrainState, Batch, Mask], Sums]
 
-# Keeps what a loss draws at random independent of the masks of the same step.
-_LOSS_STREAM = 1
+# They keep what is drawn at random for the same step independent; masks have the step's own key.
+_LOSS_STREAM, _NOTE_STREAM, _DISTURBANCE_STREAM = 1, 2, 3
 # A validation draws the same at every step, so that losses can be compared.
 _VALIDATION_SEED = 0
 
@@ -33,6 +34,8 @@ def make_train_step(
   statistics: Statistics,
   *,
   masking: Masking | None = None,
+  disturbance: Disturbance | None = None,
+  note_hidden: float = 0.0,
   seed: int = 0,
   accumulate: int = 1,
   average_decay: float | None = None,
@@ -44,19 +47,29 @@ def make_train_step(
     optimizer: optimizer of the weights.
     statistics: statistics by which mels are normalised.
     masking: masking of the mels, if any.
+    disturbance: what happens to sounds before they are heard, if anything.
+    note_hidden: share of the records of which a model is not told the whole note (see `told`).
     seed: seed of what is drawn at random; a step's draws are a function of seed and step.
     accumulate: number of parts in which a batch is processed, one after the other, where the
       memory does not hold it at once; the gradient is that of the whole batch.
     average_decay: decay of the exponential moving average of the weights, if there is one.
   """
 
+  def hear(part, key):
+    heard = dict(part)
+    if disturbance:
+      heard = disturbance(heard, jax.random.fold_in(key, _DISTURBANCE_STREAM))
+    if "note" in heard:
+      stream = jax.random.fold_in(key, _NOTE_STREAM)
+      heard["told"] = told(stream, len(heard["note"]), hidden=note_hidden)
+    mel = statistics.normalise(heard["mel"])
+    return heard | {"mel": masking(mel, key) if masking else mel}
+
   def loss_of(params, variables, part, key):
     # Copied, since a model may only change variables made at its own level of tracing.
     model = nnx.merge(graphdef, params, variables, copy=True)
     model.train()
-    mel = statistics.normalise(part["mel"])
-    heard: Any = {**part, "mel": masking(mel, key) if masking else mel}
-    losses, _ = model.loss(heard, jax.random.fold_in(key, _LOSS_STREAM))
+    losses, _ = model.loss(hear(part, key), jax.random.fold_in(key, _LOSS_STREAM))
     return losses.mean(), nnx.state(model, nnx.Not(nnx.Param))
 
   gradient_of = jax.value_and_grad(loss_of, has_aux=True)
@@ -105,17 +118,25 @@ def make_train_step(
 def make_eval_step(graphdef: nnx.GraphDef, statistics: Statistics) -> EvalStep:
   """Makes a function (state, batch, mask) -> sums of the loss and of what the model reports.
 
-  Both are summed over the records where `mask` is true; the loss is called "loss".
+  Both are summed over the records where `mask` is true; the loss is called "loss". A model that
+  has to do with notes is told them, and asked once more without: what it reports then is called
+  "untold/NAME", and is one number for all parameters.
   """
 
   def step(state, batch, mask):
     model = nnx.merge(graphdef, state.best_params, state.variables)
     model.eval()
     heard: Any = {**batch, "mel": statistics.normalise(batch["mel"])}
-    losses, report = model.loss(heard, jax.random.key(_VALIDATION_SEED))
+    key = jax.random.key(_VALIDATION_SEED)
+    losses, report = model.loss(heard, key)
+    measures = {"loss": losses, **report}
+    if "note" in batch and (model.note_input or model.note_head):
+      untold: Any = {**heard, "told": jnp.zeros(batch["note"].shape, bool)}
+      _, report = model.loss(untold, key)
+      measures |= {f"untold/{n}": v.reshape(len(v), -1).mean(axis=1) for n, v in report.items()}
     return {
       name: jnp.sum(values, axis=0, where=mask[:, *[None] * (values.ndim - 1)])
-      for name, values in {"loss": losses, **report}.items()
+      for name, values in measures.items()
     }
 
   return step

@@ -31,6 +31,8 @@ def assumed(entry: Entry) -> str:
     found = f"{pitch.midi:.1f} is heard in the sound ({100 * pitch.confidence:.0f} % sure)"
   else:
     found = "no pitch is heard in the sound"
+  if guess := heard.predicted:
+    found += f", the model makes of it {guess.pitch:.1f} ({100 * guess.confidence:.0f} % sure)"
   says = {name: ", as you said" if value is not None else "" for name, value in vars(told).items()}
   lines = [
     ("Note", f"MIDI note {match.note.pitch} is played{says['pitch']}; {found}"),

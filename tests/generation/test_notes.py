@@ -97,4 +97,8 @@ def test_describe_shows_the_distribution_and_finds_the_records_sound(dataset, tm
   for name in ("controls", "examples"):
     (tmp_path / name).mkdir()
   page = dataset_report.write(found, tmp_path).read_text()
-  assert "MIDI 48 to 72, velocity 60 to 127, held for 0.1 to 0.8 s" in page
+  words = "MIDI 48 to 72, velocity 60 to 127, held for 0.1 to 0.8 s"
+  assert words in page and f"notes: {words}" in dataset_report.summary(found)
+  assert 'src="notes.png"' in page and (tmp_path / "notes.png").exists()
+  played = [note for split in ("train", "validation", "test") for note in dataset.notes(split)]
+  np.testing.assert_array_equal(found.records.notes, note_rows(played))

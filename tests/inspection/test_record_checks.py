@@ -62,9 +62,12 @@ def test_of_many_records_a_sample_of_controls_is_kept(dataset, monkeypatch):
 @pytest.mark.parametrize(
   ("changes", "says"),
   [
-    ({"controls": np.full(16, 0.5)}, "controls other than those that seed, index and draw give"),
+    (
+      {"controls": np.full(16, 0.5)},
+      "controls or notes other than those that seed, index and draw give",
+    ),
     ({"controls": np.full(16, np.nan)}, "controls outside of 0 to 1"),
-    ({"attempts": 7}, "controls other than those that seed, index and draw give"),
+    ({"attempts": 7}, "controls or notes other than those that seed, index and draw give"),
     ({"attempts": -1}, "an impossible number of draws"),
     ({"level_db": -61.0}, "below the loudness threshold"),
     ({"level_db": np.nan}, "below the loudness threshold"),

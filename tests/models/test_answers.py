@@ -8,10 +8,9 @@ import pytest
 from flax import nnx
 
 from synthmatch_jax import exported, models
-from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data import fit_statistics, pipeline
 from synthmatch_jax.inference import Predictor
-from synthmatch_jax.models.estimator import Encoder, Head
+from synthmatch_jax.models.head import Head
 from synthmatch_jax.training import loop, run_log, state, trained, validation
 from synthmatch_jax.training.run import Run
 from synthmatch_jax.training.step import make_train_step
@@ -44,20 +43,9 @@ class Normal(Head):
     return self.means(tokens)[:, None] + jnp.exp(self.log_std[...]) * draws
 
 
-class Told(Encoder):
-  """Hears nothing: its token is the note, or zero where none is known."""
-
-  def __init__(self, *, num_frames, num_bins, rngs):
-    super().__init__(num_frames=num_frames, num_bins=num_bins, token_width=3)
-
-  def __call__(self, mel, note=None):
-    return (jnp.zeros((len(mel), 3)) if note is None else note / 100)[:, None]
-
-
 @pytest.fixture(autouse=True)
 def registered(monkeypatch):
   monkeypatch.setitem(models.HEADS, "normal", Normal)
-  monkeypatch.setitem(models.MODELS, "told", (Told, {}))
 
 
 @pytest.fixture
@@ -143,20 +131,3 @@ def test_a_regression_has_one_answer_however_many_are_asked_for(tiny_run):
   mel = np.zeros((2, predictor.recipe.num_frames, predictor.recipe.mel.n_mels), np.float32)
   np.testing.assert_array_equal(predictor.answers(mel, count=9)[:, 0], predictor.predict(mel))
   assert predictor.answers(mel, count=9).shape[1] == 1
-
-
-def test_the_encoder_is_told_the_notes_that_are_known(make_config, tmp_path):
-  loop.train_and_evaluate(make_config("told", steps=1), tmp_path)
-  predictor = Predictor.load(tmp_path)
-  mel = np.zeros((2, predictor.recipe.num_frames, predictor.recipe.mel.n_mels), np.float32)
-  notes = [
-    Note(pitch=48, velocity=100, hold_seconds=0.5),
-    Note(pitch=72, velocity=20, hold_seconds=2.0),
-  ]
-  layer = predictor.model.head.output
-  rows = np.array([[0.48, 1.0, 0.005], [0.72, 0.2, 0.02]])
-  expected = np.clip(rows @ layer.kernel[...] + layer.bias[...], 0, 1)
-  assert np.ptp(expected, axis=0).max() > 0.01
-  np.testing.assert_allclose(predictor.answers(mel, notes)[:, 0], expected, atol=1e-6)
-  unknown = np.clip(layer.bias[...], 0, 1)
-  np.testing.assert_allclose(predictor.answers(mel)[:, 0], [unknown, unknown], atol=1e-6)

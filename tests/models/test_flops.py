@@ -7,7 +7,8 @@ from flax import nnx
 
 from synthmatch_jax import models
 from synthmatch_jax.models import flops
-from synthmatch_jax.models.estimator import Encoder, Estimator
+from synthmatch_jax.models.encoder import Encoder
+from synthmatch_jax.models.estimator import Estimator
 from synthmatch_jax.models.regression import Regression
 
 

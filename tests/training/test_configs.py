@@ -17,6 +17,10 @@ from synthmatch_jax.training import optimizer
 FOLDER = Path(__file__).parents[2] / "configs"
 
 
+# The shares of the sounds that are disturbed in each way.
+NOISES = ("detune", "onset", "room", "tilt", "noise", "hum", "band", "gain")
+
+
 def load(name):
   spec = importlib.util.spec_from_file_location(f"configs_{name}", FOLDER / f"{name}.py")
   module = importlib.util.module_from_spec(spec)
@@ -62,6 +66,8 @@ def test_the_recipes_are_the_papers(name, learning_rate, model):
   assert config.train.average_decay is config.train.patience is None
   assert (config.masking.time_masks, config.masking.bin_masks) == (0, 0)
   assert (config.train.epochs, config.train.steps) == (50, None)
+  assert not any(v for k, v in config.disturbance.items() if k in NOISES)
+  assert config.train.note_hidden == 0
 
 
 def test_the_small_recipe_is_runlocal_with_more():
@@ -70,6 +76,18 @@ def test_the_small_recipe_is_runlocal_with_more():
   assert (small.optimizer.schedule, local.optimizer.schedule) == ("cosine", "constant")
   assert small.train.average_decay and not local.train.average_decay
   assert "configs/ast.py:small " in load("ast").__doc__
+
+
+def test_the_recipe_of_notes_is_the_small_one_that_hears_noise_and_is_told_notes():
+  small, notes = (load("ast").get_config(variant) for variant in ("small", "notes"))
+  assert configs.about_notes(notes) == ["model.note", "model.note_loss", "train.note_hidden"]
+  assert not configs.about_notes(small)
+  assert min(notes.disturbance[kind] for kind in NOISES) > 0
+  assert (notes.optimizer, notes.train.batch_size) == (small.optimizer, small.train.batch_size)
+  assert "configs/ast.py:notes " in load("ast").__doc__
+  notes.train.note_hidden = 1.5
+  with pytest.raises(UserError, match=r"train\.note_hidden is a share"):
+    configs.check(notes)
 
 
 def test_runlocal_is_small():
@@ -113,6 +131,8 @@ OTHERS = {
   "conv_depth": 2,
   "kernel": 3,
   "stages": 2,
+  "note": "film",
+  "note_loss": 0.5,
 }
 
 

@@ -1,0 +1,29 @@
+"""The interface of all heads, which answer to what an encoder has heard."""
+
+from flax import nnx
+from jaxtyping import Array, Float, Key, PRNGKeyArray
+
+from synthmatch_jax.data.batch import Batch
+
+Report = dict[str, Float[Array, "b *rest"]]
+"""Name of a measure -> its value for each record, or for each parameter of each record."""
+
+
+class Head(nnx.Module):
+  """Base class of all heads, which map tokens to a loss and to answers.
+
+  A head is built as `HEAD(encoder, num_controls=..., rngs=..., **arguments)`: it reads the width
+  of the tokens, and what else it needs, from the encoder, and does not keep it.
+  """
+
+  def loss(
+    self, tokens: Float[Array, "b l w"], batch: Batch, key: PRNGKeyArray
+  ) -> tuple[Float[Array, " b"], Report]:
+    """Computes the loss of each record; see `Estimator.loss`."""
+    raise NotImplementedError
+
+  def answers(
+    self, tokens: Float[Array, "b l w"], *, keys: Key[Array, " b"], count: int
+  ) -> Float[Array, "b n d"]:
+    """Gives up to `count` answers to each sound; see `Estimator.answers`."""
+    raise NotImplementedError
