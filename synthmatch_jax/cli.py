@@ -48,8 +48,7 @@ def run_flags(main: Callable[[], int | None], *, like: str) -> None:
   """Does what `run` does, for a binary that takes flags only, `like` "--workdir=W"."""
 
   def alone(arguments: Sequence[str]) -> int | None:
-    if arguments:
-      name = Path(sys.argv[0]).stem
+    if name := arguments and Path(sys.argv[0]).stem:
       raise UserError(f"{name} takes no arguments, {arguments[0]!r} is one: give flags, as {like}")
     return main()
 
@@ -173,12 +172,8 @@ def define_path(name: str, default: str | None, help: str, *, required: bool = F
 
 def define_models() -> Any:
   """Defines the flag --workdir of binaries that match, which takes several models."""
-  return flags.DEFINE_list(
-    "workdir",
-    [],
-    "The folders of trained models, of which the nearest answer is taken; by default the model that"
-    " comes along, which plays Vital.",
-  )
+  help = "The folders of trained models, of which the nearest answer is taken; by default the model"
+  return flags.DEFINE_list("workdir", [], f"{help} that comes along, which plays Vital.")
 
 
 def define_plugin(help: str = "The path of the plugin, if it is not found by itself.") -> Any:

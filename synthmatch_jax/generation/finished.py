@@ -44,10 +44,10 @@ def damages(folder: Path, names: Mapping[str, Shard]) -> dict[str, str]:
   Raises:
     UserError: A file cannot be read now.
   """
-  if not checksums.exist(folder):  # The build was killed before it was sealed.
-    return {}
   try:
-    return checksums.damages(folder, ours=_ours(names))
+    if checksums.exist(folder):
+      return checksums.damages(folder, ours=_ours(names))
+    return _damages_by_ledger(folder, names)
   except OSError as error:
     raise UserError(
       f"the data set in {folder} cannot be read ({error.strerror or error}): nothing was changed"
@@ -146,6 +146,26 @@ def _give_back(folder: Path, names: Mapping[str, Shard], store: Store) -> None:
         shutil.copyfile(folder / name, partial)
       with store.writing(store.ledger_path(shard)) as partial:
         partial.write_text(one.to_json() + "\n", encoding="utf-8")
+
+
+def _damages_by_ledger(folder: Path, names: Mapping[str, Shard]) -> dict[str, str]:
+  """Finds the damages of a data set of an earlier version, which has checksums of shards only."""
+  found = {}
+  for name in DESCRIPTIONS:
+    try:
+      untrusted.read_json(folder / name)
+    except FileNotFoundError:
+      found[name] = "is missing"
+    except ValueError:
+      found[name] = "is no JSON"
+  known = _ledgers(folder)
+  for name, shard in names.items():
+    told = known.get((shard.split, shard.number))
+    if not (folder / name).exists():
+      found[name] = "is missing"
+    elif told is not None and not checksums.holds(folder / name, told.sha256):
+      found[name] = "is not what was written"
+  return found
 
 
 def _ledgers(folder: Path) -> dict[tuple[str, int], Ledger]:

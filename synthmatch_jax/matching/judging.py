@@ -98,14 +98,14 @@ def judge(
   rate = recipe.mel.sample_rate
   metrics = suite.sound_metrics(rate)
   analysis = suite.analyse(target, metrics)
-  pitch = heard_pitch(target, rate, min_confidence=_CLEAR)
+  pitch = heard_pitch(target, rate, min_share=_CLEAR)
   held = hold_seconds(target, rate)
   answers = []
   for one in played:
     pair = Pair(
       distances=suite.compare(analysis, suite.analyse(one.estimate, metrics), metrics),
       target=pitch,
-      estimate=heard_pitch(one.estimate, rate, min_confidence=_FAINT),
+      estimate=heard_pitch(one.estimate, rate, min_share=_FAINT),
       held=held,
       renders=renders,
     )

@@ -110,11 +110,15 @@ def test_sound_shards_are_not_rendered_again_though_the_store_is_gone(data_dir, 
   assert "12 sounds are there already" in capsys.readouterr().out  # 20 less the damaged 8.
 
 
-def test_one_that_was_not_sealed_yet_is_sealed(data_dir):
+def test_one_of_an_earlier_version_is_sealed_and_mended_by_its_ledger(original, data_dir):
   folder = data_dir / "massive16" / "tiny" / "2.0.0"
   (folder / checksums.FILE).unlink()
   build(data_dir)
   assert not checksums.damages(folder)
+  (folder / checksums.FILE).unlink()
+  HARMS["a flipped bit"](folder)
+  build(data_dir)
+  assert contents(folder) == contents(original / "massive16" / "tiny" / "2.0.0")
 
 
 def read_all(data_dir):
