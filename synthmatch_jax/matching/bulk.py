@@ -194,7 +194,7 @@ def _match(matcher: Matcher, plan: _Plan, job: Job) -> Outcome:
   if job.trouble:
     return Outcome(job=job, failure=job.trouble)
   kept = stored.read(job.folder)
-  digest = _digest(job, matcher.models, plan) if kept else ""
+  digest = _digest(job, matcher.models, plan)
   if kept and digest and kept.get("digest") == digest:
     return Outcome(job=job, match=kept | {"source": job.source}, kept=True)
   try:
@@ -202,7 +202,6 @@ def _match(matcher: Matcher, plan: _Plan, job: Job) -> Outcome:
     recording = matcher.hear(sound, source=job.source, assume=plan.request.assume)
   except UserError as error:
     return Outcome(job=job, failure=str(error))
-  digest = digest or _digest(job, matcher.models, plan)
   journal = job.folder.with_name(f".{job.folder.name}.search")
   try:
     found = _answer(matcher, plan, job, recording, Journal(journal, key=digest, say=_warn))

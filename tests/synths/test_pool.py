@@ -132,8 +132,12 @@ def test_an_engine_that_cannot_be_renewed_is_an_error_and_no_standstill(monkeypa
   def renew(self):
     raise OSError("too many open files")
 
-  monkeypatch.setattr(hosts.ThreadHost, "renew", renew)
-  with Pool(VITAL, size=2) as pool, pytest.raises(OSError, match="too many"):
+  with (
+    Pool(VITAL, size=2) as pool,
+    monkeypatch.context() as patch,
+    pytest.raises(OSError, match="too many"),
+  ):
+    patch.setattr(hosts.ThreadHost, "renew", renew)
     list(pool.map(sound, ITEMS, lanes=2))
 
 
