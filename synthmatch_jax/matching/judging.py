@@ -16,8 +16,8 @@ from synthmatch_jax.matching.result import Answer, Origin
 from synthmatch_jax.metrics import suite
 from synthmatch_jax.metrics.metric import prepare
 from synthmatch_jax.selection import RANKED_BY
-from synthmatch_jax.synths import play as playing
 from synthmatch_jax.synths.base import RenderError
+from synthmatch_jax.synths.play import play
 from synthmatch_jax.synths.pool import Pool
 
 # Confidences of a pitch: that of a sound is compared if it is clear, with whatever the answer has.
@@ -47,7 +47,7 @@ class Played:
   silent: bool
 
 
-def play(
+def play_all(
   target: Float[np.ndarray, " n"], candidates: Sequence[Candidate], *, recipe: Recipe, pool: Pool
 ) -> list[Played]:
   """Plays candidates in their order; those that the engine fails on are left out.
@@ -62,7 +62,7 @@ def play(
   failure: RenderError | None = None
   items = [(recipe, example) for _, example in candidates]
   # One engine plays them all: the last bits of a sound depend on what was played before it.
-  sounds = pool.map(playing.play, items, lanes=1)
+  sounds = pool.map(play, items, lanes=1)
   for (origin, example), sound in zip(candidates, sounds, strict=True):
     if isinstance(sound, RenderError):
       failure = sound

@@ -224,7 +224,7 @@ class Matcher:
     Raises:
       RenderError: The engine failed on all of them.
     """
-    played = judging.play(target, candidates, recipe=self.recipe, pool=self.pool)
+    played = judging.play_all(target, candidates, recipe=self.recipe, pool=self.pool)
     chosen = range(len(played))
     if count is not None:
       chosen = selection.choose(

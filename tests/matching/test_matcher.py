@@ -150,7 +150,7 @@ def test_what_the_engine_fails_on_is_left_out(matcher, sound, monkeypatch):
       raise RenderError("not this one")
     return sound
 
-  monkeypatch.setattr("synthmatch_jax.matching.matcher.play", play)
+  monkeypatch.setattr("synthmatch_jax.matching.judging.play", play)
   origin = Origin(model=matcher.models[0].name, hearing="as recorded")
   bad, good = (
     (origin, Example(controls=np.full(16, value, np.float32), note=Note())) for value in (1.0, 0.0)
