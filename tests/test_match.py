@@ -64,11 +64,12 @@ def test_what_was_not_heard_is_said_and_how_to_tell_it(answers, tiny_run, tmp_pa
   common = noise, f"--workdir={tiny_run}", f"--out={tmp_path / 'out'}"
   said = match(*common).stdout.splitlines()
   assert said[0].startswith("noise.wav: MSS ")
-  assert said[1] == "  no pitch was heard: C4 is assumed; --note tells it"
+  assert said[1].startswith("  no clear pitch to compare, timbre unknown, envelope unknown: ")
+  assert said[2] == "  no pitch was heard: C4 is assumed; --note tells it"
   assert re.fullmatch(
-    r"  no end of the note was heard: \d\.\d\d s are assumed; --hold tells it", said[2]
+    r"  no end of the note was heard: \d\.\d\d s are assumed; --hold tells it", said[3]
   )
-  assert len(said) == 4
+  assert len(said) == 5
   found = json.loads((tmp_path / "out" / "noise" / "patch.json").read_text())
   assert list(found["assumed"]["guesses"]) == ["note", "hold"]
   assert "tells it" not in match(*common, "--note=D4", "--hold=0.5").stdout
