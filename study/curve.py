@@ -36,6 +36,7 @@ from synthmatch_jax.search.strategy import free, one_off
 from synthmatch_jax.selection import RANKED_BY
 
 LOG = LOGS / "curve"
+_FEWEST = 4  # Sounds of a row of the table.
 MARKS = (25, 50, 100, 200, 400, 800)
 """The budgets of which one search up to the largest tells the answers."""
 
@@ -149,8 +150,10 @@ def table() -> str:
   rows = [(*row, at, first) for row, at in found.items()]
   for (setup, mark), at in found.items():
     if setup == "search" and ("random", mark) in found:
-      rows.append(("search against random", mark, at, found["random", mark]))
-  return halves.table(rows, voiced)
+      other = found["random", mark]
+      both = {sound: values for sound, values in at.items() if sound in other}
+      rows.append(("search against random", mark, both, other))
+  return halves.table([row for row in rows if len(row[2]) >= _FEWEST], voiced)
 
 
 def main() -> None:
