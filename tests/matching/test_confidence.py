@@ -31,7 +31,7 @@ def evaluate(workdir, distances, *, step):
 
 
 def note(midi):
-  return midi and HeardPitch(midi=float(midi), confidence=1.0, voiced_share=1.0)
+  return midi and HeardPitch(midi=float(midi), confidence=1.0, share=1.0, voiced_share=1.0)
 
 
 def pair(timbre=0.0, envelope=0.0, *, target=60.0, estimate=60.0, held=1.0, renders=0):
