@@ -31,7 +31,7 @@ NOT_OURS = {
   r"D/|train-\d+": "files in a folder",
   r"hours = ": "a formula",
   r"location / |proxy_|client_max": "a configuration of nginx",
-  r"kick\.wav: MSS|no pitch was heard|no clear pitch|organ\.flac: MSS|in tune ": "what a command prints",
+  r"\w+\.\w+: MSS|no pitch was heard|no clear pitch|in tune ": "what a command prints",
   r"(from|with|for|print|found|refined|locks)\b": "Python: see below",
   r"@inproceedings|\w+ += \{|\}": "BibTeX",
   r"[\w.]+ +-> |spaces\.prior|[\^|v]|preset <-|re-rendered audio": "a drawing",
