@@ -58,6 +58,8 @@ def nearest_by_mfcc(
     batches: The sounds to search, as in `nearest_by_mel`.
   """
   pairs = [(mfcc_statistics(batch["mel"]), batch["controls"]) for batch in batches]
+  if not pairs:
+    raise ValueError("no sounds to search")
   candidates, controls = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
   scale = np.maximum(candidates.std(0), 1e-6)
   candidates, wanted = candidates / scale, mfcc_statistics(queries) / scale

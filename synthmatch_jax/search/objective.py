@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax import cores
 from synthmatch_jax.audio.loudness import SILENT_PEAK
 from synthmatch_jax.audio.pitch import PitchSettings, pitch_track
 from synthmatch_jax.audio.stft import StftSettings
@@ -160,7 +161,8 @@ class Objective:
     self._floors = np.array([TERMS[name].floor for name in weights])
     self._peak = float(np.abs(target).max())
     scene = Scene(target=target, recipe=recipe)
-    self._costs = [TERMS[name].cost(scene) for name in weights]
+    with cores.one_each():  # As in a search, so that the last bits do not depend on others at work.
+      self._costs = [TERMS[name].cost(scene) for name in weights]
 
   def costs(self, controls: Controls, sound: Sound) -> Float[np.ndarray, " k"]:
     """The cost of a candidate by each term; infinite for one that is silent."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 from collections import Counter
 from typing import Any
 
@@ -93,5 +94,6 @@ def _is_file(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-  """Returns whether a value is a number that is none of NaN, infinite and absurdly large."""
-  return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+  """Returns whether a value is a number that a float holds: not NaN, nor infinite."""
+  is_one = isinstance(value, int | float) and not isinstance(value, bool)
+  return is_one and abs(value) <= sys.float_info.max
