@@ -90,6 +90,7 @@ def test_a_table_and_pictures_are_for_people(evaluated):
     assert (folder / name).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_fewer_examples_can_be_asked_for(tiny_run):
   done = evaluate(f"--workdir={tiny_run}", "--num_examples=2", "--split=validation")
   results = json.loads((tiny_run / "eval" / "validation" / "results.json").read_text())

@@ -87,7 +87,9 @@ class Plugin:
       self._flush(sample_rate)
     on, off = [0x90, note.pitch, note.velocity], [0x80, note.pitch, 0]
     _seed_c()
-    audio = self._process([(on, 0.0), (off, note.hold_seconds)], seconds, sample_rate)
+    # pedalboard takes the whole part of a float's product: at 1.3 s and 44.1 kHz a sample too few.
+    asked = (round(seconds * sample_rate) + 0.5) / sample_rate
+    audio = self._process([(on, 0.0), (off, note.hold_seconds)], asked, sample_rate)
     self._verify(wanted)
     return audio.mean(0, dtype=np.float32)
 

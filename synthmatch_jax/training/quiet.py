@@ -37,11 +37,11 @@ def quiet() -> Iterator[None]:
     except Exception:
       # Its futures may live as long as the process, whose errors asyncio logs when they go.
       logging.getLogger("asyncio").addFilter(_not_an_error_of_orbax)
-      with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Python warns about coroutines that nothing awaited.
-        gc.collect()
-        time.sleep(_LAST_SECONDS)
-        gc.collect()
+      # Python warns about coroutines that nothing awaited, some of which go when it ends.
+      warnings.filterwarnings("ignore", "coroutine '.*(serialize|write).*' was never awaited")
+      gc.collect()
+      time.sleep(_LAST_SECONDS)
+      gc.collect()
       raise
 
 

@@ -73,6 +73,7 @@ def test_the_command_compares_models_and_rows(tmp_path):
   assert run(a, f"{a}:mean").stdout.splitlines()[-1] == line
 
 
+@pytest.mark.slow
 def test_a_mistake_gets_one_sentence(tmp_path):
   values = {"model": np.ones(3)}
   a = evaluation(tmp_path / "a", targets="same", values=values)

@@ -40,6 +40,7 @@ def test_a_full_disk_gets_a_sentence_and_keeps_what_is_finished(disk):
   assert all(p.stat().st_mtime_ns == when for p, when in finished.items())
 
 
+@pytest.mark.slow
 def test_a_folder_that_may_only_be_read_gets_a_sentence(disk):
   subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
   done = build(disk, **OPTIONS)

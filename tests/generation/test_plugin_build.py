@@ -69,6 +69,7 @@ def undisturbed(testbed, tmp_path, monkeypatch):
   return contents(tmp_path / "one")
 
 
+@pytest.mark.slow
 def test_bytes_survive_a_storm_on_any_number_of_workers(
   undisturbed, testbed, tmp_path, monkeypatch, capsys
 ):
@@ -86,6 +87,7 @@ def test_bytes_survive_a_storm_on_any_number_of_workers(
   assert "a process was replaced: it gave no answer for" in told
 
 
+@pytest.mark.slow
 def test_patches_that_always_fail_are_listed_and_drawn_again(testbed, tmp_path, monkeypatch):
   monkeypatch.setenv("TESTBED", "crash>osc1_position=0.9")
   planned, store = build(tmp_path / "odd", testbed, workers=2, count=20)
@@ -95,6 +97,7 @@ def test_patches_that_always_fail_are_listed_and_drawn_again(testbed, tmp_path, 
   assert len(contents(tmp_path / "odd")) == 2 * len(planned)
 
 
+@pytest.mark.slow
 def test_a_value_that_never_sticks_ends_the_build_with_its_name(testbed, tmp_path, monkeypatch):
   monkeypatch.setenv("TESTBED", "stuck")
   with pytest.raises(UserError, match=r"failed on 10 patches of 10, at last: osc2_pitch was set"):

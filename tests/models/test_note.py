@@ -45,7 +45,7 @@ def test_an_answer_depends_on_what_is_known_of_its_own_note(name, way, with_rand
   assert np.abs(told - untold).max(axis=1).min() > 1e-3
 
 
-@pytest.mark.parametrize("name", ["ast_tiny", "cnn_tiny"])
+@pytest.mark.parametrize("name", ["ast_tiny", pytest.param("cnn_tiny", marks=pytest.mark.slow)])
 def test_film_begins_as_the_model_that_is_told_nothing(name):
   plain, film = (models.create(name, **SIZE, note=way, seed=0) for way in ("none", "film"))
   for model in (plain, film):

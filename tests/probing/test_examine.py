@@ -102,6 +102,7 @@ def test_the_engine_of_the_file_sounds_like_the_instrument(probed, testbed):
   np.testing.assert_array_equal(sound, native.mean(0, dtype=np.float32))
 
 
+@pytest.mark.slow
 def test_a_second_probe_keeps_the_choice_and_takes_presets(probed, testbed, tmp_path):
   out, _ = probed
   edited = json.loads(out.read_text())

@@ -216,3 +216,11 @@ def loaded_vital(path):
       return plain.render(note.pitch, note.velocity / 127, note.hold_seconds, seconds).mean(0)
 
   return Plain()
+
+
+@pytest.mark.parametrize("seconds", [0.7, 1.3])
+def test_a_sound_is_as_long_as_asked_for(make, seconds):
+  """1.3 and 44,100 as 32-bit floats have a product under a whole number of samples."""
+  synth = make()
+  patch = synth.space.decode(middle(synth))
+  assert render(synth, patch, seconds=seconds).shape == (round(seconds * RATE),)

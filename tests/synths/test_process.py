@@ -58,7 +58,9 @@ def test_steady_work_gives_what_single_calls_give(host, flawless):
   assert len({sound.tobytes() for sound in flawless}) == len(VALUES)
 
 
-@pytest.mark.parametrize("at", [2, 3, 4, 7, 30])
+@pytest.mark.parametrize(
+  "at", [3, 30, *(pytest.param(at, marks=pytest.mark.slow) for at in (2, 4, 7))]
+)
 def test_a_plugin_that_crashes_every_few_sounds_costs_time_only(host, flawless, at):
   crashing = host(f"crash@{at}")
   values = VALUES[:6] if at < 4 else VALUES
@@ -137,6 +139,7 @@ def test_a_process_is_replaced_after_so_many_sounds(host, flawless):
   assert 2 <= len(counted.told) <= 4
 
 
+@pytest.mark.slow
 def test_a_patch_that_always_fails_is_told_and_blocks_nothing(host, flawless):
   odd = host("crash>osc1_position=0.5")
 

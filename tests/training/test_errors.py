@@ -84,6 +84,7 @@ def test_the_command_trains_refuses_another_config_and_goes_on(tiny_dataset, tmp
   assert "training is finished" in again.stdout
 
 
+@pytest.mark.slow
 def test_the_full_size_command_takes_its_first_step(tiny_dataset, tmp_path):
   """As docs/accelerators.md has it, but for the width and depth of the model."""
   said = train(
@@ -231,7 +232,14 @@ def contents(folder):
   return {path: path.read_bytes() for path in paths}
 
 
-@pytest.mark.parametrize("away", ["gone", "a link to a drive that is away", "nothing but damaged"])
+@pytest.mark.parametrize(
+  "away",
+  [
+    "gone",
+    pytest.param("a link to a drive that is away", marks=pytest.mark.slow),
+    pytest.param("nothing but damaged", marks=pytest.mark.slow),
+  ],
+)
 def test_a_run_whose_checkpoints_are_away_is_not_begun_anew(make_config, tmp_path, away):
   config, run = make_config("mlp_tiny", steps=2), tmp_path / "run"
   loop.train_and_evaluate(config, run)
@@ -249,6 +257,7 @@ def test_a_run_whose_checkpoints_are_away_is_not_begun_anew(make_config, tmp_pat
   assert contents(run) == before
 
 
+@pytest.mark.slow
 def test_a_pipe_as_the_log_is_not_waited_for(make_config, tmp_path):
   config = make_config("mlp_tiny", steps=2)
   loop.train_and_evaluate(config, tmp_path)

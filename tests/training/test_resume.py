@@ -160,6 +160,7 @@ def test_ten_kills_at_any_moment_change_no_bit(make_config, tmp_path):
   jax.tree.map(np.testing.assert_array_equal, *last)
 
 
+@pytest.mark.slow
 def test_a_run_can_be_made_longer_and_ends_as_if_it_had_been_so_from_the_start(
   make_config, tmp_path, capsys
 ):
