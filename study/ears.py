@@ -1,4 +1,4 @@
-"""Who hears the note of a sound best, on sounds whose note is known?
+"""Measures who hears the note of a sound best, on sounds whose note is known.
 
     python -m study.ears --folder=FOLDER [--each=100] [--ears=ours,note,pyin]
 

@@ -8,7 +8,7 @@ from typing import BinaryIO, Protocol, runtime_checkable
 import numpy as np
 import soundfile as sf
 
-from synthmatch_jax.audio import containers, ffmpeg, formats, mpeg
+from synthmatch_jax.audio import containers, ffmpeg, flac, formats, mpeg
 from synthmatch_jax.audio.ffmpeg import CUT_OFF, DAMAGED
 from synthmatch_jax.audio.splice import Part, Spliced
 from synthmatch_jax.errors import UserError
@@ -83,6 +83,8 @@ def open_sound(file: BinaryIO, *, size: int, name: str) -> Decoder:
     return _mpeg(file, 0, size, name)
   if kind == "ogg":
     return _ogg(file, size, name)
+  if kind == "flac" and (parts := flac.mended(file, size=size)):
+    file, size = _spliced(file, parts)
   audio = containers.locate(file, kind, size=size)
   if audio is not None:
     if audio.is_cut_off(size):
@@ -116,8 +118,9 @@ class _Sndfile:
     self.channels = self._unread[0].channels
     self.is_uniform = len({(s.samplerate, s.channels) for s in self._unread}) == 1
     counts = [sound.frames for sound in self._unread]
-    self.is_endless = max(counts) >= _UNKNOWN_FRAMES
     self._is_told = frames is None
+    if self._is_told and max(counts) >= _UNKNOWN_FRAMES:
+      raise UserError(f"{name} does not say how long it is: convert it to wav")
     self.frames = sum(counts) if self._is_told else frames
 
   def _open(self) -> list[sf.SoundFile]:
@@ -142,19 +145,13 @@ class _Sndfile:
 
 
 def _sndfile(files: list[BinaryIO], kind: str, name: str) -> Decoder:
-  """Opens files with libsndfile, or with FFmpeg what it does not decode.
-
-  That is a codec that is foreign to it, and FLAC that was written to a pipe and says no length.
-  """
+  """Opens files with libsndfile, or with FFmpeg if libsndfile knows the container only."""
   try:
     sound = _Sndfile(files, name)
-    otherwise = f"{name} does not say how long it is: convert it to wav" if sound.is_endless else ""
-  except sf.LibsndfileError:
-    sound, otherwise = None, DAMAGED.format(name)
-  if sound is None or otherwise:
+  except sf.LibsndfileError as error:
     if formats.FORMATS[kind].ffmpeg and len(files) == 1:
-      return ffmpeg.open_other(files[0], kind, name=name, otherwise=otherwise)
-    raise UserError(otherwise)
+      return ffmpeg.open_other(files[0], kind, name=name, otherwise=DAMAGED.format(name))
+    raise UserError(DAMAGED.format(name)) from error
   if not sound.is_uniform:
     raise UserError(
       f"{name} holds recordings of several sample rates or channels: convert it to wav"

@@ -139,7 +139,7 @@ def open_sound(file: BinaryIO, kind: str, *, name: str) -> _Ffmpeg:
 
 
 def open_other(file: BinaryIO, kind: str, *, name: str, otherwise: str) -> _Ffmpeg:
-  """Opens a container that libsndfile knows, with contents that it does not decode.
+  """Opens a container that libsndfile knows, with a codec that it does not know.
 
   Args:
     file: The file, open for reading and seekable.

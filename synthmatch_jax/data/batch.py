@@ -19,7 +19,7 @@ class Batch(TypedDict):
     mel: log-mel spectrograms in dB, as `audio.mel.log_mel` gives them.
     controls: the true controls, in [0, 1].
     note: MIDI number, velocity and hold in seconds; left out where all records have one note.
-    told: which of these three a model is told while it learns; left out where it is told all.
+    told: whether a model is told each of these three while it learns; left out if it is told all.
   """
 
   mel: Float[Array, "b t f"] | Float[np.ndarray, "b t f"]

@@ -20,7 +20,8 @@ from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.play import play
 from synthmatch_jax.synths.pool import Pool
 
-# Confidences of a pitch: that of a sound is compared if it is clear, with whatever the answer has.
+# The share of a sound that has a pitch: the target's is compared where it is clear, with whatever
+# the answer has.
 # By one bound, of two sounds that are nearly equal one could have a pitch and the other none.
 _CLEAR, _FAINT = 0.5, 0.2
 

@@ -142,7 +142,7 @@ def test_a_short_one_that_lacks_half_is_cut_off():
 @pytest.mark.parametrize("rate", [RATE, 96_000])
 @pytest.mark.parametrize("channels", [1, 2, 6])
 def test_flac_from_a_pipe(tmp_path, rate, channels):
-  """It says 0 samples; FFmpeg decodes it to its end."""
+  """It says 0 samples, of which the last frame tells."""
   noise = np.random.default_rng(0).normal(0, 0.1, (3 * rate + 777, channels))
   path = write(tmp_path / "a.flac", noise, rate, ("FLAC", "PCM_24"))
   expected = io.load(path)
@@ -152,6 +152,8 @@ def test_flac_from_a_pipe(tmp_path, rate, channels):
   np.testing.assert_allclose(io.decode(bytes(data), name="a"), expected, atol=1e-7)
   with pytest.raises(UserError, match="60 s"):
     io.decode(bytes(data[:22]) + b"\xff\xff\xff\xff" + bytes(data[26:]), name="a")
+  with pytest.raises(UserError, match="cut off"):
+    io.decode(bytes(data[: len(data) // 2]), name="a")
 
 
 @pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])

@@ -126,7 +126,7 @@ def test_a_tone_is_heard_with_its_cents():
 
 @pytest.mark.parametrize(("voiced", "confidence"), [(40, 1.0), (30, 0.97), (20, 0.5), (12, 0.1)])
 def test_the_confidence_is_how_often_such_a_share_is_right(voiced, confidence):
-  """Of 40 frames so many have one pitch; docs/ears.md has the measurement."""
+  """So many of 40 frames have one pitch; docs/ears.md has the measurement."""
   frames = np.arange(40)
   track = PitchTrack(
     f0_hz=np.full(40, 440.0),
