@@ -13,6 +13,7 @@ from synthmatch_jax.models.ast import AST
 from synthmatch_jax.models.cnn import CNN
 from synthmatch_jax.models.encoder import Encoder, require_choice
 from synthmatch_jax.models.estimator import Estimator
+from synthmatch_jax.models.flow import Flow
 from synthmatch_jax.models.head import Head
 from synthmatch_jax.models.mlp import MLP
 from synthmatch_jax.models.note import NoteFilm, NoteHead, NoteInput, NoteToken
@@ -42,7 +43,7 @@ MODELS: dict[str, tuple[type[Encoder], dict[str, Any]]] = {
 }
 """Name -> encoder, and the arguments of encoder and head that are not at their defaults."""
 
-HEADS: dict[str, type[Head]] = {"regression": Regression}
+HEADS: dict[str, type[Head]] = {"regression": Regression, "flow": Flow}
 """Name -> head; every one of them works with every encoder."""
 
 NOTES: dict[str, Callable[..., NoteInput] | None] = {
@@ -55,7 +56,7 @@ NOTES: dict[str, Callable[..., NoteInput] | None] = {
 _OF_NOTES: dict[str, Any] = {"note": "none", "note_loss": 0.0}
 
 # What a recipe's sizes and the seed say, and what `create` makes itself.
-_OWN = ("self", "num_frames", "num_bins", "encoder", "num_controls", "rngs")
+_OWN = ("self", "num_frames", "num_bins", "encoder", "num_controls", "layout", "rngs")
 
 
 def arguments(name: Any, head: Any = "regression") -> dict[str, Any]:
