@@ -5,9 +5,11 @@
 This is the paper's AST (section 2.2) with another head: the paper's answers with the mean of all
 patches that sound alike, which may sound like none of them.
 
+    python -m synthmatch_jax.train --config=configs/flow.py:runlocal --workdir=runs/flow_local
+
     python -m synthmatch_jax.train --config=configs/flow.py:small --workdir=runs/flow_small
 
-This is as small as `configs/ast.py:small`, for two cores.
+These are as small as those of `configs/ast.py`, for two cores.
 
     python -m synthmatch_jax.train --config=configs/flow.py:notes --workdir=runs/flow_notes
 
