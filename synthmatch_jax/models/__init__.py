@@ -10,6 +10,7 @@ from flax import nnx
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.models.ast import AST
+from synthmatch_jax.models.by_kind import ByKind
 from synthmatch_jax.models.cnn import CNN
 from synthmatch_jax.models.encoder import Encoder, require_choice
 from synthmatch_jax.models.estimator import Estimator
@@ -18,6 +19,7 @@ from synthmatch_jax.models.mlp import MLP
 from synthmatch_jax.models.note import NoteFilm, NoteHead, NoteInput, NoteToken
 from synthmatch_jax.models.regression import Regression
 from synthmatch_jax.models.resnet import ResNet
+from synthmatch_jax.spaces.scales import Layout
 
 MODELS: dict[str, tuple[type[Encoder], dict[str, Any]]] = {
   # The paper's three models (sections 2 and 3.2.1), at the default sizes of their classes.
@@ -42,7 +44,7 @@ MODELS: dict[str, tuple[type[Encoder], dict[str, Any]]] = {
 }
 """Name -> encoder, and the arguments of encoder and head that are not at their defaults."""
 
-HEADS: dict[str, type[Head]] = {"regression": Regression}
+HEADS: dict[str, type[Head]] = {"regression": Regression, "by_kind": ByKind}
 """Name -> head; every one of them works with every encoder."""
 
 NOTES: dict[str, Callable[..., NoteInput] | None] = {
@@ -55,7 +57,7 @@ NOTES: dict[str, Callable[..., NoteInput] | None] = {
 _OF_NOTES: dict[str, Any] = {"note": "none", "note_loss": 0.0}
 
 # What a recipe's sizes and the seed say, and what `create` makes itself.
-_OWN = ("self", "num_frames", "num_bins", "encoder", "num_controls", "rngs")
+_OWN = ("self", "num_frames", "num_bins", "encoder", "num_controls", "layout", "rngs")
 
 
 def arguments(name: Any, head: Any = "regression") -> dict[str, Any]:
@@ -81,6 +83,7 @@ def create(
   num_frames: int,
   num_bins: int,
   num_controls: int,
+  layout: Layout = (),
   seed: int,
   head: str = "regression",
   note: str = "none",
@@ -94,6 +97,7 @@ def create(
     num_frames: mel frames of the input.
     num_bins: mel bins of the input.
     num_controls: length of the output.
+    layout: what the controls stand for, for heads that ask; by default each is a number.
     seed: seed of the weights and of dropout.
     head: key of `HEADS`.
     note: key of `NOTES`, the way in which the model is told notes.
@@ -122,7 +126,10 @@ def create(
     if note_loss < 0:
       raise ValueError(f"note_loss must be at least 0, not {note_loss}")
     made = build(encoder, num_frames=num_frames, num_bins=num_bins)
-    answering = build(HEADS[head], made, num_controls=num_controls)
+    sizes: dict[str, Any] = {"num_controls": num_controls}
+    if "layout" in inspect.signature(HEADS[head].__init__).parameters:
+      sizes["layout"] = layout or (("numerical", 1),) * num_controls
+    answering = build(HEADS[head], made, **sizes)
     way = NOTES[note]
     return Estimator(
       made,

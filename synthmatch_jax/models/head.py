@@ -13,7 +13,8 @@ class Head(nnx.Module):
   """Base class of all heads, which map tokens to a loss and to answers.
 
   A head is built as `HEAD(encoder, num_controls=..., rngs=..., **arguments)`: it reads the width
-  of the tokens, and what else it needs, from the encoder, and does not keep it.
+  of the tokens, and what else it needs, from the encoder, and does not keep it. One that takes a
+  `layout` is told what the controls stand for (`spaces.scales`).
   """
 
   def loss(
