@@ -107,7 +107,8 @@ def _used(scene: Scene) -> Cost:
 
   A switch counts where it is on. Choices do not count, since no option is plainer than another.
   """
-  scales = np.repeat(*zip(*scene.recipe.space.layout, strict=True))
+  layout = scene.recipe.space.layout
+  scales = np.array([scale for scale, width in layout for _ in range(width)])
   switches, counted = scales == "binary", np.isin(scales, ("numerical", "binary"))
 
   def cost(controls: Controls, _: Sound) -> float:
