@@ -6,7 +6,10 @@ from jaxtyping import Array, Float, Key, PRNGKeyArray
 from synthmatch_jax.data.batch import Batch
 
 Report = dict[str, Float[Array, "b *rest"]]
-"""Name of a measure -> its value for each record, or for each parameter of each record."""
+"""Name of a measure -> its value for each record, or for each parameter or control of each record.
+
+NaN stands for no value, as the error of what cannot be heard.
+"""
 
 
 class Head(nnx.Module):
