@@ -137,10 +137,9 @@ def create(
     if note_loss < 0:
       raise ValueError(f"note_loss must be at least 0, not {note_loss}")
     made = build(encoder, **mel)
-    sizes: dict[str, Any] = {"num_controls": num_controls}
-    if "layout" in inspect.signature(HEADS[head].__init__).parameters:
-      sizes["layout"] = layout or (("numerical", 1),) * num_controls
-    answering = build(HEADS[head], made, **sizes)
+    takes_layout = "layout" in inspect.signature(HEADS[head].__init__).parameters
+    told = {"layout": layout or (("numerical", 1),) * num_controls} if takes_layout else {}
+    answering = build(HEADS[head], made, num_controls=num_controls, **told)
     way = NOTES[note]
     return Estimator(
       made,

@@ -74,7 +74,8 @@ class Run:
         f"{asked[0]} is about notes, and {dataset.name} has only one; leave it out, or build a"
         ' data set of many: `tfds build` with "notes": "varied" in --config'
       )
-    if config.model.head is None and not dataset.recipe.space.is_numerical:
+    takes_head = config.model.name in models.MODELS and config.model.head is None
+    if takes_head and not dataset.recipe.space.is_numerical:
       # It is written down: where a config of a run says none, the head is the paper's.
       config = config.copy_and_resolve_references()
       config.model.head = "by_kind"
