@@ -7,7 +7,8 @@ import runpy
 import sys
 from pathlib import Path
 
-from synthmatch_jax import __version__, cli
+import synthmatch_jax
+from synthmatch_jax import cli
 
 _SHELLS = ("bash", "fish", "zsh")
 
@@ -33,7 +34,7 @@ def main(arguments: list[str]) -> int:
     runpy.run_module(f"synthmatch_jax.{name}", run_name="__main__", alter_sys=True)
     return 0
   if name == "--version":
-    return cli.show(f"synthmatch_jax {__version__}")
+    return cli.show(f"synthmatch_jax {synthmatch_jax.__version__}")
   if name == "completion" and len(rest) == 1 and rest[0] in _SHELLS:
     completion = importlib.import_module("synthmatch_jax.completion")
     return cli.show(completion.script(rest[0], known))
