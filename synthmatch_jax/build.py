@@ -33,9 +33,10 @@ def main(arguments: Sequence[str]) -> int:
   if len(arguments) != 1:
     raise UserError("name one data set: build massive16 [--data_dir=D] [--config=JSON]")
   folder = bundled.builder(arguments[0])
-  if (_CONFIG.value or "").lstrip().startswith("{"):
+  config = _CONFIG.value or ""
+  if config.lstrip().startswith("{"):
     try:
-      json.loads(_CONFIG.value)
+      json.loads(config)
     except ValueError as error:
       raise UserError(f"--config is no JSON ({error}); mind the quotes of your shell") from None
   extras.need("build", "a build")
