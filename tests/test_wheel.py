@@ -84,7 +84,7 @@ def test_a_sound_is_matched_offline_from_where_nothing_can_be_written(wheel, bar
     said(*command, cwd="/", env=own)
     after = os.times()
     seconds = sum(after[2:4]) - sum(before[2:4])
-    print(f"{program[0].name}: {seconds:.1f} processor seconds")
+    print(f"{Path(program[0]).name}: {seconds:.1f} processor seconds")
     answers.append(json.loads((out / "guitar" / "patch.json").read_text())["answers"])
   assert answers[0] == answers[1]
 
