@@ -5,13 +5,11 @@ Says the page's address, and serves it to this machine alone until Ctrl-C; see d
 
 import socket
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from absl import flags
 
-from synthmatch_jax import cli
-from synthmatch_jax.errors import UserError
+from synthmatch_jax import cli, extras
 
 _WORKDIR = cli.define_models()
 _PORT = flags.DEFINE_integer(
@@ -38,8 +36,7 @@ _WORKERS = flags.DEFINE_integer("workers", 1, "Sounds matched at once.", lower_b
 
 def main() -> None:
   """Serves the page."""
-  if find_spec("gradio") is None:
-    raise UserError("the page needs gradio, which is not installed: see docs/app.md")
+  extras.need("app", "the page")
   workdirs = cli.models(_WORKDIR.value)
   # Imported here, so that a mistake is answered before JAX is loaded, which takes seconds.
   from synthmatch_jax.web import address

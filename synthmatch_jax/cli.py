@@ -1,6 +1,5 @@
 """Starts every binary: parses absl's flags, and turns errors into one sentence."""
 
-import json
 import math
 import os
 import re
@@ -64,15 +63,15 @@ def _guard(main, name):
       sys.stdout.flush()
       return status
     except UserError as error:
-      return _say(name, error, 1)
+      return say_error(name, error, 1)
     except BrokenPipeError:
       if _is_read():  # Another pipe broke.
         raise
       return _unread()
     except MemoryError:
-      return _say(name, "there is too little memory: allow more, or take less at once", 1)
+      return say_error(name, "there is too little memory: allow more, or take less at once", 1)
     except KeyboardInterrupt:
-      return _say(name, "interrupted", 130)
+      return say_error(name, "interrupted", 130)
 
   return guarded
 
@@ -88,11 +87,11 @@ def _parser(name):
       return arguments
     except flags.Error as error:
       text = _UNSET.sub(r"--\1 is needed.", _last_cause(str(error)))
-      sys.exit(_say(name, f"{text} (--help lists the flags)", 2))
+      sys.exit(say_error(name, f"{text} (--help lists the flags)", 2))
     except (KeyError, AttributeError, ValueError, TypeError, OSError, SyntaxError) as error:
-      sys.exit(_say(name, explain(error, argv), 2))
+      sys.exit(say_error(name, explain(error, argv), 2))
     except UserError as error:
-      sys.exit(_say(name, error, 2))
+      sys.exit(say_error(name, error, 2))
 
   return parse
 
@@ -130,7 +129,7 @@ def _is_read() -> bool:
 
 def _help(program: str) -> str:
   """Returns the help of a binary: what it does, and a line or two for each of its flags."""
-  said = (sys.modules["__main__"].__doc__ or "").strip()
+  said = _as_typed((sys.modules["__main__"].__doc__ or "").strip())
   lines = [said, "", "Flags:"]
   own = flags.FLAGS.get_key_flags_for_module(program)
   for flag in sorted(own, key=lambda flag: flag.name):
@@ -274,25 +273,15 @@ def _last_cause(text: str) -> str:
   return f"{head}{trace.strip().splitlines()[-1]}" if found else text
 
 
-def _say(name: str, text: object, status: int) -> int:
-  print(f"{name}: error: {printable(' '.join(str(text).split()))}", file=sys.stderr)
+def say_error(name: str, text: object, status: int) -> int:
+  """Prints what a command has against its input, in one line; returns the exit status."""
+  said = printable(_as_typed(" ".join(str(text).split())))
+  print(f"{name}: error: {said}", file=sys.stderr)
   return status
 
 
-def speak_plainly(program: str) -> None:
-  """Makes an uncaught `UserError` one line in a program that is not ours (the tfds command)."""
-  usual = sys.excepthook
-
-  def hook(kind, error, trace):
-    if isinstance(error, UserError):
-      _say(program, error, 1)
-    elif isinstance(error, json.JSONDecodeError) and any(error.doc in arg for arg in sys.argv[1:]):
-      at = f"{error.msg} at character {error.pos + 1} of {error.doc}"
-      _say(program, f"an option is no JSON ({at}); mind the quotes of your shell", 1)
-    elif isinstance(error, ValueError) and str(error).startswith("BuilderConfig "):
-      known = """--config takes options as JSON, e.g. '{"name": "mine", "num_examples": 10000}'"""
-      _say(program, f"{known}, not {str(error).split(' ')[1]!r}", 1)
-    else:
-      usual(kind, error, trace)
-
-  sys.excepthook = hook
+def _as_typed(text: str) -> str:
+  """Returns a text with its commands in the form in which this one was typed."""
+  typed = Path(sys.orig_argv[1]).stem if len(sys.orig_argv) > 1 else ""
+  short = re.sub(r"python -m\s+synthmatch_jax\.", "synthmatch ", text)
+  return short if typed == "synthmatch" else text

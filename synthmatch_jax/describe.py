@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from synthmatch_jax import cli, files
+from synthmatch_jax import cli, extras, files
 from synthmatch_jax.errors import UserError
 
 _DATA_DIR = cli.define_path(
@@ -31,6 +31,7 @@ def main(arguments: Sequence[str]) -> None:
   dir, name = files.expanded(_DATA_DIR.value or files.data_dir()), arguments[0]
   if len(name.split("/")) in (2, 3) and not (dir / name).is_dir():
     raise UserError(f"there is no data set {name} in {dir}: check its name, or name --data_dir")
+  extras.need("train", "a look into a data set")
   # Here, so that a mistyped flag is answered at once.
   from synthmatch_jax.inspection import dataset_report
 

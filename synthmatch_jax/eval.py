@@ -12,7 +12,7 @@ Where W holds a proxy of the synth, its mels are compared with those of the test
 
 from absl import flags
 
-from synthmatch_jax import cli
+from synthmatch_jax import cli, extras
 from synthmatch_jax.errors import UserError
 
 _WORKDIR = cli.define_path("workdir", None, "The folder of a trained model.", required=True)
@@ -49,6 +49,7 @@ def main() -> None:
   if _SOUNDS.value and not _SOUNDS.value.is_dir():
     raise UserError(f"there is no folder {_SOUNDS.value} of sounds: check --sounds")
   (workdir,), others = cli.models([_WORKDIR.value]), cli.models(_OTHERS.value)
+  extras.need("train", "an evaluation")
   # This stands here so that a mistyped flag is answered at once, before JAX takes its seconds.
   from synthmatch_jax.evaluation import evaluator, proxied
 

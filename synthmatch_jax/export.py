@@ -8,7 +8,7 @@ from typing import cast
 
 from absl import flags
 
-from synthmatch_jax import cli
+from synthmatch_jax import cli, extras
 
 _WORKDIR = cli.define_path("workdir", None, "The folder of a trained model.", required=True)
 _OUT = cli.define_path("out", None, "The folder for the exported model.", required=True)
@@ -20,6 +20,7 @@ _DTYPE = flags.DEFINE_enum(
 def main() -> None:
   """Writes the folder and says how large it is."""
   workdir, out = cli.run_of(_WORKDIR.value, wanted="export"), cli.folder_to_write(_OUT.value)
+  extras.need("train", "an export")
   # This stands here so that a mistyped flag is answered at once, before JAX takes its seconds.
   from synthmatch_jax import exported
   from synthmatch_jax.training import card, trained

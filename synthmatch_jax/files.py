@@ -185,26 +185,14 @@ def user_cache() -> Path | None:
 
 @functools.cache
 def settle_caches() -> None:
-  """Gives libraries that must write a cache a folder of the user or of this process.
+  """Gives matplotlib a folder of this process where the user has none that can be written to.
 
-  numba (which librosa needs) runs what its cache holds. Unless the environment names the folder, a
-  file .numba_config.yaml in the working directory may name it, and that may be a stranger's: so
-  the environment always names it. If the user's folder cannot be written, numba would fail and
-  matplotlib complain; the folder is then one of this process and is removed with it, as others
-  could choose the compiled code in a folder that they can write to. What the environment already
-  says stays.
+  It is removed with the process. What the environment already says stays.
   """
-  cache = user_cache()
-  if cache is not None:
-    if not os.environ.get("NUMBA_CACHE_DIR"):
-      os.environ["NUMBA_CACHE_DIR"] = str(cache / "synthmatch_jax" / "numba")
-    return
-  missing = [name for name in ("NUMBA_CACHE_DIR", "MPLCONFIGDIR") if not os.environ.get(name)]
-  if not missing:
-    return
-  folder = tempfile.mkdtemp(prefix="synthmatch-cache-")
-  atexit.register(_forget_caches, folder, os.getpid())
-  os.environ.update(dict.fromkeys(missing, folder))
+  if user_cache() is None and not os.environ.get("MPLCONFIGDIR"):
+    folder = tempfile.mkdtemp(prefix="synthmatch-cache-")
+    atexit.register(_forget_caches, folder, os.getpid())
+    os.environ["MPLCONFIGDIR"] = folder
 
 
 def _forget_caches(folder: str, owner: int) -> None:

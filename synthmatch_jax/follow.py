@@ -8,7 +8,7 @@ import os
 
 from absl import flags
 
-from synthmatch_jax import cli
+from synthmatch_jax import cli, extras
 from synthmatch_jax.errors import UserError
 
 _WORKDIR = cli.define_path("workdir", None, "The folder of the run.", required=True)
@@ -26,6 +26,7 @@ def main() -> None:
   """Runs until it is interrupted."""
   if _ONCE.value and not _WORKDIR.value.is_dir():
     raise UserError(f"there is no trained model in {_WORKDIR.value} yet; train first")
+  extras.need("train", "following a training")
   # The accelerator belongs to the training.
   os.environ.setdefault("JAX_PLATFORMS", "cpu")
   # This stands here so that a mistyped flag is answered at once, before JAX takes its seconds.

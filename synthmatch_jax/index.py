@@ -7,7 +7,7 @@ sounds that are nearest to its target as well (docs/search.md). W is the folder 
 
 from absl import flags
 
-from synthmatch_jax import cli
+from synthmatch_jax import cli, extras
 
 _WORKDIR = cli.define_path("workdir", None, "The folder of a trained model.", required=True)
 _NUM_EXAMPLES = flags.DEFINE_integer(
@@ -19,6 +19,7 @@ _DATA_DIR = cli.define_path("data_dir", None, "Where the data set is, if it was 
 def main() -> None:
   """Writes the index and says how large it is."""
   (workdir,) = cli.models([_WORKDIR.value])
+  extras.need("train", "an index")
   # Here, so that a mistyped flag is answered at once and not after the seconds that JAX takes.
   from synthmatch_jax.search import neighbours
 

@@ -51,6 +51,9 @@ _NOISE = flags.DEFINE_enum(
   "Whether a recording's noise floor is kept; by default a clear one is removed, and said.",
 )
 _JSON = flags.DEFINE_bool("json", False, "Print one JSON object and nothing else, for programs.")
+_INSTALL = flags.DEFINE_bool(
+  "install", False, "Put the presets into your presets of Vital, beside those that are there."
+)
 _WORKERS = flags.DEFINE_integer(
   "workers", 0, "Sounds played at once; 0 means one for each core.", lower_bound=0
 )
@@ -69,6 +72,9 @@ def main(sounds: Sequence[str]) -> int:
   if budget is None and (_LOCK.value or _START.value):
     raise UserError("--lock and --start are for a search: leave out --search=0")
   workdirs, out = cli.models(_WORKDIR.value), cli.folder_to_write(_OUT.value)
+  from synthmatch_jax.matching import installing
+
+  presets = installing.folder() if _INSTALL.value else None
   from synthmatch_jax.audio.hearing import Assume
   from synthmatch_jax.audio.note import pitch_of
 
@@ -106,6 +112,11 @@ def main(sounds: Sequence[str]) -> int:
     workers=_WORKERS.value or cores.available(),
     say=say,
   )
+  if presets:
+    for outcome in outcomes:
+      for answer in (outcome.match or {}).get("answers", ()):
+        path = installing.install(outcome.job.folder / answer["preset"], presets)
+        say(f"installed {path}")
   if page:
     say(f"open {page}")
   if _JSON.value:

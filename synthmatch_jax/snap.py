@@ -8,7 +8,7 @@ removed. It is to be done again after more training, and before `eval` and `expo
 
 from absl import flags
 
-from synthmatch_jax import cli
+from synthmatch_jax import cli, extras
 
 _WORKDIR = cli.define_path("workdir", None, "The folder of a trained model.", required=True)
 _NUM_EXAMPLES = flags.DEFINE_integer(
@@ -20,6 +20,7 @@ _DATA_DIR = cli.define_path("data_dir", None, "The folder of the data set, if it
 def main() -> None:
   """Says which controls gain, and how much."""
   workdir = cli.run_of(_WORKDIR.value, wanted="snap")
+  extras.need("train", "snapping")
   # This stands here so that a mistyped flag is answered at once, before JAX takes its seconds.
   from synthmatch_jax.evaluation import fit_snapping
 

@@ -5,15 +5,35 @@ W/tensorboard/. The same command goes on after a kill. With `--seeds=0,1,2` it t
 for each seed, in W/seed0, W/seed1 and W/seed2, and writes a summary to W/sweep.md.
 """
 
-from absl import flags
-from ml_collections import config_flags
+import sys
+from typing import Any
 
-from synthmatch_jax import cli
+from absl import flags
+
+from synthmatch_jax import bundled, cli, extras
 from synthmatch_jax.errors import UserError
+
+try:
+  extras.need("train", "training")
+  from ml_collections import config_flags
+except UserError as error:
+  sys.exit(cli.say_error("train", error, 1))
+
+
+class _Recipes(flags.ArgumentParser):
+  """Lets a parser of configs read a recipe of the user, or one that comes along."""
+
+  def __init__(self, usual: flags.ArgumentParser):
+    self._usual = usual
+
+  def parse(self, argument: str) -> Any:
+    return self._usual.parse(bundled.recipe(argument))
+
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "A config, e.g. configs/ast.py:runlocal; --config.FIELD=... changes a field."
 )
+flags.FLAGS["config"].parser = _Recipes(flags.FLAGS["config"].parser)
 _WORKDIR = cli.define_path("workdir", None, "The folder of the run.")
 _SEEDS = flags.DEFINE_list("seeds", [], "Seeds: a run is trained for each, in a folder of its own.")
 _DISTRIBUTED = flags.DEFINE_string(

@@ -18,7 +18,7 @@ PAGES = sorted(
 )
 
 # How a command begins, behind the folder of a virtual environment or the name of a program alone.
-_COMMAND = re.compile(r"(?:\.venv[/\\]bin/)?(python -m|tfds|make) ")
+_COMMAND = re.compile(r"(?:\.venv[/\\]bin/)?(python -m|synthmatch|tfds|make) ")
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,8 @@ def _words(text: str) -> tuple[str, ...]:
   # "[--workdir=W]" may be left out; "SOUND..." stands for several.
   text = re.sub(r"\[(-[^\]]*)\]", r"\1", text)
   words = shlex.split(text, comments=True)
+  if words[0] == "synthmatch" and words[1] != "completion" and not words[1].startswith("-"):
+    words[:2] = ["python", "-m", f"synthmatch_jax.{words[1]}"]
   return tuple(re.sub(r"(?<=\w)\.\.\.$|(?<==)\.\.\.,?", "", word) for word in words)
 
 

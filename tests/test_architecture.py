@@ -10,9 +10,9 @@ PACKAGE = Path(__file__).parents[1] / "synthmatch_jax"
 # From the bottom up; a unit imports what is on floors below its own.
 FLOORS = (
   {"errors"},
-  {"untrusted", "cores"},
+  {"untrusted", "cores", "extras", "bundled"},
   {"files"},
-  {"cli", "checksums", "audio", "spaces"},
+  {"cli", "completion", "checksums", "audio", "spaces"},
   {"data"},
   {"models", "metrics", "synths", "reports"},
   {"config", "exported", "selection"},
@@ -27,6 +27,7 @@ FLOORS = (
     "eval",
     "match",
     "app",
+    "build",
     "probe",
     "describe",
     "compare",

@@ -2,13 +2,18 @@
 
 import importlib.util
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import synthmatch_jax
+from synthmatch_jax import bundled
 from synthmatch_jax.__main__ import commands
+from synthmatch_jax.errors import UserError
 
 REPO = Path(__file__).parents[1]
 RELEASED = "synthmatch_jax/released/vital16"
@@ -22,14 +27,14 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
 
 
-def run(command, *arguments):
+def run(command, *arguments, path=""):
   return subprocess.run(
     [sys.executable, "-c", RUN, f"synthmatch_jax.{command}", *arguments],
     capture_output=True,
     text=True,
     check=False,
     cwd=REPO,
-    env=os.environ | {"PYTHONPATH": str(REPO)},
+    env=os.environ | {"PYTHONPATH": f"{REPO}{os.pathsep}{path}"},
   )
 
 
@@ -42,11 +47,98 @@ def test_the_package_lists_its_commands():
     assert done.returncode == 0
     for name, said in known.items():
       assert importlib.util.find_spec(f"synthmatch_jax.{name}")
-      assert f"python -m synthmatch_jax.{name} " in done.stdout
+      assert f"synthmatch {name} " in done.stdout
       assert said in done.stdout
-  wrong = run("__main__", "match", "a.wav")
-  assert wrong.returncode == 2
-  assert "run python -m synthmatch_jax.match" in wrong.stderr
+  for wrong in (["mach", "a.wav"], ["completion", "tcsh"]):
+    done = run("__main__", *wrong)
+    assert done.returncode == 2
+    assert done.stderr.startswith("synthmatch: error: ")
+  done = run("__main__", "--version")
+  assert done.stdout.startswith(f"synthmatch_jax {synthmatch_jax.__version__}\n")
+
+
+def test_a_command_is_started_by_its_name():
+  assert run("__main__", "match", "none.wav").stderr == (
+    "match: error: there is no file none.wav: check the path\n"
+  )
+  assert run("__main__", "match", "--help").stdout == run("match", "--help").stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish", "zsh"])
+def test_shells_complete_every_command_and_flag(shell, tmp_path):
+  done = run("__main__", "completion", shell)
+  script, loaded = done.stdout.rsplit("loaded:", 1)
+  assert loaded == "\n"
+  for word in ("match", "top", "widely", "train", "config", "probe", "edit", "build"):
+    assert word in script
+  if shutil.which(shell):
+    (tmp_path / "script").write_text(script)
+    subprocess.run([shell, "-n", tmp_path / "script"], check=True)
+
+
+@pytest.mark.parametrize(
+  ("words", "completed"),
+  [
+    (["ma"], ["match"]),
+    (["match", "--li"], ["--listen="]),
+    (["match", "--listen", "=", "w"], ["widely"]),
+    (["match", "--noise", "="], ["keep", "remove"]),
+    (["train", "sounds"], []),
+  ],
+)
+def test_bash_completes(words, completed):
+  script = subprocess.run(
+    [sys.executable, "-m", "synthmatch_jax", "completion", "bash"],
+    capture_output=True,
+    text=True,
+    check=True,
+    cwd=REPO,
+  ).stdout
+  asked = f"COMP_WORDS=(synthmatch {shlex.join(words)}) COMP_CWORD={len(words)}; _synthmatch"
+  program = f'compopt() {{ :; }}; {script}\n{asked}; echo "${{COMPREPLY[@]}}"'
+  done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True)
+  assert done.stdout.split() == completed
+
+
+@pytest.mark.parametrize(
+  ("name", "arguments", "extra"),
+  [
+    ("train", ["--config=ast.py"], "train"),
+    ("eval", [f"--workdir={RELEASED}"], "train"),
+    ("build", ["massive16"], "build"),
+    ("app", [], "app"),
+  ],
+)
+def test_a_missing_extra_is_told_by_its_name(name, arguments, extra, tmp_path):
+  (tmp_path / "sitecustomize.py").write_text(
+    "import importlib.util as util\nfound = util.find_spec\n"
+    "missing = {'ml_collections', 'tensorflow', 'gradio'}\n"
+    "util.find_spec = lambda name, *rest: None if name in missing else found(name, *rest)\n"
+  )
+  done = run(name, *arguments, path=tmp_path)
+  assert done.returncode == 1
+  assert done.stderr.startswith(f"{name}: error: ")
+  assert done.stderr.endswith(f"which is not installed: pip install 'synthmatch_jax[{extra}]'\n")
+  assert done.stdout == "loaded:\n"
+
+
+def test_recipes_and_builders_that_come_along_are_found_from_anywhere(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  for named in ("ast.py:small", "configs/ast.py:small"):
+    assert bundled.recipe(named) == f"{REPO / 'configs' / 'ast.py'}:small"
+  for named in ("massive16", "datasets/massive16"):
+    assert bundled.builder(named) == REPO / "datasets" / "massive16"
+  for nowhere in ("none.py:small", "runs/ast.py", "C:\\configs\\ast.py"):
+    assert bundled.recipe(nowhere) == nowhere
+  for nowhere in ("none", "elsewhere/massive16"):
+    with pytest.raises(UserError, match=r"name one of .*massive16"):
+      bundled.builder(nowhere)
+  (tmp_path / "ast.py").touch()
+  (tmp_path / "massive16").mkdir()  # A data set, and no builder.
+  assert bundled.recipe("ast.py:small") == "ast.py:small"
+  assert bundled.builder("massive16") == REPO / "datasets" / "massive16"
+  (tmp_path / "massive16" / "massive16_dataset_builder.py").touch()
+  assert bundled.builder("massive16") == Path("massive16")
 
 
 @pytest.mark.parametrize("name", sorted(commands()))
@@ -130,6 +222,9 @@ MISTAKES = [
   ("probe", ["none.vst3"], "no plugin at none.vst3"),
   ("describe", ["massive16/none", "--data_dir=nowhere"], "there is no data set massive16/none"),
   ("train", ["--workdir=W"], "no --config"),
+  ("build", [], "name one data set"),
+  ("build", ["massive17"], "there is no builder of a data set massive17: name one of "),
+  ("build", ["massive16", "--config={name: x}"], "--config is no JSON (Expecting property name"),
   ("train", ["--config=none.py", "--workdir=W"], "No such file or directory: 'none.py'"),
   ("ood", ["--out=setup.cfg"], "setup.cfg cannot be written"),
   ("app", ["--max_seconds=nan"], "--max_seconds=nan: it must be a finite number."),

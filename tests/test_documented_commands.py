@@ -21,7 +21,7 @@ COMMANDS = [command for page in PAGES for command in documented.commands(page)]
 
 # What else stands in code blocks, and why it is not checked here.
 NOT_OURS = {
-  r"(sudo )?(apt-get|pip|git|source|py|cd|dask|tensorboard) ": "programs of others",
+  r"(sudo )?(apt-get|pip|git|source|py|cd|dask|docker|tensorboard) ": "programs of others",
   r"python examples/\S+\.py": "a script, whose file is looked for below",
   r"\.venv.Scripts": "Windows",
   r"match ": "short for the command above it; parsed as that below",
@@ -60,7 +60,7 @@ def test_there_are_commands_of_every_kind():
   }
   named = {p.partition(".")[2] for p in programs if p.startswith("synthmatch_jax.")}
   assert named == binaries  # Each is in the docs, and nothing else.
-  assert {"synthmatch_jax", "tfds", "make", "study.runs", "benchmarks.estimate"} <= programs
+  assert {"synthmatch", "tfds", "make", "study.runs", "benchmarks.estimate"} <= programs
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -85,7 +85,7 @@ for number, (module, arguments) in enumerate(json.load(sys.stdin)):
     try:
       importlib.import_module(module)
       cli._parser(sys.argv[0])(sys.argv)  # Ends with a sentence where it cannot.
-      if "config" in flags.FLAGS:
+      if hasattr(getattr(flags.FLAGS, "config", None), "lock"):
         flags.FLAGS.config.lock()
       status = 0
     except SystemExit as error:
@@ -169,11 +169,13 @@ def test_the_targets_of_make_exist(command):
     assert re.search(rf"^{re.escape(word)}:", makefile, re.M) or "=" in word
 
 
-@pytest.mark.parametrize("command", of("tfds"), ids=str)
+@pytest.mark.parametrize("command", of("tfds", "synthmatch_jax.build"), ids=str)
 def test_data_sets_are_built_with_options_that_there_are(command):
   from massive16 import massive16_dataset_builder as massive16
 
   what, *arguments = command.arguments
+  if command.program != "tfds":
+    what, arguments = "build", command.arguments
   text = shlex.join(arguments).replace("=", " ", 1) if len(arguments) == 1 else None
   words = [part for word in arguments for part in word.split("=", 1)] if not text else arguments
   assert {w for w in words if w.startswith("--")} <= TFDS_OPTIONS[what]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from synthmatch_jax import files
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching.ensemble import RELEASED
@@ -117,38 +118,15 @@ def test_the_users_own_search_path_stays(strangers, tmp_path, safe):
   assert not (tmp_path / "imported").exists()
 
 
-COMPILED = """
-from synthmatch_jax import files
-files.settle_caches()
-import numba
-@numba.njit(cache=True)
-def doubled(x):
-  return 2 * x
-assert doubled(4) == 8
-print(numba.config.CACHE_DIR)
-"""
-
-
-@pytest.mark.parametrize("home", ["home", ".", "none"])
-def test_a_folder_does_not_say_where_compiled_code_is(tmp_path, home):
-  """Numba unpickles what its cache holds, and a file in the working directory may name one."""
-  folder = tmp_path / "strangers"
-  (folder / "cache").mkdir(parents=True)
-  (folder / ".numba_config.yaml").write_text(f"cache_dir: {folder / 'cache'}\n")
-  (tmp_path / "home").mkdir()
-  (tmp_path / "program.py").write_text(COMPILED)
-  homes = {"home": tmp_path / "home", ".": ".", "none": os.devnull}
-  environment = {"HOME": str(homes[home]), "NUMBA_CACHE_DIR": "", "XDG_CACHE_HOME": ".cache"}
-  said = started_in(
-    folder, tmp_path / "program.py", PYTHONPATH=os.pathsep.join(PATH), **environment
-  )
-  if home == "home":
-    assert said.strip() == str(tmp_path / "home" / ".cache" / "synthmatch_jax" / "numba")
-    assert list((tmp_path / "home").rglob("*.nbi"))
-  else:
-    assert "synthmatch-cache-" in said
-  assert sorted(path.name for path in folder.iterdir()) == [".numba_config.yaml", "cache"]
-  assert not list((folder / "cache").iterdir())
+@pytest.mark.parametrize("home", ["home", ".", os.devnull])
+def test_the_working_directory_does_not_say_where_compiled_code_is(tmp_path, monkeypatch, home):
+  """JAX runs what its cache holds."""
+  monkeypatch.chdir(tmp_path)
+  monkeypatch.setenv("XDG_CACHE_HOME", ".cache")
+  monkeypatch.setenv("HOME", str(tmp_path / home) if home == "home" else home)
+  found = files.user_cache.__wrapped__()
+  assert found == (tmp_path / "home" / ".cache" if home == "home" else None)
+  assert not (tmp_path / ".cache").exists()
 
 
 @pytest.mark.parametrize("key", ["pythonClassName", "python_class_name"])

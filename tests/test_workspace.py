@@ -40,7 +40,7 @@ def test_every_dependency_is_pinned():
     if "==" in line
   }
   text = (ROOT / "setup.cfg").read_text()
-  wanted = text.split("install_requires =")[1].split("[options.packages")[0]
+  wanted = text.split("install_requires =")[1].split("[options.entry_points")[0]
   wanted += text.split("[options.extras_require]")[1].split("[tool:pytest]")[0]
   for line in wanted.splitlines():
     name = re.match(r"    ([A-Za-z0-9_.-]+)", line)

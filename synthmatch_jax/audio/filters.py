@@ -1,8 +1,7 @@
 """The Hann window, and the mel scale with its filter bank as in Slaney's Auditory Toolbox (1998).
 
 Both are equal to librosa's to the last bit (a test holds it), so that mels are what they were when
-librosa made them. librosa itself compiles code when it is imported, for which it must write to its
-own folder or to the user's: a service that may do neither could not listen.
+librosa made them. librosa itself brings a compiler along (see shift.py).
 """
 
 import functools

@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from synthmatch_jax import files
 from synthmatch_jax.audio.hearing import Recording
 from synthmatch_jax.audio.loudness import match_loudness
 from synthmatch_jax.audio.onset import cut
+from synthmatch_jax.audio.shift import pitch_shift
 
 # Semitones: what is nearer is in tune; what is farther a phase vocoder turns into something else.
 _LEAST_SHIFT, _MOST_SHIFT = 0.25, 24.0
@@ -78,10 +78,7 @@ def listen(
     if not clip.any():
       continue
     if semitones:
-      files.settle_caches()
-      import librosa  # Here: its compiler takes a second, and a plain match does not need it.
-
-      clip = librosa.effects.pitch_shift(clip, sr=rate, n_steps=semitones)
+      clip = pitch_shift(clip, semitones, sample_rate=rate)
     levelled = match_loudness(clip, level_db, rate)
     clips[way] = (levelled * 10 ** (way.gain_db / 20)).astype(np.float32)
   return clips

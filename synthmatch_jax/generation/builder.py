@@ -15,17 +15,17 @@ from typing import Any
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import writer as writer_lib
 
-from synthmatch_jax import cli, cores
+from synthmatch_jax import cores
 from synthmatch_jax.data.dataset import DESCRIPTIONS
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.records import features
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.generation import finished, ledger, shards
+from synthmatch_jax.generation import finished, ledger, plainly, shards
 from synthmatch_jax.generation.options import Options
 from synthmatch_jax.generation.plan import Plan, Shard
 from synthmatch_jax.generation.store import Store
 
-cli.speak_plainly("tfds build")
+plainly.speak("tfds build")
 
 # Formats that are read without TensorFlow, which TFDS's default (tfrecord) is not. The first also
 # at random; Windows has no package for it, and the second is read into memory as a whole.
