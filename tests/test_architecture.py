@@ -39,7 +39,7 @@ FLOORS = (
   },
 )
 BINARIES = FLOORS[-1]
-ENGINES = {"vita", "pedalboard"}
+ENGINES = {"vita", "pedalboard", "dexed"}
 
 
 def sources():

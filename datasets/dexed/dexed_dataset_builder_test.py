@@ -1,0 +1,6 @@
+"""TFDS's own test of a builder, on a data set of twenty short sounds."""
+
+import pytest
+import tensorflow_datasets as tfds
+
+
