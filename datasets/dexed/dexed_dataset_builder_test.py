@@ -1,6 +1,1 @@
 """TFDS's own test of a builder, on a data set of twenty short sounds."""
-
-import pytest
-import tensorflow_datasets as tfds
-
-

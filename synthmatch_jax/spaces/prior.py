@@ -142,7 +142,7 @@ def load(name: str | Mapping[str, Any], space: ParameterSpace) -> Prior:
 
 def _completed(data: Any, space: ParameterSpace) -> Prior:
   """Returns the prior that JSON holds; what it does not say of the parameters, its voices do."""
-  if isinstance(data, dict) and "controls" not in data:
+  if isinstance(data, dict) and "voices" in data and "controls" not in data:
     data = data | {"controls": Voices(**data["voices"]).marginals(space)}
   return Prior(**data)
 

@@ -49,8 +49,8 @@ class Voices:
 
   folder: str
   advice: str
-  files: Mapping[str, str]
-  shares: Mapping[str, float]
+  files: Mapping[str, Any]
+  shares: Mapping[str, Any]
 
   def __post_init__(self):
     require_text("the folder of voices", self.folder)

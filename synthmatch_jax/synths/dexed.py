@@ -91,8 +91,8 @@ class Dexed:
 
   def __init__(self):
     self.space = dx7.space()
-    self._library = _library()
-    self._instance = self._library.DexedSynth()
+    self._make, self._voice = _library()
+    self._instance = self._make()
 
   def render(
     self, patch: Patch, *, note: Note, seconds: float, sample_rate: int
@@ -127,7 +127,8 @@ class Dexed:
     try:
       voices = dx7.read(file)
     except OSError as error:
-      raise UserError(f"{file} cannot be read ({error.strerror}): check the path") from None
+      reason = (error.strerror or str(error)).lower()
+      raise UserError(f"{file} cannot be read ({reason}): check the path") from None
     except ValueError as error:
       raise UserError(f"{file} is no preset of Dexed: {error}; give a .syx of a DX7") from None
     if not 1 <= (chosen or len(voices)) <= len(voices) or (len(voices) > 1 and not chosen):
@@ -146,8 +147,8 @@ class Dexed:
     Raises:
       RenderError: Dexed has another patch than it was given.
     """
-    voice = self._library.Patch.from_sysex(dx7.dump(patch, "")[6:-2])
-    self._instance = self._library.DexedSynth(sample_rate=sample_rate)
+    voice = self._voice.from_sysex(dx7.dump(patch, "")[6:-2])
+    self._instance = self._make(sample_rate=sample_rate)
     self._instance.load_patch(voice)
     wanted, found = dx7.of_bytes(dx7.to_bytes(patch)), self.read_back()
     if found != wanted:
@@ -167,9 +168,10 @@ def version() -> str:
     raise UserError(_NO_DEXED) from None
 
 
-def _library() -> Any:
+def _library() -> tuple[Any, Any]:
+  """Returns the classes of a synth and of a voice."""
   try:
-    import dexed
+    from dexed import DexedSynth, Patch
   except ImportError:
     raise UserError(_NO_DEXED) from None
-  return dexed
+  return DexedSynth, Patch
