@@ -6,7 +6,6 @@ import dexed_dataset_builder
 import pytest
 import tensorflow_datasets as tfds
 
-from synthmatch_jax import files
 from synthmatch_jax.data.recipe import Recipe
 from tests.spaces.voices_folder import prior_around
 
@@ -21,13 +20,12 @@ class DexedTest(tfds.testing.DatasetBuilderTestCase):
 
   def _make_builder(self, config=None):
     del config  # The full one has a million sounds.
-    prior = Path(self.tmp_dir) / "prior.json"
-    files.write_json(prior, prior_around(prior.parent, shares={"jittered": 0.5, "mixed": 0.5}))
+    prior = prior_around(Path(self.tmp_dir), shares={"jittered": 0.5, "mixed": 0.5})
     return dexed_dataset_builder.Builder(
       data_dir=self.tmp_dir,
       file_format="tfrecord",  # The test case reads by tf.data, which knows no array_record.
       config=dexed_dataset_builder.DexedConfig(
-        name="dummy", num_examples=20, seconds=0.5, shard_size=8, workers=2, prior=str(prior)
+        name="dummy", num_examples=20, seconds=0.5, shard_size=8, workers=2, prior=prior
       ),
     )
 

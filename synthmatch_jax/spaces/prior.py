@@ -137,23 +137,23 @@ def load(name: str | Mapping[str, Any], space: ParameterSpace) -> Prior:
     raise UserError(
       f"no prior {name!r} for the space {space.name}; known: {', '.join(['uniform', *known])}"
     )
-  return _completed(json.loads((folder / f"{name}.json").read_text()), space)
+  return Prior(**_completed(json.loads((folder / f"{name}.json").read_text()), space))
 
 
-def _completed(data: Any, space: ParameterSpace) -> Prior:
-  """Returns the prior that JSON holds; what it does not say of the parameters, its voices do."""
+def _completed(data: Any, space: ParameterSpace) -> Any:
+  """Returns the JSON of a prior; what it does not say of the parameters, its voices do."""
   if isinstance(data, dict) and "voices" in data and "controls" not in data:
-    data = data | {"controls": Voices(**data["voices"]).marginals(space)}
-  return Prior(**data)
+    return data | {"controls": Voices(**data["voices"]).marginals(space)}
+  return data
 
 
 def _read(path: Path, space: ParameterSpace) -> Prior:
   try:
-    data = untrusted.read_json(path)
+    data = _completed(untrusted.read_json(path), space)
   except OSError as error:
     raise UserError(f"cannot read the prior {path}: {error.strerror}") from None
-  except ValueError as error:
-    raise UserError(f"{path} is no prior: {error}") from None
+  except (ValueError, TypeError) as error:
+    raise UserError(f"{path} is no prior: {brief(error)}") from None
   return checked(data, space, origin=str(path))
 
 
@@ -165,7 +165,7 @@ def checked(data: Any, space: ParameterSpace, *, origin: str) -> Prior:
   """
   rng = np.random.default_rng(0)
   try:
-    prior = _completed(data, space)
+    prior = Prior(**data)
     sample(prior, space, rng)
     for distribution in prior.controls.values():
       _try(distribution, rng)

@@ -84,7 +84,7 @@ class Voices:
     Raises:
       UserError: The voices are not there, or are others.
     """
-    if space.difference(dx7.space()):
+    if space is not dx7.space() and space.difference(dx7.space()):
       raise UserError(f"voices of a DX7 are not in the space {space.name}; take another prior")
     return _people(self.folder, self.advice, json.dumps(dict(self.files)))
 

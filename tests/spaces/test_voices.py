@@ -1,6 +1,7 @@
 """Patches that are drawn around voices."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,7 +104,12 @@ def test_voices_that_are_missing_or_others_are_told(tmp_path):
   ],
 )
 def test_a_prior_of_strange_voices_is_refused(tmp_path, changes, reason):
-  data = prior_around(tmp_path, shares={"jittered": 1})
-  data["voices"] |= changes
+  path = prior_around(tmp_path, **{"shares": {"jittered": 1}, **changes})
   with pytest.raises(UserError, match=reason):
-    prior.load(data, SPACE)
+    prior.load(path, SPACE)
+
+
+def test_what_a_stranger_sends_reads_no_file(tmp_path):
+  data = json.loads(Path(prior_around(tmp_path, shares={"jittered": 1})).read_text())
+  with pytest.raises(UserError, match="its prior cannot be drawn from"):
+    prior.checked(data, SPACE, origin="its")
