@@ -1,6 +1,7 @@
 """The voices of Yamaha's DX7, as a space of parameters and as files."""
 
 import functools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,11 +123,9 @@ def dump(patch: Patch, name: str) -> bytes:
 
 
 def chosen(path: Path) -> tuple[Path, int]:
-  """Returns a file and the number, from 1, of the voice that BANK.syx#5 chooses of it; else 0."""
-  name, _, number = path.name.rpartition("#")
-  if not (name and number.isascii() and number.isdigit()) or path.exists():
-    return path, 0
-  return path.with_name(name), int(number[:9])
+  """Returns a file, and the number of the voice that BANK.syx#5 chooses of it, from 1; else 0."""
+  found = re.fullmatch(r"(.+\.(?:syx|dx7))#(\d{1,9})", path.name, re.IGNORECASE | re.ASCII)
+  return (path.with_name(found[1]), int(found[2])) if found else (path, 0)
 
 
 def read(path: Path, *, sha256: str = "") -> list[Voice]:

@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 
 from synthmatch_jax.audio.note import Note
+from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.spaces import dx7
+from synthmatch_jax.search import begin
+from synthmatch_jax.spaces import dx7, prior
 from synthmatch_jax.synths import registry
 from tests.spaces.test_dx7 import singles, voices
 
 pytest.importorskip("dexed")
 RATE = 44_100
+UNIFORM = prior.load("uniform", dx7.space())
 
 
 def play(synth, patch, rate=RATE):
@@ -81,8 +84,11 @@ def test_a_voice_of_a_bank_is_chosen_by_its_number(tmp_path):
   for name in ("bank.syx", "bank.syx#0", "bank.syx#4"):
     with pytest.raises(UserError, match=r"holds 3 voices: choose one as bank\.syx#1 to #3"):
       synth.read_preset(tmp_path / name)
-  (tmp_path / "b#1").write_bytes(singles(some[:1]))
-  assert synth.read_preset(tmp_path / "b#1") == some[0].patch
+  recipe = Recipe(engine="dexed", fingerprint="", space=synth.space, prior=UNIFORM)
+  found = begin.read(tmp_path / "bank.syx#3", recipe, registry.engine("dexed"))
+  assert synth.space.decode(found) == some[2].patch
+  with pytest.raises(UserError, match=r"the start .*none.syx#3 cannot be read"):
+    begin.read(tmp_path / "none.syx#3", recipe, registry.engine("dexed"))
 
 
 def test_a_preset_that_is_none_is_told_in_a_sentence(tmp_path):
