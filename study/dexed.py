@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from synthmatch_jax.audio.loudness import loudness_db
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.recipe import Recipe
-from synthmatch_jax.generation.record import make_record
+from synthmatch_jax.generation.record import draw, make_record
 from synthmatch_jax.spaces import dx7, prior
 from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.spaces.voices import WAYS, Voices
@@ -55,9 +55,9 @@ def hidden_state() -> None:
 def loud() -> None:
   """Counts how many draws of each way are loud enough."""
   people = Voices(**_PRIOR.voices or {}).people(_SPACE)["train"]
-  for way, draw in WAYS.items():
+  for way, drawn in WAYS.items():
     rngs = map(np.random.default_rng, range(100))
-    levels = [loudness_db(_play(_SPACE.decode(draw(people, _SPACE, r))), 44_100) for r in rngs]
+    levels = [loudness_db(_play(_SPACE.decode(drawn(people, _SPACE, r))), 44_100) for r in rngs]
     print(f"loud: {sum(level >= Recipe.threshold_db for level in levels)} of 100 {way}")
 
 
@@ -108,6 +108,13 @@ def speed() -> None:
       make_record(recipe, index, host)
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
   print(f"speed: 500 records took {processor:.1f} s of the processor, {wall:.1f} s by the clock")
+  patches = [_SPACE.decode(draw(recipe, index, 1).controls) for index in range(100)]
+  tasks = {"an instance": lambda patch: DexedSynth(44_100), "a sound": _play}
+  for name, task in tasks.items():
+    before = time.process_time()
+    for patch in patches:
+      task(patch)
+    print(f"speed: {name} takes {10 * (time.process_time() - before):.1f} ms of the processor")
 
 
 if __name__ == "__main__":

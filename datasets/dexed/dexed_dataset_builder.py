@@ -6,9 +6,9 @@ loads it.
 """
 
 import dataclasses
-from pathlib import Path
 
 import tensorflow_datasets as tfds
+from etils import epath
 
 from synthmatch_jax.generation.builder import SoundsBuilder
 from synthmatch_jax.generation.options import Options
@@ -25,7 +25,7 @@ class Builder(SoundsBuilder):
   """All 145 parameters of a voice, one note, a million sounds as in the paper."""
 
   # The library of the engine has the name of this folder: TFDS would look for the README there.
-  pkg_dir_path = Path(__file__).parent
+  pkg_dir_path = epath.Path(__file__).parent
   VERSION = tfds.core.Version("1.0.0")
   RELEASE_NOTES = {"1.0.0": "First release: 145 parameters, one note, 64-bin log-mel."}
   builder_config_cls = DexedConfig
