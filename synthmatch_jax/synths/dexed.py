@@ -81,8 +81,8 @@ _RATE = _Rate()
 class Dexed:
   """The engine (see `Synth` for the methods).
 
-  Every sound is made by a new instance of Dexed, which takes less than 0.1 ms: nothing can be left of
-  the sounds before, and sounds of the same controls are equal to the last bit.
+  Every sound is made by a new instance of Dexed, which takes less than 0.1 ms: nothing can be left
+  of the sounds before, and sounds of the same controls are equal to the last bit.
   """
 
   name = DexedDescription.name
