@@ -13,9 +13,12 @@ from synthmatch_jax.models.ast import AST
 from synthmatch_jax.models.cnn import CNN
 from synthmatch_jax.models.encoder import Encoder, require_choice
 from synthmatch_jax.models.estimator import Estimator
+from synthmatch_jax.models.flow import Flow
 from synthmatch_jax.models.head import Head
 from synthmatch_jax.models.mlp import MLP
+from synthmatch_jax.models.model import Model
 from synthmatch_jax.models.note import NoteFilm, NoteHead, NoteInput, NoteToken
+from synthmatch_jax.models.proxy import Proxy
 from synthmatch_jax.models.regression import Regression
 from synthmatch_jax.models.resnet import ResNet
 
@@ -42,7 +45,10 @@ MODELS: dict[str, tuple[type[Encoder], dict[str, Any]]] = {
 }
 """Name -> encoder, and the arguments of encoder and head that are not at their defaults."""
 
-HEADS: dict[str, type[Head]] = {"regression": Regression}
+PROXIES: dict[str, type[Proxy]] = {"proxy": Proxy}
+"""Name -> model of the synth itself, which is trained as the others are; it has no head."""
+
+HEADS: dict[str, type[Head]] = {"regression": Regression, "flow": Flow}
 """Name -> head; every one of them works with every encoder."""
 
 NOTES: dict[str, Callable[..., NoteInput] | None] = {
@@ -55,7 +61,7 @@ NOTES: dict[str, Callable[..., NoteInput] | None] = {
 _OF_NOTES: dict[str, Any] = {"note": "none", "note_loss": 0.0}
 
 # What a recipe's sizes and the seed say, and what `create` makes itself.
-_OWN = ("self", "num_frames", "num_bins", "encoder", "num_controls", "rngs")
+_OWN = ("self", "num_frames", "num_bins", "encoder", "num_controls", "layout", "rngs")
 
 
 def arguments(name: Any, head: Any = "regression") -> dict[str, Any]:
@@ -68,8 +74,10 @@ def arguments(name: Any, head: Any = "regression") -> dict[str, Any]:
   Raises:
     UserError: there is no such model or head; the message lists the known ones.
   """
+  if isinstance(name, str) and name in PROXIES:
+    return _arguments(PROXIES[name])
   if not isinstance(name, str) or name not in MODELS:
-    raise UserError(f"no model {name!r:.50}; known: {', '.join(MODELS)}")
+    raise UserError(f"no model {name!r:.50}; known: {', '.join((*MODELS, *PROXIES))}")
   if not isinstance(head, str) or head not in HEADS:
     raise UserError(f"no head {head!r:.50}; known: {', '.join(HEADS)}")
   return _arguments(MODELS[name][0]) | _arguments(HEADS[head]) | _OF_NOTES
@@ -86,11 +94,11 @@ def create(
   note: str = "none",
   note_loss: float = 0.0,
   **overrides: Any,
-) -> Estimator:
+) -> Model:
   """Builds a model in training mode; the same arguments give the same weights.
 
   Args:
-    name: key of `MODELS`.
+    name: key of `MODELS`, or of `PROXIES`.
     num_frames: mel frames of the input.
     num_bins: mel bins of the input.
     num_controls: length of the output.
@@ -109,7 +117,7 @@ def create(
   unknown = [k for k in overrides if k not in known]
   if unknown:
     raise UserError(f"the model {name} has no argument {unknown[0]!r}; known: {', '.join(known)}")
-  encoder, defaults = MODELS[name]
+  encoder, defaults = MODELS.get(name, (None, {}))
   given = defaults | overrides
   weights, dropout = jax.random.split(jax.random.key(seed))
   rngs = nnx.Rngs(params=weights, dropout=dropout)
@@ -118,6 +126,9 @@ def create(
     return part(*own, **sizes, rngs=rngs, **{k: given[k] for k in _arguments(part) if k in given})
 
   try:
+    if encoder is None:
+      sizes = {"num_frames": num_frames, "num_bins": num_bins, "num_controls": num_controls}
+      return build(PROXIES[name], **sizes)
     require_choice(NOTES, note=note)
     if note_loss < 0:
       raise ValueError(f"note_loss must be at least 0, not {note_loss}")

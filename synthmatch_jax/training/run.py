@@ -17,7 +17,7 @@ from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.statistics import Statistics
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.models import flops
-from synthmatch_jax.models.estimator import Estimator
+from synthmatch_jax.models.model import Model
 from synthmatch_jax.training import hardware, parallel
 from synthmatch_jax.training import optimizer as optimizers
 from synthmatch_jax.training import state as states
@@ -89,7 +89,7 @@ class Run:
     run.wanted()  # Nothing is written for a model that cannot be built.
     return run
 
-  def model(self) -> Estimator:
+  def model(self) -> Model:
     """Builds the model, with its first weights."""
     arguments = configs.arguments(self.config.model)
     return models.create(**arguments, **self.dataset.recipe.sizes, seed=self.config.seed)

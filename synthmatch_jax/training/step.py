@@ -130,7 +130,7 @@ def make_eval_step(graphdef: nnx.GraphDef, statistics: Statistics) -> EvalStep:
     key = jax.random.key(_VALIDATION_SEED)
     losses, report = model.loss(heard, key)
     measures = {"loss": losses, **report}
-    if "note" in batch and (model.note_input or model.note_head):
+    if "note" in batch and model.is_told_notes:
       untold: Any = {**heard, "told": jnp.zeros(batch["note"].shape, bool)}
       _, report = model.loss(untold, key)
       measures |= {f"untold/{n}": v.reshape(len(v), -1).mean(axis=1) for n, v in report.items()}
