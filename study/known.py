@@ -22,6 +22,8 @@ from synthmatch_jax.audio.loudness import loudness_db
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.generation.ood.sources import Dx7, GeneralMidi
 from synthmatch_jax.spaces import prior
+from synthmatch_jax.spaces.dx7 import OPERATORS
+from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths.registry import Engine
 
 RATE = 44_100
@@ -197,7 +199,7 @@ def _dx7(note: Note, rng: np.random.Generator) -> Float[np.ndarray, " n"]:
   """Draws until a voice can play the note."""
   while True:
     voice = int(rng.integers(128))
-    ratio = _ratio(_DX7.packed(voice))
+    ratio = _ratio(_DX7.patch(voice))
     key = note.pitch - 12 * np.log2(ratio) if ratio else np.inf
     if 12 <= key <= 120 and key == round(key):
       audio = _DX7.play(voice, replace(note, pitch=int(key)), seconds=_seconds(note))
@@ -205,21 +207,23 @@ def _dx7(note: Note, rng: np.random.Generator) -> Float[np.ndarray, " n"]:
         return audio
 
 
-def _ratio(packed: bytes) -> float:
+def _ratio(patch: Patch) -> float:
   """Returns the pitch of a voice of the DX7 over that of its key; 0 where it has no single one.
 
   The first operator is heard in every algorithm. If all that are loud are at multiples of its
   frequency, so is every partial.
   """
-  operators = [packed[17 * (6 - k) :][:17] for k in range(1, 7)]  # The bank begins with the sixth.
-  ratios = [(op[15] >> 1 or 0.5) * (1 + op[16] / 100) for op in operators]
-  loud = [ratio / ratios[0] for ratio, op in zip(ratios, operators, strict=True) if op[14] >= 50]
-  fixed = any(op[15] & 1 for op in operators if op[14] >= 50)
-  bends = any(level != 50 for level in packed[106:110])
-  multiples = all(abs(r - round(r)) < 1e-6 and r >= 1 for r in loud)
-  if fixed or bends or operators[0][14] < 90 or not multiples:
+  ratios = {op: float(patch[op + "coarse"]) * (1 + patch[op + "fine"] / 100) for op in OPERATORS}
+  loud = [op for op in OPERATORS if patch[op + "level"] >= 50]
+  first = OPERATORS[0]
+  fixed = any(patch[op + "fixed"] for op in loud)
+  bends = any(patch[f"pitch_eg_level{number}"] != 50 for number in range(1, 5))
+  multiples = all(
+    (r := ratios[op] / ratios[first]) >= 1 and abs(r - round(r)) < 1e-6 for op in loud
+  )
+  if fixed or bends or patch[first + "level"] < 90 or not multiples:
     return 0.0
-  return ratios[0] * 2 ** ((packed[117] - 24) / 12)
+  return ratios[first] * 2 ** (patch["transpose"] / 12)
 
 
 def _sounds_at(note: Note, audio: Float[np.ndarray, " n"]) -> bool:

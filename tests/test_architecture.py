@@ -40,7 +40,7 @@ FLOORS = (
   },
 )
 BINARIES = FLOORS[-1]
-ENGINES = {"vita", "pedalboard"}
+ENGINES = {"vita", "pedalboard", "dexed"}
 
 
 def sources():

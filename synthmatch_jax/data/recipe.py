@@ -193,13 +193,15 @@ class Recipe:
     """Returns what shapes a record: `to_dict` without what serves people or the farm only.
 
     Left out are the words of parameters and what they are heard with; the words of the prior and of
-    its distributions; and how the plugin is found and looked after.
+    its distributions; and how the plugin is found and looked after, or the voices are found.
     """
     kept = self.to_dict()
     kept["space"] |= {"parameters": _bare_parameters(kept["space"]["parameters"])}
     kept["prior"] = _without(kept["prior"], "source") | {
       "controls": {n: _bare_distribution(d) for n, d in kept["prior"]["controls"].items()}
     }
+    if "voices" in kept["prior"]:
+      kept["prior"]["voices"] = _without(kept["prior"]["voices"], "folder", "advice")
     plugin = kept.pop("plugin")
     if plugin is not None:
       plugin = _without(plugin, "files", "care")

@@ -81,6 +81,12 @@ class Plan:
         yield self.shard(split, number)
 
 
+def split_of(seed: int, index: int) -> Split:
+  """Returns the split that a record belongs to."""
+  ten, place = divmod(index, len(_TEN))
+  return _TEN[int(np.flatnonzero(_permutation(seed, ten) == place)[0])]
+
+
 def _permutation(seed: int, ten: int) -> np.ndarray:
   sequence = np.random.SeedSequence(seed, spawn_key=(_SPLIT_STREAM, ten))
   return np.random.default_rng(sequence).permutation(len(_TEN))

@@ -12,6 +12,7 @@ from synthmatch_jax.data import records
 from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.recipe import REVISION, Recipe
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.generation.plan import split_of
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths.base import RenderError, Synth
 from synthmatch_jax.synths.hosts import Host
@@ -46,15 +47,20 @@ class Rejection:
 def draw(recipe: Recipe, index: int, attempt: int) -> Example:
   """Draws the patch and the note of a record's n-th attempt (from 1).
 
-  Both are functions of seed, index and attempt; patches do not depend on how notes are drawn.
+  Both are functions of seed, index and attempt, as the split of a record is one of seed and index;
+  patches do not depend on how notes are drawn.
+
+  Raises:
+    UserError: The prior needs voices that are not there.
   """
 
   def rng(stream: int) -> np.random.Generator:
     key = (stream, index, attempt)
     return np.random.default_rng(np.random.SeedSequence(recipe.seed, spawn_key=key))
 
+  split = split_of(recipe.seed, index)
   return Example(
-    controls=prior.sample(recipe.prior, recipe.space, rng(_PATCH_STREAM)),
+    controls=prior.sample(recipe.prior, recipe.space, rng(_PATCH_STREAM), split=split),
     note=recipe.note if recipe.notes is None else recipe.notes.sample(rng(_NOTE_STREAM)),
   )
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from synthmatch_jax import untrusted
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError, brief
+from synthmatch_jax.spaces import dx7
 from synthmatch_jax.spaces.space import ParameterSpace
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.play import hosting
@@ -24,7 +25,7 @@ def read(path: Path, recipe: Recipe, engine: Engine) -> Float[np.ndarray, " d"]:
   Of a preset only the parameters of the space are taken; what they leave fixed is the base preset.
 
   Args:
-    path: A .json that `match` has written, or else a preset of the synth.
+    path: A .json that `match` has written, or else a preset of the synth (see `read_preset`).
     recipe: The recipe of the search.
     engine: The engine, a new one of which reads the preset.
 
@@ -35,7 +36,7 @@ def read(path: Path, recipe: Recipe, engine: Engine) -> Float[np.ndarray, " d"]:
     if path.suffix.lower() == ".json":
       text = untrusted.read_bytes(path, most=_MOST_BYTES).decode()
       return _of_answer(path, untrusted.parse_json(text), recipe.space)
-    with untrusted.opened(path):
+    with untrusted.opened(dx7.chosen(path)[0]):
       pass
     with hosting(engine) as host:
       patch = host.call(methodcaller("read_preset", path))

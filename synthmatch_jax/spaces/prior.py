@@ -17,6 +17,7 @@ from synthmatch_jax import untrusted
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces.parameters import require_text
 from synthmatch_jax.spaces.space import ParameterSpace
+from synthmatch_jax.spaces.voices import Voices
 
 Distribution = Mapping[str, Any]
 """A `kind` of the table below and its arguments, for JSON; numbers are controls in [0, 1]."""
@@ -26,11 +27,15 @@ Distribution = Mapping[str, Any]
 class Prior:
   """One distribution for each parameter; they are independent of each other, as in the paper.
 
+  Where a prior has voices, the patches of a data set are drawn around these, and the distributions
+  are what is known of each parameter to those who do not have the voices.
+
   Attributes:
     name: The name of the prior, e.g. "presets" or "uniform".
     space: The name of the parameter space that the prior is for.
     source: Where the distributions come from.
     controls: The distributions by the names of the parameters, in any order.
+    voices: The fields of `Voices`, around which whole patches are drawn; None for a prior without.
 
   Raises:
     ValueError: A field is not what it must be.
@@ -40,6 +45,7 @@ class Prior:
   space: str
   source: str
   controls: Mapping[str, Distribution]
+  voices: Mapping[str, Any] | None = None
 
   def __post_init__(self):
     require_text("the name of a prior", self.name)
@@ -49,20 +55,35 @@ class Prior:
       raise ValueError(f"the controls of the prior {self.name} have no names")
     if odd := [n for n, d in self.controls.items() if not isinstance(d, Mapping)]:
       raise ValueError(f"the prior {self.name} has no distribution for {odd[0]}")
+    if self.voices is not None:
+      Voices(**self.voices)
 
   def to_dict(self) -> dict[str, Any]:
     """Returns the prior as data for JSON."""
-    return dataclasses.asdict(self)
+    plain = dataclasses.asdict(self)
+    if self.voices is None:
+      del plain["voices"]  # As before there were any: earlier versions can read it.
+    return plain
 
 
 def sample(
-  prior: Prior, space: ParameterSpace, rng: np.random.Generator
+  prior: Prior, space: ParameterSpace, rng: np.random.Generator, *, split: str = ""
 ) -> Float[np.ndarray, " d"]:
   """Draws one control vector (float32, in [0, 1]), parameter by parameter in the space's order.
 
+  Args:
+    prior: The prior.
+    space: The space, whose parameters the prior names.
+    rng: The source of random numbers.
+    split: The split that a record is drawn for. The patches of a prior with voices are drawn
+      around those of the split; without a split, every parameter is drawn by itself.
+
   Raises:
-    UserError: The prior is for other parameters, or gives one of them no number.
+    UserError: The prior is for other parameters, gives one of them no number, or needs voices that
+      are not there.
   """
+  if split and prior.voices is not None:
+    return Voices(**prior.voices).sample(space, rng, split=split)
   if set(prior.controls) != set(space.names):
     raise UserError(
       f"the prior {prior.name} is for {prior.space} and does not name exactly the controls of"
@@ -116,16 +137,23 @@ def load(name: str | Mapping[str, Any], space: ParameterSpace) -> Prior:
     raise UserError(
       f"no prior {name!r} for the space {space.name}; known: {', '.join(['uniform', *known])}"
     )
-  return Prior(**json.loads((folder / f"{name}.json").read_text()))
+  return Prior(**_completed(json.loads((folder / f"{name}.json").read_text()), space))
+
+
+def _completed(data: Any, space: ParameterSpace) -> Any:
+  """Returns the JSON of a prior; what it does not say of the parameters, its voices do."""
+  if isinstance(data, dict) and "voices" in data and "controls" not in data:
+    return data | {"controls": Voices(**data["voices"]).marginals(space)}
+  return data
 
 
 def _read(path: Path, space: ParameterSpace) -> Prior:
   try:
-    data = untrusted.read_json(path)
+    data = _completed(untrusted.read_json(path), space)
   except OSError as error:
     raise UserError(f"cannot read the prior {path}: {error.strerror}") from None
-  except ValueError as error:
-    raise UserError(f"{path} is no prior: {error}") from None
+  except (ValueError, TypeError) as error:
+    raise UserError(f"{path} is no prior: {brief(error)}") from None
   return checked(data, space, origin=str(path))
 
 

@@ -13,8 +13,12 @@ from synthmatch_jax.synths import description as descriptions
 from synthmatch_jax.synths import locate, vital
 from synthmatch_jax.synths.base import Parallelism, Synth
 from synthmatch_jax.synths.description import Care, Description
+from synthmatch_jax.synths.dexed import DexedDescription
 from synthmatch_jax.synths.plugin import Plugin, fingerprint_frame
 from synthmatch_jax.synths.vital import VitalDescription
+
+BuiltIn = VitalDescription | DexedDescription
+"""What is known of an engine that is no plugin, before it is made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +61,7 @@ class Engine:
     return before + ("(a plugin)" if " " in own else own) + after
 
   @property
-  def _description(self) -> Description | VitalDescription:
+  def _description(self) -> Description | BuiltIn:
     return self.plugin or _built_in()[self.name]
 
   @property
@@ -144,6 +148,6 @@ def described() -> dict[str, Description]:
   return {plugin.name: plugin for plugin in found}
 
 
-def _built_in() -> Mapping[str, VitalDescription]:
+def _built_in() -> Mapping[str, BuiltIn]:
   """Returns the engines that are no plugins, by name; those of another kind are added here."""
-  return vital.described()
+  return {**vital.described(), DexedDescription.name: DexedDescription()}

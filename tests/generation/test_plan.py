@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from synthmatch_jax.generation.plan import SPLITS, Plan
+from synthmatch_jax.generation.plan import SPLITS, Plan, split_of
 
 
 def plan(num_examples):
@@ -52,3 +52,9 @@ def test_a_shard_is_found_without_the_others(num_examples):
   for shard in shards:
     assert plan(num_examples).shard(shard.split, shard.number) == shard
     assert len(shard.indices) > 0
+
+
+def test_the_split_of_a_record_is_known_without_the_plan():
+  for split in SPLITS:
+    indices = Plan(seed=3, num_examples=200, shard_size=64).indices(split)
+    assert {split_of(3, int(index)) for index in indices} == {split}

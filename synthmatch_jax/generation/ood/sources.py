@@ -20,6 +20,9 @@ from jaxtyping import Float
 
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.spaces import dx7
+from synthmatch_jax.spaces.space import Patch
+from synthmatch_jax.synths import dexed
 
 SAMPLE_RATE = 44_100
 Entry = Mapping[str, Any]
@@ -87,7 +90,7 @@ class Dx7:
   """FM synthesis: the engine of Dexed, with the DX7's ROM voices as hexter brings them.
 
   Args:
-    bank: The file of the voices, 128 bytes each.
+    bank: The file of the voices (see `dx7.read`).
   """
 
   licence = "bank: GPL-2+ as all of hexter (Sean Bolton), Yamaha's voices of 1983; engine: GPL-3"
@@ -97,13 +100,9 @@ class Dx7:
 
   def version(self) -> str:
     """See `Source`."""
-    try:
-      import dexed
-    except ImportError:
-      raise UserError("there is no dexed-py: pip install dexed-py") from None
     if not self._bank.is_file():
       raise UserError(f"there is no {self._bank}: apt-get install hexter")
-    return f"dexed-py {dexed.__version__}, {self._bank.name} of hexter"
+    return f"dexed-py {dexed.version()}, {self._bank.name} of hexter"
 
   def render(self, entry: Entry) -> Float[np.ndarray, " n"]:
     """Renders a note of entry["voice"], counted from 0: one second at full velocity."""
@@ -111,22 +110,12 @@ class Dx7:
 
   def play(self, voice: int, note: Note, *, seconds: float) -> Float[np.ndarray, " n"]:
     """Renders a note of a voice."""
-    import dexed
+    patch = self.patch(voice)
+    return dexed.Dexed().render(patch, note=note, seconds=seconds, sample_rate=SAMPLE_RATE)
 
-    synth = dexed.DexedSynth(sample_rate=SAMPLE_RATE)
-    synth.load_patch(dexed.Patch.from_packed(self.packed(voice)))
-    return np.asarray(
-      synth.render(
-        midi_note=note.pitch,
-        velocity=note.velocity,
-        note_duration=note.hold_seconds,
-        render_duration=seconds,
-      )
-    )
-
-  def packed(self, voice: int) -> bytes:
-    """Returns the 128 bytes of a voice, as the DX7 packs it in a bank of 32."""
-    return self._bank.read_bytes()[128 * voice :][:128]
+  def patch(self, voice: int) -> Patch:
+    """Returns the patch of a voice."""
+    return dx7.read(self._bank)[voice].patch
 
 
 class Voice:
