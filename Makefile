@@ -8,7 +8,7 @@ DEMO := demo
 # TensorFlow, which only the tfds command loads, talks a lot.
 export TF_CPP_MIN_LOG_LEVEL := 3
 
-.PHONY: setup demo demo-train instrument test test-slow lint types lock clean
+.PHONY: setup demo demo-train instrument test test-slow lint types wheelhouse lock clean
 
 setup: $(VENV)/ready  ## virtual environment with everything a contributor needs
 
@@ -54,6 +54,9 @@ lint: setup
 types: setup
 	$(BIN)/basedpyright
 
+wheelhouse: setup  ## the wheels that a GPU machine without a network lacks (docs/accelerators.md)
+	$(BIN)/python -m benchmarks.wheelhouse --out=wheelhouse
+
 lock: ## writes constraints.txt anew from the newest versions that fit together
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/pip install --quiet -e ".[dev,peer]"
@@ -64,4 +67,4 @@ lock: ## writes constraints.txt anew from the newest versions that fit together
 	rm -r $(VENV)-lock
 
 clean:
-	rm -rf $(VENV) $(DEMO)
+	rm -rf $(VENV) $(DEMO) wheelhouse
