@@ -22,6 +22,7 @@ COMMANDS = [command for page in PAGES for command in documented.commands(page)]
 # What else stands in code blocks, and why it is not checked here.
 NOT_OURS = {
   r"(sudo )?(apt-get|pip|git|source|py|cd|dask|docker|tensorboard) ": "programs of others",
+  r"python3 -m pip |export PYTHONPATH=": "the same, on a machine without ours",
   r"python examples/\S+\.py": "a script, whose file is looked for below",
   r"\.venv.Scripts": "Windows",
   r"match ": "short for the command above it; parsed as that below",
@@ -173,9 +174,8 @@ def test_the_targets_of_make_exist(command):
 def test_data_sets_are_built_with_options_that_there_are(command):
   from massive16 import massive16_dataset_builder as massive16
 
-  what, *arguments = command.arguments
-  if command.program != "tfds":
-    what, arguments = "build", command.arguments
+  ours = command.program != "tfds"
+  what, *arguments = ["build", *command.arguments] if ours else command.arguments
   text = shlex.join(arguments).replace("=", " ", 1) if len(arguments) == 1 else None
   words = [part for word in arguments for part in word.split("=", 1)] if not text else arguments
   assert {w for w in words if w.startswith("--")} <= TFDS_OPTIONS[what]
