@@ -130,16 +130,17 @@ def create(
     return part(*own, **sizes, rngs=rngs, **{k: given[k] for k in _arguments(part) if k in given})
 
   try:
+    mel = {"num_frames": num_frames, "num_bins": num_bins}
     if encoder is None:
-      sizes = {"num_frames": num_frames, "num_bins": num_bins, "num_controls": num_controls}
-      return build(PROXIES[name], **sizes)
+      return build(PROXIES[name], **mel, num_controls=num_controls)
     require_choice(NOTES, note=note)
     if note_loss < 0:
       raise ValueError(f"note_loss must be at least 0, not {note_loss}")
-    made = build(encoder, num_frames=num_frames, num_bins=num_bins)
-    takes_layout = "layout" in inspect.signature(HEADS[head].__init__).parameters
-    told = {"layout": layout or (("numerical", 1),) * num_controls} if takes_layout else {}
-    answering = build(HEADS[head], made, num_controls=num_controls, **told)
+    made = build(encoder, **mel)
+    sizes: dict[str, Any] = {"num_controls": num_controls}
+    if "layout" in inspect.signature(HEADS[head].__init__).parameters:
+      sizes["layout"] = layout or (("numerical", 1),) * num_controls
+    answering = build(HEADS[head], made, **sizes)
     way = NOTES[note]
     return Estimator(
       made,

@@ -38,6 +38,8 @@ class Flow(Head):
       tokens, which are normalised; each record draws its own.
   """
 
+  is_drawn = True
+
   def __init__(
     self,
     encoder: Encoder,

@@ -18,7 +18,12 @@ class Head(nnx.Module):
   A head is built as `HEAD(encoder, num_controls=..., rngs=..., **arguments)`: it reads the width
   of the tokens, and what else it needs, from the encoder, and does not keep it. One that takes a
   `layout` is told what the controls stand for (`spaces.scales`).
+
+  Attributes:
+    is_drawn: Whether answers are drawn at random, so that there are as many as one likes.
   """
+
+  is_drawn = False
 
   def loss(
     self, tokens: Float[Array, "b l w"], batch: Batch, key: PRNGKeyArray
