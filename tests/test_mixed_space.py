@@ -23,6 +23,7 @@ from synthmatch_jax.models.regression import Regression
 from synthmatch_jax.synths import registry, vital
 from synthmatch_jax.training import loop, run_log, trained
 from synthmatch_jax.training import workdir as workdirs
+from synthmatch_jax.training.run import Run
 from synthmatch_jax.web import events
 from synthmatch_jax.web.uploads import Uploads
 from synthmatch_jax.web.visit import Visit
@@ -105,6 +106,16 @@ def test_a_run_learns_by_kind_and_its_log_agrees_with_an_evaluation(run, dataset
 def test_a_model_that_names_no_head_is_the_papers_as_those_before_there_were_kinds(dataset):
   model = nnx.eval_shape(lambda: models.create("mlp_tiny", **dataset.recipe.sizes, seed=0))
   assert type(model.head) is Regression
+
+
+def test_only_what_has_a_head_gets_one_and_a_flow_is_told_the_layout(dataset):
+  config = base_config()
+  config.data.name, config.data.dir = "massive16/mixed", str(dataset.path.parents[2])
+  config.model.name = "proxy"
+  assert Run.open(config).config.model.head is None
+  sizes = dataset.recipe.sizes
+  model = nnx.eval_shape(lambda: models.create("mlp_tiny", **sizes, head="flow", seed=0))
+  assert len(model.head.tokens.name) == 18
 
 
 def test_floors_are_right_for_every_kind(run, dataset):
