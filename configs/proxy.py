@@ -4,7 +4,7 @@
 
     python -m synthmatch_jax.train --config=configs/proxy.py:runlocal --workdir=runs/proxy_local
 
-This is half as wide. A proxy learns from the data sets that models are trained on, and is measured by
+This is half as wide. A proxy learns from the data sets of models, and is measured by
 
     python -m synthmatch_jax.eval --workdir=runs/proxy
 

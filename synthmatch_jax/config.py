@@ -34,7 +34,7 @@ def base_config() -> Config:
 
   config.model = ml_collections.ConfigDict()
   config.model.name = placeholder(str)
-  config.model.head = placeholder(str)  # "regression" by default.
+  config.model.head = placeholder(str)  # None: "regression", or "by_kind" for switches or choices.
   for name, head in itertools.product((*models.MODELS, *models.PROXIES), models.HEADS):
     for argument, default in models.arguments(name, head).items():
       config.model[argument] = placeholder(type(default))

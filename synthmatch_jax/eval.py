@@ -29,6 +29,9 @@ _OTHERS = flags.DEFINE_list("others", [], "Workdirs of more models, which get ro
 _SEARCH = flags.DEFINE_integer(
   "search", 0, "Renders of a search for each sound, which gets rows of its own.", lower_bound=0
 )
+_DRAWS = flags.DEFINE_integer(
+  "draws", 0, "Answers that a model draws for each sound, for rows of their own.", lower_bound=0
+)
 _GALLERY = flags.DEFINE_integer(
   "gallery", 40, "Sounds to be heard on the page; 0 for no page.", lower_bound=0
 )
@@ -62,6 +65,7 @@ def main() -> None:
     names=_ROWS.value,
     others=others,
     renders=_SEARCH.value,
+    draws=_DRAWS.value,
     gallery_size=_GALLERY.value,
     data_dir=_DATA_DIR.value,
     workers=_WORKERS.value,

@@ -10,6 +10,7 @@ from flax import nnx
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.models.ast import AST
+from synthmatch_jax.models.by_kind import ByKind
 from synthmatch_jax.models.cnn import CNN
 from synthmatch_jax.models.encoder import Encoder, require_choice
 from synthmatch_jax.models.estimator import Estimator
@@ -21,6 +22,7 @@ from synthmatch_jax.models.note import NoteFilm, NoteHead, NoteInput, NoteToken
 from synthmatch_jax.models.proxy import Proxy
 from synthmatch_jax.models.regression import Regression
 from synthmatch_jax.models.resnet import ResNet
+from synthmatch_jax.spaces.scales import Layout
 
 MODELS: dict[str, tuple[type[Encoder], dict[str, Any]]] = {
   # The paper's three models (sections 2 and 3.2.1), at the default sizes of their classes.
@@ -48,7 +50,7 @@ MODELS: dict[str, tuple[type[Encoder], dict[str, Any]]] = {
 PROXIES: dict[str, type[Proxy]] = {"proxy": Proxy}
 """Name -> model of the synth itself, which is trained as the others are; it has no head."""
 
-HEADS: dict[str, type[Head]] = {"regression": Regression, "flow": Flow}
+HEADS: dict[str, type[Head]] = {"regression": Regression, "by_kind": ByKind, "flow": Flow}
 """Name -> head; every one of them works with every encoder."""
 
 NOTES: dict[str, Callable[..., NoteInput] | None] = {
@@ -89,6 +91,7 @@ def create(
   num_frames: int,
   num_bins: int,
   num_controls: int,
+  layout: Layout = (),
   seed: int,
   head: str = "regression",
   note: str = "none",
@@ -102,6 +105,7 @@ def create(
     num_frames: mel frames of the input.
     num_bins: mel bins of the input.
     num_controls: length of the output.
+    layout: what the controls stand for, for heads that ask; by default each is a number.
     seed: seed of the weights and of dropout.
     head: key of `HEADS`.
     note: key of `NOTES`, the way in which the model is told notes.
@@ -126,14 +130,17 @@ def create(
     return part(*own, **sizes, rngs=rngs, **{k: given[k] for k in _arguments(part) if k in given})
 
   try:
+    mel = {"num_frames": num_frames, "num_bins": num_bins}
     if encoder is None:
-      sizes = {"num_frames": num_frames, "num_bins": num_bins, "num_controls": num_controls}
-      return build(PROXIES[name], **sizes)
+      return build(PROXIES[name], **mel, num_controls=num_controls)
     require_choice(NOTES, note=note)
     if note_loss < 0:
       raise ValueError(f"note_loss must be at least 0, not {note_loss}")
-    made = build(encoder, num_frames=num_frames, num_bins=num_bins)
-    answering = build(HEADS[head], made, num_controls=num_controls)
+    made = build(encoder, **mel)
+    sizes: dict[str, Any] = {"num_controls": num_controls}
+    if "layout" in inspect.signature(HEADS[head].__init__).parameters:
+      sizes["layout"] = layout or (("numerical", 1),) * num_controls
+    answering = build(HEADS[head], made, **sizes)
     way = NOTES[note]
     return Estimator(
       made,

@@ -11,13 +11,12 @@ from jaxtyping import Array, Float, Key, PRNGKeyArray
 from synthmatch_jax.data.batch import Batch
 from synthmatch_jax.models.encoder import Encoder, require_positive
 from synthmatch_jax.models.head import Head, Report
+from synthmatch_jax.spaces.scales import Layout
 
 # Uniform controls have unit variance on this scale, as the noise has that they are made of.
 _MIDDLE, _SCALE = 0.5, 12**0.5
 _TIMES = 32
 """Sines and cosines that stand for a time."""
-
-Layout = Sequence[tuple[str, int]]
 
 
 class Flow(Head):
@@ -38,6 +37,8 @@ class Flow(Head):
     condition_noise: the largest standard deviation of noise that training adds to the encoder's
       tokens, which are normalised; each record draws its own.
   """
+
+  is_drawn = True
 
   def __init__(
     self,

@@ -103,9 +103,20 @@ def _pitch(scene: Scene) -> Cost:
   return cost
 
 
-def _used(_: Scene) -> Cost:
-  """The share of the controls that are not at 0: of two patches that sound alike, the plainer."""
-  return lambda controls, _: float(np.count_nonzero(controls)) / len(controls)
+def _used(scene: Scene) -> Cost:
+  """The share of the controls that are not at 0: of two patches that sound alike, the plainer.
+
+  A switch counts where it is on. Choices do not count, since no option is plainer than another.
+  """
+  layout = scene.recipe.space.layout
+  scales = np.array([scale for scale, width in layout for _ in range(width)])
+  switches, counted = scales == "binary", np.isin(scales, ("numerical", "binary"))
+
+  def cost(controls: Controls, _: Sound) -> float:
+    used = np.where(switches, controls >= 0.5, controls != 0)
+    return float(np.count_nonzero(used[counted])) / max(1, np.count_nonzero(counted))
+
+  return cost
 
 
 TERMS: Mapping[str, Term] = {

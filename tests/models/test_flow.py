@@ -77,7 +77,7 @@ def test_draws_know_the_sound_and_how_controls_go_together(drawn):
 
 
 def test_a_choice_is_drawn_as_often_as_it_comes():
-  layout = (("numerical", 1), ("choice", 3))
+  layout = (("numerical", 1), ("categorical", 3))
 
   def sample(key):
     option = jax.random.categorical(key, jnp.log(jnp.array([0.6, 0.3, 0.1])), shape=(128,))

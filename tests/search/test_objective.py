@@ -10,6 +10,8 @@ from synthmatch_jax.audio.pitch import PitchSettings
 from synthmatch_jax.metrics import suite
 from synthmatch_jax.metrics.f0 import PitchError
 from synthmatch_jax.search.objective import DEFAULT, TERMS, Objective, seconds_heard
+from synthmatch_jax.spaces import prior
+from tests.search.test_locks import MIXED
 
 RATE = 44_100
 TIME = np.arange(RATE // 2) / RATE
@@ -74,6 +76,14 @@ def test_of_two_patches_the_plainer_costs_less(recipe):
   plain = np.where(np.arange(16) < 4, 0, MIDDLE)
   assert cost("controls", TARGET, recipe, controls=plain) == pytest.approx(12 / 16)
   assert cost("controls", TARGET, recipe) == 1
+
+
+def test_an_answer_in_probabilities_is_as_plain_as_the_patch_that_it_stands_for(recipe):
+  recipe = dataclasses.replace(recipe, space=MIXED, prior=prior.load("uniform", MIXED))
+  answer = np.array([0.3, 0.0, 0.4, 0.2, 0.5, 0.3], np.float32)
+  patch = MIXED.encode(MIXED.decode(answer))
+  for controls in (answer, patch):
+    assert cost("controls", TARGET, recipe, controls=controls) == pytest.approx(1 / 3)
 
 
 def test_a_silent_sound_has_no_value(recipe):
