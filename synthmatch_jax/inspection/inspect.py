@@ -10,7 +10,7 @@ from scipy import stats
 
 from synthmatch_jax import cores
 from synthmatch_jax.data.pipeline import Dataset
-from synthmatch_jax.generation.plan import Plan, Shard
+from synthmatch_jax.generation.plan import SPLITS, Plan, Shard
 from synthmatch_jax.inspection import file_checks, record_checks, replay
 from synthmatch_jax.inspection.check import Check, Status, verdict
 from synthmatch_jax.inspection.file_checks import History
@@ -94,7 +94,7 @@ def inspect(
   if engine is not None:
     workers = cores.available()
     replays = replay.replay(dataset, places, keep=examples, engine=engine, workers=workers)
-  drawn = prior.draws(recipe.prior, recipe.space, count=_PRIOR_DRAWS)
+  drawn = prior.draws(recipe.prior, recipe.space, count=_PRIOR_DRAWS, split=SPLITS[0])
   sizes = [path.stat().st_size for path in dataset.path.iterdir()]
   return Inspection(
     dataset=dataset,

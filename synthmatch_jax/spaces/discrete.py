@@ -132,7 +132,11 @@ class Choice(Parameter):
 
   def decode(self, control: Sequence[float] | Float[np.ndarray, " w"]) -> str:
     """Returns the option of the largest output; of equal ones, the first."""
-    return self.options[int(np.argmax(np.nan_to_num(np.asarray(control), nan=-np.inf)))]
+    outputs = np.asarray(control)
+    largest = int(outputs.argmax())  # NaN is larger than any number to NumPy.
+    if np.isnan(outputs[largest]):
+      largest = int(np.nan_to_num(outputs, nan=-np.inf).argmax())
+    return self.options[largest]
 
   def encode(self, value: Any) -> Float[np.ndarray, " w"]:
     """Returns the outputs that stand for an option: 1 for it, 0 for the others.

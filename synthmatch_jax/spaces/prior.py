@@ -96,17 +96,19 @@ def sample(
   return space.place(drawn)
 
 
-def draws(prior: Prior, space: ParameterSpace, *, count: int = 1_000) -> Float[np.ndarray, "n d"]:
-  """Control vectors that stand for a prior: the same ones every time, not writeable."""
-  return _draws(json.dumps(prior.to_dict()), json.dumps(space.to_dict()), count)
+def draws(
+  prior: Prior, space: ParameterSpace, *, count: int = 1_000, split: str = ""
+) -> Float[np.ndarray, "n d"]:
+  """Control vectors that stand for a prior (see `sample`): the same every time, not writeable."""
+  return _draws(json.dumps(prior.to_dict()), json.dumps(space.to_dict()), count, split)
 
 
 @functools.lru_cache(maxsize=8)
-def _draws(prior: str, space: str, count: int) -> Float[np.ndarray, "n d"]:
+def _draws(prior: str, space: str, count: int, split: str) -> Float[np.ndarray, "n d"]:
   """Draws for a prior and a space that are given as JSON: a thousand take a tenth of a second."""
   one, of = Prior(**json.loads(prior)), ParameterSpace.from_dict(json.loads(space))
   rng = np.random.default_rng(0)
-  drawn = np.stack([sample(one, of, rng) for _ in range(count)])
+  drawn = np.stack([sample(one, of, rng, split=split) for _ in range(count)])
   drawn.flags.writeable = False
   return drawn
 

@@ -71,7 +71,7 @@ def test_progress_shows_rate_and_remaining_time(built):
   ("options", "says"),
   [
     ({"num_exampels": 20}, "unknown option num_exampels"),
-    ({"engine": "vitl"}, "unknown engine 'vitl'; known: massive, vital"),
+    ({"engine": "vitl"}, "unknown engine 'vitl'; known: dexed, massive, vital"),
     ({"prior": "factory"}, "known: uniform, presets"),
     ({"pitch": 200}, "pitch in --config is a whole number from 0 to 127, not 200"),
     ({"num_examples": 3}, "num_examples in --config is a whole number from 10 to"),

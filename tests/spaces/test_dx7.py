@@ -90,6 +90,24 @@ def test_a_broken_or_foreign_file_is_told(tmp_path):
       dx7.read(path)
 
 
+def test_a_file_with_any_bytes_changed_gives_voices_or_a_reason(tmp_path):
+  rng, space, path = np.random.default_rng(0), dx7.space(), tmp_path / "odd.syx"
+  whole, told = singles(voices(3)), 0
+  for _ in range(100):
+    data = bytearray(whole)
+    for place in rng.integers(0, len(data), size=rng.integers(0, 3)):
+      data[place] = rng.choice([0, 9, 0x43, 0x7F, 0xF0, 0xF7, rng.integers(256)])
+    path.write_bytes(data[: rng.integers(1, 2 * len(data))])
+    try:
+      found = dx7.read(path)
+    except ValueError as error:
+      told += 1
+      assert "\n" not in str(error)
+    else:
+      assert all(space.decode(space.encode(voice.patch)) == voice.patch for voice in found)
+  assert 40 < told < 95
+
+
 def test_values_out_of_range_are_clamped():
   assert dx7.of_bytes(bytes([127] * dx7.VALUES)) == dx7.space().decode(
     dx7.space().place(dict.fromkeys(dx7.space().names, 1.0))

@@ -95,7 +95,7 @@ def test_a_value_that_does_not_stick_is_told(monkeypatch):
 
 @pytest.mark.parametrize("engine", ["other", "massive", "", "vital:Vital", "../vital"])
 def test_an_engine_that_is_not_known_is_named(recipe, engine):
-  with pytest.raises(UserError, match=r"the engine '.*' is not known here.*known: vital"):
+  with pytest.raises(UserError, match=r"the engine '.*' is not known here.*known: dexed, vital"):
     play.engine(dataclasses.replace(recipe, engine=engine))
 
 
