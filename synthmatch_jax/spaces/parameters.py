@@ -30,6 +30,8 @@ class Parameter:
     unit: The unit of the value in a patch, e.g. "s" or "semitones"; empty for none.
     heard_when: The condition under which the parameter can be heard, given the others
       (`spaces.conditions`); empty for always.
+    heard_with: The parameter without which this one has no effect: while that one is at zero, or
+      cannot be heard itself, a wrong value here cannot be heard. Empty for none.
 
   Raises:
     ValueError: A field is not what it must be.
@@ -41,11 +43,12 @@ class Parameter:
   meaning: str
   unit: str = ""
   heard_when: str = ""
+  heard_with: str = ""
 
   def __post_init__(self):
     if not self.name:
       raise ValueError("a parameter has no name")
-    for field in ("name", "meaning", "unit"):
+    for field in ("name", "meaning", "unit", "heard_with"):
       require_text(field, getattr(self, field))
 
   @property
@@ -98,8 +101,6 @@ class Continuous(Parameter):
     low: The value at control 0.
     high: The value at control 1.
     curve: The curve from control to value.
-    heard_with: The parameter without which this one has no effect: while that one is at zero, a
-      wrong value here cannot be heard. Empty for none.
   """
 
   kind: ClassVar[str] = "continuous"
@@ -107,11 +108,9 @@ class Continuous(Parameter):
   low: float = 0.0
   high: float = 1.0
   curve: Curve = "linear"
-  heard_with: str = ""
 
   def __post_init__(self):
     super().__post_init__()
-    require_text("heard_with", self.heard_with)
     if self.curve not in tuple(_EXPONENTS):  # Which takes lists, too.
       known = ", ".join(_EXPONENTS)
       raise ValueError(f"{self.name}: unknown curve {self.curve!r}; known: {known}")

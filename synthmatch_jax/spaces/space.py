@@ -108,17 +108,19 @@ class ParameterSpace:
     itself, as the position of an oscillator that is turned down, or while its condition fails.
     """
     heard = np.ones((len(controls), len(self.parameters)), bool)
-    gates = {p.name: with_ for p in self.parameters if (with_ := getattr(p, "heard_with", ""))}
-    for i, name in enumerate(self.names):
-      met = [name]  # Each one is met once, even if they form a circle.
-      while (gate := gates.get(met[-1])) in self.slices and gate not in met:
-        heard[:, i] &= controls[:, self.slices[gate].start] > SILENT_CONTROL
-        met.append(gate)
     if self._conditions:
       patches = [self.decode(one) for one in controls]
       values = {name: np.array([patch[name] for patch in patches]) for name in self.names}
       for name, condition in self._conditions.items():
-        heard[:, self.names.index(name)] &= condition.holds(values)
+        heard[:, self.names.index(name)] = condition.holds(values)
+    itself = heard.copy()
+    gates = {p.name: p.heard_with for p in self.parameters}
+    for i, name in enumerate(self.names):
+      met = [name]  # Each one is met once, even if they form a circle.
+      while (gate := gates[met[-1]]) in self.slices and gate not in met:
+        heard[:, i] &= controls[:, self.slices[gate].start] > SILENT_CONTROL
+        heard[:, i] &= itself[:, self.names.index(gate)]
+        met.append(gate)
     return heard
 
   def named(self, controls: Float[np.ndarray, " w"]) -> dict[str, Any]:
@@ -182,7 +184,11 @@ def parameter_to_dict(parameter: Parameter) -> dict[str, Any]:
   plain = dataclasses.asdict(parameter)
   if not parameter.heard_when:
     del plain["heard_when"]
-  return plain if isinstance(parameter, Continuous) else {"kind": parameter.kind, **plain}
+  if isinstance(parameter, Continuous):
+    return plain
+  if not parameter.heard_with:
+    del plain["heard_with"]
+  return {"kind": parameter.kind, **plain}
 
 
 def parameter_from_dict(data: Mapping[str, Any]) -> Any:
