@@ -46,6 +46,7 @@ _SIGNAL_PATH = {
   "env_2_release": 0.15**0.25,
 }
 
+
 def base_preset() -> dict[str, Any]:
   """Returns the base preset as Vital's JSON."""
   synth = vital.load_vita().Synth()

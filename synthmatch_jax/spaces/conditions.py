@@ -14,7 +14,9 @@ from synthmatch_jax.spaces.parameters import require_text
 Values = Mapping[str, Any]
 """The value of each parameter by name, or an array of its values in several patches."""
 
-_MOST_CHARACTERS = 600  # Twice what other texts have: whether a filter is fed depends on eight names.
+_MOST_CHARACTERS = (
+  600  # Twice what other texts have: whether a filter is fed depends on eight names.
+)
 
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
   ast.Gt: operator.gt,

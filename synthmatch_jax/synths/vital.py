@@ -103,6 +103,11 @@ class VitalDescription:
         settings[f"modulation_{number}_bipolar"] = float(both_ways)
     return json.dumps(preset | {"settings": settings}, sort_keys=True)
 
+  @property
+  def base_settings(self) -> dict[str, Any]:
+    """The settings of the base preset."""
+    return json.loads(self.base)["settings"]
+
   def fingerprint(self) -> str:
     """Returns the fingerprint of the engine (see `Synth`), without making one.
 
@@ -129,7 +134,9 @@ class Vital:
 
   A used engine repeats a sound within -68 dB, whatever it played before; the first sounds of new
   engines, in the same order, are equal to the last bit. Vital glides for about 0.2 s from earlier
-  values (measured with vita 0.1.0), hence the silent warm-up before each render.
+  values (measured with vita 0.1.0), hence the silent warm-up before each render. Where a patch
+  chooses pieces, every sound has a Vital of its own and is the same to the last bit in any order: a
+  used one keeps voices and phases, which a quarter of the sounds of `vital_wide` would tell aloud.
   """
 
   parallelism: Parallelism = VitalDescription.parallelism
@@ -139,15 +146,20 @@ class Vital:
     self.name, self.space = description.name, description.space
     self._description = description
     self._base, self._pieces = json.loads(description.base), Patch()
-    self._synth = load_vita().Synth()
-    self._synth.set_bpm(120.0)
-    if not self._synth.load_json(description.base):
-      raise RuntimeError("vita does not load the base preset")
-    self._controls = self._synth.get_controls()
+    self._sample_rate = 44_100
+    self._start(description.base)
     names = [control for setting in description.settings for control in setting.controls]
     if unknown := [name for name in names if name not in self._controls]:
       raise ValueError(f"the engine {self.name} sets {unknown[0]}, which Vital does not have")
     self._ranges = {name: self._synth.get_control_details(name) for name in names}
+
+  def _start(self, preset: str) -> None:
+    """Puts a new Vital in place, with a preset loaded."""
+    self._synth = load_vita().Synth()
+    self._synth.set_bpm(120.0)
+    if not self._synth.load_json(preset):
+      raise RuntimeError("vita does not load the base preset")
+    self._controls = self._synth.get_controls()
 
   def render(
     self, patch: Patch, *, note: Note, seconds: float, sample_rate: int
@@ -157,6 +169,7 @@ class Vital:
     Raises:
       RenderError: A value did not stick.
     """
+    self._sample_rate = sample_rate
     self._synth.set_sample_rate(sample_rate)
     wanted = self._apply(patch)
     # The warm-up lets every smoothed value arrive, and the last reverb die away.
@@ -191,7 +204,7 @@ class Vital:
     """Sets the patch and returns it with its values clamped to the space."""
     patch = self.space.decode(self.space.encode(patch))  # Clamps, and names what is missing.
     if self._description.pieces:
-      self._load({piece.parameter.name: patch[piece.parameter.name] for piece in self._description.pieces})
+      self._load({p.parameter.name: patch[p.parameter.name] for p in self._description.pieces})
     for setting in self._description.settings:
       held = setting.held(patch[setting.parameter.name])
       for control, number in zip(setting.controls, held, strict=True):
@@ -199,12 +212,12 @@ class Vital:
     return patch
 
   def _load(self, options: Patch) -> None:
-    """Loads the base preset with the pieces of these options."""
+    """Puts a new Vital in place with the pieces of these options in its preset."""
     preset = self._base | {"settings": copy.copy(self._base["settings"])}
     for piece in self._description.pieces:
       piece.put(options[piece.parameter.name], preset["settings"])
-    if not self._synth.load_json(json.dumps(preset)):
-      raise RenderError("vita does not load the base preset with its wavetables")
+    self._start(json.dumps(preset))
+    self._synth.set_sample_rate(self._sample_rate)
     self._pieces = options
 
   def _verify(self, wanted: Patch) -> None:
@@ -223,6 +236,10 @@ class Vital:
 
   def read_preset(self, path: Path) -> Patch:
     """See `Synth`. Only numbers are taken from the file, which Vital itself never loads."""
+    if self._description.pieces:
+      from synthmatch_jax.synths import reduction  # It imports this module.
+
+      return reduction.read(path, self._description).patch
     found = untrusted.read_json(path)
     settings = found.get("settings") if isinstance(found, dict) else None
     if not isinstance(settings, dict):

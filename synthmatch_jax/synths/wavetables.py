@@ -65,8 +65,8 @@ def _vowel(formants: Sequence[tuple[float, float]]) -> Spectrum:
 
 
 def _pulses() -> list[Spectrum]:
-  """Returns pulses that become narrower: 50, 38, 27, 18, 11 and 6 % of the period."""
-  return [np.sin(np.pi * _K * share) / _K for share in (0.5, 0.38, 0.27, 0.18, 0.11, 0.06)]
+  """Returns pulses that become narrower: 50, 37.5, 25, 18, 12.5 and 6 % of the period."""
+  return [np.sin(np.pi * _K * share) / _K for share in (0.5, 0.375, 0.25, 0.18, 0.125, 0.06)]
 
 
 def _saws() -> list[Spectrum]:
@@ -133,7 +133,7 @@ def _synced(ratio: float) -> Spectrum:
 
 def _harmonics() -> list[Spectrum]:
   """Returns single harmonics: 1, 2, 3, 4, 5, 6, 8, 12, each over a trace of the first."""
-  return [(_K == k) + 0.1 * (_K == 1) for k in (1, 2, 3, 4, 5, 6, 8, 12)]
+  return [np.isin(_K, [one]) + 0.1 * (_K == 1) for one in (1, 2, 3, 4, 5, 6, 8, 12)]
 
 
 def _hollows() -> list[Spectrum]:
