@@ -84,7 +84,7 @@ def reduce(preset: Any, description: VitalDescription) -> Reduction:
   if not isinstance(settings, dict) or "osc_1_on" not in settings:
     raise ValueError("it has no settings of Vital's")
   base = description.base_settings
-  fixed = {name: value for name, value in base.items() if isinstance(value, int | float)}
+  fixed = {name: float(v) for name, v in base.items() if isinstance(v, int | float)}
   held = fixed | {name: _number(name, settings[name]) for name in fixed if name in settings}
   moved = modulations.take(settings, held, slots=description.modulations)
   lost = list(moved.lost)

@@ -14,7 +14,7 @@ from synthmatch_jax.synths.wavetables import HARMONICS, LAST_PLACE, WAVE_SIZE, S
 
 _MOST_POINTS = 1000
 _FLOOR_DB = -50.0  # Partials below it, against all of a wave, are alike.
-_EQUAL_DB = 0.5  # Of waves that are this near to the best, the first is taken.
+_EQUAL_DB = 0.5  # Of tables that are this near to the best, the first is taken.
 _RESOLUTION = 256
 
 
@@ -50,7 +50,8 @@ def nearest_wave(target: Spectrum) -> tuple[str, float, float]:
   """Returns the nearest of our wavetables, the place in it, and how far it is off in dB (RMS)."""
   names, places, known = _known_waves()
   apart = np.sqrt((np.square(known - _decibels(target)) * _weights()).sum(axis=1))
-  best = int(np.argmax(apart < apart.min() + _EQUAL_DB))
+  table = names[int(np.argmax(apart < apart.min() + _EQUAL_DB))]
+  best = min((i for i, name in enumerate(names) if name == table), key=lambda i: apart[i])
   return names[best], places[best], float(apart[best])
 
 
