@@ -190,7 +190,7 @@ def _played(folder: Path, name: str, engine: vital.VitalDescription, to: Path) -
 
 
 def _original(path: Path) -> Float[np.ndarray, " n"]:
-  """Plays a preset in Vital itself, at 120 beats a minute; only those of known authors."""
+  """Plays a preset in Vital itself, at its own tempo; only those of known authors."""
   synth = vital.load_vita().Synth()
   synth.set_sample_rate(_RATE)
   synth.set_bpm(120.0)

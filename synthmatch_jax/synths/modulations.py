@@ -27,7 +27,7 @@ _RANGES = {
 }
 _FAINT = 1e-3
 # A tempo of 1 is 32 bars, one of 6 a bar; a sync of 2 is dotted, of 3 in triplets, of 4 the key's.
-_LONGEST, _BAR_SECONDS = 6.0, 2.0
+_ONE_BAR, _BEATS = 6.0, 4.0
 _SYNC, _OF_THE_KEY = {1: 1.0, 2: 1.5, 3: 2.0 / 3.0}, 4.0
 _ENVELOPE_LIKE = (2, 3)  # The LFO's modes in which it plays once.
 _LFO_SETTINGS = ("sync_type", "delay_time", "frequency", "sync", "tempo", "phase", "fade_time")
@@ -125,7 +125,7 @@ def take(
     if _kind(route.destination) == "level":
       held[route.destination] += route.amount / 2.0
     lost.append(f"{route}: left out")
-  for module in ("chorus", "delay"):
+  for module in ("chorus", "delay", "delay_aux"):
     free(module, held)
   return moved
 
@@ -221,12 +221,13 @@ def _become(role: str, source: str, held: dict[str, float], own: Mapping[str, fl
 
 
 def free(module: str, held: dict[str, float]) -> None:
-  """Sets a frequency that follows the tempo to what it is at 120 beats a minute."""
+  """Sets a frequency that follows the tempo to what it is at the tempo of the preset."""
   factor = _SYNC.get(int(held[f"{module}_sync"]))
   tempo = held[f"{module}_tempo"]
   if factor is not None:
-    bars = 2.0 ** (_LONGEST - tempo) * factor
-    held[f"{module}_frequency"] = math.log2(1.0 / (_BAR_SECONDS * bars)) if tempo else -7.0
+    beats = _BEATS * 2.0 ** (_ONE_BAR - tempo) * factor
+    beats_per_second = max(held["beats_per_minute"], 1e-3)  # In spite of its name.
+    held[f"{module}_frequency"] = math.log2(beats_per_second / beats) if tempo else -7.0
   held[f"{module}_sync"] = 0.0
 
 

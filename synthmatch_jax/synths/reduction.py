@@ -92,6 +92,9 @@ def reduce(preset: Any, description: VitalDescription) -> Reduction:
   options = dict(_pieces(description.pieces, settings, moved, held, lost))
   patch = _nearest(description, held, options, lost)
   lost += _fixed(description, held, fixed, moved)
+  noise = str(settings["sample"].get("name"))[:40]
+  if patch["sample_on"] and noise != "WhiteNoise":
+    lost.append(f"the sample {noise!r} becomes white noise")
   return Reduction(patch=patch, lost=lost)
 
 
