@@ -95,8 +95,8 @@ def take(
   """
   lost: list[str] = []
   tables = dict(zip(OSCILLATORS, settings["wavetables"], strict=True))
-  still = {f"{name}_wave_frame" for name, table in tables.items() if _is_still(table)}
-  routes = [r for r in _routes(settings, held) if _acts(r, held) and r.destination not in still]
+  lengths = {f"{name}_wave_frame": _length(table) for name, table in tables.items()}
+  routes = [r for r in _routes(settings, held) if _acts(r, held) and lengths.get(r.destination, 1)]
   moved = Moved(sources=_roles(routes, held), lost=lost)
   own = dict(held)
   for role, source in moved.sources.items():
@@ -113,6 +113,8 @@ def take(
     done += mine
     moved.used.add(source)
     amount = _amount(mine, held, both_ways=both_ways, lost=lost)
+    if _kind(destination) == "frame":
+      amount *= LAST_PLACE / lengths[destination]
     if role.startswith("lfo") and _kind(destination) != "level" and amount < 0:
       moved.flipped.add(source)
       amount = -amount
@@ -130,9 +132,10 @@ def take(
   return moved
 
 
-def _is_still(table: Mapping[str, Any]) -> bool:
+def _length(table: Mapping[str, Any]) -> float:
+  """Returns the place of the last frame of a wavetable; 0 of one that has only one frame."""
   parts = [part for group in table["groups"] for part in group["components"]]
-  return all(len(part["keyframes"]) < 2 for part in parts)
+  return max((float(f["position"]) for part in parts for f in part["keyframes"]), default=0.0)
 
 
 def _routes(settings: Mapping[str, Any], held: dict[str, float]) -> Iterator[Route]:
@@ -200,7 +203,8 @@ def _roles(routes: Sequence[Route], held: Mapping[str, float]) -> dict[str, str]
     return sorted(strength, key=lambda source: -strength[source])
 
   lfos = strongest(("pitch", "level", "cutoff", "frame"), "lfo_")[:2]
-  lfos += [name for name in ("lfo_1", "lfo_2", "lfo_3", "lfo_4") if name not in lfos]
+  lfos += [name for name in ("lfo_1", "lfo_2") if name not in lfos]
+  lfos = sorted(lfos[:2])
   return {
     "env_2": (*strongest(("cutoff",), "env_"), "env_2")[0],
     "env_3": (*strongest(("pitch",), "env_"), "env_3")[0],
@@ -250,8 +254,7 @@ def _amount(
       found[""] = found.get("", 0.0) + route.amount
   if kind == "pitch" and _differ([found.get(name, 0.0) for name in _playing(held, OSCILLATORS)]):
     lost.append(f"{routes[0].source} moves the pitch of each oscillator differently: here alike")
-  amount = max(found.values(), key=abs, default=0.0)
-  return amount * LAST_PLACE / _RANGES["frame"] if kind == "frame" else amount
+  return max(found.values(), key=abs, default=0.0)
 
 
 def _lowered(routes: Sequence[Route], held: dict[str, float], lost: list[str]) -> float:

@@ -93,7 +93,7 @@ def reduce(preset: Any, description: VitalDescription) -> Reduction:
   patch = _nearest(description, held, options, lost)
   lost += _fixed(description, held, fixed, moved)
   noise = str(settings["sample"].get("name"))[:40]
-  if patch["sample_on"] and noise != "WhiteNoise":
+  if patch["sample_on"] and "white" not in noise.lower():
     lost.append(f"the sample {noise!r} becomes white noise")
   return Reduction(patch=patch, lost=lost)
 

@@ -115,7 +115,8 @@ def _known_waves() -> tuple[Sequence[str], Sequence[float], Float[np.ndarray, "i
   for name in wavetables.NAMES:
     waves = [wavetables.wave(s) for s in wavetables.spectra(name)]
     frames = [np.abs(np.fft.rfft(wave))[1 : HARMONICS + 1] for wave in waves]
-    ends, at = np.linspace(0.0, LAST_PLACE, len(frames)), np.arange(LAST_PLACE + 1.0)
+    ends = np.round(np.linspace(0.0, LAST_PLACE, len(frames)))
+    at = np.arange(LAST_PLACE + 1.0)
     shares = np.stack([np.interp(at, ends, one) for one in np.eye(len(frames))], axis=1)
     names += [name] * len(at)
     places += at.tolist()

@@ -77,8 +77,8 @@ def _saws() -> list[Spectrum]:
 def _vowels() -> list[Spectrum]:
   """Returns the vowels oo, oh, ah, eh, ee of Peterson and Barney's men (1952, table II)."""
   vowels = ((300, 870, 2240), (570, 840, 2410), (730, 1090, 2440), (530, 1840, 2480))
-  frequencies = (*vowels, (270, 2290, 3010))
-  return [_vowel([(f, a) for f, a in zip(v, (1, 0.5, 0.25), strict=True)]) for v in frequencies]
+  frequencies = np.array([*vowels, (270, 2290, 3010)], np.float64)
+  return [_vowel(list(zip(row.tolist(), (1.0, 0.5, 0.25), strict=True))) for row in frequencies]
 
 
 def _organs() -> list[Spectrum]:
