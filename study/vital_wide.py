@@ -47,7 +47,7 @@ _FEWEST = 8  # Fewer presets in which a parameter can be heard say nothing of it
 
 def main() -> None:
   """Runs one of the commands above."""
-  parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+  parser = argparse.ArgumentParser(description="Compares the wide space of Vital with presets.")
   parser.add_argument("folder", type=Path, help="the folder with the presets")
   parser.add_argument("--sounds", type=Path, help="play presets; where spectrograms go")
   parser.add_argument("--names", default=",".join(_SIX), help="the presets that are played")
@@ -55,9 +55,8 @@ def main() -> None:
   engine = vital.described()["vital_wide"]
   if options.sounds:
     options.sounds.mkdir(parents=True, exist_ok=True)
-    lines = [
-      _played(options.folder, name, engine, options.sounds) for name in options.names.split(",")
-    ]
+    names = options.names.split(",")
+    lines = [_played(options.folder, name, engine, options.sounds) for name in names]
     files.write_text(LOGS / "vital_presets.jsonl", "".join(json.dumps(one) + "\n" for one in lines))
     print(join([["preset", *_SHOWN, "the same, again", "lost"], *map(_row, lines)]))
     return
@@ -176,13 +175,9 @@ def _played(folder: Path, name: str, engine: vital.VitalDescription, to: Path) -
   reduced = reduction.read(path, engine)
   original, again = (_original(path) for _ in range(2))
   sound = engine.make().render(reduced.patch, note=_NOTE, seconds=_SECONDS, sample_rate=_RATE)
-  settings = MelSettings()
-  spectrogram_pair(
-    *(log_mel(audio, settings) for audio in (original, sound)),
-    settings,
-    to / f"{name}.png",
-    titles=(name, "reduced"),
-  )
+  mel = MelSettings()
+  drawings = log_mel(original, mel), log_mel(sound, mel)
+  spectrogram_pair(*drawings, mel, to / f"{name}.png", titles=(name, "reduced"))
   pairs = {"reduced": sound, "again": again}
   found: Mapping[str, Mapping[str, float]] = {k: measure(original, v) for k, v in pairs.items()}
   rounded = {k: {m: round(v[m], 3) for m in _SHOWN} for k, v in found.items()}
