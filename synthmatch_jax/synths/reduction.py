@@ -26,7 +26,6 @@ _UNHEARD = (
     "_tempo",
     "phase_offset",
     "quantize",
-    "filter_spread",
     "chorus_spread",
     "_chorus_amount",
     "_chorus_frequency",
