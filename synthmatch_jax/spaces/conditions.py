@@ -14,6 +14,10 @@ from synthmatch_jax.spaces.parameters import require_text
 Values = Mapping[str, Any]
 """The value of each parameter by name, or an array of its values in several patches."""
 
+_MOST_CHARACTERS = (
+  600  # Twice what other texts have: whether a filter is fed depends on eight names.
+)
+
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
   ast.Gt: operator.gt,
   ast.GtE: operator.ge,
@@ -42,7 +46,7 @@ class Condition:
   text: str
 
   def __post_init__(self):
-    require_text("a condition", self.text)
+    require_text("a condition", self.text, most=_MOST_CHARACTERS)
     _check(self._tree)
 
   @cached_property

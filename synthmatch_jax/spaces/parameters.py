@@ -32,6 +32,8 @@ class Parameter:
     unit: The unit of the value in a patch, e.g. "s" or "semitones"; empty for none.
     heard_when: The condition under which the parameter can be heard, given the others
       (`spaces.conditions`); empty for always.
+    heard_with: The parameter without which this one has no effect: while that one is at zero, or
+      cannot be heard itself, a wrong value here cannot be heard. Empty for none.
     group: The module of the synth that it belongs to, e.g. "filters"; empty for none.
 
   Raises:
@@ -44,12 +46,13 @@ class Parameter:
   meaning: str
   unit: str = ""
   heard_when: str = ""
+  heard_with: str = ""
   group: str = ""
 
   def __post_init__(self):
     if not self.name:
       raise ValueError("a parameter has no name")
-    for field in ("name", "meaning", "unit"):
+    for field in ("name", "meaning", "unit", "heard_with"):
       require_text(field, getattr(self, field))
     require_text("group", self.group, most=_MOST_OF_GROUP)
     if "/" in self.group:
@@ -110,8 +113,6 @@ class Continuous(Parameter):
     low: The value at control 0.
     high: The value at control 1.
     curve: The curve from control to value.
-    heard_with: The parameter without which this one has no effect: while that one is at zero, a
-      wrong value here cannot be heard. Empty for none.
   """
 
   kind: ClassVar[str] = "continuous"
@@ -119,11 +120,9 @@ class Continuous(Parameter):
   low: float = 0.0
   high: float = 1.0
   curve: Curve = "linear"
-  heard_with: str = ""
 
   def __post_init__(self):
     super().__post_init__()
-    require_text("heard_with", self.heard_with)
     if self.curve not in tuple(_EXPONENTS):  # Which takes lists, too.
       known = ", ".join(_EXPONENTS)
       raise ValueError(f"{self.name}: unknown curve {self.curve!r}; known: {known}")

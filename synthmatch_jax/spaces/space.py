@@ -126,14 +126,6 @@ class ParameterSpace:
     switch is at zero where it is off.
     """
     heard = np.ones((len(controls), len(self.parameters)), bool)
-    gates = {p.name: with_ for p in self.parameters if (with_ := getattr(p, "heard_with", ""))}
-    scales = dict(zip(self.names, (scale for scale, _ in self.layout), strict=True))
-    for i, name in enumerate(self.names):
-      met = [name]  # Each one is met once, even if they form a circle.
-      while (gate := gates.get(met[-1])) in self.slices and gate not in met:
-        column = controls[:, self.slices[gate].start]
-        heard[:, i] &= column >= 0.5 if scales[gate] == "binary" else column > SILENT_CONTROL
-        met.append(gate)
     # A patch of hundreds of parameters is not decoded for the few that conditions name.
     named = frozenset[str]().union(*(one.names for one in self._conditions.values()))
     values = {
@@ -142,7 +134,17 @@ class ParameterSpace:
       if p.name in named
     }
     for name, condition in self._conditions.items():
-      heard[:, self.names.index(name)] &= condition.holds(values)
+      heard[:, self.names.index(name)] = condition.holds(values)
+    itself = heard.copy()
+    gates = {p.name: p.heard_with for p in self.parameters}
+    scales = dict(zip(self.names, (scale for scale, _ in self.layout), strict=True))
+    for i, name in enumerate(self.names):
+      met = [name]  # Each one is met once, even if they form a circle.
+      while (gate := gates[met[-1]]) in self.slices and gate not in met:
+        column = controls[:, self.slices[gate].start]
+        heard[:, i] &= column >= 0.5 if scales[gate] == "binary" else column > SILENT_CONTROL
+        heard[:, i] &= itself[:, self.names.index(gate)]
+        met.append(gate)
     return heard
 
   def named(self, controls: Float[np.ndarray, " w"]) -> dict[str, Any]:
@@ -208,7 +210,12 @@ def _value(parameter: Parameter, part: Float[np.ndarray, " w"] | Sequence[float]
 def parameter_to_dict(parameter: Parameter) -> dict[str, Any]:
   """Returns a parameter as data for JSON; one without a kind is continuous."""
   plain = dataclasses.asdict(parameter)
-  for field in ("heard_when", "group"):
+  optional = (
+    "heard_when",
+    "group",
+    *(() if isinstance(parameter, Continuous) else ("heard_with",)),
+  )
+  for field in optional:
     if not plain[field]:  # As before there were these: earlier versions read it.
       del plain[field]
   return plain if isinstance(parameter, Continuous) else {"kind": parameter.kind, **plain}

@@ -1,10 +1,11 @@
 """Vital through the `vita` package: the synth that runs anywhere."""
 
+import copy
 import functools
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +19,7 @@ from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces.space import ParameterSpace, Patch
 from synthmatch_jax.synths.base import Parallelism, RenderError
+from synthmatch_jax.synths.vital_pieces import Piece
 from synthmatch_jax.synths.vital_settings import Setting
 
 _PRESETS = Path(__file__).parent / "presets"
@@ -48,8 +50,12 @@ class VitalDescription:
   Attributes:
     name: The name of the engine, e.g. "vital".
     space: The parameters that patches set.
-    settings: What each of them sets, in the order of the space.
+    settings: What each of them sets, but for the pieces.
+    pieces: The parameters that set pieces of the preset which are no controls.
     base_preset: The name of a file beside it: all that the parameters leave fixed.
+    fixed: The controls that are fixed otherwise than in that file, with their values.
+    modulations: The source and the destination of each modulation, from the first one on, and
+      whether it goes both ways; without any, those of the base preset stay.
     prior: The name of the prior that data sets take unless told otherwise.
     about: Why it is as it is, for people.
   """
@@ -59,7 +65,10 @@ class VitalDescription:
   name: str
   space: ParameterSpace
   settings: tuple[Setting, ...]
+  pieces: tuple[Piece, ...] = ()
   base_preset: str
+  fixed: Mapping[str, float] = field(default_factory=dict)
+  modulations: tuple[tuple[str, str, bool], ...] = ()
   prior: str = "uniform"
   about: str = ""
 
@@ -71,14 +80,33 @@ class VitalDescription:
       ValueError, TypeError, KeyError: The data is no description.
     """
     plain = dict(data)
-    settings = tuple(Setting.from_dict(entry) for entry in plain.pop("parameters"))
-    space = ParameterSpace(plain.pop("space"), tuple(s.parameter for s in settings))
-    return cls(space=space, settings=settings, **plain)
+    read = [_setting(entry) for entry in plain.pop("parameters")]
+    space = ParameterSpace(plain.pop("space"), tuple(one.parameter for one in read))
+    modulations = tuple(tuple(slot) for slot in plain.pop("modulations", ()))
+    settings = tuple(one for one in read if isinstance(one, Setting))
+    pieces = tuple(one for one in read if isinstance(one, Piece))
+    return cls(space=space, settings=settings, pieces=pieces, modulations=modulations, **plain)
 
   @cached_property
   def base(self) -> str:
     """The base preset, as Vital's JSON."""
-    return (_PRESETS / self.base_preset).read_text()
+    text = (_PRESETS / self.base_preset).read_text()
+    if not self.fixed and not self.modulations:
+      return text
+    preset = json.loads(text)
+    settings = preset["settings"] | self.fixed
+    if self.modulations:
+      empty = [{"source": "", "destination": ""}] * len(settings["modulations"])
+      slots = [{"source": s, "destination": d} for s, d, _ in self.modulations]
+      settings["modulations"] = slots + empty[len(slots) :]
+      for number, (_, _, both_ways) in enumerate(self.modulations, start=1):
+        settings[f"modulation_{number}_bipolar"] = float(both_ways)
+    return json.dumps(preset | {"settings": settings}, sort_keys=True)
+
+  @property
+  def base_settings(self) -> dict[str, Any]:
+    """The settings of the base preset."""
+    return json.loads(self.base)["settings"]
 
   def fingerprint(self) -> str:
     """Returns the fingerprint of the engine (see `Synth`), without making one.
@@ -92,7 +120,7 @@ class VitalDescription:
       version = metadata.version("vita")
     except metadata.PackageNotFoundError:
       raise UserError(_NO_VITA) from None
-    settings = _digest(json.dumps([(s.controls, s.values) for s in self.settings]))
+    settings = _digest(json.dumps([one.told for one in (*self.settings, *self.pieces)]))
     named = "" if settings == _UNNAMED_SETTINGS else f" settings/{settings}"
     return f"{self.name}/{REVISION} vita/{version} base/{_digest(self.base)}{named}"
 
@@ -106,7 +134,9 @@ class Vital:
 
   A used engine repeats a sound within -68 dB, whatever it played before; the first sounds of new
   engines, in the same order, are equal to the last bit. Vital glides for about 0.2 s from earlier
-  values (measured with vita 0.1.0), hence the silent warm-up before each render.
+  values (measured with vita 0.1.0), hence the silent warm-up before each render. Where a patch
+  chooses pieces, every sound has a Vital of its own and is the same to the last bit in any order: a
+  used one keeps voices and phases, which a quarter of the sounds of `vital_wide` would tell aloud.
   """
 
   parallelism: Parallelism = VitalDescription.parallelism
@@ -115,15 +145,21 @@ class Vital:
   def __init__(self, description: VitalDescription):
     self.name, self.space = description.name, description.space
     self._description = description
-    self._synth = load_vita().Synth()
-    self._synth.set_bpm(120.0)
-    if not self._synth.load_json(description.base):
-      raise RuntimeError("vita does not load the base preset")
-    self._controls = self._synth.get_controls()
+    self._base, self._pieces = json.loads(description.base), Patch()
+    self._sample_rate = 44_100
+    self._start(description.base)
     names = [control for setting in description.settings for control in setting.controls]
     if unknown := [name for name in names if name not in self._controls]:
       raise ValueError(f"the engine {self.name} sets {unknown[0]}, which Vital does not have")
     self._ranges = {name: self._synth.get_control_details(name) for name in names}
+
+  def _start(self, preset: str) -> None:
+    """Puts a new Vital in place, with a preset loaded."""
+    self._synth = load_vita().Synth()
+    self._synth.set_bpm(120.0)
+    if not self._synth.load_json(preset):
+      raise RuntimeError("vita does not load the base preset")
+    self._controls = self._synth.get_controls()
 
   def render(
     self, patch: Patch, *, note: Note, seconds: float, sample_rate: int
@@ -133,6 +169,7 @@ class Vital:
     Raises:
       RenderError: A value did not stick.
     """
+    self._sample_rate = sample_rate
     self._synth.set_sample_rate(sample_rate)
     wanted = self._apply(patch)
     # The warm-up lets every smoothed value arrive, and the last reverb die away.
@@ -144,17 +181,17 @@ class Vital:
 
   def read_back(self) -> Patch:
     """See `Synth`."""
-    return {
+    read = self._pieces | {
       s.parameter.name: s.value([self._controls[control].value() for control in s.controls])
       for s in self._description.settings
     }
+    return {name: read[name] for name in self.space.names}
 
   def save_preset(self, patch: Patch, path: Path) -> Path:
     """See `Synth`."""
     self._verify(self._apply(patch))
     preset = json.loads(self._synth.to_json())
-    base = json.loads(self._description.base)
-    preset |= {key: base[key] for key in ("synth_version", "author")}
+    preset |= {key: self._base[key] for key in ("synth_version", "author")}
     preset |= {"preset_name": path.stem, "comments": "Matched by synthmatch_jax."}
     files.write_text(path, json.dumps(preset, allow_nan=False))
     return path
@@ -166,11 +203,22 @@ class Vital:
   def _apply(self, patch: Patch) -> Patch:
     """Sets the patch and returns it with its values clamped to the space."""
     patch = self.space.decode(self.space.encode(patch))  # Clamps, and names what is missing.
+    if self._description.pieces:
+      self._load({p.parameter.name: patch[p.parameter.name] for p in self._description.pieces})
     for setting in self._description.settings:
       held = setting.held(patch[setting.parameter.name])
       for control, number in zip(setting.controls, held, strict=True):
         self._set(control, number)
     return patch
+
+  def _load(self, options: Patch) -> None:
+    """Puts a new Vital in place with the pieces of these options in its preset."""
+    preset = self._base | {"settings": copy.copy(self._base["settings"])}
+    for piece in self._description.pieces:
+      piece.put(options[piece.parameter.name], preset["settings"])
+    self._start(json.dumps(preset))
+    self._synth.set_sample_rate(self._sample_rate)
+    self._pieces = options
 
   def _verify(self, wanted: Patch) -> None:
     """Raises a RenderError that names the first value that Vital does not have as it was set."""
@@ -188,6 +236,10 @@ class Vital:
 
   def read_preset(self, path: Path) -> Patch:
     """See `Synth`. Only numbers are taken from the file, which Vital itself never loads."""
+    if self._description.pieces:
+      from synthmatch_jax.synths import reduction  # It imports this module.
+
+      return reduction.read(path, self._description).patch
     found = untrusted.read_json(path)
     settings = found.get("settings") if isinstance(found, dict) else None
     if not isinstance(settings, dict):
@@ -223,6 +275,10 @@ def load_vita() -> Any:
   except ImportError:
     raise UserError(_NO_VITA) from None
   return vita
+
+
+def _setting(entry: Mapping[str, Any]) -> Setting | Piece:
+  return Piece.from_dict(entry) if "piece" in entry else Setting.from_dict(entry)
 
 
 def _digest(text: str) -> str:

@@ -58,7 +58,7 @@ def test_it_holds_of_many_patches_at_once():
     "level in (1, 2)",
     "shape > -'saw'",
     "(" * 250,
-    "not " * 70 + "on" + " " * 200,
+    "not " * 70 + "on" + " " * 500,
     "on\0",
   ],
 )

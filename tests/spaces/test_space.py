@@ -166,7 +166,7 @@ def test_a_space_of_several_kinds_survives_json():
     ({"heard_when": "off > 0"}, "on is heard when 'off > 0', but there is no off"),
     ({"heard_when": "level > 'high'"}, "no such comparison"),
     ({"heard_when": "import os"}, "cannot be read"),
-    ({"heard_when": "on and " * 50 + "on"}, "a condition must be text of at most 300 characters"),
+    ({"heard_when": "on and " * 90 + "on"}, "a condition must be text of at most 600 characters"),
     ({"group": "a/b"}, "on: the name of a group has no slash, as 'a/b' has"),
     ({"name": ""}, "a parameter has no name"),
     ({"unit": "x" * 301}, "unit must be text of at most 300 characters, not of 301"),

@@ -11,7 +11,7 @@ from synthmatch_jax.audio.loudness import loudness_db
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces import prior
-from synthmatch_jax.synths import registry
+from synthmatch_jax.synths import registry, wavetables
 from synthmatch_jax.synths.base import sound
 
 PRESET = resources.files("synthmatch_jax.synths") / "presets" / "vital16.vital"
@@ -39,7 +39,7 @@ def test_the_wavetables_are_band_limited_and_at_full_scale():
       spectrum = np.abs(np.fft.rfft(wave)) / len(wave)
       assert np.abs(wave).max() == pytest.approx(1.0)
       assert spectrum[0] < 1e-6
-      assert spectrum[base_preset.HARMONICS + 1 :].max() < 1e-6
+      assert spectrum[wavetables.HARMONICS + 1 :].max() < 1e-6
       frames += 1
   assert frames == 11
 
@@ -49,7 +49,7 @@ def test_a_preset_opens_in_vitals_that_people_have(tmp_path):
   synth = VITAL.make()
   path = synth.save_preset(synth.space.decode(np.full(16, 0.5)), tmp_path / "half.vital")
   preset = json.loads(path.read_text())
-  assert preset["synth_version"] == base_preset.SYNTH_VERSION == "1.5.5"
+  assert preset["synth_version"] == wavetables.SYNTH_VERSION == "1.5.5"
   assert preset["preset_name"] == "half"
   # Set as a person would: whole semitones on one knob, the rest on the fine one.
   patch = synth.space.decode(np.full(16, 0.5)) | {"osc2_pitch": -3.7}
