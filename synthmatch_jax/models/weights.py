@@ -148,7 +148,7 @@ def _abstract(arguments: Mapping[str, Any], sizes: Mapping[str, Any], *, arrays:
   """Builds the model without weights, if a file with so many arrays can hold it."""
   _check(arguments, arrays)
   try:
-    model = nnx.eval_shape(lambda: models.create(**arguments, **sizes, seed=0))
+    model = nnx.eval_shape(lambda: models.create(**arguments, **sizes, seed=None))
     cost = flops.forward_cost(model)
   except (ArithmeticError, TypeError, ValueError) as error:
     raise UserError(f"the model {arguments['name']} cannot be built: {brief(error)}") from None
@@ -198,9 +198,11 @@ def _value(name: str, variable: Any, arrays: Mapping[str, np.ndarray]) -> Any:
   if name in arrays:
     return jnp.asarray(arrays[name], jnp.float32)
   leaf = variable.get_raw_value()  # The state of dropout, which does not act here.
+  # From NumPy, as JAX would compile a function for each.
   if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-    return jax.random.key(0)
-  return jnp.zeros(leaf.shape, leaf.dtype)
+    data = jnp.asarray(np.zeros(2, np.uint32))
+    return jax.random.wrap_key_data(data, impl="threefry2x32")
+  return jnp.asarray(np.zeros(leaf.shape, leaf.dtype))
 
 
 def _require_finite(arrays: Mapping[str, np.ndarray], *, advice: str) -> None:
