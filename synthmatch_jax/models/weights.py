@@ -195,14 +195,13 @@ def _filled(abstract: Estimator, arrays: Mapping[str, np.ndarray]) -> Estimator:
 
 
 def _value(name: str, variable: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+  # NumPy converts and makes them: JAX would compile a function for each shape.
   if name in arrays:
-    return jnp.asarray(arrays[name], jnp.float32)
+    return jax.device_put(arrays[name].astype(np.float32))
   leaf = variable.get_raw_value()  # The state of dropout, which does not act here.
-  # From NumPy, as JAX would compile a function for each.
   if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-    data = jnp.asarray(np.zeros(2, np.uint32))
-    return jax.random.wrap_key_data(data, impl="threefry2x32")
-  return jnp.asarray(np.zeros(leaf.shape, leaf.dtype))
+    return jax.random.wrap_key_data(jax.device_put(np.zeros(2, np.uint32)), impl="threefry2x32")
+  return jax.device_put(np.zeros(leaf.shape, leaf.dtype))
 
 
 def _require_finite(arrays: Mapping[str, np.ndarray], *, advice: str) -> None:
