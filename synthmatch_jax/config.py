@@ -19,9 +19,9 @@ def base_config() -> Config:
   """Returns what all configs share.
 
   Sections hold arguments under the names of the functions that take them, so they are written
-  down once: `model` has those of `models.create` and of the constructors of all encoders and
-  heads, `optimizer` those of `training.optimizer.create` and of the optimizer. A field of None
-  keeps the function's default. A field that the chosen model does not take is refused when the
+  down once: `model` has those of `models.create` and of the constructors of all encoders, heads
+  and proxies, `optimizer` those of `training.optimizer.create` and of the optimizer. A field of
+  None keeps the function's default. A field that the chosen model does not take is refused when the
   model is made.
   """
   config: Config = ml_collections.ConfigDict()
@@ -35,7 +35,7 @@ def base_config() -> Config:
 
   config.model = ml_collections.ConfigDict()
   config.model.name = placeholder(str)
-  config.model.head = placeholder(str)  # "regression" by default.
+  config.model.head = placeholder(str)  # None: "regression", or "by_kind" for switches or choices.
   for argument, kind in _model_fields().items():
     config.model[argument] = placeholder(kind)
 
@@ -106,14 +106,11 @@ def _model_fields() -> dict[str, type]:
   found: dict[str, type] = {"note": str, "note_loss": float}
   for path in sorted((Path(__file__).parent / "models").glob("*.py")):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-      if not isinstance(node, ast.ClassDef):
+      if not isinstance(node, ast.FunctionDef) or node.name != "__init__":
         continue
-      if {"Encoder", "Head"}.isdisjoint(getattr(base, "id", "") for base in node.bases):
-        continue
-      for method in node.body:
-        if isinstance(method, ast.FunctionDef) and method.name == "__init__":
-          taken = zip(method.args.kwonlyargs, method.args.kw_defaults, strict=True)
-          found |= {a.arg: type(d.value) for a, d in taken if isinstance(d, ast.Constant)}
+      taken = dict(zip((a.arg for a in node.args.kwonlyargs), node.args.kw_defaults, strict=True))
+      if "num_controls" in taken or "num_bins" in taken:  # A head, an encoder or a proxy.
+        found |= {k: type(d.value) for k, d in taken.items() if isinstance(d, ast.Constant)}
   return found
 
 
