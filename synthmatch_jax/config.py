@@ -1,13 +1,14 @@
 """The config of a training run: those in configs/ start from one base and say what differs."""
 
-import itertools
+import ast
 import os
+from pathlib import Path
 from typing import Any
 
 import ml_collections
 from ml_collections.config_dict import placeholder
 
-from synthmatch_jax import files, models
+from synthmatch_jax import files
 from synthmatch_jax.errors import UserError
 
 Config = Any
@@ -35,9 +36,8 @@ def base_config() -> Config:
   config.model = ml_collections.ConfigDict()
   config.model.name = placeholder(str)
   config.model.head = placeholder(str)  # None: "regression", or "by_kind" for switches or choices.
-  for name, head in itertools.product((*models.MODELS, *models.PROXIES), models.HEADS):
-    for argument, default in models.arguments(name, head).items():
-      config.model[argument] = placeholder(type(default))
+  for argument, kind in _model_fields().items():
+    config.model[argument] = placeholder(kind)
 
   config.optimizer = ml_collections.ConfigDict()
   config.optimizer.name = "adam"  # Paper, section 3.2.1.
@@ -96,6 +96,22 @@ def base_config() -> Config:
   config.train.note_hidden = 0.0  # The share that is not told the whole note.
   config.train.trace_at = placeholder(int)  # The profiler traces five steps from this one on.
   return config
+
+
+def _model_fields() -> dict[str, type]:
+  """Returns what `models.arguments` knows of all models: argument -> type (a test compares them).
+
+  It is read in the source, since a mistaken field is to be told before JAX is imported.
+  """
+  found: dict[str, type] = {"note": str, "note_loss": float}
+  for path in sorted((Path(__file__).parent / "models").glob("*.py")):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+      if not isinstance(node, ast.FunctionDef) or node.name != "__init__":
+        continue
+      taken = dict(zip((a.arg for a in node.args.kwonlyargs), node.args.kw_defaults, strict=True))
+      if "num_controls" in taken or "num_bins" in taken:  # A head, an encoder or a proxy.
+        found |= {k: type(d.value) for k, d in taken.items() if isinstance(d, ast.Constant)}
+  return found
 
 
 def unknown_variant(file: str, variant: str, *known: str) -> UserError:

@@ -222,6 +222,8 @@ MISTAKES = [
   ("probe", ["none.vst3"], "no plugin at none.vst3"),
   ("describe", ["massive16/none", "--data_dir=nowhere"], "there is no data set massive16/none"),
   ("train", ["--workdir=W"], "no --config"),
+  ("train", ["--config=ast.py", "--config.data.dirr=D"], "no field 'dirr'; did you mean 'dir'?"),
+  ("train", ["--config=ast.py", "--config.model.dtyp=x"], "no field 'dtyp'; did you mean 'dtype'?"),
   ("build", [], "name one data set"),
   ("build", ["massive17"], "there is no builder of a data set massive17: name one of "),
   ("build", ["massive16", "--config={name: x}"], "--config is no JSON (Expecting property name"),

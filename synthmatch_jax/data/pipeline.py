@@ -230,7 +230,7 @@ def building(name: str, num_examples: int, *, dir: str | Path) -> str:
   """Returns the words that say how to build a data set."""
   builder, config = name.split("/")[:2]
   return (
-    f"build it with `tfds build datasets/{builder} --data_dir={dir}"
+    f"build it with `synthmatch build {builder} --data_dir={dir}"
     f""" --config='{{"name": "{config}", "num_examples": {num_examples}}}'`"""
   )
 

@@ -92,7 +92,7 @@ def create(
   num_bins: int,
   num_controls: int,
   layout: Layout = (),
-  seed: int,
+  seed: int | None,
   head: str = "regression",
   note: str = "none",
   note_loss: float = 0.0,
@@ -106,7 +106,8 @@ def create(
     num_bins: mel bins of the input.
     num_controls: length of the output.
     layout: what the controls stand for, for heads that ask; by default each is a number.
-    seed: seed of the weights and of dropout.
+    seed: seed of the weights and of dropout; None where only shapes are wanted, and nothing is to
+      be drawn.
     head: key of `HEADS`.
     note: key of `NOTES`, the way in which the model is told notes.
     note_loss: weight of the loss of the notes that it predicts (see `NoteHead`); 0 for none.
@@ -123,8 +124,12 @@ def create(
     raise UserError(f"the model {name} has no argument {unknown[0]!r}; known: {', '.join(known)}")
   encoder, defaults = MODELS.get(name, (None, {}))
   given = defaults | overrides
-  weights, dropout = jax.random.split(jax.random.key(seed))
-  rngs = nnx.Rngs(params=weights, dropout=dropout)
+  weights, dropout = jax.random.split(jax.random.key(seed or 0))
+  keys = {"params": weights, "dropout": dropout}
+  rngs = nnx.Rngs(**keys)
+  if seed is None:
+    for tag, key in keys.items():
+      setattr(rngs, tag, _Still(key, tag=tag))
 
   def build(part: type[Any], *own: Any, **sizes: Any) -> Any:
     return part(*own, **sizes, rngs=rngs, **{k: given[k] for k in _arguments(part) if k in given})
@@ -149,6 +154,13 @@ def create(
     )
   except (TypeError, ValueError) as error:
     raise UserError(f"the model {name} cannot be built: {error}") from error
+
+
+class _Still(nnx.RngStream):
+  """A stream that always gives the same key: where only shapes are wanted, counting is slow."""
+
+  def __call__(self) -> jax.Array:
+    return self.key[...]
 
 
 def _arguments(part: type[nnx.Module]) -> dict[str, Any]:

@@ -149,7 +149,7 @@ def _abstract(arguments: Mapping[str, Any], sizes: Mapping[str, Any], *, arrays:
   """Builds the model without weights, if a file with so many arrays can hold it."""
   _check(arguments, arrays)
   try:
-    model = nnx.eval_shape(lambda: models.create(**arguments, **sizes, seed=0))
+    model = nnx.eval_shape(lambda: models.create(**arguments, **sizes, seed=None))
     cost = flops.forward_cost(model)
   except (ArithmeticError, TypeError, ValueError) as error:
     raise UserError(f"the model {arguments['name']} cannot be built: {brief(error)}") from None
@@ -196,12 +196,13 @@ def _filled(abstract: Model, arrays: Mapping[str, np.ndarray]) -> Model:
 
 
 def _value(name: str, variable: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+  # NumPy converts and makes them: JAX would compile a function for each shape.
   if name in arrays:
-    return jnp.asarray(arrays[name], jnp.float32)
+    return jax.device_put(arrays[name].astype(np.float32))
   leaf = variable.get_raw_value()  # The state of dropout, which does not act here.
   if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-    return jax.random.key(0)
-  return jnp.zeros(leaf.shape, leaf.dtype)
+    return jax.random.wrap_key_data(jax.device_put(np.zeros(2, np.uint32)), impl="threefry2x32")
+  return jax.device_put(np.zeros(leaf.shape, leaf.dtype))
 
 
 def _require_finite(arrays: Mapping[str, np.ndarray], *, advice: str) -> None:

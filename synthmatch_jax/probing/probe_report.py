@@ -201,9 +201,7 @@ class ProbeReport:
       return
     options = f'"engine": "{out}", "plugin": "{probed.path}", "num_examples": 2000'
     self._say(f"{out}: edit names, ranges and controls there, then probe {out} again. To build:")
-    command = (
-      f'tfds build datasets/massive16 --config \'{{"name": "{described.name}", {options}}}\''
-    )
+    command = f'synthmatch build massive16 --config=\'{{"name": "{described.name}", {options}}}\''
     self._console.print(command, markup=False, soft_wrap=True)
     page = out.with_suffix(".html")
     self._say(f"This report: {page}")

@@ -184,7 +184,9 @@ def test_statistics_of_a_large_split_come_from_a_sample(dataset):
 
 
 def test_a_missing_data_set_is_named_with_what_is_there(tiny_dataset, tmp_path):
-  with pytest.raises(UserError, match=r"massive16/nope in .*massive16/tiny/2\.0\.0.*tfds build"):
+  with pytest.raises(
+    UserError, match=r"massive16/nope in .*massive16/tiny/2\.0\.0.*synthmatch build"
+  ):
     pipeline.open_dataset("massive16/nope", dir=tiny_dataset.dir)
   with pytest.raises(UserError, match=r"massive16/tiny/9\.0\.0"):
     pipeline.open_dataset("massive16/tiny/9.0.0", dir=tiny_dataset.dir)

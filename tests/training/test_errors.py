@@ -56,7 +56,7 @@ def test_a_missing_data_set(tmp_path):
     train("--config=configs/mlp.py", f"--workdir={tmp_path / 'w'}", TFDS_DATA_DIR=str(tmp_path))
   )
   assert f"no data set massive16/standard in {tmp_path}" in sentence
-  assert "tfds build datasets/massive16" in sentence
+  assert "synthmatch build massive16" in sentence
   assert not (tmp_path / "w").exists()
 
 

@@ -1,8 +1,11 @@
 """Fields of a config that cannot be meant get a sentence before anything is written."""
 
+import itertools
+
 import pytest
 
 from synthmatch_jax import config as configs
+from synthmatch_jax import models
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.training import loop, optimizer
 from synthmatch_jax.training.run import Run
@@ -55,3 +58,14 @@ def test_names_that_are_not_known(make_config):
     optimizer.create("sgdd", learning_rate=1.0)
   with pytest.raises(UserError, match="no argument 'momentum'; known: learning_rate, b1"):
     optimizer.create("adam", learning_rate=1.0, momentum=0.9)
+
+
+def test_a_config_has_the_arguments_of_all_models():
+  """It reads them in the source, so this looks at the constructors themselves."""
+  expected = {
+    argument: type(default)
+    for name, head in itertools.product((*models.MODELS, *models.PROXIES), models.HEADS)
+    for argument, default in models.arguments(name, head).items()
+  }
+  model = configs.base_config().model
+  assert {key: model.get_type(key) for key in model} == expected | {"name": str, "head": str}
