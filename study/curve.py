@@ -21,7 +21,6 @@ from jaxtyping import Float
 from study import halves
 from study.runs import LOGS
 from synthmatch_jax.audio.hearing import Recording
-from synthmatch_jax.audio.listen import AS_RECORDED
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data import sound_folder
 from synthmatch_jax.data.example import Example
@@ -29,8 +28,9 @@ from synthmatch_jax.data.sound_folder import SoundFile
 from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.matching.result import Answer, Origin
 from synthmatch_jax.search.budget import Budget
+from synthmatch_jax.search.candidate import Candidate
 from synthmatch_jax.search.objective import Objective
-from synthmatch_jax.search.search import TIDY_AT, Candidate, Search
+from synthmatch_jax.search.search import TIDY_AT, Search
 from synthmatch_jax.search.seeds import Seed, middle
 from synthmatch_jax.search.strategy import free, one_off
 from synthmatch_jax.selection import RANKED_BY
@@ -62,14 +62,13 @@ def searched(
   found = refinement.search
   for _ in found:
     pass
-  objective = Objective(matcher.models[0].listen(recording)[AS_RECORDED], recipe)
   for mark in sorted({*MARKS, renders}):
     if mark == renders:
       yield mark, found.chosen(1)[0].controls
     elif mark < renders:
       # A search with this budget tries the same until it turns off what is small, to a population.
       tried = found.tried[: int(TIDY_AT * mark)]
-      yield mark, tidied(tried, objective, matcher, refinement.note)
+      yield mark, tidied(tried, found.objective, matcher, refinement.note)
 
 
 def tidied(

@@ -18,9 +18,9 @@ def base_config() -> Config:
   """Returns what all configs share.
 
   Sections hold arguments under the names of the functions that take them, so they are written
-  down once: `model` has those of `models.create` and of the constructors of all encoders and
-  heads, `optimizer` those of `training.optimizer.create` and of the optimizer. A field of None
-  keeps the function's default. A field that the chosen model does not take is refused when the
+  down once: `model` has those of `models.create` and of the constructors of all encoders, heads
+  and proxies, `optimizer` those of `training.optimizer.create` and of the optimizer. A field of
+  None keeps the function's default. A field that the chosen model does not take is refused when the
   model is made.
   """
   config: Config = ml_collections.ConfigDict()
@@ -34,8 +34,8 @@ def base_config() -> Config:
 
   config.model = ml_collections.ConfigDict()
   config.model.name = placeholder(str)
-  config.model.head = placeholder(str)  # "regression" by default.
-  for name, head in itertools.product(models.MODELS, models.HEADS):
+  config.model.head = placeholder(str)  # None: "regression", or "by_kind" for switches or choices.
+  for name, head in itertools.product((*models.MODELS, *models.PROXIES), models.HEADS):
     for argument, default in models.arguments(name, head).items():
       config.model[argument] = placeholder(type(default))
 

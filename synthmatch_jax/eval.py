@@ -6,6 +6,8 @@ mean of the training controls, a random patch, the oracle, and the same renderin
 `--sounds=FOLDER` measures on sounds from outside instead, each answered at the pitch heard in it;
 `--dataset=NAME` measures on another data set. The results are in W/eval/test/ (or W/eval/FOLDER/):
 results.json, table.md, per_sound.npz and pictures. The page is W/eval/index.html.
+
+Where W holds a proxy of the synth, its mels are compared with those of the test split instead.
 """
 
 from absl import flags
@@ -27,6 +29,9 @@ _OTHERS = flags.DEFINE_list("others", [], "Workdirs of more models, which get ro
 _SEARCH = flags.DEFINE_integer(
   "search", 0, "Renders of a search for each sound, which gets rows of its own.", lower_bound=0
 )
+_DRAWS = flags.DEFINE_integer(
+  "draws", 0, "Answers that a model draws for each sound, for rows of their own.", lower_bound=0
+)
 _GALLERY = flags.DEFINE_integer(
   "gallery", 40, "Sounds to be heard on the page; 0 for no page.", lower_bound=0
 )
@@ -45,8 +50,12 @@ def main() -> None:
     raise UserError(f"there is no folder {_SOUNDS.value} of sounds: check --sounds")
   (workdir,), others = cli.models([_WORKDIR.value]), cli.models(_OTHERS.value)
   # This stands here so that a mistyped flag is answered at once, before JAX takes its seconds.
-  from synthmatch_jax.evaluation import evaluator
+  from synthmatch_jax.evaluation import evaluator, proxied
 
+  if proxied.is_proxy(workdir):
+    found = proxied.evaluate(workdir, num_examples=_NUM_EXAMPLES.value, data_dir=_DATA_DIR.value)
+    print(f"{proxied.table(found)}\nall results are in {workdir / 'eval' / 'test'}")
+    return
   sheet, folder = evaluator.evaluate(
     workdir,
     split=_SPLIT.value,
@@ -56,6 +65,7 @@ def main() -> None:
     names=_ROWS.value,
     others=others,
     renders=_SEARCH.value,
+    draws=_DRAWS.value,
     gallery_size=_GALLERY.value,
     data_dir=_DATA_DIR.value,
     workers=_WORKERS.value,

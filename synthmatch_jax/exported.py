@@ -26,7 +26,7 @@ from synthmatch_jax import checksums, files, untrusted
 from synthmatch_jax.data.statistics import TrainingData
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.models import weights
-from synthmatch_jax.models.estimator import Estimator
+from synthmatch_jax.models.model import Model
 from synthmatch_jax.models.weights import StoredDtype
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.spaces.snapping import Snapping
@@ -61,7 +61,7 @@ class TrainedModel:
       for one that was exported before there were checksums.
   """
 
-  model: Estimator
+  model: Model
   arguments: Mapping[str, Any]
   data: TrainingData
   step: int

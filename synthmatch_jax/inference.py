@@ -49,6 +49,7 @@ class Predictor:
   """
 
   def __init__(self, found: TrainedModel):
+    assert isinstance(found.model, Estimator)
     self.model: Estimator = found.model
     self.arguments: Mapping[str, Any] = found.arguments
     self.data: TrainingData = found.data
@@ -73,13 +74,15 @@ class Predictor:
     """Loads an exported model, or from a run's folder the one with the lowest validation loss.
 
     Raises:
-      UserError: there is no trained model in `folder`.
+      UserError: there is no trained model in `folder`, or it is a proxy of the synth.
     """
-    if exported.is_exported(folder):
-      return cls(exported.read(folder))
-    from synthmatch_jax.training import trained  # All that a run's folder needs, and slow.
-
-    return cls(trained.load(folder))
+    found = load(folder)
+    if not isinstance(found.model, Estimator):
+      raise UserError(
+        f"the model in {folder} is a proxy of the synth, which plays patches and answers to no"
+        " sound: name another --workdir"
+      )
+    return cls(found)
 
   @property
   def recipe(self) -> Recipe:
@@ -202,35 +205,54 @@ class Predictor:
     return np.concatenate(list(_in_batches(columns, answers)) if len(mel) else [none])
 
   def dataset(self, *, dir: Path | None = None) -> "Dataset":
-    """Opens the data set that the model was trained on.
+    """Opens the data set that the model was trained on; see `dataset_of`."""
+    return dataset_of(self.data, dir=dir)
 
-    Args:
-      dir: The folder where it is now (TFDS's data_dir), if it was moved since.
 
-    Raises:
-      UserError: it is not there, or is another one of the same name.
-    """
-    from synthmatch_jax.data import pipeline  # Slow, and not needed to predict.
+def dataset_of(data: TrainingData, *, dir: Path | None = None) -> "Dataset":
+  """Opens the data set that a model was trained on.
 
-    stored = self.data.dataset
-    name = f"{stored['name']}/{stored['version']}"
-    root, count = dir or stored["dir"], sum(stored["num_examples"].values())
-    advice = (
-      "the model was trained on it: name the place where it is by --data_dir, or let eval measure"
-      " on other sounds, by --sounds or --dataset; if it is lost,"
-      f" {pipeline.building(name, count, dir=root)} and the options that it had beside"
+  Args:
+    data: What is kept of the data.
+    dir: The folder where it is now (TFDS's data_dir), if it was moved since.
+
+  Raises:
+    UserError: it is not there, or is another one of the same name.
+  """
+  from synthmatch_jax.data import pipeline  # Slow, and not needed to predict.
+
+  stored = data.dataset
+  name = f"{stored['name']}/{stored['version']}"
+  root, count = dir or stored["dir"], sum(stored["num_examples"].values())
+  advice = (
+    "the model was trained on it: name the place where it is by --data_dir, or let eval measure"
+    " on other sounds, by --sounds or --dataset; if it is lost,"
+    f" {pipeline.building(name, count, dir=root)} and the options that it had beside"
+  )
+  dataset = pipeline.open_dataset(name, dir=root, advice=advice)
+  wanted = stored["num_examples"]["train"]
+  if stored.get("first") and wanted <= dataset.num_examples("train"):
+    dataset = dataset.with_first(wanted)
+  counts = {split: dataset.num_examples(split) for split in dataset.sources}
+  if dataset.recipe.digest() != data.recipe.digest() or counts != stored["num_examples"]:
+    raise UserError(
+      f"the data set {dataset.path} is not the one that the model was trained on, only of the"
+      " same name; build that one again, or train on this one"
     )
-    dataset = pipeline.open_dataset(name, dir=root, advice=advice)
-    wanted = stored["num_examples"]["train"]
-    if stored.get("first") and wanted <= dataset.num_examples("train"):
-      dataset = dataset.with_first(wanted)
-    counts = {split: dataset.num_examples(split) for split in dataset.sources}
-    if dataset.recipe.digest() != self.recipe.digest() or counts != stored["num_examples"]:
-      raise UserError(
-        f"the data set {dataset.path} is not the one that the model was trained on, only of the"
-        " same name; build that one again, or train on this one"
-      )
-    return dataset
+  return dataset
+
+
+def load(folder: Path) -> TrainedModel:
+  """Loads an exported model, or from a run's folder the one with the lowest validation loss.
+
+  Raises:
+    UserError: there is no trained model in `folder`.
+  """
+  if exported.is_exported(folder):
+    return exported.read(folder)
+  from synthmatch_jax.training import trained  # All that a run's folder needs, and slow.
+
+  return trained.load(folder)
 
 
 def _in_batches(columns: Columns, compute: Callable[[Columns], Array]) -> Iterator[np.ndarray]:

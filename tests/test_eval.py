@@ -19,7 +19,7 @@ from synthmatch_jax.synths import registry
 
 VITAL = registry.engine("vital").space
 
-ROWS = {name for name, row in ALL.items() if row.needs != "snapping" and not row.search}
+ROWS = {n for n, row in ALL.items() if not {"snapping", "search", "draws"} & {*row.all_needs}}
 FLOORS = {"oracle", "repeat"}
 
 

@@ -1,20 +1,28 @@
 """Parameters of every kind on the whole way: data set, its page, training, evaluation, match."""
 
+import collections
 import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from flax import nnx
 from massive16 import massive16_dataset_builder as massive16
 
+from synthmatch_jax import exported, models
 from synthmatch_jax.config import base_config
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.evaluation.evaluator import evaluate
+from synthmatch_jax.inference import Predictor
 from synthmatch_jax.inspection import dataset_report, inspect
 from synthmatch_jax.matching import output
 from synthmatch_jax.matching.matcher import Matcher
+from synthmatch_jax.metrics import patches
+from synthmatch_jax.models.regression import Regression
 from synthmatch_jax.synths import registry, vital
-from synthmatch_jax.training import loop
+from synthmatch_jax.training import loop, run_log, trained
+from synthmatch_jax.training import workdir as workdirs
 from synthmatch_jax.web import events
 from synthmatch_jax.web.uploads import Uploads
 from synthmatch_jax.web.visit import Visit
@@ -25,13 +33,13 @@ MODELS = ["analog", "ladder", "comb"]
 
 @pytest.fixture(scope="module")
 def mixed():
-  """Vital with two more parameters: 18 parameters, 20 controls."""
+  """Vital with two more parameters, one not always heard: 18 parameters, 20 controls."""
   data = json.loads((vital._PRESETS / "vital16.json").read_text())
   data |= {"name": "mixed", "space": "mixed/vital", "prior": "uniform"}
   data["parameters"] += [
     {"name": "chorus", "kind": "switch", "meaning": "chorus", "sets": "chorus_on"},
     {"name": "model", "kind": "choice", "meaning": "filter 1", "sets": "filter_1_model"}
-    | {"options": MODELS, "values": [0, 2, 6]},
+    | {"options": MODELS, "values": [0, 2, 6], "heard_when": "chorus", "group": "filters"},
   ]
   known = vital.described() | {"mixed": vital.VitalDescription.from_dict(data)}
   with pytest.MonkeyPatch.context() as patched:
@@ -70,10 +78,55 @@ def test_the_page_of_a_data_set_shows_every_control_and_every_value(mixed, datas
   assert f'<td class="number">{model}</td>' in html
 
 
-def test_an_evaluation_counts_parameters_and_not_controls(run):
-  _, folder = evaluate(run, names=["model"], num_examples=2, gallery_size=1, workers=1)
-  metrics = json.loads((folder / "results.json").read_text())["rows"]["model"]
+def test_a_batch_says_what_is_heard(dataset):
+  batch = next(pipeline.training_batches(dataset, batch_size=8, seed=0))
+  expected = np.ones((8, 18), bool)
+  expected[:, -1] = batch["controls"][:, 16] == 1
+  np.testing.assert_array_equal(batch["heard"][:, 16:], expected[:, 16:])
+
+
+def test_a_run_learns_by_kind_and_its_log_agrees_with_an_evaluation(run, dataset, tmp_path):
+  config, _ = workdirs.read(run)
+  assert config["model"]["head"] == "by_kind"
+  last = run_log.read(run)[-1]
+  mel, true = dataset.read("validation")
+  predictor = Predictor.load(run)
+  found = patches.measure(true, predictor.predict(mel), dataset.recipe.space)
+  for name in ("numerical_mae", "binary_accuracy", "categorical_accuracy"):
+    value = last.get(f"validation/{name}", np.nan)  # There are two sounds: none may have a chorus.
+    assert value == pytest.approx(np.nanmean([*found[name], np.nan]), abs=1e-5, nan_ok=True), name
+  assert "| parameter | error | error of the mean | share |" in (run / "validation.md").read_text()
+  exported.write(tmp_path / "exported", trained.load(run), card="")
+  again = Predictor.load(tmp_path / "exported").predict(mel)
+  np.testing.assert_array_equal(again, predictor.predict(mel))
+  np.testing.assert_allclose(again[:, -3:].sum(axis=1), 1, atol=1e-6)
+
+
+def test_a_model_that_names_no_head_is_the_papers_as_those_before_there_were_kinds(dataset):
+  model = nnx.eval_shape(lambda: models.create("mlp_tiny", **dataset.recipe.sizes, seed=0))
+  assert type(model.head) is Regression
+
+
+def test_floors_are_right_for_every_kind(run, dataset):
+  names = ["model", "nearest_mel", "mean", "oracle"]
+  sheet, folder = evaluate(run, names=names, num_examples=2, gallery_size=1, workers=1)
+  results = json.loads((folder / "results.json").read_text())
+  metrics = results["rows"]["model"]
   assert len([name for name in metrics if name.startswith("mse/")]) == 18
+  assert {"numerical_mae", "binary_accuracy", "categorical_accuracy", "error_filters"} < {
+    *results["metrics"]
+  }
+  assert "| binary_accuracy ↑ |" in (folder / "table.md").read_text()
+  assert results["rows"]["oracle"]["binary_accuracy"]["mean"] == 1
+  assert results["rows"]["oracle"]["mae"]["mean"] < 1e-6
+  space, (_, controls) = dataset.recipe.space, dataset.read("train")
+  learnt = [space.decode(one) for one in controls]
+  mean = space.decode(sheet.answers["mean"][0])
+  for name in ("chorus", "model"):
+    counts = collections.Counter(patch[name] for patch in learnt)
+    assert counts[mean[name]] == max(counts.values())
+  neighbours = [space.decode(one) for one in sheet.answers["nearest_mel"]]
+  assert all(one in learnt for one in neighbours)
 
 
 def test_a_match_and_the_page_show_an_option_by_its_name(run, tmp_path):

@@ -19,12 +19,14 @@ class Batch(TypedDict):
     mel: log-mel spectrograms in dB, as `audio.mel.log_mel` gives them.
     controls: the true controls, in [0, 1].
     note: MIDI number, velocity and hold in seconds; left out where all records have one note.
+    heard: whether each parameter can be heard; left out where all parameters are numbers.
     told: whether a model is told each of these three while it learns; left out if it is told all.
   """
 
   mel: Float[Array, "b t f"] | Float[np.ndarray, "b t f"]
   controls: Float[Array, "b d"] | Float[np.ndarray, "b d"]
   note: NotRequired[Float[Array, "b 3"] | Float[np.ndarray, "b 3"]]
+  heard: NotRequired[Bool[Array, "b p"] | Bool[np.ndarray, "b p"]]
   told: NotRequired[Bool[Array, "b 3"]]
 
 

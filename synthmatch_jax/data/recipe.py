@@ -16,6 +16,7 @@ from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.spaces.parameters import SOUNDLESS, require_text
 from synthmatch_jax.spaces.prior import Prior
+from synthmatch_jax.spaces.scales import Layout
 from synthmatch_jax.spaces.space import ParameterSpace, parameter_from_dict
 
 # Raised when the same settings give other records: a build depends on it.
@@ -59,6 +60,7 @@ class Sizes(TypedDict):
   num_frames: int
   num_bins: int
   num_controls: int
+  layout: Layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +140,7 @@ class Recipe:
       "num_frames": self.num_frames,
       "num_bins": self.mel.n_mels,
       "num_controls": self.space.width,
+      "layout": self.space.layout,
     }
 
   def to_dict(self) -> dict[str, Any]:

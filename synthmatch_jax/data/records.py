@@ -89,6 +89,8 @@ def batch_of(columns: Columns, recipe: Recipe) -> Batch:
   batch = Batch(mel=columns["mel"], controls=columns["controls"])
   if recipe.notes is not None:
     batch["note"] = note_array(columns)
+  if not recipe.space.is_numerical:
+    batch["heard"] = recipe.space.heard(columns["controls"])
   return batch
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from synthmatch_jax import cores, exported, files
 from synthmatch_jax.evaluation import gallery, material, rerender, results, rows, targets
+from synthmatch_jax.evaluation.asked import Asked
 from synthmatch_jax.evaluation.parts import Parts
 from synthmatch_jax.evaluation.rerender import Renderer
-from synthmatch_jax.evaluation.rows import Asked
 from synthmatch_jax.evaluation.sheet import Sheet
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.spaces import snapping
@@ -26,6 +26,7 @@ def evaluate(
   names: Sequence[str] = (),
   others: Sequence[Path] = (),
   renders: int = 0,
+  draws: int = 0,
   gallery_size: int = 40,
   data_dir: Path | None = None,
   workers: int = 0,
@@ -45,6 +46,7 @@ def evaluate(
     names: The names of the rows; by default all rows that there are.
     others: Workdirs of more models, which get rows of their own.
     renders: The budget of a search for each sound, for the rows that search; 0 for none of these.
+    draws: The number of answers to each sound, for the rows that draw; 0 for none of these.
     gallery_size: The number of sounds that can be heard on the page; without any there is no page.
     data_dir: The folder where the data set is now, if it was moved.
     workers: The number of sounds that are rendered at once; 0 is one for each core.
@@ -71,9 +73,11 @@ def evaluate(
       "training": "on --split=train it would find each sound itself" if seen else "",
       "snapping": "" if predictor.snapping else "the model's answers are not snapped",
       "search": "" if renders else "--search says how many renders it may take",
+      "draws": _draws_nothing(predictor, draws),
     },
+    draws=draws,
   )
-  searched = own or any(row.needs == "training" for row in chosen.values())
+  searched = own or any("training" in row.all_needs for row in chosen.values())
   dataset = predictor.dataset(dir=data_dir) if searched else None
   if sounds is not None:
     found = material.of_folder(sounds, predictor, limit=num_examples)
@@ -87,7 +91,9 @@ def evaluate(
   root = workdir / "eval"
   busy = f"another evaluation is writing to {root}; wait for it"
   with files.claimed(root, busy=busy, advice="copy the model to another place"):
-    asked = Asked(predictor=predictor, material=found, dataset=dataset, renders=renders)
+    asked = Asked(
+      predictor=predictor, material=found, dataset=dataset, renders=renders, draws=draws
+    )
     proposals, folder = rows.propose(chosen, asked), root / found.name
     digest = rerender.digest(found.targets, proposals, predictor.recipe)
     parts = Parts(folder=folder / ".parts", digest=digest)
@@ -117,3 +123,10 @@ def evaluate(
     if exported.is_exported(workdir):
       exported.seal(workdir)
   return sheet, folder
+
+
+def _draws_nothing(predictor: Predictor, draws: int) -> str:
+  """Returns why no answers are drawn; empty where they are."""
+  if not predictor.model.head.is_drawn:
+    return "the model knows one answer"
+  return "" if draws else "--draws says how many answers"

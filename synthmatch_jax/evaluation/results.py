@@ -80,7 +80,8 @@ def describe(sheet: Sheet) -> dict[str, Any]:
   material = sheet.material
   known: dict[str, Any] = {}
   if material.controls is not None:
-    known = {name: _metric("", "lower", text) for name, text in patches.METRICS.items()}
+    of_patches = patches.metrics(sheet.recipe.space)
+    known = {name: _metric("", m.better, m.definition) for name, m in of_patches.items()}
   sounds = sound_metrics(sheet.recipe.mel.sample_rate)
   known |= {name: _metric(m.unit, m.better, m.definition) for name, m in sounds.items()}
   return {
@@ -124,5 +125,7 @@ def _draw(results: dict[str, Any], folder: Path, curve: Sequence[Mapping[str, An
   if errors:
     figures.error_per_control(errors, folder / "error_per_control.png")
   if curve and "mean" in results["rows"]:
-    floor = results["rows"]["mean"]["mse"]["mean"]
+    # A head by kind has another loss.
+    is_mse = any(key.startswith("validation/mse/") for line in curve for key in line)
+    floor = results["rows"]["mean"]["mse"]["mean"] if is_mse else None
     figures.learning_curve(curve, folder / "learning_curve.png", floor=floor)

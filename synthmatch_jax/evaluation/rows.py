@@ -1,20 +1,17 @@
 """The rows of a table: models between floors and ceilings."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
 
-from synthmatch_jax.data import pipeline
-from synthmatch_jax.data.batch import Columns
-from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import searching
+from synthmatch_jax.evaluation.asked import Asked
 from synthmatch_jax.evaluation.baselines import nearest_by_mel, nearest_by_mfcc
-from synthmatch_jax.evaluation.material import Material
 from synthmatch_jax.evaluation.rerender import Proposal, Settle, nearest
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.reports.listening import TARGET
@@ -22,43 +19,11 @@ from synthmatch_jax.search import neighbours, seeds
 from synthmatch_jax.spaces import prior
 
 Kind = Literal["model", "floor", "ceiling"]
-Need = Literal["truth", "training", "snapping", "search"]
+Need = Literal["truth", "training", "snapping", "search", "draws"]
 
-_BATCH_SIZE = 512
 _STREAM = 2  # This keeps the random numbers apart from those of the data set.
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-  """Everything from which a row may take its answers.
-
-  Attributes:
-    predictor: The model.
-    material: The sounds to be answered.
-    dataset: The data set that the model was trained on; None where no row needs it.
-    renders: The budget of a search for each sound; 0 where no row searches.
-  """
-
-  predictor: Predictor
-  material: Material
-  dataset: Dataset | None = None
-  renders: int = 0
-
-  def answers(self, predictor: Predictor | None = None) -> Float[np.ndarray, "i d"]:
-    """What the model, or another one, answers to the sounds."""
-    return (predictor or self.predictor).predict(self.material.mel, self.material.notes)
-
-  @property
-  def true(self) -> Float[np.ndarray, "i d"]:
-    """The true controls of the sounds."""
-    assert self.material.controls is not None
-    return self.material.controls
-
-  @property
-  def training(self) -> Iterable[Columns]:
-    """The training sounds of the model, in batches."""
-    assert self.dataset is not None
-    return pipeline.ordered_batches(self.dataset, "train", batch_size=_BATCH_SIZE)
+_SPREAD_OF = 64  # Draws that tell how far those of a sound lie apart.
+_NUMBER = "N"  # Stands for the number of draws in the name of a row.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +37,8 @@ class Row:
     settle: Makes the candidates for one target into the answer, with an engine at hand. By
       default the nearest of them is the answer.
     kind: Whether it is a model, or a floor or a ceiling for models. Ceilings know the true patch.
-    needs: What has to be there: the true patches, the training sounds, snapping, or a budget.
+    needs: What has to be there: the true patches, the training sounds, snapping, a budget, or a
+      number of draws from a model that draws.
     search: The name of the strategy by which the answer is searched for from the candidates on, or
       "rank", which only ranks them; empty for `settle`. What is searched for needs a budget.
   """
@@ -81,13 +47,18 @@ class Row:
   propose: Callable[[Asked], np.ndarray]
   settle: Settle = nearest
   kind: Kind = "floor"
-  needs: Need | None = None
+  needs: Need | tuple[Need, ...] | None = None
   search: str = ""
 
   def lacks(self, lacking: Mapping[Need, str]) -> str:
     """Returns why the row is not there; empty where it is."""
-    needs: tuple[Need | None, ...] = (self.needs, "search" if self.search else None)
-    return next((lacking[need] for need in needs if need and lacking[need]), "")
+    return next((lacking[need] for need in self.all_needs if lacking[need]), "")
+
+  @property
+  def all_needs(self) -> tuple[Need, ...]:
+    """What it needs, a budget for its search included."""
+    own = (self.needs,) if isinstance(self.needs, str) else self.needs or ()
+    return (*own, "search") if self.search else own
 
 
 def _mean(asked: Asked) -> np.ndarray:
@@ -114,9 +85,18 @@ def _model_and_middle(asked: Asked) -> np.ndarray:
   return np.stack([asked.answers(), _middle(asked)], axis=1)
 
 
-def _nearest_sounds(asked: Asked) -> np.ndarray:
+def _nearest_sounds(asked: Asked, count: int) -> np.ndarray:
   index = neighbours.build(asked.training)
-  return np.stack([index.find(mel[None], count=asked.renders) for mel in asked.material.mel])
+  return np.stack([index.find(mel[None], count=count) for mel in asked.material.mel])
+
+
+def _jitter(asked: Asked) -> np.ndarray:
+  """Draws around the mean of the model's answers, each control for itself and as far as they do."""
+  drawn = asked.drawn(_SPREAD_OF)
+  rng = np.random.default_rng(np.random.SeedSequence(asked.predictor.recipe.seed, spawn_key=(4,)))
+  noise = rng.normal(size=(len(drawn), asked.draws, drawn.shape[-1]))
+  around = drawn.mean(axis=1, keepdims=True) + noise * drawn.std(axis=1, keepdims=True)
+  return np.clip(around, 0.0, 1.0).astype(np.float32)
 
 
 def _oracle(asked: Asked) -> np.ndarray:
@@ -151,7 +131,7 @@ ROWS: dict[str, Row] = {
   ),
   "nearest_search": Row(
     meaning="the best of as many renders, of the nearest neighbours in the training split",
-    propose=_nearest_sounds,
+    propose=lambda asked: _nearest_sounds(asked, asked.renders),
     needs="training",
     search="rank",
   ),
@@ -159,6 +139,22 @@ ROWS: dict[str, Row] = {
     meaning="the best of the same search without a model, from the middle of the prior on",
     propose=_middle,
     search="cma",
+  ),
+  f"best_of_{_NUMBER}": Row(
+    meaning="the nearest of several answers that the model draws",
+    propose=lambda asked: asked.drawn(asked.draws),
+    kind="model",
+    needs="draws",
+  ),
+  f"nearest_{_NUMBER}": Row(
+    meaning="the nearest of as many neighbours in the training split",
+    propose=lambda asked: _nearest_sounds(asked, asked.draws),
+    needs=("draws", "training"),
+  ),
+  f"jitter_{_NUMBER}": Row(
+    meaning="the nearest of as many draws around the mean of the model's answers, as far apart",
+    propose=_jitter,
+    needs="draws",
   ),
   "nearest_mel": Row(
     meaning="nearest neighbour in the training split by log-mel distance",
@@ -190,11 +186,16 @@ ROWS: dict[str, Row] = {
 
 def kind(name: str) -> Kind:
   """Returns what a row is in a table, by its name; other models have the names of their folders."""
-  return ROWS[name].kind if name in ROWS else "model"
+  row = ROWS.get(re.sub(r"(?<=_)\d+$", _NUMBER, name), ROWS.get(name))
+  return row.kind if row else "model"
 
 
 def choose(
-  names: Sequence[str], *, others: Mapping[str, Row], lacking: Mapping[Need, str]
+  names: Sequence[str],
+  *,
+  others: Mapping[str, Row],
+  lacking: Mapping[Need, str],
+  draws: int = 0,
 ) -> dict[str, Row]:
   """Returns the rows of a table, in its order.
 
@@ -202,12 +203,14 @@ def choose(
     names: The names of the rows that are asked for; none for all rows that there are.
     others: Rows of this evaluation alone, which follow those of the model.
     lacking: What rows may need -> why it is not there; empty where it is.
+    draws: The number of draws, which is in the names of the rows that draw.
 
   Raises:
     UserError: There is no such row.
   """
-  own = {name: row for name, row in ROWS.items() if row.kind == "model"}
-  rows = own | dict(others) | ROWS
+  table = {re.sub(f"(?<=_){_NUMBER}$", str(draws), name): row for name, row in ROWS.items()}
+  own = {name: row for name, row in table.items() if row.kind == "model"}
+  rows = own | dict(others) | table
   reasons = {name: row.lacks(lacking) for name, row in rows.items()}
   known = {name: row for name, row in rows.items() if not reasons[name]}
   for name in names:

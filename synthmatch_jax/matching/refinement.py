@@ -16,10 +16,11 @@ from synthmatch_jax.matching.result import Match, Origin, Searched
 from synthmatch_jax.metrics import suite
 from synthmatch_jax.search import seeds
 from synthmatch_jax.search.budget import Budget
+from synthmatch_jax.search.candidate import Step
 from synthmatch_jax.search.journal import Journal
 from synthmatch_jax.search.locks import NONE, Locks
 from synthmatch_jax.search.objective import Objective
-from synthmatch_jax.search.search import LANES, Search, Step
+from synthmatch_jax.search.search import LANES, Search
 from synthmatch_jax.search.seeds import Seed
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.play import play
@@ -81,7 +82,7 @@ class Refinement:
       self._origins = [Origin(model=matcher.models[0].name, hearing="as given")]
       controls = [start]
     self.search = Search(
-      Objective(self._target, matcher.recipe),
+      Objective(self._target, matcher.recipe, hold_seconds=self.note.hold_seconds),
       [Seed(controls=one, name=o.hearing) for o, one in zip(self._origins, controls, strict=True)],
       recipe=matcher.recipe,
       note=self.note,
@@ -160,11 +161,9 @@ class Refinement:
     if start is None:
       return {}
     target, rate = self._target, self._matcher.recipe.mel.sample_rate
-    sound = start.sound
-    if sound is None:
-      example = Example(controls=start.controls, note=self.note)
-      (sound,) = self._matcher.pool.map(play, [(self._matcher.recipe, example)], lanes=1)
-      if isinstance(sound, RenderError):
-        raise sound
+    example = Example(controls=start.controls, note=self.note)
+    (sound,) = self._matcher.pool.map(play, [(self._matcher.recipe, example)], lanes=1)
+    if isinstance(sound, RenderError):
+      raise sound
     estimate = match_loudness(sound, loudness_db(target, rate), rate)
     return suite.measure(target, estimate, suite.sound_metrics(rate))

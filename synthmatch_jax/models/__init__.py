@@ -10,14 +10,19 @@ from flax import nnx
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.models.ast import AST
+from synthmatch_jax.models.by_kind import ByKind
 from synthmatch_jax.models.cnn import CNN
 from synthmatch_jax.models.encoder import Encoder, require_choice
 from synthmatch_jax.models.estimator import Estimator
+from synthmatch_jax.models.flow import Flow
 from synthmatch_jax.models.head import Head
 from synthmatch_jax.models.mlp import MLP
+from synthmatch_jax.models.model import Model
 from synthmatch_jax.models.note import NoteFilm, NoteHead, NoteInput, NoteToken
+from synthmatch_jax.models.proxy import Proxy
 from synthmatch_jax.models.regression import Regression
 from synthmatch_jax.models.resnet import ResNet
+from synthmatch_jax.spaces.scales import Layout
 
 MODELS: dict[str, tuple[type[Encoder], dict[str, Any]]] = {
   # The paper's three models (sections 2 and 3.2.1), at the default sizes of their classes.
@@ -42,7 +47,10 @@ MODELS: dict[str, tuple[type[Encoder], dict[str, Any]]] = {
 }
 """Name -> encoder, and the arguments of encoder and head that are not at their defaults."""
 
-HEADS: dict[str, type[Head]] = {"regression": Regression}
+PROXIES: dict[str, type[Proxy]] = {"proxy": Proxy}
+"""Name -> model of the synth itself, which is trained as the others are; it has no head."""
+
+HEADS: dict[str, type[Head]] = {"regression": Regression, "by_kind": ByKind, "flow": Flow}
 """Name -> head; every one of them works with every encoder."""
 
 NOTES: dict[str, Callable[..., NoteInput] | None] = {
@@ -55,7 +63,7 @@ NOTES: dict[str, Callable[..., NoteInput] | None] = {
 _OF_NOTES: dict[str, Any] = {"note": "none", "note_loss": 0.0}
 
 # What a recipe's sizes and the seed say, and what `create` makes itself.
-_OWN = ("self", "num_frames", "num_bins", "encoder", "num_controls", "rngs")
+_OWN = ("self", "num_frames", "num_bins", "encoder", "num_controls", "layout", "rngs")
 
 
 def arguments(name: Any, head: Any = "regression") -> dict[str, Any]:
@@ -68,8 +76,10 @@ def arguments(name: Any, head: Any = "regression") -> dict[str, Any]:
   Raises:
     UserError: there is no such model or head; the message lists the known ones.
   """
+  if isinstance(name, str) and name in PROXIES:
+    return _arguments(PROXIES[name])
   if not isinstance(name, str) or name not in MODELS:
-    raise UserError(f"no model {name!r:.50}; known: {', '.join(MODELS)}")
+    raise UserError(f"no model {name!r:.50}; known: {', '.join((*MODELS, *PROXIES))}")
   if not isinstance(head, str) or head not in HEADS:
     raise UserError(f"no head {head!r:.50}; known: {', '.join(HEADS)}")
   return _arguments(MODELS[name][0]) | _arguments(HEADS[head]) | _OF_NOTES
@@ -81,19 +91,21 @@ def create(
   num_frames: int,
   num_bins: int,
   num_controls: int,
+  layout: Layout = (),
   seed: int,
   head: str = "regression",
   note: str = "none",
   note_loss: float = 0.0,
   **overrides: Any,
-) -> Estimator:
+) -> Model:
   """Builds a model in training mode; the same arguments give the same weights.
 
   Args:
-    name: key of `MODELS`.
+    name: key of `MODELS`, or of `PROXIES`.
     num_frames: mel frames of the input.
     num_bins: mel bins of the input.
     num_controls: length of the output.
+    layout: what the controls stand for, for heads that ask; by default each is a number.
     seed: seed of the weights and of dropout.
     head: key of `HEADS`.
     note: key of `NOTES`, the way in which the model is told notes.
@@ -109,7 +121,7 @@ def create(
   unknown = [k for k in overrides if k not in known]
   if unknown:
     raise UserError(f"the model {name} has no argument {unknown[0]!r}; known: {', '.join(known)}")
-  encoder, defaults = MODELS[name]
+  encoder, defaults = MODELS.get(name, (None, {}))
   given = defaults | overrides
   weights, dropout = jax.random.split(jax.random.key(seed))
   rngs = nnx.Rngs(params=weights, dropout=dropout)
@@ -118,11 +130,17 @@ def create(
     return part(*own, **sizes, rngs=rngs, **{k: given[k] for k in _arguments(part) if k in given})
 
   try:
+    mel = {"num_frames": num_frames, "num_bins": num_bins}
+    if encoder is None:
+      return build(PROXIES[name], **mel, num_controls=num_controls)
     require_choice(NOTES, note=note)
     if note_loss < 0:
       raise ValueError(f"note_loss must be at least 0, not {note_loss}")
-    made = build(encoder, num_frames=num_frames, num_bins=num_bins)
-    answering = build(HEADS[head], made, num_controls=num_controls)
+    made = build(encoder, **mel)
+    sizes: dict[str, Any] = {"num_controls": num_controls}
+    if "layout" in inspect.signature(HEADS[head].__init__).parameters:
+      sizes["layout"] = layout or (("numerical", 1),) * num_controls
+    answering = build(HEADS[head], made, **sizes)
     way = NOTES[note]
     return Estimator(
       made,

@@ -2,22 +2,20 @@
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from synthmatch_jax.data.batch import Batch
 from synthmatch_jax.models.encoder import Encoder
 from synthmatch_jax.models.head import Head, Report
+from synthmatch_jax.models.model import Model
 from synthmatch_jax.models.note import NoteHead, NoteInput
 
 
-class Estimator(nnx.Module):
+class Estimator(Model):
   """A model: it maps the mel of a sound to controls that reproduce it.
 
   Training asks a model for its loss and inference for its answers; neither knows more about it.
-  Mels are normalised over the training data to about zero mean and unit variance. Models start
-  in training mode, as Flax NNX modules do; `eval()` switches dropout off and batch normalisation
-  to its running statistics.
+  Mels are normalised over the training data to about zero mean and unit variance.
 
   Attributes:
     encoder: maps the mel to tokens.
@@ -42,18 +40,16 @@ class Estimator(nnx.Module):
     keys = jnp.broadcast_to(jax.random.key(0), len(mel))
     return self.answers(mel, keys=keys, count=1)[:, 0]
 
+  @property
+  def is_told_notes(self) -> bool:
+    """See `Model`."""
+    return self.note_input is not None or self.note_head is not None
+
   def loss(self, batch: Batch, key: PRNGKeyArray) -> tuple[Float[Array, " b"], Report]:
-    """Computes the loss of each record, which training minimises.
+    """See `Model.loss`.
 
     What is predicted of a note counts only where it was not told, and only in a batch that says
     what is told: what a model has been told it has not heard.
-
-    Args:
-      batch: the records; their mels are normalised.
-      key: key for what the loss draws at random; dropout has a stream of its own.
-
-    Returns:
-      The loss, and other measures to report for the validation split.
     """
     note = jnp.asarray(batch["note"]) if "note" in batch else None
     told = batch.get("told")
@@ -90,6 +86,11 @@ class Estimator(nnx.Module):
       ValueError: the mel does not have the frames and bins that the model was built for.
     """
     return self.head.answers(self.tokens(mel, note), keys=keys, count=count)
+
+  def once(self) -> Float[Array, "b n d"]:
+    """See `Model.once`."""
+    mel = jnp.zeros((1, self.encoder.num_frames, self.encoder.num_bins))
+    return self.answers(mel, keys=jax.random.split(jax.random.key(0), 1), count=1)
 
   def notes(self, mel: Float[Array, "b t f"]) -> Float[Array, "b 3"]:
     """Predicts pitch, its confidence and hold from mels alone (see `NoteHead.predict`)."""

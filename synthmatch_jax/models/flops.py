@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 
-from synthmatch_jax.models.estimator import Estimator
+from synthmatch_jax.models.model import Model
 
 TRAINING = 3
 """Cost of a training step in forward passes: gradients of weights and inputs cost one more each."""
@@ -34,7 +33,7 @@ class Cost:
   largest: int
 
 
-def forward_flops(model: Estimator) -> int | None:
+def forward_flops(model: Model) -> int | None:
   """Counts the FLOPs of one answer to one sound (see `forward_cost`).
 
   A training step on a batch of b takes `TRAINING * b` times as many, without the optimizer.
@@ -43,7 +42,7 @@ def forward_flops(model: Estimator) -> int | None:
   return None if cost is None else cost.flops
 
 
-def forward_cost(model: Estimator) -> Cost | None:
+def forward_cost(model: Model) -> Cost | None:
   """Counts the cost of one answer to one sound, from the model's traced program.
 
   Nothing is compiled or computed, so an abstract model (`nnx.eval_shape`) is enough.
@@ -53,13 +52,12 @@ def forward_cost(model: Estimator) -> Cost | None:
   """
   graphdef, state = nnx.split(model)
 
-  def run(state, mel):
+  def run(state):
     copy = nnx.merge(graphdef, state)
     copy.eval()
-    return copy.answers(mel, keys=jax.random.split(jax.random.key(0), 1), count=1)
+    return copy.once()
 
-  mel = jax.ShapeDtypeStruct((1, model.encoder.num_frames, model.encoder.num_bins), jnp.float32)
-  program = jax.make_jaxpr(run)(jax.eval_shape(lambda: state), mel)
+  program = jax.make_jaxpr(run)(jax.eval_shape(lambda: state))
   try:
     operations = list(_operations(program.jaxpr))
   except _UnknownError:

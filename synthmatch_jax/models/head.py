@@ -6,15 +6,24 @@ from jaxtyping import Array, Float, Key, PRNGKeyArray
 from synthmatch_jax.data.batch import Batch
 
 Report = dict[str, Float[Array, "b *rest"]]
-"""Name of a measure -> its value for each record, or for each parameter of each record."""
+"""Name of a measure -> its value for each record, or for each parameter or control of each record.
+
+NaN stands for no value, as the error of what cannot be heard.
+"""
 
 
 class Head(nnx.Module):
   """Base class of all heads, which map tokens to a loss and to answers.
 
   A head is built as `HEAD(encoder, num_controls=..., rngs=..., **arguments)`: it reads the width
-  of the tokens, and what else it needs, from the encoder, and does not keep it.
+  of the tokens, and what else it needs, from the encoder, and does not keep it. One that takes a
+  `layout` is told what the controls stand for (`spaces.scales`).
+
+  Attributes:
+    is_drawn: Whether answers are drawn at random, so that there are as many as one likes.
   """
+
+  is_drawn = False
 
   def loss(
     self, tokens: Float[Array, "b l w"], batch: Batch, key: PRNGKeyArray

@@ -13,7 +13,7 @@ PITCHES = 128
 
 # In semitones; the shortest tells the octaves apart, the longest spans those that are played.
 _PERIODS = (12.0, 24.0, 48.0, 96.0)
-_FEATURES = 6 + 2 * len(_PERIODS)
+FEATURES = 6 + 2 * len(_PERIODS)
 # What is near 0 after scaling: E4, half of full velocity, and the middle of 0.08 to 3 s.
 _MIDDLE, _SCALE = (64.0, 64.0, 0.5), (32.0, 64.0, 2.5)
 # Semitones: the width of a target, and how far a prediction looks around its peak.
@@ -56,7 +56,7 @@ class NoteToken(NoteInput):
   def __init__(self, encoder: Encoder, *, rngs: nnx.Rngs):
     if not encoder.takes_token:
       raise ValueError("a note can be a token of a transformer only; take note=film")
-    self.hidden = nnx.Linear(_FEATURES, encoder.token_width, rngs=rngs)
+    self.hidden = nnx.Linear(FEATURES, encoder.token_width, rngs=rngs)
     self.output = nnx.Linear(encoder.token_width, encoder.token_width, rngs=rngs)
 
   def __call__(
@@ -75,7 +75,7 @@ class NoteFilm(NoteInput):
 
   def __init__(self, encoder: Encoder, *, rngs: nnx.Rngs):
     width, zeros = encoder.token_width, nnx.initializers.zeros
-    self.hidden = nnx.Linear(_FEATURES, width, rngs=rngs)
+    self.hidden = nnx.Linear(FEATURES, width, rngs=rngs)
     self.output = nnx.Linear(width, 2 * width, kernel_init=zeros, rngs=rngs)
 
   def __call__(

@@ -19,7 +19,7 @@ from safetensors import numpy as safetensors
 from synthmatch_jax import models, untrusted
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.models import flops
-from synthmatch_jax.models.estimator import Estimator
+from synthmatch_jax.models.model import Model
 
 StoredDtype = Literal["float32", "float16"]
 
@@ -30,13 +30,14 @@ _MOST_HEADER_BYTES, _MOST_ARRAYS, _MOST_LAYERS = 1 << 18, 1024, 48
 _LARGEST_ARGUMENT = 1 << 16
 # Arguments that count layers -> the least number of arrays in a layer, over all models.
 _ARRAYS_OF_LAYERS = {"depth": 6, "conv_depth": 6, "stages": 10, "head_depth": 2}
+_ARRAYS_OF_LAYERS |= {"flow_depth": 18, "proxy_depth": 6}
 # All weights as float32; the paper's model has 350 MB. Reading takes some three times as much.
 _MOST_BYTES = 1 << 30
 # For one sound; the paper's model takes 2e10 operations, and its largest array has 4e5 values.
 _MOST_FLOPS, _MOST_VALUES = 1e12, 1 << 24
 
 
-def dumps(model: Estimator, *, dtype: StoredDtype) -> bytes:
+def dumps(model: Model, *, dtype: StoredDtype) -> bytes:
   """Returns the bytes of a file with the weights of a model.
 
   Raises:
@@ -50,7 +51,7 @@ def dumps(model: Estimator, *, dtype: StoredDtype) -> bytes:
 
 def read(
   path: Path, arguments: Mapping[str, Any], sizes: Mapping[str, Any], *, sha256: str = ""
-) -> Estimator:
+) -> Model:
   """Builds a model with the weights in a file; none is drawn at random on the way.
 
   Args:
@@ -88,7 +89,7 @@ def read(
   return _filled(abstract, arrays)
 
 
-def arrays_of(model: Estimator) -> dict[str, Any]:
+def arrays_of(model: Model) -> dict[str, Any]:
   """Returns all arrays that inference computes with, by their names in files."""
   state = nnx.state(model, nnx.Any(nnx.Param, nnx.BatchStat))
   paths = paths_in_files(state)
@@ -144,7 +145,7 @@ def _shapes(header: str, name: str) -> tuple[dict[str, tuple[int, ...]], int]:
   return shapes, held
 
 
-def _abstract(arguments: Mapping[str, Any], sizes: Mapping[str, Any], *, arrays: int) -> Estimator:
+def _abstract(arguments: Mapping[str, Any], sizes: Mapping[str, Any], *, arrays: int) -> Model:
   """Builds the model without weights, if a file with so many arrays can hold it."""
   _check(arguments, arrays)
   try:
@@ -182,7 +183,7 @@ def _check(arguments: Mapping[str, Any], arrays: int) -> None:
       raise UserError(f"the model's {key} is {value}; a file with its weights has at most {most}")
 
 
-def _filled(abstract: Estimator, arrays: Mapping[str, np.ndarray]) -> Estimator:
+def _filled(abstract: Model, arrays: Mapping[str, np.ndarray]) -> Model:
   graphdef, state = nnx.split(abstract)
   paths = paths_in_files(state)
   flat = [

@@ -65,15 +65,19 @@ def side_by_side(
   return figure
 
 
-def learning_curve(lines: Sequence[Mapping[str, Any]], path: Path, *, floor: float) -> None:
-  """Draws the loss over steps from the lines of metrics.jsonl, and that of the constant mean."""
+def learning_curve(lines: Sequence[Mapping[str, Any]], path: Path, *, floor: float | None) -> None:
+  """Draws the loss over steps from the lines of metrics.jsonl, and that of the constant mean.
+
+  Without the latter the loss is another one than the MSE.
+  """
   figure = Figure(figsize=(6.5, 3.6), layout="constrained")
   axis = figure.subplots()
   for key, label in (("train/loss", "training"), ("validation/loss", "validation")):
     points = [(line["step"], line[key]) for line in lines if key in line]
     axis.plot(*zip(*points, strict=True), label=label)
-  axis.axhline(floor, color="gray", linestyle="--", label="mean of the training controls")
-  axis.set(xlabel="step", ylabel="MSE of the controls", ylim=(0, None))
+  if floor is not None:
+    axis.axhline(floor, color="gray", linestyle="--", label="mean of the training controls")
+  axis.set(xlabel="step", ylabel="loss" if floor is None else "MSE of the controls", ylim=(0, None))
   axis.legend()
   axis.grid(alpha=0.3)
   figure.savefig(path, dpi=_DPI)

@@ -1,5 +1,6 @@
 """What a search makes small: how far a candidate's sound is from the target."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -102,9 +103,20 @@ def _pitch(scene: Scene) -> Cost:
   return cost
 
 
-def _used(_: Scene) -> Cost:
-  """The share of the controls that are not at 0: of two patches that sound alike, the plainer."""
-  return lambda controls, _: float(np.count_nonzero(controls)) / len(controls)
+def _used(scene: Scene) -> Cost:
+  """The share of the controls that are not at 0: of two patches that sound alike, the plainer.
+
+  A switch counts where it is on. Choices do not count, since no option is plainer than another.
+  """
+  layout = scene.recipe.space.layout
+  scales = np.array([scale for scale, width in layout for _ in range(width)])
+  switches, counted = scales == "binary", np.isin(scales, ("numerical", "binary"))
+
+  def cost(controls: Controls, _: Sound) -> float:
+    used = np.where(switches, controls >= 0.5, controls != 0)
+    return float(np.count_nonzero(used[counted])) / max(1, np.count_nonzero(counted))
+
+  return cost
 
 
 TERMS: Mapping[str, Term] = {
@@ -134,6 +146,27 @@ See `python -m study.objectives` and docs/search.md.
 """
 
 
+_SILENT_DB = 80.0  # Below the peak: what `MultiScaleSpectral` and `LoudnessPattern` hear.
+_AFTER = 0.5  # Seconds.
+
+
+def seconds_heard(target: Sound, recipe: Recipe, *, hold_seconds: float) -> float:
+  """How long candidates have to be heard, in seconds: until the target and the note are over.
+
+  Half a second more tells a candidate that rings on from one that does not. Most notes are over in
+  a third of the time that a data set's sounds last.
+
+  Args:
+    target: The sound that is to be matched, not silent.
+    recipe: The recipe of the answers, which says how long sounds are at most.
+    hold_seconds: How long the note is held.
+  """
+  loudness = np.abs(target)
+  sounding = np.flatnonzero(loudness > loudness.max() * 10 ** (-_SILENT_DB / 20))
+  end = (sounding[-1] + 1) / recipe.mel.sample_rate
+  return min(recipe.seconds, max(end, hold_seconds) + _AFTER)
+
+
 class Objective:
   """A weighted mean of terms, each divided by its value at the start.
 
@@ -142,15 +175,25 @@ class Objective:
 
   Attributes:
     weights: Term -> weight.
+    recipe: The recipe of candidates, which are as long as they are listened to.
   """
 
-  def __init__(self, target: Sound, recipe: Recipe, weights: Mapping[str, float] = DEFAULT):
+  def __init__(
+    self,
+    target: Sound,
+    recipe: Recipe,
+    weights: Mapping[str, float] = DEFAULT,
+    *,
+    hold_seconds: float | None = None,
+  ):
     """Analyses the target.
 
     Args:
       target: The sound that is to be matched, not silent.
       recipe: The recipe of the answers.
       weights: Term -> weight.
+      hold_seconds: How long candidates hold the note, so that they are listened to no longer than
+        they have to be (see `seconds_heard`); None listens to all of a sound.
 
     Raises:
       ValueError: A term is unknown.
@@ -158,6 +201,12 @@ class Objective:
     if unknown := sorted(set(weights) - set(TERMS)):
       raise ValueError(f"no term {unknown[0]!r}; known are {', '.join(TERMS)}")
     self.weights = dict(weights)
+    if hold_seconds is not None:
+      seconds = seconds_heard(target, recipe, hold_seconds=hold_seconds)
+      recipe = dataclasses.replace(recipe, seconds=seconds)
+      target = target[: recipe.num_samples]
+    self.recipe = recipe
+    self._samples = len(target)
     self._floors = np.array([TERMS[name].floor for name in weights])
     self._peak = float(np.abs(target).max())
     scene = Scene(target=target, recipe=recipe)
@@ -165,7 +214,11 @@ class Objective:
       self._costs = [TERMS[name].cost(scene) for name in weights]
 
   def costs(self, controls: Controls, sound: Sound) -> Float[np.ndarray, " k"]:
-    """The cost of a candidate by each term; infinite for one that is silent."""
+    """The cost of a candidate by each term; infinite for one that is silent.
+
+    What is beyond the seconds that are listened to does not count.
+    """
+    sound = sound[: self._samples]
     peak = float(np.abs(sound).max(initial=0))
     if peak < SILENT_PEAK:
       return self.failed

@@ -4,7 +4,6 @@ import contextlib
 import itertools
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -15,6 +14,7 @@ from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.search.alone import Alone
 from synthmatch_jax.search.budget import Budget
+from synthmatch_jax.search.candidate import Candidate, Step
 from synthmatch_jax.search.journal import Entry, Journal
 from synthmatch_jax.search.locks import NONE, Locks
 from synthmatch_jax.search.objective import Objective
@@ -38,39 +38,6 @@ TIDY_AT = 0.95
 """The share of the budget after which small controls are turned off."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-  """A patch that was tried.
-
-  Attributes:
-    controls: The patch.
-    value: The value of the objective: at most 1 for the start, 0 for the target itself, infinite
-      for a patch that is silent or that the engine fails on.
-    renders: The number of sounds that were rendered until then, this one included.
-    seed: The place of the seed that it is, or that the search began with when it found it.
-    is_seed: Whether it is the seed itself.
-  """
-
-  controls: Float[np.ndarray, " d"]
-  value: float
-  renders: int
-  seed: int
-  is_seed: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step(Candidate):
-  """An improvement: a candidate that is nearer than all before it.
-
-  Attributes:
-    seconds: The time that the search has taken until then.
-    sound: The sound, as the engine gives it; None where a journal has told what it costs.
-  """
-
-  seconds: float
-  sound: Float[np.ndarray, " n"] | None = field(repr=False)
-
-
 class Search:
   """A search for a sound, to be iterated once: each item is an improvement.
 
@@ -85,6 +52,7 @@ class Search:
   says which one.
 
   Attributes:
+    objective: What it makes small, which also says how long candidates sound.
     budget: What it may spend.
     tried: All candidates until now.
     start: The first candidate that has a sound, to whose costs values are relative; None before.
@@ -138,7 +106,7 @@ class Search:
     self.renders, self.seconds = 0, 0.0
     self.trouble: RenderError | None = None
     self.was_stopped = False
-    self._objective, self._recipe, self._note = objective, recipe, note
+    self.objective, self._recipe, self._note = objective, recipe, note
     self._engine, self._workers = engine, workers
     self._locks = locks.at(seeds[0].controls)
     self._seeds = np.stack([self._locks.hold(one.controls) for one in seeds])
@@ -251,7 +219,7 @@ class Search:
           self._costs = costs
         one = Candidate(
           controls=candidates[place],
-          value=self._objective.value(costs, self._costs),
+          value=self.objective.value(costs, self._costs),
           renders=self.renders,
           seed=seeds[place] if seeds else began_with,
           is_seed=bool(seeds),
@@ -262,7 +230,7 @@ class Search:
           self.trouble = sound
         elif one.value < (self.best.value if self.best else np.inf):
           self.best = Step(**vars(one), seconds=self.seconds, sound=sound)
-          self.start, self._farness = self.start or self.best, self._objective.farness(costs)
+          self.start, self._farness = self.start or self.best, self.objective.farness(costs)
           self.trace.append((one.renders, one.value))
           yield self.best
         if self._is_over():
@@ -281,10 +249,10 @@ class Search:
 
     def finish(place: int, result: Float[np.ndarray, " n"] | RenderError):
       is_failure = isinstance(result, RenderError)
-      costs = self._objective.failed if is_failure else self._objective.costs(rest[place], result)
+      costs = self.objective.failed if is_failure else self.objective.costs(rest[place], result)
       return result, costs
 
-    items = [(self._recipe, Example(controls=one, note=self._note)) for one in rest]
+    items = [(self.objective.recipe, Example(controls=one, note=self._note)) for one in rest]
     with contextlib.closing(pool.map(play, items, finish=finish)) as played:
       for one, (sound, costs) in zip(rest, played, strict=True):
         if self._journal:

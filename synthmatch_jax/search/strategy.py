@@ -22,7 +22,6 @@ _MARGIN = 0.05
 
 _SMALL, _MOST_OFF = 0.15, 6  # Up to where a control may as well be off; how many are tried.
 
-_SEARCHED = {"continuous", "integer"}  # Switches and choices stay as they are.
 # The value of a candidate that has none; the strategies look at the order of values only.
 _WORST = 1e9
 
@@ -30,7 +29,9 @@ _WORST = 1e9
 def free(
   space: ParameterSpace, controls: Float[np.ndarray, " d"], locked: Collection[str] = ()
 ) -> Bool[np.ndarray, " d"]:
-  """The controls that a search can move: those that are heard and not locked.
+  """The controls that a search can move: those of numbers that are heard and not locked.
+
+  Switches and choices stay as they are.
 
   Args:
     space: The space of the controls.
@@ -40,7 +41,7 @@ def free(
   heard = space.heard(controls[None])[0]
   found = np.zeros(space.width, bool)
   for parameter, audible in zip(space.parameters, heard, strict=True):
-    searched = parameter.kind in _SEARCHED and parameter.name not in locked
+    searched = parameter.scale == "numerical" and parameter.name not in locked
     found[space.slices[parameter.name]] = audible and searched
   return found
 

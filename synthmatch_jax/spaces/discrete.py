@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.spaces.parameters import Parameter, require_text
+from synthmatch_jax.spaces.scales import Scale
 
 _MOST_VALUES = 1024
 
@@ -67,6 +68,11 @@ class Switch(Parameter):
   kind: ClassVar[str] = "switch"
 
   @property
+  def scale(self) -> Scale:
+    """See `Parameter`."""
+    return "binary"
+
+  @property
   def span(self) -> str:
     """See `Parameter`."""
     return "off or on"
@@ -108,6 +114,11 @@ class Choice(Parameter):
       require_text(f"{self.name}: an option", option)
     if len(set(self.options)) != len(self.options):
       raise ValueError(f"{self.name}: two options have the same name")
+
+  @property
+  def scale(self) -> Scale:
+    """See `Parameter`."""
+    return "ordinal" if self.ordered else "categorical"
 
   @property
   def outputs(self) -> tuple[str, ...]:

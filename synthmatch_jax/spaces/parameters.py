@@ -8,13 +8,15 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax.spaces.scales import Scale
+
 Curve = Literal["linear", "quadratic", "cubic", "quartic"]
 
-SOUNDLESS = ("meaning", "unit", "heard_with", "heard_when", "ordered")
+SOUNDLESS = ("meaning", "unit", "group", "heard_with", "heard_when", "ordered")
 """The fields of parameters on which no sound depends: they are for people and for evaluations."""
 
 # The text and the ranges of parameters are shown to people, and come with models of strangers.
-_MOST_CHARACTERS, _LARGEST = 300, 1e9
+_MOST_CHARACTERS, _MOST_OF_GROUP, _LARGEST = 300, 50, 1e9
 
 _EXPONENTS: dict[Curve, int] = {"linear": 1, "quadratic": 2, "cubic": 3, "quartic": 4}
 
@@ -32,6 +34,7 @@ class Parameter:
       (`spaces.conditions`); empty for always.
     heard_with: The parameter without which this one has no effect: while that one is at zero, or
       cannot be heard itself, a wrong value here cannot be heard. Empty for none.
+    group: The module of the synth that it belongs to, e.g. "filters"; empty for none.
 
   Raises:
     ValueError: A field is not what it must be.
@@ -44,17 +47,26 @@ class Parameter:
   unit: str = ""
   heard_when: str = ""
   heard_with: str = ""
+  group: str = ""
 
   def __post_init__(self):
     if not self.name:
       raise ValueError("a parameter has no name")
     for field in ("name", "meaning", "unit", "heard_with"):
       require_text(field, getattr(self, field))
+    require_text("group", self.group, most=_MOST_OF_GROUP)
+    if "/" in self.group:
+      raise ValueError(f"{self.name}: the name of a group has no slash, as {self.group!r} has")
 
   @property
   def outputs(self) -> tuple[str, ...]:
     """The name of each output of the network that stands for the parameter."""
     return (self.name,)
+
+  @property
+  def scale(self) -> Scale:
+    """The scale on which values compare."""
+    return "numerical"
 
   @property
   def effective(self) -> tuple[Any, ...]:

@@ -55,6 +55,8 @@ def fit(
 ) -> dict[str, Fitted]:
   """Returns the controls that gain, judged by sounds that the model was not trained on.
 
+  Only numbers are snapped: the controls of switches and choices are probabilities.
+
   One half of the sounds tells the noise: its standard deviation is the median absolute error
   over 0.6745. The other half tells whether there is a gain.
 
@@ -65,7 +67,8 @@ def fit(
     estimates: The answers of a model to the sounds.
   """
   found = {}
-  for i, name in enumerate(space.outputs):
+  for name in (p.name for p in space.parameters if p.scale == "numerical"):
+    i = space.slices[name].start
     errors = np.abs(estimates[:, i] - true[:, i])
     noise = float(np.median(errors[::2])) / _MEDIAN_DEVIATION
     curve = [round(float(value), 5) for value in _expected(patches[:, i], noise=noise)]

@@ -14,6 +14,7 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces.conditions import Condition
 from synthmatch_jax.spaces.discrete import Choice, Integer, Switch
 from synthmatch_jax.spaces.parameters import Continuous, Parameter, require_text
+from synthmatch_jax.spaces.scales import Layout
 
 _MOST_PARAMETERS = 4096
 
@@ -79,6 +80,22 @@ class ParameterSpace:
     return len(self.outputs)
 
   @cached_property
+  def layout(self) -> Layout:
+    """The scale of each parameter, and the number of its controls."""
+    return tuple((p.scale, len(p.outputs)) for p in self.parameters)
+
+  @cached_property
+  def is_numerical(self) -> bool:
+    """Whether all parameters are numbers: there are neither switches nor choices."""
+    return all(scale == "numerical" for scale, _ in self.layout)
+
+  @cached_property
+  def groups(self) -> dict[str, list[int]]:
+    """The name of each group of parameters -> their places, in order."""
+    names = dict.fromkeys(p.group for p in self.parameters if p.group)
+    return {n: [i for i, p in enumerate(self.parameters) if p.group == n] for n in names}
+
+  @cached_property
   def slices(self) -> dict[str, slice]:
     """The place of each parameter in the control vector."""
     ends = itertools.accumulate(len(p.outputs) for p in self.parameters)
@@ -105,20 +122,27 @@ class ParameterSpace:
     """Returns which parameters can be heard in each patch.
 
     A parameter cannot be heard while the one that it is heard with is at zero or cannot be heard
-    itself, as the position of an oscillator that is turned down, or while its condition fails.
+    itself, as the position of an oscillator that is turned down, or while its condition fails. A
+    switch is at zero where it is off.
     """
     heard = np.ones((len(controls), len(self.parameters)), bool)
-    if self._conditions:
-      patches = [self.decode(one) for one in controls]
-      values = {name: np.array([patch[name] for patch in patches]) for name in self.names}
-      for name, condition in self._conditions.items():
-        heard[:, self.names.index(name)] = condition.holds(values)
+    # A patch of hundreds of parameters is not decoded for the few that conditions name.
+    named = frozenset[str]().union(*(one.names for one in self._conditions.values()))
+    values = {
+      p.name: np.array([_value(p, one) for one in controls[:, self.slices[p.name]]])
+      for p in self.parameters
+      if p.name in named
+    }
+    for name, condition in self._conditions.items():
+      heard[:, self.names.index(name)] = condition.holds(values)
     itself = heard.copy()
     gates = {p.name: p.heard_with for p in self.parameters}
+    scales = dict(zip(self.names, (scale for scale, _ in self.layout), strict=True))
     for i, name in enumerate(self.names):
       met = [name]  # Each one is met once, even if they form a circle.
       while (gate := gates[met[-1]]) in self.slices and gate not in met:
-        heard[:, i] &= controls[:, self.slices[gate].start] > SILENT_CONTROL
+        column = controls[:, self.slices[gate].start]
+        heard[:, i] &= column >= 0.5 if scales[gate] == "binary" else column > SILENT_CONTROL
         heard[:, i] &= itself[:, self.names.index(gate)]
         met.append(gate)
     return heard
@@ -133,7 +157,7 @@ class ParameterSpace:
     if len(controls) != self.width:
       raise ValueError(f"{len(controls)} controls for the {self.width} of space {self.name}")
     pairs = zip(self.parameters, (controls[part] for part in self.slices.values()), strict=True)
-    return {p.name: p.decode(part if len(part) > 1 else float(part[0])) for p, part in pairs}
+    return {p.name: _value(p, part) for p, part in pairs}
 
   def encode(self, patch: Mapping[str, Any]) -> Float[np.ndarray, " d"]:
     """Returns the control vector (float32) of a patch; values out of range are clamped.
@@ -179,11 +203,16 @@ class ParameterSpace:
     return cls(data["name"], tuple(map(parameter_from_dict, data["parameters"])))
 
 
+def _value(parameter: Parameter, part: Float[np.ndarray, " w"] | Sequence[float]) -> Any:
+  return parameter.decode(part if len(part) > 1 else float(part[0]))
+
+
 def parameter_to_dict(parameter: Parameter) -> dict[str, Any]:
   """Returns a parameter as data for JSON; one without a kind is continuous."""
   plain = dataclasses.asdict(parameter)
-  if not parameter.heard_when:
-    del plain["heard_when"]
+  for field in ("heard_when", "group"):
+    if not plain[field]:  # As before there were these: earlier versions read it.
+      del plain[field]
   if isinstance(parameter, Continuous):
     return plain
   if not parameter.heard_with:

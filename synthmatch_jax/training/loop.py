@@ -34,13 +34,13 @@ def train_and_evaluate(config: Config, workdir: Path) -> bool:
       says what.
   """
   run = Run.open(config)
-  train, total = config.train, run.total
+  train, total = run.config.train, run.total
   with (
     workdirs.claim(workdir),
     quiet(),
     Checkpoints(workdirs.checkpoints(workdir)) as checkpoints,
   ):
-    statistics = workdirs.prepare(workdir, config, run.dataset).statistics
+    statistics = workdirs.prepare(workdir, run.config, run.dataset).statistics
     restored = checkpoints.restore(run.wanted())
     state = restored.state if restored else run.begin()
     step = start = int(state.step)

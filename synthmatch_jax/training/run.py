@@ -17,7 +17,7 @@ from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.statistics import Statistics
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.models import flops
-from synthmatch_jax.models.estimator import Estimator
+from synthmatch_jax.models.model import Model
 from synthmatch_jax.training import hardware, parallel
 from synthmatch_jax.training import optimizer as optimizers
 from synthmatch_jax.training import state as states
@@ -33,7 +33,7 @@ class Run:
   """A run before its first step.
 
   Attributes:
-    config: the config that shapes it.
+    config: the config that shapes it; it names the head where that depends on the data set.
     dataset: the data set that it trains on.
     layout: the layout of its arrays on the devices.
     masking: the masking of its mels.
@@ -74,6 +74,10 @@ class Run:
         f"{asked[0]} is about notes, and {dataset.name} has only one; leave it out, or build a"
         ' data set of many: `tfds build` with "notes": "varied" in --config'
       )
+    if config.model.head is None and not dataset.recipe.space.is_numerical:
+      # It is written down: where a config of a run says none, the head is the paper's.
+      config = config.copy_and_resolve_references()
+      config.model.head = "by_kind"
     epoch = max(1, dataset.num_examples("train") // train.batch_size)  # Steps.
     total = train.steps or train.epochs * epoch
     run = cls(
@@ -89,7 +93,7 @@ class Run:
     run.wanted()  # Nothing is written for a model that cannot be built.
     return run
 
-  def model(self) -> Estimator:
+  def model(self) -> Model:
     """Builds the model, with its first weights."""
     arguments = configs.arguments(self.config.model)
     return models.create(**arguments, **self.dataset.recipe.sizes, seed=self.config.seed)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from synthmatch_jax.data.batch import Batch
 from synthmatch_jax.data.statistics import Statistics
@@ -18,8 +18,9 @@ from synthmatch_jax.training.state import TrainState
 
 TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Float[Array, ""]]]
 Mask = Bool[Array, " b"] | Bool[np.ndarray, " b"]
-Sums = dict[str, Float[Array, "*rest"]]
-"""The name of a measure -> its sum over records; a measure of parameters has a sum for each."""
+Sums = dict[str, tuple[Float[Array, "*rest"], Int[Array, "*rest"]]]
+"""The name of a measure -> its sum over records, and the number of records that have a value; a
+measure of parameters has both for each."""
 EvalStep = Callable[[TrainState, Batch, Mask], Sums]
 
 # They keep what is drawn at random for the same step independent; masks have the step's own key.
@@ -118,9 +119,10 @@ def make_train_step(
 def make_eval_step(graphdef: nnx.GraphDef, statistics: Statistics) -> EvalStep:
   """Makes a function (state, batch, mask) -> sums of the loss and of what the model reports.
 
-  Both are summed over the records where `mask` is true; the loss is called "loss". A model that
-  has to do with notes is told them, and asked once more without: what it reports then is called
-  "untold/NAME", and is one number for all parameters.
+  Both are summed over the records where `mask` is true; the loss is called "loss". What a model
+  reports is NaN for a record that has no value, which is then left out. A model that has to do with
+  notes is told them, and asked once more without: what it reports then is called "untold/NAME", and
+  is one number for all parameters.
   """
 
   def step(state, batch, mask):
@@ -130,16 +132,24 @@ def make_eval_step(graphdef: nnx.GraphDef, statistics: Statistics) -> EvalStep:
     key = jax.random.key(_VALIDATION_SEED)
     losses, report = model.loss(heard, key)
     measures = {"loss": losses, **report}
-    if "note" in batch and (model.note_input or model.note_head):
+    if "note" in batch and model.is_told_notes:
       untold: Any = {**heard, "told": jnp.zeros(batch["note"].shape, bool)}
       _, report = model.loss(untold, key)
-      measures |= {f"untold/{n}": v.reshape(len(v), -1).mean(axis=1) for n, v in report.items()}
-    return {
-      name: jnp.sum(values, axis=0, where=mask[:, *[None] * (values.ndim - 1)])
-      for name, values in measures.items()
-    }
+      measures |= {
+        f"untold/{n}": jnp.nanmean(v.reshape(len(v), -1), axis=1) for n, v in report.items()
+      }
+    return {name: _sum(values, mask, strict=name == "loss") for name, values in measures.items()}
 
   return step
+
+
+def _sum(
+  values: Float[Array, "b *rest"], mask: Mask, *, strict: bool
+) -> tuple[Float[Array, "*rest"], Int[Array, "*rest"]]:
+  """Returns the sum over records, and their number; NaN is no value, or one if it is `strict`."""
+  chosen = jnp.broadcast_to(mask[:, *[None] * (values.ndim - 1)], values.shape)
+  chosen = chosen if strict else chosen & ~jnp.isnan(values)
+  return jnp.sum(values, axis=0, where=chosen), chosen.sum(axis=0)
 
 
 def _in_parts(values: Array, count: int) -> Array:

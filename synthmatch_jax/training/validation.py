@@ -20,14 +20,18 @@ from synthmatch_jax.training.step import EvalStep
 
 _PREFIX = "validation/"
 LOSS = f"{_PREFIX}loss"
-_PER_CONTROL = f"{_PREFIX}mse/"
+
+# What a head reports -> what it is called in a table, for controls or parameters each.
+_TABLES = {"mse": ("control", "MSE"), "error": ("parameter", "error")}
 
 
 def evaluate(eval_step: EvalStep, state: TrainState, run: Run) -> dict[str, float]:
   """Computes the means of the loss, and of all that the model reports, over the split.
 
   Returns:
-    "validation/NAME" -> value; a measure of parameters is "validation/NAME/PARAMETER".
+    "validation/NAME" -> value; a measure of parameters, or of controls, is
+    "validation/NAME/PARAMETER". What has no value in the whole split is left out, as a parameter
+    that is never heard.
 
   Raises:
     UserError: one of them is not a finite number.
@@ -37,44 +41,58 @@ def evaluate(eval_step: EvalStep, state: TrainState, run: Run) -> dict[str, floa
   sums = jax.device_get([eval_step(state, batch, mask) for batch, mask in batches])
   metrics: dict[str, float] = {}
   for name in sums[0]:
-    total = np.sum([part[name] for part in sums], axis=0, dtype=np.float64)
-    mean = total / dataset.num_examples("validation")
-    if not np.isfinite(mean).all():
+    total = np.sum([part[name][0] for part in sums], axis=0, dtype=np.float64)
+    count = np.sum([part[name][1] for part in sums], axis=0)
+    mean = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    if not np.isfinite(total).all():
       raise UserError(
         f"the validation {name} is no finite number any more at step {int(state.step)}; try a"
         " lower --config.optimizer.learning_rate in another --workdir"
       )
-    if mean.ndim == 0:
-      metrics[f"{_PREFIX}{name}"] = float(mean)
-    else:
-      named = zip(dataset.recipe.space.outputs, mean.tolist(), strict=True)
-      metrics |= {f"{_PREFIX}{name}/{parameter}": value for parameter, value in named}
+    space = dataset.recipe.space
+    named = space.names if mean.shape == (len(space.names),) else space.outputs
+    keys = [f"{name}/{one}" for one in named] if mean.ndim else [name]
+    values = zip(keys, np.atleast_1d(mean).tolist(), strict=True)
+    metrics |= {f"{_PREFIX}{key}": value for key, value in values if not np.isnan(value)}
   return metrics
 
 
 def floor(dataset: Dataset, mean: Float[np.ndarray, " d"]) -> dict[str, float]:
-  """Computes the mean squared error of each control for a constant answer."""
+  """Computes the errors of a constant answer.
+
+  Returns:
+    "mse/CONTROL" -> its mean squared error; and in a space with switches and choices,
+    "error/PARAMETER" -> its mean error, by its kind, where it can be heard.
+  """
   indices = range(dataset.num_examples("validation"))
   controls = [dataset.example("validation", i, ("controls",))["controls"] for i in indices]
-  errors = np.square(np.asarray(controls, np.float64) - mean).mean(axis=0)
-  return dict(zip(dataset.recipe.space.outputs, errors.tolist(), strict=True))
+  true, space = np.asarray(controls, np.float64), dataset.recipe.space
+  squares = np.square(true - mean).mean(axis=0)
+  floors = {f"mse/{name}": v for name, v in zip(space.outputs, squares.tolist(), strict=True)}
+  if not space.is_numerical:
+    errors, heard = space.errors(true, np.broadcast_to(mean, true.shape)), space.heard(true)
+    sums = zip(space.names, errors.sum(0, where=heard), heard.sum(0), strict=True)
+    floors |= {f"error/{name}": float(total / n) for name, total, n in sums if n}
+  return floors
 
 
 def table(metrics: Mapping[str, float], floors: Mapping[str, float]) -> str:
-  """Returns a Markdown table: the error of each control beside that of the mean, worst first.
+  """Returns a Markdown table: each error beside that of the mean (see `floor`), worst first.
 
-  It is empty for a model that does not report the squared error of controls.
+  It is empty for a model that does not report errors.
   """
-  errors = {name: metrics[_PER_CONTROL + name] for name in floors if _PER_CONTROL + name in metrics}
+  errors = {key: metrics[_PREFIX + key] for key in floors if _PREFIX + key in metrics}
   if not errors:
     return ""
-  shares = {name: errors[name] / floors[name] if floors[name] else np.nan for name in floors}
-  lines = ["| control | MSE | MSE of the mean | share |", "|---|---:|---:|---:|"]
-  for name in sorted(errors, key=lambda name: -errors[name]):
-    share = f"{100 * shares[name]:.0f} %"
-    lines.append(f"| {name} | {errors[name]:.4f} | {floors[name]:.4f} | {share} |")
-  whole, least = np.mean(list(errors.values())), np.mean(list(floors.values()))
-  lines.append(f"| **all** | {whole:.4f} | {least:.4f} | {100 * whole / least:.0f} % |")
+  what, error = _TABLES[next(iter(errors)).partition("/")[0]]
+  lines = [f"| {what} | {error} | {error} of the mean | share |", "|---|---:|---:|---:|"]
+  rows = [(key.partition("/")[2], errors[key], floors[key]) for key in errors]
+  rows.sort(key=lambda row: -row[1])
+  whole, least = (float(np.mean([each[key] for key in errors])) for each in (errors, floors))
+  rows.append(("**all**", whole, least))
+  for name, found, least in rows:
+    share = f"{100 * found / least:.0f}" if least else "nan"
+    lines.append(f"| {name} | {found:.4f} | {least:.4f} | {share} % |")
   return "\n".join(lines)
 
 

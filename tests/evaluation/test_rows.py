@@ -12,21 +12,28 @@ from synthmatch_jax.evaluation.material import Material
 from synthmatch_jax.evaluation.rows import ROWS, Row
 from synthmatch_jax.evaluation.sheet import Line, Sheet
 from synthmatch_jax.evaluation.targets import of_dataset
+from synthmatch_jax.training import loop
 
-NOTHING_LACKS = {"truth": "", "training": "", "snapping": "", "search": ""}
+NOTHING_LACKS = dict.fromkeys(("truth", "training", "snapping", "search", "draws"), "")
 
 
 def test_rows_are_in_the_order_of_tables_whatever_the_order_asked_for():
   other = Row(meaning="another model", propose=lambda asked: asked.true, kind="model")
-  chosen = rows.choose([], others={"other": other}, lacking=NOTHING_LACKS)
-  assert list(chosen) == ["model", "unsnapped", "searched", "other", *list(ROWS)[3:]]
+  chosen = rows.choose([], others={"other": other}, lacking=NOTHING_LACKS, draws=8)
+  floors = [name.replace("_N", "_8") for name, row in ROWS.items() if row.kind != "model"]
+  assert list(chosen) == ["model", "unsnapped", "searched", "best_of_8", "other", *floors]
+  assert [rows.kind(name) for name in ("best_of_8", "jitter_8", "other")] == [
+    *("model", "floor", "model")
+  ]
   asked = rows.choose(["mean", "model"], others={}, lacking=NOTHING_LACKS)
   assert list(asked) == ["model", "mean"]
 
 
 def test_a_row_whose_need_is_not_met_is_left_out_or_refused_with_the_reason():
   lacking = NOTHING_LACKS | {"truth": "nobody knows them"}
-  assert {"oracle", "repeat"} == set(ROWS) - set(rows.choose([], others={}, lacking=lacking))
+  lacking |= {"draws": "it draws none"}
+  left = set(ROWS) - set(rows.choose([], others={}, lacking=lacking))
+  assert left == {"oracle", "repeat", "best_of_N", "nearest_N", "jitter_N"}
   with pytest.raises(UserError, match=r"no row 'oracle' here \(nobody knows them\); known: model"):
     rows.choose(["oracle"], others={}, lacking=lacking)
 
@@ -65,6 +72,25 @@ def test_a_new_row_is_an_entry_of_the_table(tiny_run, tmp_path, monkeypatch):
   nearer = np.where(single[0] < single[1], 0, 1)[:, None]
   expected = np.where(nearer == 0, sheet.answers["mean"], sheet.answers["model"])
   np.testing.assert_array_equal(sheet.answers["nearer_of_both"], expected)
+
+
+def test_draws_and_their_controls_are_rows_of_equal_number(make_config, tmp_path):
+  small = {"head": "flow", "flow_width": 16, "flow_depth": 1, "flow_steps": 2, "flow_heads": 2}
+  assert loop.train_and_evaluate(make_config("mlp_tiny", overrides=small, steps=2), tmp_path)
+  names = ["model", "best_of_3", "nearest_3", "jitter_3"]
+  asked = {"names": names, "num_examples": 2, "gallery_size": 0, "workers": 1}
+  sheet, folder = evaluate(tmp_path, draws=3, **asked)
+  found = results.read(folder)
+  assert list(found.results["row_meanings"]) == names
+  assert (found.scores["best_of_3"]["mss"] <= found.scores["model"]["mss"] + 0.05).all()
+  assert np.abs(sheet.answers["model"][0] - sheet.answers["model"][1]).max() > 0.01
+  with pytest.raises(UserError, match=r"no row 'best_of_3' here; known: "):
+    evaluate(tmp_path, **asked)
+
+
+def test_a_model_that_knows_one_answer_draws_none(tiny_run):
+  with pytest.raises(UserError, match=r"no row 'best_of_3' here \(the model knows one answer\)"):
+    evaluate(tiny_run, names=["best_of_3"], draws=3)
 
 
 def test_what_failed_is_told_by_target_and_by_row(tiny_dataset):

@@ -109,7 +109,7 @@ def test_validation_reports_what_it_says(make_config, dataset):
   run = Run.open(make_config("mlp_tiny", overrides={"head": "normal"}))
   metrics = validation.evaluate(run.eval_step(fit_statistics.compute(dataset)), run.begin(), run)
   assert set(metrics) == {"validation/loss", "validation/farthest"}
-  assert validation.table(metrics, {"osc1_amp": 0.1}) == ""
+  assert validation.table(metrics, {"mse/osc1_amp": 0.1}) == ""
 
 
 def test_answers_are_as_many_as_asked_for_and_a_function_of_the_sounds_seed(predictor):

@@ -38,7 +38,8 @@ def test_an_argument_that_adds_layers_is_bounded_by_the_arrays_of_a_file(name, h
     return len(weights.arrays_of(model))
 
   defaults = models.arguments(name, head) | models.MODELS[name][1]
-  counts = {key: value for key, value in defaults.items() if type(value) is int}
+  counts = {key: defaults[key] for key in models.arguments(name, head)}
+  counts = {key: value for key, value in counts.items() if type(value) is int}
   counts.pop("stride", None)  # A patch must cover it.
   for key, value in counts.items():
     more = max(1, value)

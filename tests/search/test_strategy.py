@@ -118,5 +118,16 @@ def test_small_controls_that_are_free_are_turned_off_one_by_one():
   assert one_off(controls, np.zeros(5, bool)).shape == (0, 5)
 
 
-def test_switches_and_choices_stay():
-  assert free(MIXED, np.zeros(MIXED.width, np.float32)).tolist() == [True, True] + 4 * [False]
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_switches_and_choices_stay_and_whole_numbers_are_all_tried(name):
+  start = np.array([0.5, 0.25, 0.6, 0.2, 0.5, 0.3], np.float32)  # As a model answers.
+  moved = free(MIXED, start)
+  assert moved.tolist() == [True, True] + 4 * [False]
+  uniform = prior.load("uniform", MIXED)
+  scale = Quantiles(Recipe(engine="", fingerprint="", space=MIXED, prior=uniform))
+  strategy = STRATEGIES[name](start, moved, scale, step=0.5, lanes=100)
+  asked = strategy.ask()
+  np.testing.assert_array_equal(asked[:, 2:], np.broadcast_to(start[2:], (len(asked), 4)))
+  patches = [MIXED.decode(one) for one in asked]
+  assert {patch["voices"] for patch in patches} == {1, 2, 3, 4, 5}
+  assert {(patch["sync"], patch["shape"]) for patch in patches} == {(1, "pulse")}

@@ -7,6 +7,7 @@ import pytest
 
 from synthmatch_jax.spaces import prior as priors
 from synthmatch_jax.spaces import snapping
+from synthmatch_jax.spaces.discrete import Choice
 from synthmatch_jax.spaces.space import ParameterSpace
 from synthmatch_jax.synths import registry
 
@@ -86,6 +87,15 @@ def test_a_uniform_prior_has_no_peaks():
   uniform = few(priors.load("uniform", VITAL))
   true, estimates = measured(uniform, seed=4)
   assert snapping.fit(SPACE, patches=draws(uniform), true=true, estimates=estimates) == {}
+
+
+def test_probabilities_are_not_snapped():
+  """An estimate of a choice that leans to the mean would gain by it, output by output."""
+  space = ParameterSpace("a choice", (Choice(name="x", meaning="", options=("a", "b")),))
+  rng = np.random.default_rng(6)
+  patches = np.eye(2, dtype=np.float32)[rng.integers(0, 2, 1000)]
+  estimates = 0.9 * patches + 0.05 + rng.normal(0, 0.01, patches.shape)
+  assert snapping.fit(space, patches=patches, true=patches, estimates=np.float32(estimates)) == {}
 
 
 def test_without_curves_nothing_moves():

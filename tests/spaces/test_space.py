@@ -73,6 +73,9 @@ def test_a_space_counts_its_parameters_and_its_outputs():
   assert MIXED.outputs[:4] == ("on", "shape=sine", "shape=saw", "shape=noise")
   assert (MIXED.slices["level"], MIXED.slices["foot"]) == (slice(4, 5), slice(6, 9))
   assert VITAL.outputs == VITAL.names
+  assert VITAL.is_numerical and set(VITAL.layout) == {("numerical", 1)}
+  scales = ("binary", 1), ("categorical", 3), ("numerical", 1), ("numerical", 1), ("ordinal", 3)
+  assert MIXED.layout == scales and not MIXED.is_numerical
 
 
 def test_a_patch_of_several_kinds_goes_there_and_back():
@@ -130,10 +133,29 @@ def test_what_is_heard_with_another_is_not_heard_where_that_is_silent():
   )
 
 
+def test_a_switch_that_is_hardly_off_gates_as_one_that_is_off():
+  parameters = (
+    Switch(name="on", meaning=""),
+    Continuous(name="level", meaning="", heard_with="on"),
+  )
+  found = ParameterSpace("gate", parameters).heard(np.array([[0.4, 1.0], [0.5, 1.0]]))
+  assert found.tolist() == [[True, False], [True, True]]
+
+
+def test_groups_hold_the_places_of_their_parameters_and_survive_json():
+  data = MIXED.to_dict()
+  for i, group in ((1, "oscillators"), (4, "filters"), (2, "oscillators")):
+    data["parameters"][i]["group"] = group
+  space = ParameterSpace.from_dict(data)
+  assert space.groups == {"oscillators": [1, 2], "filters": [4]}
+  assert space.to_dict() == data
+  assert MIXED.groups == {} and not space.difference(MIXED)
+
+
 def test_a_space_of_several_kinds_survives_json():
   assert ParameterSpace.from_dict(json.loads(json.dumps(MIXED.to_dict()))) == MIXED
   # As before there were kinds: earlier versions read a continuous space.
-  assert not {"kind", "heard_when"} & set(VITAL.to_dict()["parameters"][0])
+  assert not {"kind", "heard_when", "group"} & set(VITAL.to_dict()["parameters"][0])
 
 
 @pytest.mark.parametrize(
@@ -145,6 +167,7 @@ def test_a_space_of_several_kinds_survives_json():
     ({"heard_when": "level > 'high'"}, "no such comparison"),
     ({"heard_when": "import os"}, "cannot be read"),
     ({"heard_when": "on and " * 90 + "on"}, "a condition must be text of at most 600 characters"),
+    ({"group": "a/b"}, "on: the name of a group has no slash, as 'a/b' has"),
     ({"name": ""}, "a parameter has no name"),
     ({"unit": "x" * 301}, "unit must be text of at most 300 characters, not of 301"),
     ({"kind": "choice", "options": ["a", "x" * 301]}, "on: an option must be text of at most 300"),
@@ -174,3 +197,16 @@ def test_a_prior_draws_parameters_of_every_kind():
   for foot in ("16", "8", "4"):
     assert np.mean([p["foot"] == foot for p in patches]) == pytest.approx(1 / 3, abs=0.04)
   assert {p["octave"] for p in patches} == {-2, -1, 0, 1, 2}
+
+
+def test_what_is_heard_with_something_that_is_not_heard_is_not_heard():
+  parameters = (
+    Switch(name="on", meaning=""),
+    Choice(name="model", meaning="", options=("low", "comb"), heard_with="on"),
+    Continuous(name="depth", meaning="", heard_when="model == 'comb'"),
+    Continuous(name="rate", meaning="", heard_with="depth"),
+  )
+  space = ParameterSpace("a space", parameters)
+  assert ParameterSpace.from_dict(space.to_dict()) == space
+  controls = np.array([[1, 0, 1, 1, 1], [1, 1, 0, 1, 1], [0, 0, 1, 1, 1]], np.float32)
+  np.testing.assert_array_equal(space.heard(controls), [[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 1, 1]])

@@ -21,7 +21,9 @@ SMALL = Description(
 
 
 def test_an_unknown_engine_lists_the_known_ones():
-  with pytest.raises(UserError, match=r"unknown engine 'vitl'; known: massive, vital, and any"):
+  with pytest.raises(
+    UserError, match=r"unknown engine 'vitl'; known: massive, vital, vital_wide, and any"
+  ):
     registry.engine("vitl")
 
 

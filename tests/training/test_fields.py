@@ -30,7 +30,7 @@ def test_values_that_cannot_be_meant(make_config, field, value, said):
     ("masking", "bin_width", -2, "masking.bin_width must be at least 0, not -2"),
     ("optimizer", "clip_norm", 0.0, "optimizer.clip_norm must be above 0, not 0.0"),
     ("optimizer", "warmup_steps", -3, "optimizer.warmup_steps must be at least 0, not -3"),
-    ("model", "head", "flo", "no head 'flo'; known: regression"),
+    ("model", "head", "flo", "no head 'flo'; known: regression, by_kind"),
     ("model", "width", 0, "mlp_tiny cannot be built: width must be at least 1, not 0"),
   ],
 )

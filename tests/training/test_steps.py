@@ -9,7 +9,7 @@ from flax import nnx
 
 from synthmatch_jax import models
 from synthmatch_jax.data import fit_statistics, pipeline
-from synthmatch_jax.training import state, validation
+from synthmatch_jax.training import state, step, validation
 from synthmatch_jax.training.run import Run
 from synthmatch_jax.training.step import make_eval_step, make_train_step
 
@@ -39,9 +39,19 @@ def test_sums_are_those_of_numpy_over_the_records_that_count(dataset):
   model.eval()
   estimate = np.asarray(model(found.normalise(jnp.asarray(batch["mel"]))), np.float64)
   squares = ((estimate - batch["controls"]) ** 2)[mask]
-  np.testing.assert_allclose(sums["mse"], squares.sum(0), rtol=1e-4)
-  np.testing.assert_allclose(sums["loss"], squares.mean(1).sum(), rtol=1e-4)
+  np.testing.assert_allclose(sums["mse"][0], squares.sum(0), rtol=1e-4)
+  np.testing.assert_allclose(sums["loss"][0], squares.mean(1).sum(), rtol=1e-4)
   assert set(sums) == {"loss", "mse"}
+  assert (sums["mse"][1] == 3).all() and sums["loss"][1] == 3
+
+
+def test_a_record_without_a_value_is_left_out_of_a_mean_and_one_without_a_loss_is_not():
+  values = jnp.array([[1.0, jnp.nan], [2.0, jnp.nan], [4.0, 8.0]])
+  mask = jnp.array([True, True, False])
+  total, count = step._sum(values, mask, strict=False)
+  assert (total.tolist(), count.tolist()) == ([3.0, 0.0], [2, 0])
+  total, count = step._sum(values[:, 1], mask, strict=True)
+  assert jnp.isnan(total) and count == 2
 
 
 def test_the_first_step_of_adam_follows_the_sign_of_the_gradient(dataset):

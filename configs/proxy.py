@@ -1,0 +1,33 @@
+"""A proxy of the synth: it tells what a patch sounds like (controls and note in, log-mel out).
+
+    python -m synthmatch_jax.train --config=configs/proxy.py --workdir=runs/proxy
+
+    python -m synthmatch_jax.train --config=configs/proxy.py:runlocal --workdir=runs/proxy_local
+
+This is half as wide. A proxy learns from the data sets of models, and is measured by
+
+    python -m synthmatch_jax.eval --workdir=runs/proxy
+
+The paper has none: it calls the loss of controls alone a limitation (section 5).
+"""
+
+from synthmatch_jax.config import Config, base_config, unknown_variant
+
+
+def get_config(variant: str = "") -> Config:
+  """Returns the config; variants "runlocal" and "small" are half as wide."""
+  config = base_config()
+  config.model.name = "proxy"
+  config.optimizer.learning_rate = 1e-3
+  config.optimizer.schedule = "cosine"
+  config.optimizer.warmup_steps = 300
+  config.optimizer.clip_norm = 1.0
+  config.train.batch_size = 64
+  config.train.epochs = 8
+  config.train.average_decay = 0.999
+  if variant in ("runlocal", "small"):
+    config.model.proxy_width = 96
+    config.model.proxy_hidden = 384
+  elif variant:
+    raise unknown_variant(__file__, variant, "runlocal", "small")
+  return config

@@ -1,0 +1,56 @@
+"""What the rows of a table may take their answers from."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from synthmatch_jax.data import pipeline
+from synthmatch_jax.data.batch import Columns
+from synthmatch_jax.data.pipeline import Dataset
+from synthmatch_jax.evaluation.material import Material
+from synthmatch_jax.inference import Predictor
+
+_BATCH_SIZE = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+  """Everything from which a row may take its answers.
+
+  Attributes:
+    predictor: The model.
+    material: The sounds to be answered.
+    dataset: The data set that the model was trained on; None where no row needs it.
+    renders: The budget of a search for each sound; 0 where no row searches.
+    draws: The number of answers for each sound, of which the nearest counts; 0 where no row draws.
+  """
+
+  predictor: Predictor
+  material: Material
+  dataset: Dataset | None = None
+  renders: int = 0
+  draws: int = 0
+
+  def answers(self, predictor: Predictor | None = None) -> Float[np.ndarray, "i d"]:
+    """What the model, or another one, answers to the sounds."""
+    return self.drawn(1, predictor)[:, 0]
+
+  def drawn(self, count: int, predictor: Predictor | None = None) -> Float[np.ndarray, "i n d"]:
+    """What it answers if it is asked for several answers; each sound has a seed of its own."""
+    mel, notes = self.material.mel, self.material.notes
+    seeds = np.arange(len(mel), dtype=np.int32)
+    return (predictor or self.predictor).answers(mel, notes, count=count, seeds=seeds)
+
+  @property
+  def true(self) -> Float[np.ndarray, "i d"]:
+    """The true controls of the sounds."""
+    assert self.material.controls is not None
+    return self.material.controls
+
+  @property
+  def training(self) -> Iterable[Columns]:
+    """The training sounds of the model, in batches."""
+    assert self.dataset is not None
+    return pipeline.ordered_batches(self.dataset, "train", batch_size=_BATCH_SIZE)

@@ -1,0 +1,139 @@
+"""A model of the synth: what a patch sounds like, without playing it."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from synthmatch_jax.data.batch import Batch
+from synthmatch_jax.models.encoder import require_positive
+from synthmatch_jax.models.head import Report
+from synthmatch_jax.models.model import Model
+from synthmatch_jax.models.note import FEATURES, features
+
+# Frames: the shortest period of the waves that tell a time, and their number.
+_SHORTEST, _WAVES = 4.0, 12
+
+
+class Proxy(Model):
+  """Maps controls and a note to the log-mel spectrogram of their sound.
+
+  It is trained on the sounds that models are trained on, and stands in for the synth where
+  gradients, or thousands of sounds, are needed (arXiv:2509.16926 has one that forgets time, and
+  says what that costs). Here every group of frames is computed from the patch, the note, and the
+  times since the onset and since the end of the hold, so that envelopes stay where they are; groups
+  look at their neighbours by short convolutions.
+
+  Attributes:
+    num_frames: mel frames of the output.
+    num_bins: mel bins of the output.
+    proxy_group: frames that are computed together.
+  """
+
+  def __init__(
+    self,
+    *,
+    num_frames: int,
+    num_bins: int,
+    num_controls: int,
+    proxy_width: int = 192,
+    proxy_hidden: int = 768,
+    proxy_depth: int = 3,
+    proxy_group: int = 2,
+    rngs: nnx.Rngs,
+  ):
+    require_positive(num_frames=num_frames, num_bins=num_bins, num_controls=num_controls)
+    require_positive(proxy_width=proxy_width, proxy_hidden=proxy_hidden)
+    require_positive(proxy_depth=proxy_depth, proxy_group=proxy_group)
+    self.num_frames, self.num_bins, self.proxy_group = num_frames, num_bins, proxy_group
+    self.num_controls = num_controls
+    count = 2 * (2 * _WAVES + 1)
+    self.hidden = nnx.List(
+      [
+        nnx.Linear(num_controls + FEATURES, proxy_hidden, rngs=rngs),
+        nnx.Linear(proxy_hidden, proxy_hidden, rngs=rngs),
+      ]
+    )
+    self.begin = nnx.Linear(proxy_hidden, proxy_width, rngs=rngs)
+    self.times = nnx.Linear(count, proxy_width, rngs=rngs)
+    self.blocks = nnx.List(
+      [_Block(proxy_width, proxy_hidden, rngs=rngs) for _ in range(proxy_depth)]
+    )
+    self.norm = nnx.LayerNorm(proxy_width, rngs=rngs)
+    self.output = nnx.Linear(proxy_width, proxy_group * num_bins, rngs=rngs)
+
+  def __call__(
+    self, controls: Float[Array, "b d"], note: Float[Array, "b 3"] | None = None
+  ) -> Float[Array, "b t f"]:
+    """Returns the mels of sounds, normalised as those that models hear.
+
+    Args:
+      controls: The patches; they are clamped to [0, 1], as decoding does.
+      note: The notes as in `Batch`; None where all sounds have the same one.
+    """
+    clamped = jnp.clip(controls, 0.0, 1.0)
+    known = jnp.full((len(controls), 3), jnp.nan) if note is None else note
+    patch = jnp.concatenate([2 * clamped - 1, features(known)], axis=1)
+    for layer in self.hidden:
+      patch = jax.nn.gelu(layer(patch))
+    x = self.times(self._clock(known[:, 2])) + self.begin(patch)[:, None]
+    for block in self.blocks:
+      x = block(x, patch)
+    mel = self.output(self.norm(x)).reshape(len(x), -1, self.num_bins)
+    return mel[:, : self.num_frames]
+
+  def loss(self, batch: Batch, key: PRNGKeyArray) -> tuple[Float[Array, " b"], Report]:
+    """See `Model.loss`; the loss is the mean absolute error of the normalised mel.
+
+    The report holds its squared error ("mel_mse").
+    """
+    del key
+    note = jnp.asarray(batch["note"]) if "note" in batch else None
+    error = self(jnp.asarray(batch["controls"]), note) - jnp.asarray(batch["mel"])
+    return jnp.abs(error).mean(axis=(1, 2)), {"mel_mse": jnp.square(error).mean(axis=(1, 2))}
+
+  def once(self) -> Array:
+    """See `Model.once`."""
+    return self(jnp.zeros((1, self.num_controls)), jnp.ones((1, 3)))
+
+  def _clock(self, hold: Float[Array, " b"]) -> Float[Array, "b g v"]:
+    """Tells the groups the time since the onset, and since the end of the hold where it is known.
+
+    The unit is a sound's length; the waves tell frames apart, the ramps before from after.
+    """
+    groups = -(-self.num_frames // self.proxy_group)
+    place = (jnp.arange(groups) + 0.5) / groups
+    # Sounds of all data sets are some seconds long; the hold is told in seconds.
+    after = place - jnp.where(jnp.isfinite(hold), hold, 0.0)[:, None] / _SECONDS
+    known = jnp.isfinite(hold)[:, None, None]
+    since_onset = jnp.broadcast_to(_waves(place, groups), (len(hold), groups, 2 * _WAVES + 1))
+    return jnp.concatenate([since_onset, _waves(after, groups) * known], axis=-1)
+
+
+# What a hold is divided by: the length of sounds by default, so that both clocks run alike.
+_SECONDS = 4.0
+
+
+def _waves(place: Float[Array, "*s g"], groups: int) -> Float[Array, "*s g v"]:
+  most = groups / _SHORTEST
+  rates = jnp.asarray(np.geomspace(0.25, max(most, 0.5), _WAVES), jnp.float32)
+  angles = 2 * jnp.pi * place[..., None] * rates
+  ramp = jnp.tanh(4 * place)[..., None]
+  return jnp.concatenate([jnp.sin(angles), jnp.cos(angles), ramp], axis=-1)
+
+
+class _Block(nnx.Module):
+  """Groups of frames look at their neighbours, scaled and shifted by the patch."""
+
+  def __init__(self, width: int, hidden: int, *, rngs: nnx.Rngs):
+    self.norm = nnx.LayerNorm(width, use_scale=False, use_bias=False, rngs=rngs)
+    self.film = nnx.Linear(hidden, 2 * width, rngs=rngs)
+    self.expand = nnx.Conv(width, 2 * width, (3,), rngs=rngs)
+    self.contract = nnx.Linear(2 * width, width, rngs=rngs)
+
+  def __call__(self, x: Float[Array, "b g w"], patch: Float[Array, "b v"]) -> Float[Array, "b g w"]:
+    """Returns the groups after the block."""
+    scale, shift = jnp.split(self.film(patch)[:, None], 2, axis=-1)
+    normal = self.norm(x) * (1 + scale) + shift
+    return x + self.contract(jax.nn.gelu(self.expand(normal)))

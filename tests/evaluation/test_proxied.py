@@ -1,0 +1,64 @@
+"""A proxy measured on the tiny data set: its numbers are those that a count by hand gives."""
+
+import json
+
+import numpy as np
+import pytest
+
+from synthmatch_jax import inference
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.evaluation import proxied
+from synthmatch_jax.training import loop
+
+SMALL = {"proxy_width": 32, "proxy_hidden": 64, "proxy_depth": 1}
+
+
+@pytest.fixture(scope="module")
+def measured(tiny_dataset, tmp_path_factory):
+  from synthmatch_jax.config import base_config
+
+  workdir = tmp_path_factory.mktemp("proxy")
+  config = base_config()
+  config.data.name, config.data.dir = tiny_dataset.name, str(tiny_dataset.dir)
+  config.model.update({"name": "proxy", **SMALL})
+  config.train.update({"batch_size": 8, "steps": 2})
+  assert loop.train_and_evaluate(config, workdir)
+  return workdir, proxied.evaluate(workdir)
+
+
+def test_errors_are_those_of_the_mels(measured, tiny_dataset):
+  workdir, found = measured
+  dataset = tiny_dataset.open()
+  mel, controls = dataset.read("test")
+  training, patches = dataset.read("train")
+  errors = np.abs(mel - training.mean(axis=0)).mean()
+  assert found["rows"]["mean"]["mean"] == pytest.approx(errors, rel=1e-3)
+  nearest = [training[np.square(patches - one).sum(axis=1).argmin()] for one in controls]
+  errors = np.abs(mel - np.stack(nearest)).mean()
+  assert found["rows"]["nearest_patch"]["mean"] == pytest.approx(errors, rel=1e-5)
+  play = proxied.player(inference.load(workdir))
+  note = np.tile([60.0, 127.0, 1.0], (len(mel), 1)).astype(np.float32)
+  errors = np.abs(mel - play(controls, note)).mean()
+  assert found["rows"]["proxy"]["mean"] == pytest.approx(errors, rel=1e-5)
+  assert json.loads((workdir / "eval" / "test" / proxied.RESULTS).read_text()) == found
+
+
+def test_pairs_are_counted_by_their_order():
+  rng = np.random.default_rng(0)
+  mel = rng.normal(size=(30, 5, 3)).astype(np.float32)
+  assert list(proxied._agreements(mel, mel)) == [1.0] * 30
+  chance = np.mean(list(proxied._agreements(mel, rng.normal(size=mel.shape).astype(np.float32))))
+  assert chance == pytest.approx(0.5, abs=0.1)
+
+
+def test_the_table_has_every_row(measured):
+  said = proxied.table(measured[1])
+  assert all(name in said for name in proxied.MEANINGS)
+  assert "% (" in said and "of pairs of near sounds" in said
+
+
+def test_only_a_proxy_is_measured_so(measured, tiny_run):
+  assert proxied.is_proxy(measured[0]) and not proxied.is_proxy(tiny_run)
+  assert not proxied.is_proxy(tiny_run / "nowhere")
+  with pytest.raises(UserError, match="is no proxy"):
+    proxied.evaluate(tiny_run)
