@@ -210,15 +210,11 @@ def _value(parameter: Parameter, part: Float[np.ndarray, " w"] | Sequence[float]
 def parameter_to_dict(parameter: Parameter) -> dict[str, Any]:
   """Returns a parameter as data for JSON; one without a kind is continuous."""
   plain = dataclasses.asdict(parameter)
-  optional = (
-    "heard_when",
-    "group",
-    *(() if isinstance(parameter, Continuous) else ("heard_with",)),
-  )
-  for field in optional:
+  is_plain = isinstance(parameter, Continuous)
+  for field in ("heard_when", "group", *(() if is_plain else ("heard_with",))):
     if not plain[field]:  # As before there were these: earlier versions read it.
       del plain[field]
-  return plain if isinstance(parameter, Continuous) else {"kind": parameter.kind, **plain}
+  return plain if is_plain else {"kind": parameter.kind, **plain}
 
 
 def parameter_from_dict(data: Mapping[str, Any]) -> Any:

@@ -59,7 +59,7 @@ def read(path: Path, description: VitalDescription) -> Reduction:
   except OSError as error:
     reason = (error.strerror or str(error)).lower()
     raise UserError(f"the preset {path} cannot be read ({reason}): check the path") from None
-  except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
+  except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
     raise UserError(
       f"{path} is no preset of Vital ({brief(error)}): save it anew from Vital, or take another"
     ) from None
@@ -77,7 +77,7 @@ def reduce(preset: Any, description: VitalDescription) -> Reduction:
     description: An engine of Vital whose space has pieces, as `vital_wide`.
 
   Raises:
-    ValueError, TypeError, KeyError, AttributeError, ArithmeticError: It is no preset of Vital.
+    ValueError, TypeError, LookupError, AttributeError, ArithmeticError: It is no preset of Vital.
   """
   settings = preset.get("settings") if isinstance(preset, dict) else None
   if not isinstance(settings, dict) or "osc_1_on" not in settings:

@@ -197,3 +197,16 @@ def test_a_prior_draws_parameters_of_every_kind():
   for foot in ("16", "8", "4"):
     assert np.mean([p["foot"] == foot for p in patches]) == pytest.approx(1 / 3, abs=0.04)
   assert {p["octave"] for p in patches} == {-2, -1, 0, 1, 2}
+
+
+def test_what_is_heard_with_something_that_is_not_heard_is_not_heard():
+  parameters = (
+    Switch(name="on", meaning=""),
+    Choice(name="model", meaning="", options=("low", "comb"), heard_with="on"),
+    Continuous(name="depth", meaning="", heard_when="model == 'comb'"),
+    Continuous(name="rate", meaning="", heard_with="depth"),
+  )
+  space = ParameterSpace("a space", parameters)
+  assert ParameterSpace.from_dict(space.to_dict()) == space
+  controls = np.array([[1, 0, 1, 1, 1], [1, 1, 0, 1, 1], [0, 0, 1, 1, 1]], np.float32)
+  np.testing.assert_array_equal(space.heard(controls), [[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 1, 1]])
