@@ -27,7 +27,7 @@ People = Float[np.ndarray, "n d"]
 # Each tenth of the voices, by hash, and the split that it belongs to (80/10/10, as the records).
 _TENTHS = ("train",) * 8 + ("validation", "test")
 
-# A jittered voice: up to a half of its parameters move, and numbers move so far on average.
+# In a jittered voice up to a half of the parameters move; the standard deviation of their steps.
 _MOST_MOVED, _STEP = 0.5, 0.1
 
 _QUANTILES = 11
@@ -75,8 +75,8 @@ class Voices:
       UserError: The voices are not there, or are others.
     """
     people = self.people(space)[split]
-    way = str(rng.choice(list(self.shares), p=list(self.shares.values())))
-    return WAYS[way](people, space, rng)
+    shares = [self.shares.get(way, 0.0) for way in WAYS]  # In one order, whatever JSON's is.
+    return WAYS[str(rng.choice(list(WAYS), p=shares))](people, space, rng)
 
   def people(self, space: ParameterSpace) -> Mapping[str, People]:
     """Returns the controls of all voices by split; equal voices count once.
@@ -86,7 +86,7 @@ class Voices:
     """
     if space is not dx7.space() and space.difference(dx7.space()):
       raise UserError(f"voices of a DX7 are not in the space {space.name}; take another prior")
-    return _people(self.folder, self.advice, json.dumps(dict(self.files)))
+    return _people(self.folder, self.advice, json.dumps(dict(self.files), sort_keys=True))
 
   def marginals(self, space: ParameterSpace) -> dict[str, Mapping[str, Any]]:
     """Returns the distribution of each parameter by itself, in the voices for training.

@@ -62,6 +62,11 @@ def test_each_way_does_what_it_is_called(tmp_path):
   assert min(len(nearest(patch, own)) for patch in independent) > 50
 
 
+def test_the_order_in_json_does_not_matter(tmp_path):
+  one, other = loaded(tmp_path, mixed=0.5, jittered=0.5), loaded(tmp_path, jittered=0.5, mixed=0.5)
+  assert drawn(one, 5) == drawn(other, 5)
+
+
 def test_shares_are_kept(tmp_path):
   own = [v.patch for v in voices(60) if split_of(v) == "train"]
   found = drawn(loaded(tmp_path, **{"as it is": 0.3, "independent": 0.7}), 100, "train")
