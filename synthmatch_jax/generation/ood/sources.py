@@ -100,7 +100,7 @@ class Dx7:
     try:
       import dexed
     except ImportError:
-      raise UserError("there is no dexed-py: pip install dexed-py") from None
+      raise UserError("there is no dexed-py: pip install 'synthmatch_jax[ood]'") from None
     if not self._bank.is_file():
       raise UserError(f"there is no {self._bank}: apt-get install hexter")
     return f"dexed-py {dexed.__version__}, {self._bank.name} of hexter"
