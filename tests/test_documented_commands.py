@@ -174,8 +174,8 @@ def test_the_targets_of_make_exist(command):
 def test_data_sets_are_built_with_options_that_there_are(command):
   from massive16 import massive16_dataset_builder as massive16
 
-  ours = command.program != "tfds"
-  what, *arguments = ["build", *command.arguments] if ours else command.arguments
+  own = [] if command.program == "tfds" else ["build"]  # It is the command's name.
+  what, *arguments = [*own, *command.arguments]
   text = shlex.join(arguments).replace("=", " ", 1) if len(arguments) == 1 else None
   words = [part for word in arguments for part in word.split("=", 1)] if not text else arguments
   assert {w for w in words if w.startswith("--")} <= TFDS_OPTIONS[what]

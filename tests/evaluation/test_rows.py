@@ -74,6 +74,7 @@ def test_a_new_row_is_an_entry_of_the_table(tiny_run, tmp_path, monkeypatch):
   np.testing.assert_array_equal(sheet.answers["nearer_of_both"], expected)
 
 
+@pytest.mark.slow
 def test_draws_and_their_controls_are_rows_of_equal_number(make_config, tmp_path):
   small = {"head": "flow", "flow_width": 16, "flow_depth": 1, "flow_steps": 2, "flow_heads": 2}
   assert loop.train_and_evaluate(make_config("mlp_tiny", overrides=small, steps=2), tmp_path)

@@ -19,7 +19,7 @@ def create(num_controls=2, **arguments):
   return models.create("mlp", **SIZES, num_controls=num_controls, seed=0, **SMALL | arguments)
 
 
-def learned(model, sample, *, steps=500):
+def learned(model, sample, *, steps=300):
   """Trains a model on batches that `sample` draws: mel and controls."""
   model.eval()
   graphdef, params, rest = nnx.split(model, nnx.Param, ...)
@@ -76,6 +76,7 @@ def test_draws_know_the_sound_and_how_controls_go_together(drawn):
   assert alike[1] < 0.1
 
 
+@pytest.mark.slow
 def test_a_choice_is_drawn_as_often_as_it_comes():
   layout = (("numerical", 1), ("categorical", 3))
 
