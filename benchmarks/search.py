@@ -20,23 +20,22 @@ import numpy as np
 from synthmatch_jax import cores
 from synthmatch_jax.audio.listen import AS_RECORDED
 from synthmatch_jax.data.example import Example
-from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.search.budget import Budget
+from synthmatch_jax.search.objective import Objective
 from synthmatch_jax.synths.hosts import host
 from synthmatch_jax.synths.play import play
-from synthmatch_jax.synths.registry import Engine
 
 SOUND = Path(__file__).parents[1] / "examples" / "guitar.flac"
 
 
-def bare(engine: Engine, recipe: Recipe, examples: Sequence[Example], workers: int) -> float:
+def bare(matcher: Matcher, examples: Sequence[Example], workers: int) -> float:
   """Sounds per second of engines that only play."""
 
   def work(part: Sequence[Example]) -> None:
-    one = host(engine)
+    one = host(matcher.pool.engine)
     for example in part:
-      one.call(play, recipe, example)
+      one.call(play, matcher.recipe, example)
     one.close()
 
   threads = [threading.Thread(target=work, args=(examples[k::workers],)) for k in range(workers)]
@@ -60,7 +59,6 @@ def main() -> None:
   workers, ratios = cores.available(), []
   with Matcher.open([Path(w) for w in options.workdir], plugin=options.plugin) as matcher:
     recording = matcher.hear(options.sound)
-    objective = matcher.search(recording, budget=Budget(renders=1)).search.objective
     for round in range(options.rounds):
       refinement = matcher.search(
         recording, budget=Budget(renders=options.renders), workers=workers, seed=round
@@ -73,7 +71,7 @@ def main() -> None:
       rate = search.renders / search.seconds
       examples = [Example(controls=one.controls, note=refinement.note) for one in search.tried]
       began = time.process_time()
-      limit = bare(matcher.pool.engine, objective.recipe, examples, workers)
+      limit = bare(matcher, examples, workers)
       least = time.process_time() - began
       ratios.append(rate / limit)
       print(
@@ -84,6 +82,7 @@ def main() -> None:
       )
     print(f"ratio, median: {statistics.median(ratios):.2f}")
     target = matcher.models[0].listen(recording)[AS_RECORDED]
+    objective = Objective(target, matcher.recipe)
     middle = np.full(matcher.recipe.space.width, 0.5, np.float32)
     with cores.one_each():
       began = time.thread_time()

@@ -15,7 +15,7 @@ from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import play
 
 # Raised when a search from the same candidates finds another answer.
-REVISION = 2
+REVISION = 1
 
 
 def settling(strategy: str | None, *, renders: int) -> Settle:
@@ -34,7 +34,7 @@ def settling(strategy: str | None, *, renders: int) -> Settle:
   def settle(host: Host, recipe: Recipe, target: Target, candidates: Sequence[Example]) -> Example:
     sound = host.call(play, recipe, target.known) if target.audio is None else target.audio
     search = Search(
-      Objective(sound, recipe, hold_seconds=target.note.hold_seconds),
+      Objective(sound, recipe),
       [Seed(controls=one.controls, name="candidate") for one in candidates],
       recipe=recipe,
       note=target.note,

@@ -82,7 +82,7 @@ class Refinement:
       self._origins = [Origin(model=matcher.models[0].name, hearing="as given")]
       controls = [start]
     self.search = Search(
-      Objective(self._target, matcher.recipe, hold_seconds=self.note.hold_seconds),
+      Objective(self._target, matcher.recipe),
       [Seed(controls=one, name=o.hearing) for o, one in zip(self._origins, controls, strict=True)],
       recipe=matcher.recipe,
       note=self.note,
@@ -161,9 +161,11 @@ class Refinement:
     if start is None:
       return {}
     target, rate = self._target, self._matcher.recipe.mel.sample_rate
-    example = Example(controls=start.controls, note=self.note)
-    (sound,) = self._matcher.pool.map(play, [(self._matcher.recipe, example)], lanes=1)
-    if isinstance(sound, RenderError):
-      raise sound
+    sound = start.sound
+    if sound is None:
+      example = Example(controls=start.controls, note=self.note)
+      (sound,) = self._matcher.pool.map(play, [(self._matcher.recipe, example)], lanes=1)
+      if isinstance(sound, RenderError):
+        raise sound
     estimate = match_loudness(sound, loudness_db(target, rate), rate)
     return suite.measure(target, estimate, suite.sound_metrics(rate))

@@ -32,8 +32,7 @@ class Step(Candidate):
 
   Attributes:
     seconds: The time that the search has taken until then.
-    sound: The sound, as the engine gives it and as long as it was listened to (see
-      `Objective.seconds`); None where a journal has told what it costs.
+    sound: The sound, as the engine gives it; None where a journal has told what it costs.
   """
 
   seconds: float

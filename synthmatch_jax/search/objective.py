@@ -1,6 +1,5 @@
 """What a search makes small: how far a candidate's sound is from the target."""
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -146,27 +145,6 @@ See `python -m study.objectives` and docs/search.md.
 """
 
 
-_SILENT_DB = 80.0  # Below the peak: what `MultiScaleSpectral` and `LoudnessPattern` hear.
-_AFTER = 0.5  # Seconds.
-
-
-def seconds_heard(target: Sound, recipe: Recipe, *, hold_seconds: float) -> float:
-  """How long candidates have to be heard, in seconds: until the target and the note are over.
-
-  Half a second more tells a candidate that rings on from one that does not. Most notes are over in
-  a third of the time that a data set's sounds last.
-
-  Args:
-    target: The sound that is to be matched, not silent.
-    recipe: The recipe of the answers, which says how long sounds are at most.
-    hold_seconds: How long the note is held.
-  """
-  loudness = np.abs(target)
-  sounding = np.flatnonzero(loudness > loudness.max() * 10 ** (-_SILENT_DB / 20))
-  end = (sounding[-1] + 1) / recipe.mel.sample_rate
-  return min(recipe.seconds, max(end, hold_seconds) + _AFTER)
-
-
 class Objective:
   """A weighted mean of terms, each divided by its value at the start.
 
@@ -175,25 +153,15 @@ class Objective:
 
   Attributes:
     weights: Term -> weight.
-    recipe: The recipe of candidates, which are as long as they are listened to.
   """
 
-  def __init__(
-    self,
-    target: Sound,
-    recipe: Recipe,
-    weights: Mapping[str, float] = DEFAULT,
-    *,
-    hold_seconds: float | None = None,
-  ):
+  def __init__(self, target: Sound, recipe: Recipe, weights: Mapping[str, float] = DEFAULT):
     """Analyses the target.
 
     Args:
       target: The sound that is to be matched, not silent.
       recipe: The recipe of the answers.
       weights: Term -> weight.
-      hold_seconds: How long candidates hold the note, so that they are listened to no longer than
-        they have to be (see `seconds_heard`); None listens to all of a sound.
 
     Raises:
       ValueError: A term is unknown.
@@ -201,12 +169,6 @@ class Objective:
     if unknown := sorted(set(weights) - set(TERMS)):
       raise ValueError(f"no term {unknown[0]!r}; known are {', '.join(TERMS)}")
     self.weights = dict(weights)
-    if hold_seconds is not None:
-      seconds = seconds_heard(target, recipe, hold_seconds=hold_seconds)
-      recipe = dataclasses.replace(recipe, seconds=seconds)
-      target = target[: recipe.num_samples]
-    self.recipe = recipe
-    self._samples = len(target)
     self._floors = np.array([TERMS[name].floor for name in weights])
     self._peak = float(np.abs(target).max())
     scene = Scene(target=target, recipe=recipe)
@@ -214,11 +176,7 @@ class Objective:
       self._costs = [TERMS[name].cost(scene) for name in weights]
 
   def costs(self, controls: Controls, sound: Sound) -> Float[np.ndarray, " k"]:
-    """The cost of a candidate by each term; infinite for one that is silent.
-
-    What is beyond the seconds that are listened to does not count.
-    """
-    sound = sound[: self._samples]
+    """The cost of a candidate by each term; infinite for one that is silent."""
     peak = float(np.abs(sound).max(initial=0))
     if peak < SILENT_PEAK:
       return self.failed

@@ -52,7 +52,7 @@ class Search:
   says which one.
 
   Attributes:
-    objective: What it makes small, which also says how long candidates sound.
+    objective: What it makes small.
     budget: What it may spend.
     tried: All candidates until now.
     start: The first candidate that has a sound, to whose costs values are relative; None before.
@@ -252,7 +252,7 @@ class Search:
       costs = self.objective.failed if is_failure else self.objective.costs(rest[place], result)
       return result, costs
 
-    items = [(self.objective.recipe, Example(controls=one, note=self._note)) for one in rest]
+    items = [(self._recipe, Example(controls=one, note=self._note)) for one in rest]
     with contextlib.closing(pool.map(play, items, finish=finish)) as played:
       for one, (sound, costs) in zip(rest, played, strict=True):
         if self._journal:

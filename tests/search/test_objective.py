@@ -1,6 +1,5 @@
 """What a search makes small."""
 
-import dataclasses
 import math
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from synthmatch_jax.audio.pitch import PitchSettings
 from synthmatch_jax.metrics import suite
 from synthmatch_jax.metrics.f0 import PitchError
-from synthmatch_jax.search.objective import DEFAULT, TERMS, Objective, seconds_heard
+from synthmatch_jax.search.objective import DEFAULT, TERMS, Objective
 from synthmatch_jax.spaces import prior
 from tests.search.test_locks import MIXED
 
@@ -114,29 +113,3 @@ def test_an_unknown_term_is_named(recipe):
   with pytest.raises(ValueError, match="no term 'loudnes'; known are mss"):
     Objective(TARGET, recipe, {"loudnes": 1.0})
   assert set(DEFAULT) <= set(TERMS)
-
-
-@pytest.mark.parametrize(
-  ("sounding", "hold", "heard"),
-  [(0.3, 0.1, 0.8), (0.3, 1.0, 1.5), (1.9, 0.1, 2.0), (0.3, 3.0, 2.0)],
-)
-def test_candidates_are_heard_until_target_and_note_are_over(sounding, hold, heard, recipe):
-  recipe = dataclasses.replace(recipe, seconds=2.0)
-  target = np.full(2 * RATE, 1e-5, np.float32)  # Below 80 dB it is over.
-  target[: int(sounding * RATE)] = 0.5
-  assert seconds_heard(target, recipe, hold_seconds=hold) == pytest.approx(heard, abs=1e-4)
-
-
-def test_a_part_tells_candidates_apart_as_the_whole_does(recipe):
-  recipe = dataclasses.replace(recipe, seconds=2.0)
-  silence = np.zeros(2 * RATE - len(TIME), np.float32)
-  target, near, far = (np.append(t, silence) for t in (tone(220), tone(222), tone(300, decay=9)))
-  rings = np.append(tone(222), np.resize(tone(222)[-400:], len(silence)))
-  for hold in (None, 0.1):
-    objective = Objective(target, recipe, hold_seconds=hold)
-    start = objective.costs(MIDDLE, far)
-    values = [objective.value(objective.costs(MIDDLE, one), start) for one in (near, rings, far)]
-    assert values[0] < 0.5 * min(values[1:])
-  assert objective.recipe.seconds == pytest.approx(1.0, abs=1e-3)
-  short = objective.costs(MIDDLE, near[: objective.recipe.num_samples])
-  np.testing.assert_array_equal(objective.costs(MIDDLE, near), short)
