@@ -22,7 +22,7 @@ def test_every_picture_is_made_by_the_command_and_shown():
   for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
     shown |= set(re.findall(r"\]\((?:docs/)?images/(\w+\.png)\)", path.read_text()))
   there = {path.name for path in report.IMAGES.glob("*.png")}
-  drawn = {name for name in there if name.startswith("results_")}
+  drawn = {name for name in there if name.startswith(("results_", "vital_"))}  # By the study.
   assert there == shown == drawn | {*screens.SOURCES, *screens.EVALUATION}
 
 

@@ -1,5 +1,6 @@
 """What a search makes small."""
 
+import dataclasses
 import math
 
 import numpy as np
