@@ -36,7 +36,7 @@ _BLOCK_SECONDS = 0.5  # How much silence is rendered between two looks at the le
 _TRIAL_SECONDS = 2.0
 
 _NO_PEDALBOARD = (
-  "plugins need the package pedalboard; install it with `pip install pedalboard` (GPL-3)"
+  "plugins need pedalboard (GPL-3), which is not installed: pip install 'synthmatch_jax[plugins]'"
 )
 
 
