@@ -49,7 +49,16 @@ class Predictor:
   """
 
   def __init__(self, found: TrainedModel):
-    assert isinstance(found.model, Estimator)
+    """Puts a model to work.
+
+    Raises:
+      UserError: It is a proxy of the synth.
+    """
+    if not isinstance(found.model, Estimator):
+      raise UserError(
+        "the model is a proxy of the synth, which plays patches and answers to no sound: name"
+        " another --workdir"
+      )
     self.model: Estimator = found.model
     self.arguments: Mapping[str, Any] = found.arguments
     self.data: TrainingData = found.data
@@ -76,13 +85,7 @@ class Predictor:
     Raises:
       UserError: there is no trained model in `folder`, or it is a proxy of the synth.
     """
-    found = load(folder)
-    if not isinstance(found.model, Estimator):
-      raise UserError(
-        f"the model in {folder} is a proxy of the synth, which plays patches and answers to no"
-        " sound: name another --workdir"
-      )
-    return cls(found)
+    return cls(load(folder))
 
   @property
   def recipe(self) -> Recipe:

@@ -186,8 +186,13 @@ ROWS: dict[str, Row] = {
 
 def kind(name: str) -> Kind:
   """Returns what a row is in a table, by its name; other models have the names of their folders."""
-  row = ROWS.get(re.sub(r"(?<=_)\d+$", _NUMBER, name), ROWS.get(name))
+  row = ROWS.get(_in_table(name))
   return row.kind if row else "model"
+
+
+def _in_table(name: str) -> str:
+  """Returns the name that a row has in `ROWS`, where a number of draws is left open."""
+  return re.sub(r"(?<=_)\d+$", _NUMBER, name)
 
 
 def choose(
@@ -231,7 +236,7 @@ def of_models(workdirs: Sequence[Path], predictor: Predictor) -> dict[str, Row]:
     other, name = Predictor.load(workdir), workdir.resolve().name
     if other.recipe.digest() != predictor.recipe.digest():
       raise UserError(f"the model in {workdir} was trained on sounds of another recipe")
-    if name in ROWS or name in others or name == TARGET:
+    if _in_table(name) in ROWS or name in others or name == TARGET:
       raise UserError(f"two rows would be called {name!r}: rename the folder {workdir}")
     others[name] = Row(
       meaning=f"the prediction of another model, {name}",

@@ -70,7 +70,7 @@ class Estimator(Model):
     keys: Key[Array, " b"],
     count: int,
   ) -> Float[Array, "b n d"]:
-    """Gives up to `count` answers to each sound, the best one first.
+    """Gives up to `count` answers to each sound, in no order of merit.
 
     Args:
       mel: normalised log-mel spectrograms, time first.

@@ -15,6 +15,7 @@ from synthmatch_jax.spaces.scales import Layout
 
 # Uniform controls have unit variance on this scale, as the noise has that they are made of.
 _MIDDLE, _SCALE = 0.5, 12**0.5
+_MOST_STEPS = 256
 _TIMES = 32
 """Sines and cosines that stand for a time."""
 
@@ -66,9 +67,15 @@ class Flow(Head):
       raise ValueError("unconditional is a share below 1; condition_noise, guidance at least 0")
     self.flow_steps, self.flow_draws, self.guidance = flow_steps, flow_draws, guidance
     self.unconditional, self.condition_noise = unconditional, condition_noise
+    if flow_steps > _MOST_STEPS:
+      raise ValueError(f"flow_steps is at most {_MOST_STEPS}, not {flow_steps}")
     widths = [width for _, width in layout] or [1] * num_controls
+    if sum(widths) != num_controls:
+      raise ValueError(f"the layout has {sum(widths)} controls, not {num_controls}")
     self.tokens = _ParameterTokens(widths, flow_width, rngs=rngs)
-    self.condition_norm = nnx.LayerNorm(encoder.token_width, rngs=rngs)
+    self.condition_norm = nnx.LayerNorm(
+      encoder.token_width, use_scale=False, use_bias=False, rngs=rngs
+    )
     self.condition = nnx.Linear(encoder.token_width, flow_width, rngs=rngs)
     self.nothing = nnx.Param(jnp.zeros(encoder.token_width))
     self.time = nnx.List(
@@ -84,9 +91,9 @@ class Flow(Head):
   ) -> tuple[Float[Array, " b"], Report]:
     """See `Estimator.loss`; the loss is the squared error of the velocity, in units of controls.
 
-    What cannot be heard in the target does not count. The report holds the squared error ("mse")
-    of each control at the mean of the answers, which the velocity at time 0 tells: it compares with
-    that of a regression.
+    What cannot be heard in the target does not count, and a choice counts as much as a number. The
+    report holds the squared error ("mse") of each control at the mean of the answers, which the
+    velocity at time 0 tells: it compares with that of a regression.
     """
     wanted = _scaled(jnp.asarray(batch["controls"]))[:, None]
     of_noise, of_time, of_condition, of_mean = jax.random.split(key, 4)
@@ -108,7 +115,8 @@ class Flow(Head):
     """See `Estimator.answers`; answers are drawn, and the first ones are those of a lower count."""
     tokens = self.condition_norm(tokens.astype(jnp.float32))
     velocity = self._velocity(tokens)
-    without = self._velocity(jnp.broadcast_to(self.nothing[...], tokens.shape))
+    nothing = jnp.broadcast_to(self.nothing[...], tokens.shape)
+    without = self._velocity(nothing) if self.guidance != 1 else None
     size = self.tokens.num_controls
     draw = jax.vmap(
       lambda key, i: jax.random.normal(jax.random.fold_in(key, i), (size,)), (None, 0)
@@ -120,7 +128,7 @@ class Flow(Head):
     ) -> tuple[Float[Array, "b n d"], None]:
       times = jnp.broadcast_to(time, x.shape[:2])
       towards = velocity(x, times)
-      if self.guidance != 1:
+      if without is not None:
         aimless = without(x, times)
         towards = aimless + self.guidance * (towards - aimless)
       return x + towards / self.flow_steps, None
@@ -171,8 +179,8 @@ class _ParameterTokens(nnx.Module):
     self._there = tuple(map(tuple, is_there.tolist()))
     self._parameter = tuple(np.repeat(np.arange(len(widths)), widths).tolist())
     shape = (len(widths), most, token_width)
-    normal = nnx.initializers.normal(most**-0.5)
-    self.embedding = nnx.Param(normal(rngs.params(), shape))
+    normal = nnx.initializers.normal(1.0)(rngs.params(), shape)
+    self.embedding = nnx.Param(normal / np.sqrt(np.array(widths, np.float32))[:, None, None])
     self.name = nnx.Param(nnx.initializers.normal(1.0)(rngs.params(), (len(widths), token_width)))
     self.output = nnx.Param(jnp.zeros(shape))
 
@@ -187,10 +195,11 @@ class _ParameterTokens(nnx.Module):
     return values[..., np.array(self._there)]
 
   def spread(self, of_parameters: Array | np.ndarray | None) -> Float[Array, "#b d"]:
-    """Gives each control the weight of its parameter; all are 1 where there are none."""
-    if of_parameters is None:
-      return jnp.ones((1, self.num_controls))
-    return jnp.asarray(of_parameters, jnp.float32)[:, np.array(self._parameter)]
+    """Shares the weight of each parameter among its controls; all weigh 1 where none is told."""
+    count = len(self._there)
+    weights = jnp.ones((1, count)) if of_parameters is None else jnp.asarray(of_parameters)
+    parameter = np.array(self._parameter)
+    return weights.astype(jnp.float32)[:, parameter] / np.bincount(parameter)[parameter]
 
 
 class _Block(nnx.Module):

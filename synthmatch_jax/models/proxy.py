@@ -12,7 +12,7 @@ from synthmatch_jax.models.head import Report
 from synthmatch_jax.models.model import Model
 from synthmatch_jax.models.note import FEATURES, features
 
-# Frames: the shortest period of the waves that tell a time, and their number.
+# Groups of frames: the shortest period of the waves that tell a time; and their number.
 _SHORTEST, _WAVES = 4.0, 12
 
 
@@ -100,7 +100,8 @@ class Proxy(Model):
   def _clock(self, hold: Float[Array, " b"]) -> Float[Array, "b g v"]:
     """Tells the groups the time since the onset, and since the end of the hold where it is known.
 
-    The unit is a sound's length; the waves tell frames apart, the ramps before from after.
+    The unit is a sound of 4 s: where sounds are of another length, the clock since the end of the
+    hold runs at another rate. The waves tell groups apart, the ramps before from after.
     """
     groups = -(-self.num_frames // self.proxy_group)
     place = (jnp.arange(groups) + 0.5) / groups

@@ -8,6 +8,7 @@ import pytest
 from synthmatch_jax import inference
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import proxied
+from synthmatch_jax.inference import Predictor
 from synthmatch_jax.training import loop
 
 SMALL = {"proxy_width": 32, "proxy_hidden": 64, "proxy_depth": 1}
@@ -38,7 +39,11 @@ def test_errors_are_those_of_the_mels(measured, tiny_dataset):
   assert found["rows"]["nearest_patch"]["mean"] == pytest.approx(errors, rel=1e-5)
   play = proxied.player(inference.load(workdir))
   note = np.tile([60.0, 127.0, 1.0], (len(mel), 1)).astype(np.float32)
-  errors = np.abs(mel - play(controls, note)).mean()
+  played = play(controls, note)
+  np.testing.assert_array_equal(
+    played, play(controls, 2 * note)
+  )  # All have one, which is not told.
+  errors = np.abs(mel - played).mean()
   assert found["rows"]["proxy"]["mean"] == pytest.approx(errors, rel=1e-5)
   assert json.loads((workdir / "eval" / "test" / proxied.RESULTS).read_text()) == found
 
@@ -62,3 +67,7 @@ def test_only_a_proxy_is_measured_so(measured, tiny_run):
   assert not proxied.is_proxy(tiny_run / "nowhere")
   with pytest.raises(UserError, match="is no proxy"):
     proxied.evaluate(tiny_run)
+  with pytest.raises(UserError, match="two sounds have no order"):
+    proxied.evaluate(measured[0], num_examples=2)
+  with pytest.raises(UserError, match="is a proxy of the synth, which plays patches"):
+    Predictor(inference.load(measured[0]))
