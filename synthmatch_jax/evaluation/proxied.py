@@ -51,9 +51,9 @@ def evaluate(
 
   Returns:
     What is written: "rows" has for each of `MEANINGS` the mean absolute error in dB, over all
-    values of the mels, with its 95 % interval over sounds; "ranking" has the share of pairs, among
-    the 16 of the first 1,000 test sounds that are nearest to a target, that the proxied distance orders as the true
-    one does: 0.5 is chance.
+    values of the mels, with its 95 % interval over sounds. "ranking" has the share of pairs that
+    the proxied distance orders as the true one does, among the 16 sounds nearest to a target, of
+    the first 1,000 of the split: 0.5 is chance.
 
   Raises:
     UserError: There is no proxy in the folder, or its data set is not there.
