@@ -8,7 +8,7 @@ This is half as wide. A proxy learns from the data sets of models, and is measur
 
     python -m synthmatch_jax.eval --workdir=runs/proxy
 
-The paper has none: it calls the loss of controls alone a limitation (section 5).
+The paper has none: it calls a loss of parameters alone a possible limitation (section 3.3).
 """
 
 from synthmatch_jax.config import Config, base_config, unknown_variant

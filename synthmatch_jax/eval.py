@@ -54,10 +54,11 @@ def main() -> None:
   from synthmatch_jax.evaluation import evaluator, proxied
 
   if proxied.is_proxy(workdir):
-    others = (_SOUNDS, _DATASET, _ROWS, _OTHERS, _SEARCH, _DRAWS)
-    if given := [flag.name for flag in others if flag.value] or _SPLIT.value != "test":
-      what = f"--{given[0]}" if isinstance(given, list) else "--split"
-      raise UserError(f"{what} is of models: a proxy is measured on the test split, by its mels")
+    of_models = (_SPLIT, _SOUNDS, _DATASET, _ROWS, _OTHERS, _SEARCH, _DRAWS)
+    if given := [flag.name for flag in of_models if flag.value != flag.default]:
+      raise UserError(
+        f"--{given[0]} is for models: a proxy is measured on the test split, by its mels"
+      )
     found = proxied.evaluate(workdir, num_examples=_NUM_EXAMPLES.value, data_dir=_DATA_DIR.value)
     print(f"{proxied.table(found)}\nall results are in {workdir / 'eval' / 'test'}")
     return

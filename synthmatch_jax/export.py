@@ -23,6 +23,7 @@ def main() -> None:
   extras.need("train", "an export")
   # This stands here so that a mistyped flag is answered at once, before JAX takes its seconds.
   from synthmatch_jax import exported
+  from synthmatch_jax.models.estimator import Estimator
   from synthmatch_jax.training import card, trained
 
   found = trained.load(workdir)
@@ -30,10 +31,11 @@ def main() -> None:
   exported.write(out, found, card=text, dtype=cast(exported.StoredDtype, _DTYPE.value))
   evaluated = exported.carry_evaluation(workdir, out, found)
   exported.carry_neighbours(workdir, out)
+  asks = isinstance(found.model, Estimator) and not evaluated
   size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
   print(
     f"the model of step {found.step} is in {out}: {size / 1e6:.1f} MB"
-    + ("" if evaluated else "; evaluate it first, and it can tell how near its matches are")
+    + ("; evaluate it first, and it can tell how near its matches are" if asks else "")
   )
 
 

@@ -116,10 +116,14 @@ class Predictor:
     return self.answers(mel, notes)[:, 0]
 
   def predict_unsnapped(
-    self, mel: Float[np.ndarray, "b t f"], notes: Sequence[Note | KnownNote] | None = None
+    self,
+    mel: Float[np.ndarray, "b t f"],
+    notes: Sequence[Note | KnownNote] | None = None,
+    *,
+    seeds: Int[np.ndarray, " b"] | None = None,
   ) -> Float[np.ndarray, "b d"]:
-    """Returns the answer that the model itself gives, before it is snapped."""
-    return self._ready(mel, notes)[:, 0]
+    """Returns the answer that the model itself gives, before it is snapped; see `answers`."""
+    return self._ready(mel, notes, seeds=seeds)[:, 0]
 
   def answers(
     self,

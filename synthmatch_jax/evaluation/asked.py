@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.data.batch import Columns
@@ -40,8 +40,18 @@ class Asked:
   def drawn(self, count: int, predictor: Predictor | None = None) -> Float[np.ndarray, "i n d"]:
     """What it answers if it is asked for several answers; each sound has a seed of its own."""
     mel, notes = self.material.mel, self.material.notes
-    seeds = np.arange(len(mel), dtype=np.int32)
-    return (predictor or self.predictor).answers(mel, notes, count=count, seeds=seeds)
+    asking = predictor or self.predictor
+    return asking.answers(mel, notes, count=count, seeds=self._seeds)
+
+  @property
+  def unsnapped(self) -> Float[np.ndarray, "i d"]:
+    """What the model answers before snapping: where it draws, the same draws as `answers`."""
+    mel, notes = self.material.mel, self.material.notes
+    return self.predictor.predict_unsnapped(mel, notes, seeds=self._seeds)
+
+  @property
+  def _seeds(self) -> Int[np.ndarray, " i"]:
+    return np.arange(len(self.material.mel), dtype=np.int32)
 
   @property
   def true(self) -> Float[np.ndarray, "i d"]:

@@ -112,9 +112,7 @@ ROWS: dict[str, Row] = {
   ),
   "unsnapped": Row(
     meaning="the model's prediction, not drawn to the peaks of the prior",
-    propose=lambda asked: asked.predictor.predict_unsnapped(
-      asked.material.mel, asked.material.notes
-    ),
+    propose=lambda asked: asked.unsnapped,
     kind="model",
     needs="snapping",
   ),

@@ -20,10 +20,9 @@ class Proxy(Model):
   """Maps controls and a note to the log-mel spectrogram of their sound.
 
   It is trained on the sounds that models are trained on, and stands in for the synth where
-  gradients, or thousands of sounds, are needed (arXiv:2509.16926 has one that forgets time, and
-  says what that costs). Here every group of frames is computed from the patch, the note, and the
-  times since the onset and since the end of the hold, so that envelopes stay where they are; groups
-  look at their neighbours by short convolutions.
+  gradients, or thousands of sounds, are needed. Every group of frames is computed from the patch,
+  the note, and the times since the onset and since the end of the hold, so that envelopes stay
+  where they are; groups look at their neighbours by short convolutions.
 
   Attributes:
     num_frames: mel frames of the output.

@@ -35,7 +35,7 @@ _QUANTILES = 11
 
 @dataclass(frozen=True, kw_only=True)
 class Voices:
-  """Which voices there are, and how patches are drawn around them.
+  """Names the files of voices, and says how patches are drawn around them.
 
   Attributes:
     folder: The folder of the files.

@@ -10,6 +10,7 @@ from typing import Any
 from synthmatch_jax import files, models
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.exported import TrainedModel
+from synthmatch_jax.models.proxy import Proxy
 from synthmatch_jax.training import workdir as workdirs
 
 _METRICS = {
@@ -30,8 +31,7 @@ def write(found: TrainedModel, workdir: Path, *, dtype: str) -> str:
   scope = "one synth" if recipe.notes else "one synth, one note"
   return f"""# {found.arguments["name"]} for {recipe.engine}
 
-A synthesizer sound matching model: it maps the log-mel of a sound to {recipe.space.width}
-controls of {recipe.engine} that come near it.
+{_about(found)}
 
 * Model: `{json.dumps(dict(found.arguments))}`, {weights:,} weights, stored as {dtype}; they
   are those of step {found.step}, which had the lowest validation loss.{_snapped(found)}
@@ -42,8 +42,7 @@ controls of {recipe.engine} that come near it.
 * Made with {version}.
 
 {_measured(workdir, found)}
-Limits: it was trained on {scope} and one base preset. A sound of another instrument is
-answered with the nearest sound that this synth can make, which may be far from it.
+Limits: it was trained on {scope} and one base preset.{_answered(found)}
 
 Licence of the weights: Apache-2.0. They are the result of training on sounds that were rendered
 with `{recipe.engine}`, whose licence is its own.
@@ -54,6 +53,28 @@ with `{recipe.engine}`, whose licence is its own.
 {json.dumps({key: value for key, value in config.items() if key != "data"}, indent=2)}
 ```
 """
+
+
+def _about(found: TrainedModel) -> str:
+  synth, width = found.data.recipe.engine, found.data.recipe.space.width
+  if isinstance(found.model, Proxy):
+    return (
+      f"A proxy of the synth: it maps {width} controls of {synth}, and a note, to the log-mel of\n"
+      "their sound. It matches no sound by itself."
+    )
+  return (
+    f"A synthesizer sound matching model: it maps the log-mel of a sound to {width}\n"
+    f"controls of {synth} that come near it."
+  )
+
+
+def _answered(found: TrainedModel) -> str:
+  if isinstance(found.model, Proxy):
+    return ""
+  return (
+    " A sound of another instrument is\nanswered with the nearest sound that this synth can make,"
+    " which may be far from it."
+  )
 
 
 def _played(recipe: Recipe) -> str:

@@ -14,7 +14,8 @@ from synthmatch_jax.audio.mel import MelSettings, mel_power
 from synthmatch_jax.config import require_share
 
 # In the order in which they happen to a sound; the numbers of their streams are their places.
-_KINDS = ("detune", "onset", "room", "tilt", "noise", "hum", "band", "gain")
+KINDS = ("detune", "onset", "room", "tilt", "noise", "hum", "band", "gain")
+"""What can happen to a sound, each with a share of the sounds and a measure of its own."""
 
 _RANGE_DB = 50.0  # From the softest floor of noise or hum to the loudest.
 _STEEPEST = 2.0  # Of a floor's power over frequency: 0 is white, 1 pink, 2 brown.
@@ -76,20 +77,20 @@ class Disturbance:
   gain_db: float = 6.0
 
   def __post_init__(self):
-    require_share(**{f"disturbance.{kind}": getattr(self, kind) for kind in _KINDS})
+    require_share(**{f"disturbance.{kind}": getattr(self, kind) for kind in KINDS})
 
   def __call__(self, batch: dict[str, Any], key: PRNGKeyArray) -> dict[str, Any]:
     """Disturbs the sounds of a `Batch`, whose mels are in dB, each in its own way.
 
     A note's pitch becomes the one that is heard.
     """
-    kinds = [kind for kind in _KINDS if getattr(self, kind) > 0]
+    kinds = [kind for kind in KINDS if getattr(self, kind) > 0]
     if not kinds:
       return batch
     mel, floor_db = batch["mel"], self.mel.floor_db
     power = jnp.where(mel > floor_db, 10 ** (mel / 10), 0.0)
     for kind in kinds:
-      which, how = jax.random.split(jax.random.fold_in(key, _KINDS.index(kind)))
+      which, how = jax.random.split(jax.random.fold_in(key, KINDS.index(kind)))
       if kind == "detune":
         cents = jax.random.uniform(how, (len(mel),), minval=-1) * self.detune_cents
         cents = jnp.where(jax.random.uniform(which, cents.shape) < self.detune, cents, 0.0)

@@ -22,7 +22,7 @@ from synthmatch_jax.training import hardware, parallel
 from synthmatch_jax.training import optimizer as optimizers
 from synthmatch_jax.training import state as states
 from synthmatch_jax.training.augment import Masking
-from synthmatch_jax.training.disturbance import Disturbance
+from synthmatch_jax.training.disturbance import KINDS, Disturbance
 from synthmatch_jax.training.parallel import Layout
 from synthmatch_jax.training.state import TrainState
 from synthmatch_jax.training.step import EvalStep, TrainStep, make_eval_step, make_train_step
@@ -74,6 +74,8 @@ class Run:
         f"{asked[0]} is about notes, and {dataset.name} has only one; leave it out, or build a"
         ' data set of many: `tfds build` with "notes": "varied" in --config'
       )
+    if config.model.name in models.PROXIES:
+      _require_plain_sounds(config)
     takes_head = config.model.name in models.MODELS and config.model.head is None
     if takes_head and not dataset.recipe.space.is_numerical:
       # It is written down: where a config of a run says none, the head is the paper's.
@@ -164,3 +166,14 @@ class Run:
 
   def _shardings(self) -> Any:
     return self.layout.state(self._abstract[1])
+
+
+def _require_plain_sounds(config: Config) -> None:
+  """Raises a UserError where a proxy would learn other sounds than the synth makes."""
+  parts = {"masking": ("time_masks", "bin_masks"), "disturbance": KINDS}
+  for section, fields in parts.items():
+    if given := [name for name in fields if config[section][name]]:
+      raise UserError(
+        f"{section}.{given[0]} changes what a model hears, and a proxy is to learn the sound as it"
+        " is: leave it out"
+      )

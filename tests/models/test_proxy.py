@@ -12,7 +12,8 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.models import flops
 from synthmatch_jax.models.proxy import Proxy
-from synthmatch_jax.training import loop, run_log
+from synthmatch_jax.training import card, loop, run_log
+from synthmatch_jax.training.run import Run
 
 SIZES = {"num_frames": 21, "num_bins": 4, "num_controls": 2}
 SMALL = {"proxy_width": 32, "proxy_hidden": 64, "proxy_depth": 2}
@@ -77,6 +78,21 @@ def test_a_run_trains_and_exports_it_and_no_sound_is_matched_by_it(make_config, 
   for folder in ("run", "exported"):
     with pytest.raises(UserError, match="is a proxy of the synth, which plays patches"):
       Predictor.load(tmp_path / folder)
+
+
+@pytest.mark.parametrize(("section", "field"), [("masking", "bin_masks"), ("disturbance", "hum")])
+def test_it_learns_no_other_sounds_than_the_synth_makes(section, field, make_config):
+  config = make_config("proxy", steps=2)
+  config[section][field] = 1
+  with pytest.raises(UserError, match=f"{section}.{field} changes what a model hears, and a proxy"):
+    Run.open(config)
+
+
+def test_its_card_says_what_it_is(make_config, tmp_path):
+  assert loop.train_and_evaluate(make_config("proxy", overrides=SMALL, steps=2), tmp_path)
+  said = card.write(inference.load(tmp_path), tmp_path, dtype="float32")
+  assert "A proxy of the synth: it maps 16 controls of vital, and a note" in said
+  assert "another instrument" not in said
 
 
 def test_a_sound_is_counted():
