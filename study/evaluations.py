@@ -90,14 +90,12 @@ ALL = {
   "notes": Evaluation(
     about="sounds of many notes: models of them, floors and ceilings",
     workdir="notes",
-    others=("notes-lightly",),
     where=("--num_examples=2000",),
-    against=("notes-lightly", "nearest_mel"),
+    against=("unsnapped", "nearest_mel"),
   ),
   "notes_c4": Evaluation(
     about="models of many notes on C4, held for a second",
     workdir="notes",
-    others=("notes-lightly",),
     rows=("mean",),
     where=("--dataset=massive16/unseen128", "--split=train", "--gallery=0"),
     folder="unseen128-train",
@@ -112,10 +110,9 @@ ALL = {
   "notes_ood": Evaluation(
     about="sounds from outside, answered by models of many notes",
     workdir="notes",
-    others=("notes-lightly",),
     where=("--sounds={ood}",),
     folder="{ood}",
-    against=("notes-lightly", "nearest_mel"),
+    against=("unsnapped", "nearest_mel"),
   ),
   "scaling": Evaluation(
     about="runs on fewer training sounds, beside those of the table",
