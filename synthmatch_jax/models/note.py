@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
@@ -142,7 +143,7 @@ def in_harmonics(
   bins = jnp.array(centres)
   first = 440 * 2 ** ((jnp.nan_to_num(pitch, nan=_C4) - _A4) / 12) / _PARTS
   wanted = first[:, None] * jnp.arange(1, count + 1)
-  reach = jnp.maximum(first[:, None, None], jnp.gradient(bins))
+  reach = jnp.maximum(first[:, None, None], jnp.array(np.gradient(centres)))
   near = jnp.maximum(1 - jnp.abs(wanted[:, :, None] - bins) / reach, 0)
   total = near.sum(axis=2)
   loudest = mel.max(axis=2, keepdims=True)
