@@ -5,7 +5,9 @@ larger build of the same recipe as a finished data set adds to the same folder. 
 is there: in passes, each over all sounds that are finished when it begins.
 """
 
+import bisect
 import functools
+import itertools
 import json
 import os
 import time
@@ -153,11 +155,11 @@ class Passes:
         self._read()
         if place >= self._ends[-1]:
           self._begin(len(self._source))
-    return int(np.searchsorted(self._ends, place, side="right")) - 1
+    return bisect.bisect_right(self._ends, place) - 1
 
   def _read(self) -> None:
     self._sizes = read_passes(self._path)
-    self._ends = np.cumsum([0, *self._sizes]).tolist()
+    self._ends = list(itertools.accumulate(self._sizes, initial=0))
 
   def _begin(self, sounds: int) -> None:
     with self._path.open("a+b") as file:
