@@ -141,12 +141,13 @@ def _cells(row: dict[str, Any], keys: tuple[str, ...]) -> tuple[str, ...]:
 
 def _training(ours: Rows, theirs: Any) -> Iterator[tuple[str, ...]]:
   """Yields a row for each case, with PyTorch's of the same case, or why there is none."""
-  missing = next((row["error"] for row in theirs.get("device", []) if "error" in row), "")
+  missing = f"not measured ({theirs['status']})"
+  missing = next((row["error"] for row in theirs.get("device", []) if "error" in row), missing)
   case = ("model", "precision", "batch")
   peers = {tuple(row[key] for key in case): row for row in theirs.get("training", [])}
   speed = ("examples_per_second", "share_of_peak")
   for row in ours:
-    peer = peers.get(tuple(row[key] for key in case), {"error": missing or theirs["status"]})
+    peer = peers.get(tuple(row[key] for key in case), {"error": missing})
     ratio = ""
     if speed[0] in row and speed[0] in peer:
       ratio = f"{row[speed[0]] / peer[speed[0]]:.2f}"

@@ -88,6 +88,7 @@ REHEARSAL = Size(
   paper={
     "model.name": "ast_tiny",
     "model.depth": 1,
+    "data.workers": 1,
     "train.batch_size": 4,
     "train.eval_every": 10,
     "train.log_every": 5,

@@ -107,6 +107,8 @@ class Passes:
       UserError: The file does not have the passes up to there, or sounds of its passes are missing.
     """
     self._source, self._path, self._seed, self._batch_size = source, path, seed, batch_size
+    self._sizes, self._ends = [], [0]
+    self._length = 0  # Of the file, when it was read.
     self._read()
     if self._ends[-1] < start * batch_size:
       raise UserError(
@@ -158,8 +160,11 @@ class Passes:
     return bisect.bisect_right(self._ends, place) - 1
 
   def _read(self) -> None:
-    self._sizes = read_passes(self._path)
-    self._ends = list(itertools.accumulate(self._sizes, initial=0))
+    """Reads the file if it has changed."""
+    length = self._path.stat().st_size if self._path.exists() else 0
+    if length != self._length:
+      self._sizes, self._length = read_passes(self._path), length
+      self._ends = list(itertools.accumulate(self._sizes, initial=0))
 
   def _begin(self, sounds: int) -> None:
     with self._path.open("a+b") as file:
@@ -168,7 +173,9 @@ class Passes:
       file.write(json.dumps({"sounds": sounds}).encode() + b"\n")
       file.flush()
       os.fsync(file.fileno())
-    self._read()
+      self._length = file.tell()
+    self._sizes.append(sounds)
+    self._ends.append(self._ends[-1] + sounds)
 
 
 def read_passes(path: Path) -> list[int]:
