@@ -71,6 +71,11 @@ class Apart(Engine):
     """See `Engine`."""
     return "process"
 
+  @property
+  def repeatable_db(self) -> float | None:
+    """See `Engine`; a Vital that is used again repeats a sound to within -68 dB."""
+    return -60.0
+
 
 def render(notes: Notes, sizes: Sizes) -> None:
   """Times the rendering of records, loudness, mel and files included, by threads and processes."""

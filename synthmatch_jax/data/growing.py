@@ -79,12 +79,12 @@ class Rendered:
     return self._shards[number][place]
 
   def _look(self) -> None:
-    from array_record.python import array_record_data_source as sources  # Not on Windows.
-
     while True:
       name = shard_file("train", len(self._shards), self._shard_size, _FORMAT)
       if not (self.folder / ledger_file(name)).exists():
         return
+      from array_record.python import array_record_data_source as sources  # Not on Windows.
+
       instruction = f"{self.folder / name}[0:{self._shard_size}]"  # No file is opened to count.
       self._shards.append(sources.ArrayRecordDataSource(instruction))
 
@@ -138,7 +138,8 @@ class Passes:
       "live/rendered", the number of sounds that are finished; "live/sounds", that of the pass under
       way; and "live/times_heard", how often each of these was heard, on average.
     """
-    sounds = self._sizes[self._pass(step * self._batch_size - 1)]
+    number = self._pass(step * self._batch_size - 1)  # It may read more sizes.
+    sounds = self._sizes[number]
     return {
       "live/rendered": float(len(self._source)),
       "live/sounds": float(sounds),
