@@ -63,17 +63,23 @@ def test_a_build_that_is_finished_gives_the_batches_of_its_data_set(
 def test_each_pass_goes_once_over_what_is_finished_when_it_begins(dataset, grown, tmp_path):
   root, finish = grown
   source = growing.rendered(dataset, root)
-  passes = Passes(source, tmp_path / growing.FILE, seed=0, batch_size=8)
+  passes, looking_on = (
+    Passes(source, tmp_path / growing.FILE, seed=0, batch_size=8) for _ in range(2)
+  )
   first = read(passes, range(2))
   finish(1)
   first += read(passes, range(2, 3))  # The pass under way stays as it was.
   assert sorted(first) == list(range(SHARD))
   assert sorted(read(passes, range(3, 9))) == list(range(2 * SHARD))
-  assert passes.report(3) == {
-    "live/rendered": 2 * SHARD,
-    "live/sounds": SHARD,
-    "live/times_heard": 1.0,
-  }
+  assert (
+    passes.report(3)
+    == looking_on.report(3)
+    == {
+      "live/rendered": 2 * SHARD,
+      "live/sounds": SHARD,
+      "live/times_heard": 1.0,
+    }
+  )
   assert passes.report(6)["live/times_heard"] == 1.0  # Of these, half were heard twice by the end.
   lines = (tmp_path / growing.FILE).read_text().splitlines()
   assert [json.loads(line)["sounds"] for line in lines] == [SHARD, 2 * SHARD]
