@@ -173,7 +173,8 @@ def main() -> None:
   parser.add_argument("--rehearse", action="store_true", help="the same at the smallest sizes")
   options = parser.parse_args()
   started = time.monotonic()
-  found: dict[str, Any] = {"machine": machine(), "rehearsal": options.rehearse}
+  command = "python -m benchmarks.accelerator" + (" --rehearse" if options.rehearse else "")
+  found: dict[str, Any] = {"command": command, "machine": machine()}
   for module, (seconds, settings) in PARTS.items():
     allowed = _REHEARSAL_SECONDS if options.rehearse else seconds
     found[module] = measure(module, seconds=allowed, settings=settings, rehearse=options.rehearse)

@@ -98,6 +98,8 @@ REHEARSAL = Size(
   speedup=1.0,
 )
 
+SIZES = {"full": FULL, "rehearsal": REHEARSAL}
+
 
 class Clock:
   """The time that there is, of which everything takes a share."""
@@ -234,13 +236,13 @@ def keep_logs(runs: Path, out: Path) -> None:
       tar.add(path, arcname=str(path.relative_to(runs)))
 
 
-def study(size: Size, *, minutes: float, out: Path, folder: Path) -> None:
+def study(name: str, *, minutes: float, out: Path, folder: Path) -> None:
   """Does everything; what has been found so far is in results.json at any time."""
-  clock = Clock(minutes)
+  clock, size = Clock(minutes), SIZES[name]
   data_dir, runs = folder / "data", folder / "runs"
   runs.mkdir(parents=True)
   out.mkdir(parents=True, exist_ok=True)
-  found: dict[str, Any] = {"minutes": minutes, "cores": cores.available()}
+  found: dict[str, Any] = {"size": name, "minutes": minutes, "cores": cores.available()}
 
   def note(name: str, value: Any) -> None:
     found[name] = value
@@ -284,9 +286,9 @@ def main() -> None:
   parser.add_argument("--out", type=Path, default=Path("full_size"), help="folder of the results")
   parser.add_argument("--rehearse", action="store_true", help="the same at the smallest size")
   options = parser.parse_args()
-  size = REHEARSAL if options.rehearse else FULL
+  name = "rehearsal" if options.rehearse else "full"
   with tempfile.TemporaryDirectory() as folder:
-    study(size, minutes=options.minutes, out=options.out.absolute(), folder=Path(folder))
+    study(name, minutes=options.minutes, out=options.out.absolute(), folder=Path(folder))
   print((options.out / "results.json").read_text())
 
 

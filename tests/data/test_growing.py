@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -120,3 +123,30 @@ def test_what_cannot_be_made_again_is_told(dataset, grown, tmp_path):
   shutil.rmtree(source.folder)
   with pytest.raises(UserError, match="no shard of 24 training sounds is finished in"):
     growing.rendered(dataset, root)
+
+
+@pytest.mark.slow
+def test_processes_that_read_make_the_same_passes(tiny_dataset, tmp_path):
+  program = tmp_path / "program.py"
+  program.write_text(f"""
+import jax, numpy
+from absl import app
+from pathlib import Path
+from synthmatch_jax.data import growing, pipeline
+
+def main(_):
+  dataset = pipeline.open_dataset({tiny_dataset.name!r}, dir={str(tiny_dataset.dir)!r})
+  source = growing.rendered(dataset, Path({str(tiny_dataset.dir / growing.SHARDS)!r}))
+  live = dataset.with_training(source)
+  one, two = (
+    pipeline.training_batches(live, batch_size=20, seed=0, workers=w, passes=growing.Passes(
+      source, Path({str(tmp_path / growing.FILE)!r}), seed=0, batch_size=20))
+    for w in (0, 2)
+  )
+  for _ in range(10):
+    jax.tree.map(numpy.testing.assert_array_equal, next(two), next(one))
+
+if __name__ == "__main__":
+  app.run(main)
+""")
+  subprocess.run([sys.executable, str(program)], check=True, cwd=Path(__file__).parents[2])
