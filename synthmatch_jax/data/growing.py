@@ -79,14 +79,17 @@ class Rendered:
     return self._shards[number][place]
 
   def _look(self) -> None:
+    found = list(self._shards)  # Another thread may look, too.
     while True:
-      name = shard_file("train", len(self._shards), self._shard_size, _FORMAT)
+      name = shard_file("train", len(found), self._shard_size, _FORMAT)
       if not (self.folder / ledger_file(name)).exists():
-        return
+        break
       from array_record.python import array_record_data_source as sources  # Not on Windows.
 
       instruction = f"{self.folder / name}[0:{self._shard_size}]"  # No file is opened to count.
-      self._shards.append(sources.ArrayRecordDataSource(instruction))
+      found.append(sources.ArrayRecordDataSource(instruction))
+    if len(found) > len(self._shards):
+      self._shards = found
 
 
 class Passes:
