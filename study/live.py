@@ -23,10 +23,10 @@ from study.full_size import ROOT, build_command, building_on, log_of
 from synthmatch_jax import cores
 from synthmatch_jax.data import growing
 
-_OPTIONS = {"num_examples": 10_000, "shard_size": 64}
+_OPTIONS, _MORE = {"num_examples": 10_000, "shard_size": 64}, 200_000
 _FIELDS = {"train.eval_every": 500}
 _STEPS_A_MINUTE = 120  # Of a small AST on one core, about.
-_SMALL_OPTIONS = {"num_examples": 20, "shard_size": 8, "seconds": 1.0}
+_SMALL_OPTIONS, _SMALL_MORE = {"num_examples": 20, "shard_size": 8, "seconds": 1.0}, 200
 _SMALL_FIELDS = {
   "model.name": "ast_tiny",
   "model.depth": 1,
@@ -82,7 +82,7 @@ def main() -> None:
     subprocess.run(build_command(data_dir, "first", sounds), cwd=ROOT, check=True)
     live, finished = work / f"live{seed}", work / f"finished{seed}"
     workers = max(1, cores.available() - 1)
-    more = {**sounds, "num_examples": 10**6, "workers": workers}
+    more = {**sounds, "num_examples": _SMALL_MORE if small else _MORE, "workers": workers}
     with building_on(build_command(data_dir, "more", more), work / f"build{seed}.log"):
       train(live, common)
     train(finished, common)
