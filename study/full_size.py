@@ -180,11 +180,12 @@ def log_of(workdir: Path) -> list[dict[str, Any]]:
 
 
 def measure(workdir: Path, tested: int) -> dict[str, Any]:
-  """Renders the answers to some test sounds; returns the results of `eval`."""
+  """Renders the answers to some test sounds; returns the table of `eval`."""
   command = [sys.executable, "-m", "synthmatch_jax.eval", f"--workdir={workdir}", "--gallery=0"]
   rows = "--rows=model,nearest_mel,mean"
   subprocess.run([*command, f"--num_examples={tested}", rows], cwd=ROOT, check=True)
-  return json.loads((workdir / "eval" / "test" / "results.json").read_text())
+  results = json.loads((workdir / "eval" / "test" / "results.json").read_text())
+  return {key: results[key] for key in ("num_examples", "rows", "seconds")}
 
 
 def summary(workdir: Path, *, seconds: float, results: Mapping[str, Any]) -> dict[str, Any]:
