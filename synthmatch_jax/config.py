@@ -32,6 +32,8 @@ def base_config() -> Config:
   config.data.dir = files.data_dir()
   config.data.train_examples = placeholder(int)  # Only the first so many; None: all.
   config.data.workers = 0  # Processes that read, for devices that are faster than one thread.
+  config.data.live = False  # Train on what a build under way has rendered so far.
+  config.data.shards = placeholder(str)  # The folder of its shards; None: .shards in data.dir.
 
   config.model = ml_collections.ConfigDict()
   config.model.name = placeholder(str)

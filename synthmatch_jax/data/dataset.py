@@ -85,8 +85,11 @@ class Dataset:
         f"{self.name} has {there} training sounds, not {train_examples}; lower"
         " data.train_examples or build a larger data set"
       )
-    first = _First(self.sources["train"], train_examples)
-    return dataclasses.replace(self, sources={**self.sources, "train": first})
+    return self.with_training(_First(self.sources["train"], train_examples))
+
+  def with_training(self, source: Records) -> "Dataset":
+    """Returns the data set with another source of its training records."""
+    return dataclasses.replace(self, sources={**self.sources, "train": source})
 
   def decode(self, record: bytes, keys: Sequence[str]) -> dict[str, np.ndarray]:
     """Decodes the named features of a serialised record; for the names see `records.features`."""

@@ -16,9 +16,10 @@ import tensorflow_datasets as tfds
 from jaxtyping import Int
 
 from synthmatch_jax import checksums, files, untrusted
-from synthmatch_jax.data import records
+from synthmatch_jax.data import growing, records
 from synthmatch_jax.data.batch import Batch, Columns
 from synthmatch_jax.data.dataset import DESCRIPTIONS, EXAMPLE, REBUILD, Dataset
+from synthmatch_jax.data.growing import Passes
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError, first_line
 
@@ -142,11 +143,13 @@ def training_batches(
   start: int = 0,
   part: tuple[int, int] = (0, 1),
   workers: int = 0,
+  passes: Passes | None = None,
 ) -> Iterator[Batch]:
   """Endless shuffled batches of the training split, float32.
 
   Every record comes once an epoch, in an order that is a function of seed and epoch; a batch
-  may hold the end of one epoch and the beginning of the next.
+  may hold the end of one epoch and the beginning of the next. While sounds are still being
+  rendered, passes take the place of epochs.
 
   Args:
     dataset: the data set.
@@ -158,10 +161,10 @@ def training_batches(
       batches of all parts, one after the other, are those of a single process.
     workers: number of processes that read, for devices that are faster than one thread. They
       change no batch. The program must have parsed absl's flags.
+    passes: the passes over the training split, if it is growing.
   """
   which, count = part
   size = batch_size // count
-  total = dataset.num_examples("train")
   keys = records.batch_keys(dataset.recipe)
 
   def read(indices: Int[np.ndarray, " b"]) -> Batch:
@@ -170,8 +173,11 @@ def training_batches(
     columns = {key: np.stack([example[key] for example in examples]) for key in keys}
     return records.batch_of(columns, dataset.recipe)
 
-  indices = grain.MapDataset.source(range(total)).seed(seed).shuffle().repeat()
-  batches = indices.batch(batch_size, drop_remainder=True)
+  if passes is None:
+    indices = growing.order(dataset.num_examples("train"), seed)
+    batches = indices.batch(batch_size, drop_remainder=True)
+  else:
+    batches = grain.MapDataset.source(passes)
   ready = batches[start:].map(read).to_iter_dataset(_READING)
   return iter(ready.mp_prefetch(grain.MultiprocessingOptions(workers)) if workers else ready)
 

@@ -16,6 +16,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import writer as writer_lib
 
 from synthmatch_jax import cores
+from synthmatch_jax.data import growing
 from synthmatch_jax.data.dataset import DESCRIPTIONS
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.records import features
@@ -151,7 +152,7 @@ class SoundsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
   def _store(self) -> Store:
     config, file_format = self._config, self.info.file_format
     assert file_format is not None  # Set in __init__.
-    root = config.shards or os.fspath(Path(self._data_dir_root) / ".shards")
+    root = config.shards or os.fspath(Path(self._data_dir_root) / growing.SHARDS)
     return Store(root=root, dataset=self.name, recipe=config.recipe, file_format=file_format)
 
   @property

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from upath import UPath
 
 from synthmatch_jax import checksums, files
+from synthmatch_jax.data import growing
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation.ledger import Ledger
@@ -52,7 +53,7 @@ class Store:
   def folder(self) -> UPath:
     """The folder of this recipe."""
     fresh: Any = {} if self.is_local else {"use_listings_cache": False}
-    return UPath(self.root, **fresh) / self.dataset / self.recipe.digest()
+    return growing.folder(UPath(self.root, **fresh), self.dataset, self.recipe)
 
   @property
   def is_local(self) -> bool:
@@ -60,14 +61,14 @@ class Store:
     return "://" not in self.root
 
   def path(self, shard: Shard) -> UPath:
-    """Returns a shard's file; its length is in the name, as a split's last shard may grow."""
-    suffix = self.file_format.file_suffix
-    return self.folder / f"{shard.split}-{shard.number:06d}-{len(shard.indices)}.{suffix}"
+    """Returns a shard's file."""
+    suffix, count = self.file_format.file_suffix, len(shard.indices)
+    return self.folder / growing.shard_file(shard.split, shard.number, count, suffix)
 
   def ledger_path(self, shard: Shard) -> UPath:
     """Returns the file of a shard's ledger, which is beside the shard."""
     path = self.path(shard)
-    return path.with_name(f"{path.name}.json")
+    return path.with_name(growing.ledger_file(path.name))
 
   @contextlib.contextmanager
   def building(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from synthmatch_jax import files, models
+from synthmatch_jax.data import growing
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.exported import TrainedModel
 from synthmatch_jax.models.proxy import Proxy
@@ -25,6 +26,8 @@ def write(found: TrainedModel, workdir: Path, *, dtype: str) -> str:
   config, data = workdirs.read(workdir)
   recipe, counts = data.recipe, data.dataset["num_examples"]
   sizes = ", ".join(f"{count:,} {split}" for split, count in counts.items())
+  if passes := growing.read_passes(workdir / growing.FILE):
+    sizes += f"; sounds were rendered while it was trained, {passes[-1]:,} by its last pass"
   weights = models.num_params(found.model)
   version = f"synthmatch_jax {metadata.version('synthmatch_jax')}{_commit()}"
   engine = json.dumps(recipe.fingerprint, sort_keys=True)

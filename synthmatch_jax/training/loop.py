@@ -4,6 +4,7 @@ from pathlib import Path
 
 from synthmatch_jax import models
 from synthmatch_jax.config import Config
+from synthmatch_jax.data.growing import Passes
 from synthmatch_jax.training import parallel, run_log, validation
 from synthmatch_jax.training import workdir as workdirs
 from synthmatch_jax.training.checkpoints import Checkpoints
@@ -51,6 +52,7 @@ def train_and_evaluate(config: Config, workdir: Path) -> bool:
     _introduce(run, start=start)
     train_step, eval_step = run.train_step(statistics), run.eval_step(statistics)
     floors = validation.floor(run.dataset, statistics.controls_mean)
+    passes = run.passes(workdir, start)
 
     with (
       run_log.MetricLog(workdir, step=start, keep=parallel.is_first()) as metric_log,
@@ -65,7 +67,7 @@ def train_and_evaluate(config: Config, workdir: Path) -> bool:
       Trace(workdir, first_step=train.trace_at) as trace,
       Preemption() as preemption,
     ):
-      batches = progress.watch(run.batches(start))
+      batches = progress.watch(run.batches(start, passes))
       for step in range(start + 1, total + 1):
         trace.before(step)
         state, loss = train_step(state, next(batches))
@@ -73,7 +75,8 @@ def train_and_evaluate(config: Config, workdir: Path) -> bool:
         progress.add(loss)
         preempted = preemption.reached(step)
         if step % run.eval_every == 0 or step == total:
-          metrics = progress.drain() | validation.evaluate(eval_step, state, run)
+          metrics = progress.drain() | _heard(passes, step)
+          metrics |= validation.evaluate(eval_step, state, run)
           checkpoints.wait()  # Two validations in the log say that a checkpoint is finished.
           history.append(metrics)
           metric_log.write(step, metrics)
@@ -84,7 +87,7 @@ def train_and_evaluate(config: Config, workdir: Path) -> bool:
             break
         else:
           if step % train.log_every == 0:
-            metric_log.write(step, progress.drain())
+            metric_log.write(step, progress.drain() | _heard(passes, step))
           if preempted or (train.save_every and step % train.save_every == 0):
             checkpoints.save(state, losses=progress.settle())
         if preempted and step < total:
@@ -98,9 +101,15 @@ def train_and_evaluate(config: Config, workdir: Path) -> bool:
     return True
 
 
+def _heard(passes: Passes | None, step: int) -> dict[str, float]:
+  return passes.report(step) if passes else {}
+
+
 def _introduce(run: Run, *, start: int) -> None:
   dataset, config = run.dataset, run.config
   sizes = ", ".join(f"{dataset.num_examples(s)} {s}" for s in dataset.sources)
+  if run.live is not None:
+    sizes += f"; trained on those of a build under way, {len(run.live)} so far"
   weights = models.num_params(run.wanted().params)
   devices = run.layout.mesh.devices.ravel()
   parallel.say(

@@ -124,6 +124,9 @@ class Progress:
   def report(self, metrics: Mapping[str, float]) -> None:
     """Shows the losses at a validation, whose time does not count as training."""
     losses = f"train {metrics['train/loss']:.5f}, validation {metrics['validation/loss']:.5f}"
+    if "live/sounds" in metrics:
+      sounds, times = metrics["live/sounds"], metrics["live/times_heard"]
+      losses += f"; {sounds:,.0f} sounds, each heard {times:.1f} times"
     if not self._silent:
       tqdm.write(f"step {self._step}/{self._total}: loss {losses}", file=sys.stderr)
     self._restart()

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -10,9 +11,10 @@ import optax
 from flax import nnx
 
 from synthmatch_jax import config as configs
-from synthmatch_jax import models
+from synthmatch_jax import files, models
 from synthmatch_jax.config import Config
-from synthmatch_jax.data import pipeline
+from synthmatch_jax.data import growing, pipeline
+from synthmatch_jax.data.growing import Passes, Rendered
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.statistics import Statistics
 from synthmatch_jax.errors import UserError
@@ -35,6 +37,7 @@ class Run:
   Attributes:
     config: the config that shapes it; it names the head where that depends on the data set.
     dataset: the data set that it trains on.
+    live: the sounds that it trains on in place of the training split, while they are rendered.
     layout: the layout of its arrays on the devices.
     masking: the masking of its mels.
     disturbance: what happens to its sounds before they are heard.
@@ -45,6 +48,7 @@ class Run:
 
   config: Config
   dataset: Dataset
+  live: Rendered | None
   layout: Layout
   masking: Masking
   disturbance: Disturbance
@@ -68,6 +72,7 @@ class Run:
     dataset = pipeline.open_dataset(config.data.name, dir=config.data.dir)
     if config.data.train_examples is not None:
       dataset = dataset.with_first(config.data.train_examples)
+    live = _live(config, dataset) if config.data.live else None
     asked = configs.about_notes(config)
     if asked and dataset.recipe.notes is None:
       raise UserError(
@@ -86,6 +91,7 @@ class Run:
     run = cls(
       config=config,
       dataset=dataset,
+      live=live,
       layout=layout,
       masking=masking,
       disturbance=Disturbance(mel=dataset.recipe.mel, **config.disturbance.to_dict()),
@@ -136,16 +142,29 @@ class Run:
     step = make_eval_step(self._abstract[0], statistics)
     return jax.jit(step, out_shardings=self.layout.whole)
 
-  def batches(self, start: int) -> Iterator[Any]:
+  def passes(self, workdir: Path, start: int) -> Passes | None:
+    """Returns the passes over sounds that are being rendered, if it trains on such sounds.
+
+    Raises:
+      UserError: those of the steps up to `start` cannot be made again.
+    """
+    train, seed = self.config.train, self.config.seed
+    if self.live is None:
+      return None
+    path = workdir / growing.FILE
+    return Passes(self.live, path, seed=seed, batch_size=train.batch_size, start=start)
+
+  def batches(self, start: int, passes: Passes | None = None) -> Iterator[Any]:
     """Returns training batches on the devices, beginning with the one after step `start`."""
     return parallel.ahead(
       pipeline.training_batches(
-        self.dataset,
+        self.dataset if self.live is None else self.dataset.with_training(self.live),
         batch_size=self.config.train.batch_size,
         seed=self.config.seed,
         start=start,
         part=(jax.process_index(), jax.process_count()),
         workers=self.config.data.workers,
+        passes=passes,
       ),
       self.layout,
     )
@@ -166,6 +185,23 @@ class Run:
 
   def _shardings(self) -> Any:
     return self.layout.state(self._abstract[1])
+
+
+def _live(config: Config, dataset: Dataset) -> Rendered:
+  """Returns the sounds that are being rendered.
+
+  Raises:
+    UserError: there are none yet, or a field does not fit.
+  """
+  if config.train.steps is None or config.data.train_examples is not None:
+    raise UserError(
+      "data.live has neither epochs nor a number of sounds: set train.steps, and leave"
+      " data.train_examples out"
+    )
+  if jax.process_count() > 1:
+    raise UserError("data.live is for one process; several train on a finished data set")
+  shards = config.data.shards or Path(config.data.dir, growing.SHARDS)
+  return growing.rendered(dataset, files.expanded(shards))
 
 
 def _require_plain_sounds(config: Config) -> None:

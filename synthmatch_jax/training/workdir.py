@@ -21,7 +21,7 @@ from synthmatch_jax.training.integrity import steps
 
 # A run may go on with other values of these fields, which change no step that was made.
 _FREE = (
-  *("data.dir", "data.workers", "mesh.devices", "mesh.params"),
+  *("data.dir", "data.shards", "data.workers", "mesh.devices", "mesh.params"),
   *("train.log_every", "train.save_every", "train.patience", "train.trace_at"),
 )
 # It may do so with these fields where the learning rate does not depend on them.
