@@ -8,7 +8,7 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from synthmatch_jax.audio.mel import MelSettings, log_mel
-from synthmatch_jax.probing.inventory import PluginParameter
+from synthmatch_jax.probing.plugin_parameter import PluginParameter
 from synthmatch_jax.probing.probe_sounds import deviation, play
 from synthmatch_jax.probing.probed_plugin import ProbedPlugin
 from synthmatch_jax.probing.roundtrip import controls

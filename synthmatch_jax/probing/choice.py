@@ -5,7 +5,8 @@ from typing import Any
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.probing.audible import Audibility
-from synthmatch_jax.probing.inventory import MIN_STEPS, Inventory, PluginParameter
+from synthmatch_jax.probing.inventory import Inventory
+from synthmatch_jax.probing.plugin_parameter import MIN_STEPS, PluginParameter
 from synthmatch_jax.spaces.massive16 import TABLE_1
 from synthmatch_jax.spaces.parameters import Continuous, Parameter
 from synthmatch_jax.spaces.space import parameter_to_dict

@@ -7,7 +7,8 @@ from typing import Any
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.probing import audible, choice, draws, priors, resets, roundtrip
-from synthmatch_jax.probing.inventory import Inventory, PluginParameter, take_inventory
+from synthmatch_jax.probing.inventory import Inventory, take_inventory
+from synthmatch_jax.probing.plugin_parameter import PluginParameter
 from synthmatch_jax.probing.probe_report import ProbeReport
 from synthmatch_jax.probing.probed_plugin import ProbedPlugin
 from synthmatch_jax.probing.resets import Trial

@@ -1,9 +1,7 @@
 """Asks a plugin what it is and what parameters it has, and plays it, before anything is set."""
 
 import contextlib
-import re
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,10 +11,10 @@ from jaxtyping import Float
 
 from synthmatch_jax.audio.loudness import THRESHOLD_DB
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.probing import plugin_parameter
+from synthmatch_jax.probing.plugin_parameter import PluginParameter
 from synthmatch_jax.probing.probe_sounds import SAMPLE_RATE, SECONDS, nothing
 from synthmatch_jax.probing.probed_plugin import ProbedPlugin
-from synthmatch_jax.spaces.discrete import Choice, Integer, Switch
-from synthmatch_jax.spaces.parameters import Continuous, Parameter
 from synthmatch_jax.synths import states
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.description import Care, unpack
@@ -24,74 +22,7 @@ from synthmatch_jax.synths.hosts import Host, host
 from synthmatch_jax.synths.plugin import MIDI_CONTROLLER, load
 from synthmatch_jax.synths.registry import Engine
 
-# A number of fewer steps is not continuous: a step of more than 5 % of the range is plainly heard.
-MIN_STEPS = 20
-# The names of a choice are asked at 1,001 positions, of which each should have several.
-_MOST_OPTIONS = 128
-_POSITIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
-_NEAR = 0.1  # Positions this near to that of the base state are left out.
-# The names of parameters that play no part in a patch.
-_APART = re.compile(r"\b(bypass|program|preset)\b", re.IGNORECASE)
-_NUMBER = re.compile(r"\s*[-+]?(\d|\.\d|inf)", re.IGNORECASE)
 _A_DAY = 86_400.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class PluginParameter:
-  """A parameter of a plugin, as the host sees it.
-
-  Attributes:
-    name: The name that pedalboard makes from the title.
-    title: The name that the plugin gives.
-    unit: The unit of the values; empty if there is none.
-    kind: The type of the values according to pedalboard.
-    steps: The number of distinct texts at the 1,001 positions that pedalboard asks for.
-    lowest: The text of the value at 0.
-    highest: The text of the value at 1.
-    default: The default as a raw value in [0, 1].
-    value: The raw value in the base state.
-    numeric: Whether nine texts in ten are numbers, perhaps with a unit.
-    options: The texts of the steps, which are at even distances; empty where it has none such.
-  """
-
-  name: str
-  title: str
-  unit: str
-  kind: Literal["float", "bool", "str"]
-  steps: int
-  lowest: str
-  highest: str
-  default: float
-  value: float
-  numeric: bool
-  options: tuple[str, ...] = ()
-
-  def control(self, meaning: str) -> Parameter | None:
-    """Returns it as a control; None where it has few steps that are not as `options` must be."""
-    about: dict[str, Any] = {"name": self.name, "meaning": meaning, "unit": self.unit}
-    if self.kind != "bool" and self.numeric and self.steps >= MIN_STEPS:
-      return Continuous(**about)
-    if not self.options:
-      return None
-    if self.kind == "bool":
-      return Switch(**about)
-    if self.numeric and (whole := _whole(self.options)):
-      return Integer(**about, low=whole[0], high=whole[-1])
-    return Choice(**about, options=self.options, ordered=self.numeric)
-
-  @property
-  def candidate(self) -> bool:
-    """Whether it may be one of the controls that the probe chooses."""
-    return self.control(self.title) is not None and not _APART.search(self.title)
-
-  @property
-  def positions(self) -> list[float]:
-    """At most five raw values from end to end, without that of the base state."""
-    if isinstance(self.control(""), Continuous):
-      return [x for x in _POSITIONS if abs(x - self.value) > _NEAR]
-    last = len(self.options) - 1
-    base = round(self.value * last)
-    return [i / last for i in sorted({round(x * last) for x in _POSITIONS}) if i != base]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,7 +156,7 @@ def _look(plugin: Any, state: bytes) -> tuple[dict[str, Any], Float[np.ndarray, 
   if state:
     plugin.raw_state = state
   state = states.capture(plugin)
-  parameters = tuple(_parameter(n, p) for n, p in plugin.parameters.items())
+  parameters = tuple(plugin_parameter.read(n, p) for n, p in plugin.parameters.items())
   blind = bool(parameters) and not any(p.value for p in parameters)
   if blind and (blind := any(p.default for p in parameters)):
     parameters = tuple(replace(p, value=p.default) for p in parameters)
@@ -244,48 +175,6 @@ def _look(plugin: Any, state: bytes) -> tuple[dict[str, Any], Float[np.ndarray, 
     "blind": blind,
   }
   return about, sound
-
-
-def _whole(texts: Sequence[str]) -> list[int]:
-  """Returns the whole numbers in texts where each is one more than the last; else nothing."""
-  try:
-    numbers = [float(text) for text in texts]
-  except ValueError:
-    return []
-  first = round(numbers[0])
-  counted = list(range(first, first + len(numbers)))
-  return counted if numbers == counted else []
-
-
-def _options(ranges: Mapping[tuple[float, float], Any], texts: Sequence[str]) -> tuple[str, ...]:
-  """Returns the texts of the steps of a parameter, if there are few, and all where they should be.
-
-  Args:
-    ranges: The first and the last raw value of each step.
-    texts: The text of each step.
-  """
-  last = len(texts) - 1
-  if not 1 <= last < _MOST_OPTIONS or len(set(texts)) != len(texts):
-    return ()
-  even = all(low <= i / last <= high for i, (low, high) in enumerate(sorted(ranges)))
-  return tuple(texts) if even and texts[0] != "True" else ()
-
-
-def _parameter(name: str, parameter: Any) -> PluginParameter:
-  texts = [f"{v:g}" if isinstance(v, float) else str(v) for v in parameter.ranges.values()]
-  return PluginParameter(
-    name=name,
-    title=parameter.name,
-    unit=parameter.label or "",
-    kind=parameter.type.__name__,
-    steps=len(set(texts)),
-    lowest=texts[0],
-    highest=texts[-1],
-    default=float(parameter.default_raw_value),
-    value=float(parameter.raw_value),
-    numeric=sum(bool(_NUMBER.match(text)) for text in texts) >= 0.9 * len(texts),
-    options=_options(parameter.ranges, texts),
-  )
 
 
 def _sound(plugin: Any) -> tuple[int, Float[np.ndarray, " n"]]:

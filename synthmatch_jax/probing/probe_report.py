@@ -13,7 +13,8 @@ from synthmatch_jax.audio.loudness import THRESHOLD_DB
 from synthmatch_jax.probing.audible import Audibility
 from synthmatch_jax.probing.choice import HALF_STEP
 from synthmatch_jax.probing.draws import Draws
-from synthmatch_jax.probing.inventory import Inventory, PluginParameter
+from synthmatch_jax.probing.inventory import Inventory
+from synthmatch_jax.probing.plugin_parameter import PluginParameter
 from synthmatch_jax.probing.priors import Extracted
 from synthmatch_jax.probing.probed_plugin import ProbedPlugin
 from synthmatch_jax.probing.resets import ENOUGH_DB, Trial

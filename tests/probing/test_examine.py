@@ -20,7 +20,8 @@ from synthmatch_jax.probing import (
   resets,
   roundtrip,
 )
-from synthmatch_jax.probing.inventory import _options, take_inventory
+from synthmatch_jax.probing.inventory import take_inventory
+from synthmatch_jax.probing.plugin_parameter import options
 from synthmatch_jax.probing.probe_report import ProbeReport
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.spaces.discrete import Choice, Integer, Switch
@@ -289,9 +290,9 @@ def test_switches_choices_and_whole_numbers_are_found_played_and_measured(
 
 def test_steps_that_are_not_at_even_distances_or_share_a_name_are_no_options():
   thirds = {(0.0, 0.334): "a", (0.334, 0.667): "b", (0.667, 1.0): "c"}
-  assert _options(thirds, list(thirds.values())) == ("a", "b", "c")
-  assert _options({(0.0, 0.7): "a", (0.7, 0.9): "b", (0.9, 1.0): "c"}, list("abc")) == ()
-  assert _options(thirds, list("aba")) == ()
+  assert options(thirds) == ("a", "b", "c")
+  assert options({(0.0, 0.7): "a", (0.7, 0.9): "b", (0.9, 1.0): "c"}) == ()
+  assert options(dict(zip(thirds, "aba", strict=True))) == ()
 
 
 def test_what_is_heard_best_is_chosen_elsewhere(found):
