@@ -22,6 +22,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from synthmatch_jax.training.disturbance import KINDS
+
 ROOT = Path(__file__).parents[1]
 LOGS = ROOT / "study" / "logs"
 _KEPT = ("config.json", "metrics.jsonl")
@@ -36,7 +38,7 @@ class Run:
     config: file of its config, with the variant.
     about: description of the run in the tables.
     fields: fields of the config that are changed.
-    data: name of its data set, below massive16/.
+    data: name of its data set, below massive16/ where it has no slash.
     seeds: seeds of weights and order; the run with the first one is evaluated.
     snapped: whether its answers are snapped to the peaks of the prior after training.
   """
@@ -48,9 +50,14 @@ class Run:
   seeds: tuple[int, ...] = (0,)
   snapped: bool = False
 
+  @property
+  def dataset(self) -> str:
+    """The whole name of its data set."""
+    return self.data if "/" in self.data else f"massive16/{self.data}"
+
   def command(self, *, seed: int, data_dir: Path, workdir: Path) -> list[str]:
     """Returns the command line."""
-    fields = {"data.dir": data_dir, "data.name": f"massive16/{self.data}", "seed": seed}
+    fields = {"data.dir": data_dir, "data.name": self.dataset, "seed": seed}
     changes = [f"--config.{name}={value}" for name, value in (fields | dict(self.fields)).items()]
     base = [sys.executable, "-m", "synthmatch_jax.train", f"--config={self.config}"]
     return [*base, f"--workdir={workdir}", *changes]
@@ -90,8 +97,7 @@ _LOW = {"optimizer.learning_rate": 5e-4}
 #     "n_mels": 128, "num_examples": 20480}'
 # and, for notes_20k_64, by the same with "n_mels": 64.
 _NOTES = "configs/ast.py:notes"
-_KINDS = ("detune", "onset", "room", "tilt", "noise", "hum", "band", "gain")
-_CLEAN = dict.fromkeys([f"disturbance.{kind}" for kind in _KINDS], 0.0)
+_CLEAN = dict.fromkeys([f"disturbance.{kind}" for kind in KINDS], 0.0)
 _UNTOLD = {"model.note": "none", "model.note_loss": 0.0, "train.note_hidden": 0.0}
 _FILM = {"model.note": "film", "model.note_loss": 0.03, "train.note_hidden": 0.5}
 
@@ -109,11 +115,26 @@ _OF_NOTES = {
   "predicted": _of_notes("predicted, not told", _CLEAN | {"model.note": "none"}),
   "token-alone": _of_notes("told by a token, not predicted", _CLEAN | {"model.note_loss": 0.0}),
   "64_bins": _of_notes("token, 64 mel bins", _CLEAN, data="notes_20k_64"),
-  **{k: _of_notes(f"token, {k}", _CLEAN | {f"disturbance.{k}": 0.5}) for k in _KINDS},
+  **{k: _of_notes(f"token, {k}", _CLEAN | {f"disturbance.{k}": 0.5}) for k in KINDS},
   "noisy": _of_notes("token, all kinds of noise", {}),
   "resnet": _of_notes("ResNet, FiLM", _FILM, config=RESNET),
   "cnn": _of_notes("the paper's CNN, FiLM", _FILM, config=CNN),
   "mlp": _of_notes("the paper's MLP, FiLM", _FILM, config=MLP),
+}
+
+# The wide spaces: an hour or less of one core each, by what runs of the same models have taken on
+# massive16. Their sounds are built by, with vital and with dexed,
+#   tfds build datasets/dexed --data_dir D --config '{"name": "100k", "num_examples": 100000}'
+_WIDE = {
+  f"{synth}-{model}": Run(
+    config=config, about=about, fields={"train.epochs": epochs}, data=f"{synth}/100k"
+  )
+  for model, config, about, epochs in (
+    ("ast", SMALL, "small AST", 5),
+    ("resnet", RESNET, "ResNet", 3),
+    ("mlp", MLP, "the paper's MLP", 8),
+  )
+  for synth in ("vital", "dexed")
 }
 
 RUNS = {
@@ -160,6 +181,7 @@ RUNS = {
   "uniform": Run(
     config=SMALL, about="uniform prior", fields={"train.epochs": 8}, data="vital_uniform"
   ),
+  **_WIDE,
   **{f"notes-{name}": run for name, run in _OF_NOTES.items()},
   "short-resnet": Run(config=RESNET, about="ResNet", fields=_SHORT, data="vital"),
   "short-mlp": Run(
@@ -235,7 +257,7 @@ def main() -> None:
   options = parser.parse_args()
   if options.list or not options.names:
     for name, run in RUNS.items():
-      print(f"{name:18} {run.about} ({run.config}, massive16/{run.data})")
+      print(f"{name:18} {run.about} ({run.config}, {run.dataset})")
   if options.core is not None:
     if options.core not in (cores := os.sched_getaffinity(0)):
       parser.error(f"there is no core {options.core} to train on; there are {sorted(cores)}")
