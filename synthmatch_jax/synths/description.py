@@ -205,7 +205,12 @@ class Description:
       if not all(isinstance(v, int | float) and -0.01 <= v <= 1.01 for v in values.values()):
         raise ValueError(f"{field} has a value outside of [0, 1], the raw values of a host")
     for name, value in discrete.items():
-      known[name].encode(value)
+      try:
+        known[name].encode(value)
+      except (TypeError, ValueError):
+        raise ValueError(
+          f"care.canary sets {name} to {value!r:.40}; it may be {known[name].span}"
+        ) from None
 
 
 def pack(state: bytes) -> str:
