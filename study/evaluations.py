@@ -1,6 +1,6 @@
 """The evaluations of the study, each of which is one call of `eval` and can be resumed.
 
-    python -m study.evaluations table ood --data_dir=D --runs=R [--ood=FOLDER]
+    python -m study.evaluations table ood --data_dir=D --runs=R [--ood=FOLDER] [--presets=FOLDER]
     python -m study.evaluations --list
 
 The results of `eval` are copied to study/logs/evaluations/NAME.json, which is all that the tables
@@ -49,10 +49,15 @@ class Evaluation:
   chosen: tuple[str, ...] = ()
   against: tuple[str, ...] = ()
 
-  def command(self, *, data_dir: Path, runs: Path, ood: Path) -> list[str]:
+  def command(
+    self, *, data_dir: Path, runs: Path, ood: Path, presets: Path = Path("presets")
+  ) -> list[str]:
     """Returns the command line."""
     base = [sys.executable, "-m", "synthmatch_jax.eval", f"--workdir={runs / self.workdir}"]
-    flags = [f"--data_dir={data_dir}", *[flag.format(ood=ood) for flag in self.where]]
+    flags = [
+      f"--data_dir={data_dir}",
+      *[flag.format(ood=ood, presets=presets) for flag in self.where],
+    ]
     if self.others:
       flags.append("--others=" + ",".join(str(runs / name) for name in self.others))
     if self.rows is not None:
@@ -61,6 +66,21 @@ class Evaluation:
 
 
 _BASELINES = ("mlp", "cnn", "resnet")
+
+
+def _of_wide(synth: str, about: str, where: str, folder: str) -> Evaluation:
+  """Returns an evaluation of the models of one of the wide spaces."""
+  others = (f"{synth}-resnet", f"{synth}-mlp")
+  return Evaluation(
+    about=f"{synth}: {about}",
+    workdir=f"{synth}-ast",
+    others=others,
+    rows=("nearest_mel", "mean", "random", "oracle"),
+    where=(where, "--gallery=0"),
+    folder=folder,
+    against=(*others, "nearest_mel"),
+  )
+
 
 ALL = {
   "table": Evaluation(
@@ -121,6 +141,10 @@ ALL = {
     rows=(),
     where=("--num_examples=1000", "--gallery=0"),
   ),
+  "dexed": _of_wide("dexed", "the test split", "--num_examples=1000", "test"),
+  "dexed_people": _of_wide("dexed", "held-out voices", "--presets=held-out", "held-out"),
+  "vital": _of_wide("vital", "the test split", "--num_examples=1000", "test"),
+  "vital_people": _of_wide("vital", "presets", "--presets={presets}", "{presets}-presets"),
   "uniform": Evaluation(
     about="a small data set of the uniform prior",
     workdir="uniform",
@@ -130,14 +154,15 @@ ALL = {
 }
 
 
-def evaluate(name: str, *, data_dir: Path, runs: Path, ood: Path) -> None:
+def evaluate(name: str, *, data_dir: Path, runs: Path, ood: Path, presets: Path) -> None:
   """Runs or resumes an evaluation and keeps its results."""
   evaluation = ALL[name]
-  command = evaluation.command(data_dir=data_dir, runs=runs, ood=ood)
+  command = evaluation.command(data_dir=data_dir, runs=runs, ood=ood, presets=presets)
   print(" ".join(command[1:]), flush=True)
   if status := subprocess.run(command, cwd=ROOT, check=False).returncode:
     sys.exit(status)
-  workdir, folder = runs / evaluation.workdir, evaluation.folder.format(ood=ood.resolve().name)
+  named = {"ood": ood.resolve().name, "presets": presets.resolve().stem}
+  workdir, folder = runs / evaluation.workdir, evaluation.folder.format(**named)
   measured = results.read(workdir / "eval" / folder)
   kept = dict(measured.results)
   if evaluation.chosen:
@@ -169,12 +194,17 @@ def main() -> None:
   parser.add_argument("--data_dir", type=Path, default=Path("data"), help="folder of the data sets")
   parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs")
   parser.add_argument("--ood", type=Path, default=Path("ood"), help="folder of sounds from outside")
+  parser.add_argument(
+    "--presets", type=Path, default=Path("presets"), help="folder of .vital files"
+  )
   parser.add_argument("--list", action="store_true", help="list the evaluations")
   options = parser.parse_args()
   if options.list or not options.names:
     for name, evaluation in ALL.items():
       print(f"{name:14} {evaluation.about}")
-  folders = {key: getattr(options, key).absolute() for key in ("data_dir", "runs", "ood")}
+  folders = {
+    key: getattr(options, key).absolute() for key in ("data_dir", "runs", "ood", "presets")
+  }
   for name in options.names:
     evaluate(name, **folders)
 

@@ -38,7 +38,7 @@ class Run:
     config: file of its config, with the variant.
     about: description of the run in the tables.
     fields: fields of the config that are changed.
-    data: name of its data set, below massive16/.
+    data: name of its data set, below massive16/ where it has no slash.
     seeds: seeds of weights and order; the run with the first one is evaluated.
     snapped: whether its answers are snapped to the peaks of the prior after training.
   """
@@ -50,9 +50,14 @@ class Run:
   seeds: tuple[int, ...] = (0,)
   snapped: bool = False
 
+  @property
+  def dataset(self) -> str:
+    """The whole name of its data set."""
+    return self.data if "/" in self.data else f"massive16/{self.data}"
+
   def command(self, *, seed: int, data_dir: Path, workdir: Path) -> list[str]:
     """Returns the command line."""
-    fields = {"data.dir": data_dir, "data.name": f"massive16/{self.data}", "seed": seed}
+    fields = {"data.dir": data_dir, "data.name": self.dataset, "seed": seed}
     changes = [f"--config.{name}={value}" for name, value in (fields | dict(self.fields)).items()]
     base = [sys.executable, "-m", "synthmatch_jax.train", f"--config={self.config}"]
     return [*base, f"--workdir={workdir}", *changes]
@@ -118,6 +123,21 @@ _OF_NOTES = {
   "mlp": _of_notes("the paper's MLP, aligned", _TOLD, config=MLP),
 }
 
+# The wide spaces: an hour or less of one core each, by what runs of the same models have taken on
+# massive16. Their sounds are built by, with vital and with dexed,
+#   tfds build datasets/dexed --data_dir D --config '{"name": "100k", "num_examples": 100000}'
+_WIDE = {
+  f"{synth}-{model}": Run(
+    config=config, about=about, fields={"train.epochs": epochs}, data=f"{synth}/100k"
+  )
+  for model, config, about, epochs in (
+    ("ast", SMALL, "small AST", 5),
+    ("resnet", RESNET, "ResNet", 3),
+    ("mlp", MLP, "the paper's MLP", 8),
+  )
+  for synth in ("vital", "dexed")
+}
+
 RUNS = {
   "notes": Run(
     config=_NOTES,
@@ -169,6 +189,7 @@ RUNS = {
   "uniform": Run(
     config=SMALL, about="uniform prior", fields={"train.epochs": 8}, data="vital_uniform"
   ),
+  **_WIDE,
   **{f"notes-{name}": run for name, run in _OF_NOTES.items()},
   "short-resnet": Run(config=RESNET, about="ResNet", fields=_SHORT, data="vital"),
   "short-mlp": Run(
@@ -244,7 +265,7 @@ def main() -> None:
   options = parser.parse_args()
   if options.list or not options.names:
     for name, run in RUNS.items():
-      print(f"{name:18} {run.about} ({run.config}, massive16/{run.data})")
+      print(f"{name:18} {run.about} ({run.config}, {run.dataset})")
   if options.core is not None:
     if options.core not in (cores := os.sched_getaffinity(0)):
       parser.error(f"there is no core {options.core} to train on; there are {sorted(cores)}")

@@ -20,6 +20,12 @@ _SAMPLE = flags.DEFINE_integer(
   "sample", 32, "Random records rendered again and compared with what is stored.", lower_bound=0
 )
 _EXAMPLES = flags.DEFINE_integer("examples", 8, "Of these, sounds on the page.", lower_bound=0)
+_GROUPS = flags.DEFINE_list(
+  "groups",
+  [],
+  "The groups of parameters that get pictures, as envelopes,levels; by default all parameters, or"
+  " of a wide space the 64 that are furthest from the prior.",
+)
 _PLUGIN = cli.define_plugin()
 _SEED = flags.DEFINE_integer("seed", 0, "Of the random sample.", lower_bound=0)
 
@@ -43,6 +49,7 @@ def main(arguments: Sequence[str]) -> None:
     examples=_EXAMPLES.value,
     plugin=_PLUGIN.value,
     seed=_SEED.value,
+    groups=_GROUPS.value,
   )
 
 

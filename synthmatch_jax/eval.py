@@ -4,8 +4,10 @@ It predicts the test split, renders the true and the predicted patch of every so
 measures how far apart they are. Floors and ceilings stand beside the model: nearest neighbours, the
 mean of the training controls, a random patch, the oracle, and the same rendering twice.
 `--sounds=FOLDER` measures on sounds from outside instead, each answered at the pitch heard in it;
-`--dataset=NAME` measures on another data set. The results are in W/eval/test/ (or W/eval/FOLDER/):
-results.json, table.md, per_sound.npz and pictures. The page is W/eval/index.html.
+`--dataset=NAME` measures on another data set; `--presets=FOLDER` on presets that people made for
+the synth, and `--presets=held-out` on the voices that a prior holds out for testing. The results
+are in W/eval/test/ (or W/eval/FOLDER/): results.json, table.md, per_sound.npz and pictures. The
+page is W/eval/index.html.
 
 Where W holds a proxy of the synth, its mels are compared with those of the test split instead.
 """
@@ -23,6 +25,9 @@ _SPLIT = flags.DEFINE_enum("split", "test", ["train", "validation", "test"], "Th
 _SOUNDS = cli.define_path("sounds", None, "A folder of sounds to take instead of a split.")
 _DATASET = flags.DEFINE_string(
   "dataset", None, "Another data set to take the split from, e.g. massive16/uniform."
+)
+_PRESETS = cli.define_path(
+  "presets", None, "A folder of presets of the synth to take instead, or held-out."
 )
 _ROWS = flags.DEFINE_list("rows", [], "The rows of the table; by default all rows that there are.")
 _OTHERS = flags.DEFINE_list("others", [], "Workdirs of more models, which get rows of their own.")
@@ -44,8 +49,9 @@ _PLUGIN = cli.define_plugin()
 
 def main() -> None:
   """Prints the table and names the folder of the results."""
-  if _SOUNDS.value and _DATASET.value:
-    raise UserError("--sounds and --dataset exclude each other: name one of them")
+  instead = [flag.name for flag in (_SOUNDS, _DATASET, _PRESETS) if flag.value]
+  if len(instead) > 1:
+    raise UserError(f"--{instead[0]} and --{instead[1]} exclude each other: name one of them")
   if _SOUNDS.value and not _SOUNDS.value.is_dir():
     raise UserError(f"there is no folder {_SOUNDS.value} of sounds: check --sounds")
   (workdir,), others = cli.models([_WORKDIR.value]), cli.models(_OTHERS.value)
@@ -54,7 +60,7 @@ def main() -> None:
   from synthmatch_jax.evaluation import evaluator, proxied
 
   if proxied.is_proxy(workdir):
-    of_models = (_SPLIT, _SOUNDS, _DATASET, _ROWS, _OTHERS, _SEARCH, _DRAWS)
+    of_models = (_SPLIT, _SOUNDS, _DATASET, _PRESETS, _ROWS, _OTHERS, _SEARCH, _DRAWS)
     if given := [flag.name for flag in of_models if flag.value != flag.default]:
       raise UserError(
         f"--{given[0]} is for models: a proxy is measured on the test split, by its mels"
@@ -67,6 +73,7 @@ def main() -> None:
     split=_SPLIT.value,
     sounds=_SOUNDS.value,
     another=_DATASET.value,
+    presets=_PRESETS.value,
     num_examples=_NUM_EXAMPLES.value,
     names=_ROWS.value,
     others=others,

@@ -21,6 +21,9 @@ _EDIT = flags.DEFINE_bool(
   "edit", False, "Open the plugin's editor; its state when you close that is the base preset."
 )
 _CONTROLS = flags.DEFINE_list("controls", [], "The names of the parameters that become controls.")
+_MOST = flags.DEFINE_integer(
+  "most", 16, "The most controls that are chosen where none are named or known.", lower_bound=1
+)
 _PRESETS = cli.define_path("presets", None, "The folder of presets to measure the prior from.")
 _PLUGIN = cli.define_plugin(
   "The path of the plugin, if PLUGIN is a description and it is not found by itself."
@@ -61,6 +64,7 @@ def main(arguments: Sequence[str]) -> None:
     preset=_BASE_PRESET.value,
     edit=_EDIT.value,
     controls=[name.strip() for name in _CONTROLS.value],
+    most=_MOST.value,
     presets=_PRESETS.value,
     out=_OUT.value,
     seed=_SEED.value,

@@ -13,6 +13,7 @@ from massive16 import massive16_dataset_builder as massive16
 from synthmatch_jax import exported, models
 from synthmatch_jax.config import base_config
 from synthmatch_jax.data import pipeline
+from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation.evaluator import evaluate
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.inspection import dataset_report, inspect
@@ -72,11 +73,34 @@ def test_the_page_of_a_data_set_shows_every_control_and_every_value(mixed, datas
   for part in ("controls", "examples"):
     (tmp_path / part).mkdir()
   html = dataset_report.write(found, tmp_path).read_text()
-  for output_name in dataset.recipe.space.outputs:
-    assert f'alt="Histogram of {output_name}, data and prior"' in html
+  for name in dataset.recipe.space.names:
+    assert f'alt="Histogram of {name}, data and prior"' in html
+  assert len(list((tmp_path / "controls").iterdir())) == 18
   (example,) = found.replays
   model = dataset.recipe.space.decode(example.controls)["model"]
   assert f'<td class="number">{model}</td>' in html
+
+
+def test_pictures_of_a_wide_space_are_those_of_the_groups_or_of_the_furthest_parameters(
+  mixed, dataset, tmp_path, monkeypatch
+):
+  monkeypatch.setattr(dataset_report, "_MOST_PICTURES", 3)
+  found = inspect.inspect(dataset, engine=mixed, sample=0, examples=0)
+  space = dataset.recipe.space
+  apart = {name: found.distances[part].max() for name, part in space.slices.items()}
+  furthest = sorted(apart, key=lambda name: -apart[name])[:3]
+  assert sorted(furthest, key=space.names.index) == [
+    space.names[i] for i in dataset_report.pictured(found)
+  ]
+  assert dataset_report.pictured(found, ["filters"]) == [17]
+  (tmp_path / "controls").mkdir()
+  html = dataset_report.write(found, tmp_path, groups=["filters"]).read_text()
+  assert [path.name for path in (tmp_path / "controls").iterdir()] == ["17.png"]
+  assert "The other 17 parameters" in html
+  with pytest.raises(UserError, match="massive16/mixed has no group of parameters x; it has filt"):
+    dataset_report.describe(
+      dataset.name, dir=dataset.path.parents[2], out=None, sample=0, examples=0, groups=["x"]
+    )
 
 
 def test_a_batch_says_what_is_heard(dataset):

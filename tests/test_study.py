@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study import audit, controls, ears, evaluations, known, report, runs, searching
+from study import audit, controls, ears, evaluations, known, peers, report, runs, searching
 from study.halves import halves
 from synthmatch_jax import bundled
 from synthmatch_jax import config as configs
 from synthmatch_jax.data.sound_folder import SoundFile
 from synthmatch_jax.matching import ensemble
+from synthmatch_jax.spaces import dx7
 
 
 def get_config(run):
@@ -126,6 +127,40 @@ def test_the_halves_of_the_benchmark_share_no_instrument():
   for half in halved.values():
     assert {one.family for one in half[:2]} == {"dx7", "voice"}
   assert halved == halves(sounds[::-1])
+
+
+def test_peers_measures_are_those_of_librosa_as_their_code_calls_it():
+  librosa = pytest.importorskip("librosa")
+  rng = np.random.default_rng(0)
+  fall = np.exp(-np.arange(22_050) / 5_000)
+  pair = [(scale * rng.normal(size=22_050) * fall).astype(np.float32) for scale in (0.1, 0.3)]
+  for peak in ("", ", peak 1"):
+    if peak:
+      pair = [sound / (np.abs(sound).max() + 1e-5) for sound in pair]
+    one, other = (np.abs(librosa.stft(sound, n_fft=1024, hop_length=256)) for sound in pair)
+    logs = [np.log10(np.maximum(x, 1e-4)) for x in (one, other)]
+    cepstra = [librosa.feature.mfcc(y=sound, sr=22_050, n_mfcc=40) for sound in pair]
+    wanted = {
+      "log-STFT MAE": np.abs(logs[0] - logs[1]).mean(),
+      "SC": np.linalg.norm(one - other) / np.linalg.norm(one),
+      "MFCC13 MAE": np.abs(cepstra[0] - cepstra[1])[:13].mean(),
+      "MFCC40 MAE": np.abs(cepstra[0] - cepstra[1]).mean(),
+    }
+    found = peers.sound_errors(*pair)
+    for name, value in wanted.items():
+      assert found[name + peak] == pytest.approx(value, rel=2e-3), name + peak
+      if peak:
+        assert found[name] == pytest.approx(value, rel=2e-3)
+
+
+def test_peers_count_numbers_and_choices_whether_heard_or_not():
+  space = dx7.space()
+  true = space.decode(np.zeros(space.width))
+  changed = true | {"op1_coarse": "31", "op1_level": 99, "key_sync": 1, "algorithm": "7"}
+  found = peers.parameter_errors(*(space.encode(p)[None] for p in (true, changed)), space)
+  # 117 whole numbers and six coarse frequencies; 8 switches, and 14 choices without an order.
+  assert found["numerical MAE"] == pytest.approx(2 / 123)
+  assert found["categorical accuracy (%)"] == pytest.approx(100 * 20 / 22)
 
 
 def test_quantiles_give_a_peak_of_the_prior_much_room():

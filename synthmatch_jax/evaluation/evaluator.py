@@ -7,6 +7,7 @@ from pathlib import Path
 
 from synthmatch_jax import cores, exported, files
 from synthmatch_jax.evaluation import gallery, material, rerender, results, rows, targets
+from synthmatch_jax.evaluation import presets as human
 from synthmatch_jax.evaluation.asked import Asked
 from synthmatch_jax.evaluation.parts import Parts
 from synthmatch_jax.evaluation.rerender import Renderer
@@ -22,6 +23,7 @@ def evaluate(
   split: str = "test",
   sounds: Path | None = None,
   another: str | None = None,
+  presets: Path | None = None,
   num_examples: int | None = None,
   names: Sequence[str] = (),
   others: Sequence[Path] = (),
@@ -42,6 +44,7 @@ def evaluate(
     split: The split of the data set that the model was trained on.
     sounds: A folder of sounds, to be taken instead.
     another: The name of a data set, to be taken instead of that one.
+    presets: A folder of presets of the synth, or "held-out" (see `presets.read`), likewise.
     num_examples: The number of sounds, of which the first are taken; None for all.
     names: The names of the rows; by default all rows that there are.
     others: Workdirs of more models, which get rows of their own.
@@ -63,7 +66,7 @@ def evaluate(
   predictor = Predictor.load(workdir)
   # An engine that is not there is missed before the hours that follow.
   renderer = Renderer(predictor.recipe, workers=workers, plugin=plugin)
-  own = sounds is None and another is None
+  own = sounds is None and another is None and presets is None
   seen = own and split == "train"
   chosen = rows.choose(
     names,
@@ -81,6 +84,8 @@ def evaluate(
   dataset = predictor.dataset(dir=data_dir) if searched else None
   if sounds is not None:
     found = material.of_folder(sounds, predictor, limit=num_examples)
+  elif presets is not None:
+    found = human.read(presets, predictor.recipe, plugin=plugin, limit=num_examples)
   elif another is not None:
     found = material.of_another_dataset(
       another, predictor, dir=data_dir, split=split, limit=num_examples

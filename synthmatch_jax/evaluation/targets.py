@@ -1,7 +1,7 @@
 """The targets that estimates are measured against: sounds of a data set, or from outside."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,15 +56,21 @@ def of_dataset(
   controls: Float[np.ndarray, "i d"], notes: Sequence[Note], *, split: str
 ) -> list[Target]:
   """Returns the first sounds of a split, to be rendered again from their controls and notes."""
+  pairs = enumerate(zip(controls, notes, strict=True))
+  return of_examples({f"{split} {i}": Example(controls=c, note=n) for i, (c, n) in pairs})
+
+
+def of_examples(examples: Mapping[str, Example]) -> list[Target]:
+  """Returns sounds of known patches, by their names, to be rendered again."""
   return [
     Target(
-      name=f"{split} {i}",
-      note=note,
-      assumed=f"MIDI note {note.pitch}",
-      told=note,
-      example=Example(controls=one, note=note),
+      name=name,
+      note=example.note,
+      assumed=f"MIDI note {example.note.pitch}",
+      told=example.note,
+      example=example,
     )
-    for i, (one, note) in enumerate(zip(controls, notes, strict=True))
+    for name, example in examples.items()
   ]
 
 

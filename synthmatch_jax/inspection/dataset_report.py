@@ -1,6 +1,7 @@
 """Reports an inspection on the terminal and as an HTML page."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ _EXAMPLE_DB = -20.0
 _MOST_DAMAGES = 100  # On the page.
 _MOST_ATTEMPTS = 5  # Numbers with a row of their own.
 _MOST_REASONS = 20
+# A wide space has no more pictures than this, unless groups of parameters are named.
+_MOST_PICTURES = 64
 
 
 def describe(
@@ -36,6 +39,7 @@ def describe(
   examples: int,
   plugin: str = "",
   seed: int = 0,
+  groups: Sequence[str] = (),
 ) -> None:
   """Inspects a data set, writes the page and prints a summary.
 
@@ -47,15 +51,20 @@ def describe(
     examples: The number of these to play on the page.
     plugin: The path of the engine's plugin; empty to search the usual folders.
     seed: The seed of the random choices.
+    groups: The groups of the parameters that get pictures; see `pictured`.
 
   Raises:
-    UserError: The data set cannot be inspected, or it is damaged (the page is written first).
+    UserError: The space has no such group, the data set cannot be inspected, or it is damaged (the
+      page is written first).
   """
   dataset = pipeline.open_dataset(name, dir=dir)
+  if unknown := sorted(set(groups) - set(dataset.recipe.space.groups)):
+    known = ", ".join(dataset.recipe.space.groups) or "none"
+    raise UserError(f"{name} has no group of parameters {unknown[0]}; it has {known}")
   engine = _engine(dataset.recipe, plugin) if sample or examples else None
   folder = _folder(out or Path("described") / name)
   found = inspect(dataset, engine=engine, sample=sample, examples=examples, seed=seed)
-  page = write(found, folder)
+  page = write(found, folder, groups=groups)
   print(summary(found))
   print(f"open {page}")
   if found.verdict == "damaged":
@@ -90,12 +99,33 @@ def summary(found: Inspection) -> str:
   return "\n".join([*lines, f"verdict: {found.verdict}{found.caveat}"])
 
 
-def write(found: Inspection, folder: Path) -> Path:
+def pictured(found: Inspection, groups: Sequence[str] = ()) -> list[int]:
+  """Returns the places of the parameters that get pictures.
+
+  Args:
+    found: The inspection.
+    groups: The groups of these parameters. Without any they are all parameters, or of a wide space
+      the 64 whose data are furthest from the prior.
+  """
+  space = found.dataset.recipe.space
+  if groups:
+    return sorted(i for name in groups for i in space.groups[name])
+  apart = [-found.distances[part].max() for part in space.slices.values()]
+  return sorted(np.argsort(apart, kind="stable")[:_MOST_PICTURES].tolist())
+
+
+def write(found: Inspection, folder: Path, *, groups: Sequence[str] = ()) -> Path:
   """Writes the pictures, the sounds and the page; returns the page."""
   recipe, records = found.dataset.recipe, found.records
-  pairs = zip(recipe.space.outputs, records.controls.T, found.prior.T, strict=True)
-  for i, (name, data, prior) in enumerate(pairs):  # A plugin's names may hold any character.
-    distributions.control(data, prior, folder / "controls" / f"{i}.png", title=name)
+  shown = pictured(found, groups)
+  for i in shown:  # A plugin's names may hold any character.
+    name = recipe.space.names[i]
+    data, prior = (x[:, recipe.space.slices[name]] for x in (records.controls, found.prior))
+    path = folder / "controls" / f"{i}.png"
+    if data.shape[1] > 1:
+      distributions.options(data, prior, path, title=name)
+    else:
+      distributions.control(data[:, 0], prior[:, 0], path, title=name)
   distributions.levels(records.level_db, recipe.threshold_db, folder / "levels.png")
   if len(records.notes):
     distributions.notes(records.notes, folder / "notes.png")
@@ -107,6 +137,7 @@ def write(found: Inspection, folder: Path) -> Path:
     page,
     found=found,
     recipe=recipe,
+    shown=shown,
     note_name=name_of(recipe.note.pitch),
     attempts=_attempts(records.attempts),
     examples=[_example(one, found, folder / "examples") for one in found.replays if one.sound],

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from synthmatch_jax.audio.mel import MelSettings, log_mel
-from synthmatch_jax.probing.inventory import PluginParameter
+from synthmatch_jax.probing.plugin_parameter import PluginParameter
 from synthmatch_jax.probing.probe_sounds import deviation, play
 from synthmatch_jax.probing.probed_plugin import ProbedPlugin
 from synthmatch_jax.probing.roundtrip import controls
@@ -26,8 +26,6 @@ of it. A parameter that does nothing gives 0.
 """
 # A change must also exceed what the plugin does by itself, times this.
 _MARGIN = 3.0
-_POSITIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
-_NEAR = 0.1  # Positions this near to that of the base state are left out.
 _SECONDS = 2.0
 _MEL = MelSettings()
 
@@ -103,9 +101,8 @@ def listen(
 
 
 def _heard(place: Host, base: Patch, parameter: PluginParameter) -> SoundChange:
-  positions = [x for x in _POSITIONS if abs(x - parameter.value) > _NEAR]
   try:
-    change, apart = place.call(_move, base, parameter.name, positions)
+    change, apart = place.call(_move, base, parameter.name, parameter.positions)
   except RenderError as error:
     return SoundChange(change_db=0.0, deviation=0.0, error=str(error))
   return SoundChange(change_db=change, deviation=apart)

@@ -76,7 +76,8 @@ class Draws:
     """Returns a patch with a loud start whose controls, and so its levels, are not near 0."""
     median = np.median([d.start_db for d in self.done])
     loud = [d for d in self.done if d.start_db >= median]
-    return max(loud, key=lambda d: min(d.patch.values())).patch
+    numbers = [[v for v in d.patch.values() if isinstance(v, float)] for d in loud]
+    return max(zip(loud, numbers, strict=True), key=lambda one: min(one[1], default=1.0))[0].patch
 
 
 def draw(engine: Engine, *, count: int, seed: int) -> Draws:

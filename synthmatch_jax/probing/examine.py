@@ -7,12 +7,13 @@ from typing import Any
 
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.probing import audible, choice, draws, priors, resets, roundtrip
-from synthmatch_jax.probing.inventory import Inventory, PluginParameter, take_inventory
+from synthmatch_jax.probing.inventory import Inventory, take_inventory
+from synthmatch_jax.probing.plugin_parameter import PluginParameter
 from synthmatch_jax.probing.probe_report import ProbeReport
 from synthmatch_jax.probing.probed_plugin import ProbedPlugin
 from synthmatch_jax.probing.resets import Trial
 from synthmatch_jax.probing.roundtrip import Form
-from synthmatch_jax.spaces.parameters import Continuous
+from synthmatch_jax.spaces.parameters import Parameter
 from synthmatch_jax.synths import description as descriptions
 from synthmatch_jax.synths.description import Care, Description, Reset
 from synthmatch_jax.synths.registry import Engine
@@ -57,6 +58,7 @@ def examine(
   preset: Path | None = None,
   edit: bool = False,
   controls: Sequence[str] = (),
+  most: int = choice.MOST,
   presets: Path | None = None,
   out: Path | None = None,
   seed: int = 0,
@@ -71,6 +73,7 @@ def examine(
     edit: Whether the base preset is made in the plugin's editor.
     controls: The names of the controls. If it is empty, they are those of an earlier probe, or else
       the paper's 16, or else the parameters that are heard best.
+    most: The largest number of these last.
     presets: The folder of presets to measure the prior from.
     out: File for the description; None writes none.
     seed: The seed of the random patches.
@@ -86,7 +89,7 @@ def examine(
   given = choice.fixed(found, probed.known, controls)
   base = _base(probed, found, given, own=preset is not None or edit, report=report)
   heard = audible.listen(probed, base.parameters, state=base.state, values=base.values)
-  chosen = given or choice.best_heard(found, heard)
+  chosen = given or choice.best_heard(found, heard, most=most)
   report.choice(found, heard, chosen, by=_by(probed, given, controls))
 
   def engine(reset: Reset) -> Engine:
@@ -115,7 +118,7 @@ def examine(
 def _base(
   probed: ProbedPlugin,
   found: Inventory,
-  given: tuple[Continuous, ...] | None,
+  given: tuple[Parameter, ...] | None,
   *,
   own: bool,
   report: ProbeReport,
@@ -132,9 +135,7 @@ def _base(
   names = {control.name for control in given or ()}
   parameters = tuple(p for p in found.parameters if p.candidate or p.name in names)
   if not parameters:
-    raise UserError(
-      f"{found.title} has no continuous parameter: nothing that could become a control"
-    )
+    raise UserError(f"{found.title} has no parameter that could become a control")
   values, reason = roundtrip.proven(probed, parameters, found.state)
   forms: tuple[Form, ...] = ("raw_state", "preset_data")
   vst3 = probed.path.suffix == ".vst3"

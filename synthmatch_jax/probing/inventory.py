@@ -1,7 +1,6 @@
 """Asks a plugin what it is and what parameters it has, and plays it, before anything is set."""
 
 import contextlib
-import re
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +11,8 @@ from jaxtyping import Float
 
 from synthmatch_jax.audio.loudness import THRESHOLD_DB
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.probing import plugin_parameter
+from synthmatch_jax.probing.plugin_parameter import PluginParameter
 from synthmatch_jax.probing.probe_sounds import SAMPLE_RATE, SECONDS, nothing
 from synthmatch_jax.probing.probed_plugin import ProbedPlugin
 from synthmatch_jax.synths import states
@@ -21,51 +22,7 @@ from synthmatch_jax.synths.hosts import Host, host
 from synthmatch_jax.synths.plugin import MIDI_CONTROLLER, load
 from synthmatch_jax.synths.registry import Engine
 
-# A parameter of fewer steps is a choice: a step of more than 5 % of the range is plainly heard.
-MIN_STEPS = 20
-# The names of parameters that play no part in a patch.
-_APART = re.compile(r"\b(bypass|program|preset)\b", re.IGNORECASE)
-_NUMBER = re.compile(r"\s*[-+]?(\d|\.\d|inf)", re.IGNORECASE)
 _A_DAY = 86_400.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class PluginParameter:
-  """A parameter of a plugin, as the host sees it.
-
-  Attributes:
-    name: The name that pedalboard makes from the title.
-    title: The name that the plugin gives.
-    unit: The unit of the values; empty if there is none.
-    kind: The type of the values according to pedalboard.
-    steps: The number of distinct texts at the 1,001 positions that pedalboard asks for.
-    lowest: The text of the value at 0.
-    highest: The text of the value at 1.
-    default: The default as a raw value in [0, 1].
-    value: The raw value in the base state.
-    numeric: Whether nine texts in ten are numbers, perhaps with a unit.
-  """
-
-  name: str
-  title: str
-  unit: str
-  kind: Literal["float", "bool", "str"]
-  steps: int
-  lowest: str
-  highest: str
-  default: float
-  value: float
-  numeric: bool
-
-  @property
-  def continuous(self) -> bool:
-    """Whether it can be a control: a number of at least 20 steps, not a switch or a choice."""
-    return self.kind != "bool" and self.numeric and self.steps >= MIN_STEPS
-
-  @property
-  def candidate(self) -> bool:
-    """Whether it may be one of the controls that the probe chooses."""
-    return self.continuous and not _APART.search(self.title)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +156,7 @@ def _look(plugin: Any, state: bytes) -> tuple[dict[str, Any], Float[np.ndarray, 
   if state:
     plugin.raw_state = state
   state = states.capture(plugin)
-  parameters = tuple(_parameter(n, p) for n, p in plugin.parameters.items())
+  parameters = tuple(plugin_parameter.read(n, p) for n, p in plugin.parameters.items())
   blind = bool(parameters) and not any(p.value for p in parameters)
   if blind and (blind := any(p.default for p in parameters)):
     parameters = tuple(replace(p, value=p.default) for p in parameters)
@@ -218,22 +175,6 @@ def _look(plugin: Any, state: bytes) -> tuple[dict[str, Any], Float[np.ndarray, 
     "blind": blind,
   }
   return about, sound
-
-
-def _parameter(name: str, parameter: Any) -> PluginParameter:
-  texts = [str(value) for value in parameter.ranges.values()]
-  return PluginParameter(
-    name=name,
-    title=parameter.name,
-    unit=parameter.label or "",
-    kind=parameter.type.__name__,
-    steps=len(set(texts)),
-    lowest=texts[0],
-    highest=texts[-1],
-    default=float(parameter.default_raw_value),
-    value=float(parameter.raw_value),
-    numeric=sum(bool(_NUMBER.match(text)) for text in texts) >= 0.9 * len(texts),
-  )
 
 
 def _sound(plugin: Any) -> tuple[int, Float[np.ndarray, " n"]]:

@@ -15,6 +15,8 @@ from tqdm import tqdm
 from synthmatch_jax import files
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.probing.probe_sounds import nothing
+from synthmatch_jax.spaces.discrete import Choice
+from synthmatch_jax.spaces.parameters import Parameter
 from synthmatch_jax.spaces.prior import Prior
 from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths import states
@@ -90,7 +92,9 @@ def extract(engine: Engine, folder: Path) -> Extracted:
     name="presets",
     space=engine.space.name,
     source=f"{len(table)} presets of the folder {folder.resolve().name}, read by {engine.name}",
-    controls={n: _empirical(column) for n, column in zip(engine.space.names, table.T, strict=True)},
+    controls={
+      p.name: _found(p, table[:, engine.space.slices[p.name]]) for p in engine.space.parameters
+    },
   )
   return Extracted(prior=prior, loaded=len(table), copies=copies, failed=failed)
 
@@ -140,8 +144,12 @@ def _first(failed: Mapping[str, str]) -> str:
   return f"{len(failed)} failed, the first because {next(iter(failed.values()))}"
 
 
-def _empirical(column: Float[np.ndarray, " i"]) -> dict[str, Any]:
-  """Returns the distribution of a control: its values in order, or evenly spaced quantiles."""
+def _found(parameter: Parameter, columns: Float[np.ndarray, "i w"]) -> dict[str, Any]:
+  """Returns a distribution: how often there is each option; else all values, or quantiles."""
+  if isinstance(parameter, Choice):
+    counts = columns.sum(axis=0).astype(int).tolist()
+    return {"kind": "options", "weights": dict(zip(parameter.options, counts, strict=True))}
+  column = columns[:, 0]
   quantiles = np.quantile(column, np.linspace(0, 1, min(len(column), _MOST_QUANTILES)))
   rounded = [round(float(q), _DIGITS) for q in quantiles]
   return {"kind": "empirical", "quantiles": rounded, "count": len(column)}

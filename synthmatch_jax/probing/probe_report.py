@@ -13,12 +13,13 @@ from synthmatch_jax.audio.loudness import THRESHOLD_DB
 from synthmatch_jax.probing.audible import Audibility
 from synthmatch_jax.probing.choice import HALF_STEP
 from synthmatch_jax.probing.draws import Draws
-from synthmatch_jax.probing.inventory import Inventory, PluginParameter
+from synthmatch_jax.probing.inventory import Inventory
+from synthmatch_jax.probing.plugin_parameter import PluginParameter
 from synthmatch_jax.probing.priors import Extracted
 from synthmatch_jax.probing.probed_plugin import ProbedPlugin
 from synthmatch_jax.probing.resets import ENOUGH_DB, Trial
 from synthmatch_jax.probing.roundtrip import RoundTrip
-from synthmatch_jax.spaces.parameters import Continuous
+from synthmatch_jax.spaces.parameters import Parameter
 from synthmatch_jax.synths.description import Description
 
 _WIDTH = 100
@@ -52,7 +53,8 @@ class ProbeReport:
     table.add_column("type")
     for p in found.parameters:
       numbers = (str(p.steps), f"{p.default:.3f}", f"{p.value:.3f}")
-      kind = p.kind if p.continuous else f"{p.kind}, no control"
+      made = p.control("")
+      kind = made.kind if made else f"{p.kind}, no control"
       table.add_row(*map(escape, (p.name, p.unit, p.lowest, p.highest, *numbers, kind)))
     self._console.print(table)
     if found.blind:
@@ -96,7 +98,7 @@ class ProbeReport:
       )
 
   def choice(
-    self, found: Inventory, heard: Audibility, chosen: Sequence[Continuous], *, by: str
+    self, found: Inventory, heard: Audibility, chosen: Sequence[Parameter], *, by: str
   ) -> None:
     """Reports the controls, and how well they are heard."""
     names = [control.name for control in chosen]

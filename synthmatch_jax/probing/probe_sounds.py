@@ -37,5 +37,8 @@ def difference_db(target: Float[np.ndarray, " n"], estimate: Float[np.ndarray, "
 
 
 def deviation(wanted: Patch, got: Patch) -> dict[str, float]:
-  """Returns the distance of each value that was set from the value read back."""
-  return {name: abs(got[name] - value) for name, value in wanted.items()}
+  """Returns the distance of each value that was set from the value read back; 1 for options."""
+  return {
+    name: float(got[name] != value) if isinstance(value, str) else abs(got[name] - value)
+    for name, value in wanted.items()
+  }

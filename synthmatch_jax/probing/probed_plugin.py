@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.spaces.parameters import Continuous
+from synthmatch_jax.spaces.parameters import Parameter
 from synthmatch_jax.synths import bundle, locate, registry
 from synthmatch_jax.synths import description as descriptions
 from synthmatch_jax.synths.description import Care, Description, Reset, pack
@@ -44,7 +44,7 @@ class ProbedPlugin:
 
   def described(
     self,
-    controls: Sequence[Continuous],
+    controls: Sequence[Parameter],
     *,
     reset: Reset,
     state: bytes = b"",
@@ -64,7 +64,7 @@ class ProbedPlugin:
       care=self.care,
     )
 
-  def engine(self, controls: Sequence[Continuous], *, reset: Reset, **base: Any) -> Engine:
+  def engine(self, controls: Sequence[Parameter], *, reset: Reset, **base: Any) -> Engine:
     """Returns the engine that `described` describes, from the same arguments."""
     plugin = self.described(controls, reset=reset, **base)
     return Engine(name=self.name, plugin=plugin, path=str(self.path))

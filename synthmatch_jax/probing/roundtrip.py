@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.probing.inventory import PluginParameter
+from synthmatch_jax.probing.plugin_parameter import PluginParameter
 from synthmatch_jax.probing.probe_sounds import deviation, difference_db, play
 from synthmatch_jax.probing.probed_plugin import ProbedPlugin
 from synthmatch_jax.spaces.parameters import Continuous

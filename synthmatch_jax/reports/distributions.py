@@ -33,6 +33,22 @@ def control(
   figure.savefig(path, dpi=_DPI)
 
 
+def options(
+  data: Float[np.ndarray, "k w"], prior: Float[np.ndarray, "m w"], path: Path, *, title: str
+) -> None:
+  """Draws how often each option of a choice is taken: the data filled, the prior as a line."""
+  figure = Figure(figsize=(3.0, 1.9), layout="constrained")
+  axis = figure.subplots()
+  places = np.arange(prior.shape[1])
+  if len(data):
+    axis.bar(places, data.mean(axis=0), width=1.0, color=_DATA, alpha=0.45)
+  axis.step(places, prior.mean(axis=0), where="mid", color=_PRIOR, linewidth=1.2)
+  axis.set_title(title, fontsize=10)
+  axis.set(xticks=(), yticks=(), xlabel=f"{places.size} options")
+  axis.spines[["top", "right", "left"]].set_visible(False)
+  figure.savefig(path, dpi=_DPI)
+
+
 def levels(level_db: Float[np.ndarray, " i"], threshold_db: float, path: Path) -> None:
   """Draws the loudness of all sounds in LUFS, and dashed the threshold that none is to be below."""
   figure, axis = _wide()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -53,8 +54,8 @@ class ParameterSpace:
       raise ValueError(f"space {self.name} has no parameters")
     if len(self.parameters) > _MOST_PARAMETERS:
       raise ValueError(f"space {self.name} has more than {_MOST_PARAMETERS} parameters")
-    if len(set(self.names)) != len(self.names):
-      raise ValueError(f"space {self.name} has two parameters of one name")
+    if twice := [name for name, count in Counter(self.names).items() if count > 1]:
+      raise ValueError(f"space {self.name} has two parameters called {twice[0]!r:.80}")
     values = self.decode(np.zeros(self.width))
     for name, condition in self._conditions.items():
       if unknown := sorted(condition.names - set(self.names)):

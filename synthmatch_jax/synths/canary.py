@@ -9,6 +9,7 @@ from jaxtyping import Float
 from synthmatch_jax.audio.loudness import SILENT_PEAK
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths import base
 from synthmatch_jax.synths.base import Synth
 from synthmatch_jax.synths.life import Life
@@ -98,7 +99,7 @@ class Canary:
     )
 
 
-def _render(synth: Synth, patch: dict[str, float]) -> Float[np.ndarray, " n"]:
+def _render(synth: Synth, patch: Patch) -> Float[np.ndarray, " n"]:
   """Renders half a second of a patch; controls that it leaves out are at their middle."""
   patch = synth.space.decode([0.5] * synth.space.width) | patch
   return base.sound(synth, patch, note=Note(hold_seconds=0.3), seconds=0.5, sample_rate=44_100)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from synthmatch_jax import files, untrusted
 from synthmatch_jax.errors import UserError, brief
-from synthmatch_jax.spaces.parameters import Continuous, require_text
+from synthmatch_jax.spaces.parameters import Continuous, Parameter, require_text
 from synthmatch_jax.spaces.space import ParameterSpace, parameter_from_dict, parameter_to_dict
 from synthmatch_jax.synths import locate
 from synthmatch_jax.synths.base import Parallelism
@@ -73,7 +73,7 @@ class Care:
   canary_every: int = 64
   renders: int = 10_000
   megabytes: float = 1000.0
-  canary: Mapping[str, float] = dataclasses.field(default_factory=dict)
+  canary: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +84,8 @@ class Description:
     name: The name of the engine, e.g. "massive".
     files: The file names that the plugin may have; the first one that is found is taken.
     inside: The name of the plugin in a file that holds several.
-    controls: The parameters that patches set. Their values are the host's raw values in [0, 1],
-      which low and high narrow.
+    controls: The parameters that patches set. The values of continuous ones are the host's raw
+      values in [0, 1], which low and high narrow; `raw_values` has those of the others.
     reset: The policy between two sounds.
     repeatable_db: How far a sound differs from itself under that policy, whatever was played
       before, in dB; None where it is the same to the last bit, or has not been probed.
@@ -104,7 +104,7 @@ class Description:
 
   name: str
   files: tuple[str, ...]
-  controls: tuple[Continuous, ...]
+  controls: tuple[Parameter, ...]
   inside: str = ""
   reset: Reset = "instance"
   repeatable_db: float | None = None
@@ -155,12 +155,7 @@ class Description:
     if plain.get("reset", "clear") not in RESETS:
       raise ValueError(f"reset is {plain['reset']!r}; known: {', '.join(RESETS)}")
     try:
-      controls: tuple[Any, ...] = tuple(parameter_from_dict(c) for c in plain["controls"])
-      plain["controls"] = controls
-      if other := [c for c in controls if not isinstance(c, Continuous)]:
-        raise ValueError(
-          f"{other[0].name} is a {other[0].kind}: a plugin's controls are continuous"
-        )
+      plain["controls"] = tuple(parameter_from_dict(c) for c in plain["controls"])
       plain["files"] = tuple(plain["files"])
       plain["others"] = tuple(plain.get("others", ()))
       plain["care"] = Care(**plain.get("care", {}))
@@ -175,7 +170,7 @@ class Description:
     except (TypeError, AttributeError, KeyError, UserError, zlib.error) as error:
       raise ValueError(brief(error)) from None
     for control in made.controls:
-      if not 0 <= control.low < control.high <= 1:
+      if isinstance(control, Continuous) and not 0 <= control.low < control.high <= 1:
         raise ValueError(f"{control.name} must stay in [0, 1], the raw values of a host")
     return made
 
@@ -203,9 +198,19 @@ class Description:
       kind = int if isinstance(least, int) else int | float
       if not isinstance(value, kind) or isinstance(value, bool) or not least <= value <= most:
         raise ValueError(f"{field} is {value!r:.40}; it may be {least} to {most}")
-    for field, values in (("values", self.values), ("care.canary", self.care.canary)):
+    known = {c.name: c for c in self.controls if not isinstance(c, Continuous)}
+    discrete = {n: v for n, v in self.care.canary.items() if n in known}
+    plain = {n: v for n, v in self.care.canary.items() if n not in known}
+    for field, values in (("values", self.values), ("care.canary", plain)):
       if not all(isinstance(v, int | float) and -0.01 <= v <= 1.01 for v in values.values()):
         raise ValueError(f"{field} has a value outside of [0, 1], the raw values of a host")
+    for name, value in discrete.items():
+      try:
+        known[name].encode(value)
+      except (TypeError, ValueError):
+        raise ValueError(
+          f"care.canary sets {name} to {value!r:.40}; it may be {known[name].span}"
+        ) from None
 
 
 def pack(state: bytes) -> str:

@@ -18,10 +18,12 @@ from jaxtyping import Float
 from synthmatch_jax import files
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.spaces.parameters import Continuous
 from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths import bundle, states
 from synthmatch_jax.synths.base import Parallelism, RenderError
 from synthmatch_jax.synths.description import Description, unpack
+from synthmatch_jax.synths.raw_values import raw_value, value_at
 
 # Raised when the same patch sounds different from before, and the reason is neither the plugin nor
 # the description nor pedalboard's version.
@@ -63,7 +65,7 @@ class Plugin:
       raise UserError(
         f"{path.name} has no parameter {', '.join(missing)}; it has {', '.join(known)}"
       )
-    self._parameters = {name: known[name] for name in self.space.names}
+    self._parameters = {p.name: (p, known[p.name]) for p in self.space.parameters}
     self._channels = _channels(self.plugin)
     if description.reset == "clear":
       # This is private to pedalboard 0.9, and the only way to keep it from making a new instance.
@@ -95,7 +97,7 @@ class Plugin:
 
   def read_back(self) -> Patch:
     """See `Synth`."""
-    return {name: float(p.raw_value) for name, p in self._parameters.items()}
+    return {n: value_at(p, float(own.raw_value)) for n, (p, own) in self._parameters.items()}
 
   def save_preset(self, patch: Patch, path: Path) -> Path:
     """See `Synth`. The file is a `.vstpreset`, or for an Audio Unit its raw state."""
@@ -129,21 +131,24 @@ class Plugin:
 
   def _apply(self, patch: Patch) -> Patch:
     patch = self.space.decode(self.space.encode(patch))  # Clamps, and names what is missing.
-    for name, value in patch.items():
-      self._parameters[name].raw_value = value
+    for name, (parameter, own) in self._parameters.items():
+      own.raw_value = raw_value(parameter, patch[name])
     return patch
 
   def _verify(self, wanted: Patch) -> None:
     tolerance = self._description.tolerance
     for name, value in self.read_back().items():
-      if not abs(value - wanted[name]) <= tolerance:
+      if not isinstance(self._parameters[name][0], Continuous):
+        if value != wanted[name]:
+          raise RenderError(f"{name} was set to {wanted[name]} and reads back as {value}")
+      elif not abs(value - wanted[name]) <= tolerance:
         raise RenderError(f"{name} was set to {wanted[name]:.4f} and reads back as {value:.4f}")
 
   def _load_base_preset(self) -> None:
     """Loads the base preset with proof, as pedalboard ignores a state it does not understand."""
     away = {name: 0.0 if value > 0.5 else 1.0 for name, value in self._description.values.items()}
     for name, value in away.items():
-      self._parameters[name].raw_value = value
+      self._parameters[name][1].raw_value = value
     self.settle()  # Values that were still on their way would overwrite the state.
     state = unpack(self._description.state)
     try:
@@ -152,7 +157,9 @@ class Plugin:
       self.plugin.raw_state = state
     except RuntimeError as error:
       raise UserError(f"{self.name} refuses its base preset: {error}; probe it again") from None
-    now, wanted = self.settle(), self._description.values
+    self.settle()
+    wanted = self._description.values
+    now = {name: float(self._parameters[name][1].raw_value) for name in wanted}
     wrong = [n for n in wanted if not abs(now[n] - wanted[n]) <= self._description.tolerance]
     if wrong:
       raise UserError(

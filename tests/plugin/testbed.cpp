@@ -26,6 +26,7 @@
 //   slow-load              2 s for a new instance
 //   no-state, ignore-state states are neither given nor taken; taken without effect
 //   effect                 declares itself an effect
+//   kinds                  a switch, a choice and a whole number more: noise, filter 1, octave
 //
 // Structures and interface ids are those of DPF's "travesty" headers (Debian: dpf-source).
 
@@ -61,22 +62,26 @@ namespace testbed {
 enum Knob {
   kOsc1Position, kOsc1Amp, kOsc2Pitch, kOsc2Position, kOsc2Amp, kNoiseAmp,
   kLowPassCutoff, kLowPassResonance, kHighPassCutoff, kHighPassResonance,
-  kAmpAttack, kAmpDecay, kSweepAttack, kSweepLevel, kSweepDecay, kReverbMix, kKnobs
+  kAmpAttack, kAmpDecay, kSweepAttack, kSweepLevel, kSweepDecay, kReverbMix, kKnobs,
+  kNoiseOn = kKnobs, kFilterType, kOctave, kAll
 };
 
 struct KnobInfo {
   const char* title;
   float initial;
+  int steps = 0;  // The number of the last one; 0 for a knob without.
 };
 
 // pedalboard makes identifiers of the titles: lower case, _ for all but letters and digits.
-constexpr KnobInfo kKnobInfo[kKnobs] = {
+constexpr KnobInfo kKnobInfo[kAll] = {
     {"Osc1-Position", 0.2f},     {"Osc1-Amp", 0.8f},          {"Osc2-Pitch", 0.5f},
     {"Osc2-Position", 0.4f},     {"Osc2-Amp", 0.4f},          {"Noise-Amp", 0.1f},
     {"Filter1-Cut Prm 1", 0.6f}, {"Filter1-Res Prm 3", 0.3f}, {"Filter2-Cut Prm 1", 0.1f},
     {"Filter2-Res Prm 3", 0.2f}, {"Envelope4-Att Tme", 0.2f}, {"Envelope4-Dec Tme", 0.6f},
     {"Envelope1-Att Tme", 0.3f}, {"Envelope1-Att Lev", 0.4f}, {"Envelope1-Dec Tme", 0.5f},
-    {"Master FX2-Dry/Wet", 0.2f}};
+    {"Master FX2-Dry/Wet", 0.2f}, {"Noise-On", 1.0f, 1},      {"Filter1-Type", 0.0f, 2},
+    {"Octave", 0.5f, 4}};
+constexpr const char* kFilterTypes[] = {"Low Pass", "Band Pass", "High Pass"};
 
 // The knob that pedalboard shows under this name, or -1.
 int knob_named(const std::string& name) {
@@ -167,13 +172,14 @@ class Filter {
     damping_ = 2 - 1.9f * resonance;
     scale_ = 1 / (1 + damping_ * g_ + g_ * g_);
   }
-  void step(float x, float* low, float* high) {
+  void step(float x, float* low, float* high, float* band_out = nullptr) {
     *high = (x - (damping_ + g_) * s1_ - s2_) * scale_;
     const float v1 = g_ * *high, band = v1 + s1_;
     s1_ = band + v1;
     const float v2 = g_ * band;
     *low = v2 + s2_;
     s2_ = *low + v2;
+    if (band_out) *band_out = band;
   }
 
  private:
@@ -258,12 +264,12 @@ class Reverb {
 
 class Voice {
  public:
-  float value[kKnobs];
+  float value[kAll];
   double detune = 1;
   uint64_t* vibrato_clock = nullptr;  // samples since the hidden vibrato began
   bool endless_reverb = false;
 
-  Voice() { for (int k = 0; k < kKnobs; ++k) value[k] = kKnobInfo[k].initial; }
+  Voice() { for (int k = 0; k < kAll; ++k) value[k] = kKnobInfo[k].initial; }
   void prepare(double sample_rate) {
     if (sample_rate != rate_) reverb_.prepare(sample_rate, endless_reverb ? 15 : 1.2);
     rate_ = sample_rate;
@@ -302,7 +308,8 @@ class Voice {
     amp_.tick(attack(kAmpAttack), decay(kAmpDecay), 0.25f, rate_);
     sweep_.tick(attack(kSweepAttack), decay(kSweepDecay), 0, rate_);
     if (amp_.idle()) return;
-    double rate = 440 * std::exp2((pitch_ - 69) / 12.0) / rate_ * detune;
+    const double octave = std::round(4 * value[kOctave]) - 2;
+    double rate = 440 * std::exp2((pitch_ - 69) / 12.0 + octave) / rate_ * detune;
     if (vibrato_clock) rate *= 1 + 0.003 * std::sin(*vibrato_clock / rate_ * 2 * kPi * 0.37);
     osc1_.set(rate, value[kOsc1Position]);
     osc2_.set(rate * std::exp2(2.0 * value[kOsc2Pitch] - 1), value[kOsc2Position]);
@@ -315,10 +322,10 @@ class Voice {
     random_ ^= random_ << 13, random_ ^= random_ >> 17, random_ ^= random_ << 5;
     const float noise = static_cast<float>(static_cast<int32_t>(random_)) / 2147483648.0f;
     sweep_.next();
-    float low, high, unused;
+    float out[3], high, unused;  // In the order of kFilterTypes.
     low_pass_.step(gain(kOsc1Amp) * osc1_.next() + gain(kOsc2Amp) * osc2_.next() +
-                       gain(kNoiseAmp) * noise, &low, &unused);
-    high_pass_.step(low, &unused, &high);
+                       gain(kNoiseAmp) * value[kNoiseOn] * noise, &out[0], &out[2], &out[1]);
+    high_pass_.step(out[static_cast<int>(std::lround(2 * value[kFilterType]))], &unused, &high);
     return high * amp_.next() * velocity_;
   }
   float gain(Knob k) const { return value[k] * value[k]; }
@@ -373,7 +380,7 @@ class Orders {
   static constexpr const char* kWords[] = {
       "crash@", "hang@", "nan@", "drift@", "work@", "crash>", "storm:", "leak", "silence", "lfo",
       "lfo-global", "tail", "revert", "stuck", "snap", "midi-cc", "midi-cc-dpf", "slow-load",
-      "no-state", "ignore-state", "effect"};
+      "no-state", "ignore-state", "effect", "kinds"};
   std::map<std::string, std::string> arguments_;
   int fatal_knob_ = -1;
   double fatal_above_ = 0;
@@ -486,7 +493,7 @@ constexpr v3_param_id kFirstId = 100;
 constexpr v3_param_id kFirstMidiId = 10000;
 
 int knob_of(v3_param_id id) {
-  return id >= kFirstId && id < kFirstId + kKnobs ? static_cast<int>(id - kFirstId) : -1;
+  return id >= kFirstId && id < kFirstId + kAll ? static_cast<int>(id - kFirstId) : -1;
 }
 
 void widen(const char* text, int16_t* out) {
@@ -498,7 +505,8 @@ void widen(const char* text, int16_t* out) {
 struct State {
   char magic[4] = {'T', 'B', 'E', 'D'};
   uint32_t version = 1, count = kKnobs;
-  float value[kKnobs] = {};
+  float value[kAll] = {};
+  int32_t size() const { return static_cast<int32_t>(12 + sizeof(float) * count); }
 };
 
 class Instrument final : public Component, public Processor, public Controller {
@@ -506,7 +514,7 @@ class Instrument final : public Component, public Processor, public Controller {
   const Orders orders;
 
   Instrument() {
-    for (int k = 0; k < kKnobs; ++k) value_[k] = kKnobInfo[k].initial;
+    for (int k = 0; k < kAll; ++k) value_[k] = kKnobInfo[k].initial;
     if (orders.has("slow-load")) std::this_thread::sleep_for(std::chrono::seconds(2));
     if (orders.has("lfo")) voice_.vibrato_clock = &vibrato_clock_;
     if (orders.has("lfo-global")) voice_.vibrato_clock = &g_vibrato_clock;
@@ -553,21 +561,24 @@ class Instrument final : public Component, public Processor, public Controller {
   v3_result set_state(v3_bstream** stream) override {
     State state;
     int32_t got = 0;
+    const uint32_t count = static_cast<uint32_t>(knobs());
+    state.count = count;
     if (orders.has("no-state") || !stream) return V3_NOT_IMPLEMENTED;
-    if (v3_cpp_obj(stream)->read(stream, &state, sizeof state, &got) || got != sizeof state ||
-        std::memcmp(&state, State().magic, 4) || state.version != 1 || state.count != kKnobs)
+    if (v3_cpp_obj(stream)->read(stream, &state, state.size(), &got) || state.count != count ||
+        std::memcmp(&state, State().magic, 4) || state.version != 1 || got != state.size())
       return V3_FALSE;
     if (orders.has("ignore-state")) return V3_OK;
-    for (int k = 0; k < kKnobs; ++k) take(k, state.value[k]);
+    for (int k = 0; k < knobs(); ++k) take(k, state.value[k]);
     revert_ = orders.has("revert");
     return values_changed();
   }
   v3_result get_state(v3_bstream** stream) override {
     State state;
     int32_t written = 0;
-    std::copy(value_, value_ + kKnobs, state.value);
+    state.count = static_cast<uint32_t>(knobs());
+    std::copy(value_, value_ + knobs(), state.value);
     if (orders.has("no-state") || !stream) return V3_NOT_IMPLEMENTED;
-    return v3_cpp_obj(stream)->write(stream, &state, sizeof state, &written);
+    return v3_cpp_obj(stream)->write(stream, &state, state.size(), &written);
   }
 
   // Processor
@@ -620,17 +631,18 @@ class Instrument final : public Component, public Processor, public Controller {
   // Controller
   v3_result set_component_state(v3_bstream** stream) override { return set_state(stream); }
   int32_t parameter_count() override {
-    return kKnobs + (orders.has("midi-cc") || orders.has("midi-cc-dpf") ? 2000 : 0);
+    return knobs() + (orders.has("midi-cc") || orders.has("midi-cc-dpf") ? 2000 : 0);
   }
   v3_result parameter_info(int32_t index, v3_param_info* info) override {
     if (index < 0 || index >= parameter_count()) return V3_INVALID_ARG;
     *info = {};
-    const int midi = index - kKnobs;
+    const int midi = index - knobs();
     char title[32];
     if (midi < 0) {
       std::snprintf(title, sizeof title, "%s", kKnobInfo[index].title);
       info->param_id = kFirstId + static_cast<v3_param_id>(index);
       info->default_normalised_value = kKnobInfo[index].initial;
+      info->step_count = kKnobInfo[index].steps;
       info->flags = V3_PARAM_CAN_AUTOMATE;
     } else {
       const bool dpf = orders.has("midi-cc-dpf");
@@ -642,9 +654,13 @@ class Instrument final : public Component, public Processor, public Controller {
     widen(title, info->short_title);
     return V3_OK;
   }
-  v3_result string_of(v3_param_id, double value, int16_t* out) override {
+  v3_result string_of(v3_param_id id, double value, int16_t* out) override {
     char text[32];
+    const int knob = knob_of(id), step = static_cast<int>(std::lround(2 * value));
     std::snprintf(text, sizeof text, "%.6f", value);
+    if (knob == kNoiseOn) std::snprintf(text, sizeof text, "%s", value < 0.5 ? "Off" : "On");
+    if (knob == kFilterType) std::snprintf(text, sizeof text, "%s", kFilterTypes[step]);
+    if (knob == kOctave) std::snprintf(text, sizeof text, "%ld", std::lround(4 * value) - 2);
     widen(text, out);
     return V3_OK;
   }
@@ -670,9 +686,12 @@ class Instrument final : public Component, public Processor, public Controller {
   void* create_view(const char*) override { return nullptr; }
 
  private:
+  int knobs() const { return orders.has("kinds") ? kAll : kKnobs; }
   // Sets a value as far as this instrument lets one be set.
   void take(int knob, float value) {
     value = std::min(std::max(value, 0.0f), 1.0f);
+    const float steps = static_cast<float>(kKnobInfo[knob].steps);
+    if (steps > 0) value = std::round(value * steps) / steps;
     if (orders.has("snap")) value = std::round(value * 100) / 100;
     if (orders.has("stuck") && knob == kOsc2Pitch) value = kKnobInfo[knob].initial;
     value_[knob] = value;
@@ -698,7 +717,7 @@ class Instrument final : public Component, public Processor, public Controller {
     if (revert_) value_[kOsc2Pitch] = kKnobInfo[kOsc2Pitch].initial;
     if (revert_ || differs) values_changed();
     revert_ = false;
-    std::copy(value_, value_ + kKnobs, voice_.value);
+    std::copy(value_, value_ + kAll, voice_.value);
   }
   void note_on(int pitch, float velocity) {
     played_ = true, spoilt_ = false;
@@ -727,7 +746,7 @@ class Instrument final : public Component, public Processor, public Controller {
   }
 
   std::atomic<uint32_t> references_{1};
-  std::atomic<float> value_[kKnobs];
+  std::atomic<float> value_[kAll];
   v3_component_handler** handler_ = nullptr;
   double rate_ = 44100;
   int32_t block_size_ = 0;

@@ -10,10 +10,21 @@ from rich.console import Console
 
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.probing import audible, choice, draws, examine, probed_plugin, resets, roundtrip
+from synthmatch_jax.probing import (
+  audible,
+  choice,
+  draws,
+  examine,
+  priors,
+  probed_plugin,
+  resets,
+  roundtrip,
+)
 from synthmatch_jax.probing.inventory import take_inventory
+from synthmatch_jax.probing.plugin_parameter import options
 from synthmatch_jax.probing.probe_report import ProbeReport
 from synthmatch_jax.spaces import prior
+from synthmatch_jax.spaces.discrete import Choice, Integer, Switch
 from synthmatch_jax.spaces.massive16 import TABLE_1
 from synthmatch_jax.spaces.parameters import Continuous
 from synthmatch_jax.synths import description as descriptions
@@ -238,6 +249,52 @@ def test_controls_are_chosen_among_what_there_is(found):
     choice.fixed(about, None, ["osc1_amp", "osc1_amp"])
 
 
+NOISE, TYPE, OCTAVE = "noise_on", "filter1_type", "octave"
+
+
+def play_and_save(synth, folder, patches):
+  """Plays patches and saves them as presets; gives how many did not come back, and the sounds."""
+  wrong, sounds = 0, []
+  for i, patch in enumerate(patches):
+    sounds.append(synth.render(patch, note=Note(), seconds=0.3, sample_rate=44_100))
+    wrong += synth.read_back() != patch
+    synth.save_preset(patch, Path(folder) / f"{i}.vstpreset")
+  wrong += sum(
+    synth.read_preset(Path(folder) / f"{i}.vstpreset") != p for i, p in enumerate(patches)
+  )
+  return wrong, len({sound.tobytes() for sound in sounds})
+
+
+def test_switches_choices_and_whole_numbers_are_found_played_and_measured(
+  found, misbehave, tmp_path
+):
+  misbehave("kinds")
+  about = take_inventory(found)
+  assert choice.fixed(about, None, ()) == choice.fixed(about, None, list(TABLE_1))
+  chosen = choice.fixed(about, None, [NOISE, TYPE, OCTAVE])
+  assert [type(c) for c in chosen] == [Switch, Choice, Integer]
+  assert chosen[1].options == ("Low Pass", "Band Pass", "High Pass")
+  assert (chosen[2].low, chosen[2].high) == (-2, 2)
+  assert [about.parameter(n).positions for n in (NOISE, TYPE)] == [[0.0], [0.5, 1.0]]
+  engine = found.engine(chosen, reset="clear")
+  described = descriptions.Description.from_dict(json.loads(json.dumps(engine.plugin.to_dict())))
+  assert described.space == engine.space
+  values = [(0, "Low Pass", 0), (1, "Band Pass", 0), (1, "High Pass", 0), (1, "High Pass", -2)]
+  patches = [dict(zip((NOISE, TYPE, OCTAVE), value, strict=True)) for value in values]
+  with hosting(engine) as host:
+    assert host.call(play_and_save, str(tmp_path), patches) == (0, 4)
+  learnt = priors.extract(engine, tmp_path).prior.controls
+  assert learnt[TYPE]["weights"] == {"Low Pass": 1, "Band Pass": 1, "High Pass": 2}
+  assert learnt[NOISE]["quantiles"] == [0.0, 1.0, 1.0, 1.0]
+
+
+def test_steps_that_are_not_at_even_distances_or_share_a_name_are_no_options():
+  thirds = {(0.0, 0.334): "a", (0.334, 0.667): "b", (0.667, 1.0): "c"}
+  assert options(thirds) == ("a", "b", "c")
+  assert options({(0.0, 0.7): "a", (0.7, 0.9): "b", (0.9, 1.0): "c"}) == ()
+  assert options(dict(zip(thirds, "aba", strict=True))) == ()
+
+
 def test_what_is_heard_best_is_chosen_elsewhere(found):
   about = take_inventory(found)
   names = enumerate(TABLE_1)
@@ -247,3 +304,4 @@ def test_what_is_heard_best_is_chosen_elsewhere(found):
   names = [c.name for c in choice.best_heard(about, heard)]
   # Under three times what the plugin does by itself nothing counts; nor what does not stick.
   assert names == [n for n in list(TABLE_1)[2:] if n != "noise_amp"]
+  assert [c.name for c in choice.best_heard(about, heard, most=2)] == list(TABLE_1)[-2:]

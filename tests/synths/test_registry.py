@@ -87,6 +87,10 @@ def test_a_description_survives_its_file_and_the_way_to_a_process(tmp_path):
   assert description.unpack(read.state) == b"state"
 
 
+ON = {"name": "on", "meaning": "", "kind": "switch"}
+WAVE = {"name": "wave", "meaning": "", "kind": "choice", "options": ["a", "b"]}
+
+
 @pytest.mark.parametrize(
   ("change", "says"),
   [
@@ -97,6 +101,17 @@ def test_a_description_survives_its_file_and_the_way_to_a_process(tmp_path):
       r"a must stay in \[0, 1\]",
     ),
     ({"controls": [{"nam": "a"}]}, "nam"),
+    ({"controls": [ON, ON]}, "has two parameters called 'on'"),
+    (
+      {"controls": [ON | {"heard_when": "of > 0"}]},
+      "heard when .of > 0., but there is no of",
+    ),
+    ({"controls": [ON | {"kind": "choice", "options": ["a"]}]}, "a choice has 2 to 1024 options"),
+    ({"controls": [ON | {"kind": "knob"}]}, "has the kind 'knob'; known: continuous, integer, s"),
+    (
+      {"controls": [WAVE], "care": {"canary": {"wave": "c"}}, "state": ""},
+      "care.canary sets wave to 'c'; it may be a, b",
+    ),
     ({"values": {}}, "nothing could prove"),
     ({"values": {"volume": 0.5}}, "nothing could prove"),
     ({"colour": "red"}, "unknown entries colour; known: name, files, controls"),
