@@ -60,6 +60,7 @@ class Sizes(TypedDict):
   num_frames: int
   num_bins: int
   num_controls: int
+  seconds: float
   layout: Layout
 
 
@@ -140,6 +141,7 @@ class Recipe:
       "num_frames": self.num_frames,
       "num_bins": self.mel.n_mels,
       "num_controls": self.space.width,
+      "seconds": self.seconds,
       "layout": self.space.layout,
     }
 

@@ -63,7 +63,7 @@ NOTES: dict[str, Callable[..., NoteInput] | None] = {
 _OF_NOTES: dict[str, Any] = {"note": "none", "note_loss": 0.0}
 
 # What a recipe's sizes and the seed say, and what `create` makes itself.
-_OWN = ("self", "num_frames", "num_bins", "encoder", "num_controls", "layout", "rngs")
+_OWN = ("self", "num_frames", "num_bins", "seconds", "encoder", "num_controls", "layout", "rngs")
 
 
 def arguments(name: Any, head: Any = "regression") -> dict[str, Any]:
@@ -91,6 +91,7 @@ def create(
   num_frames: int,
   num_bins: int,
   num_controls: int,
+  seconds: float = 4.0,
   layout: Layout = (),
   seed: int | None,
   head: str = "regression",
@@ -105,6 +106,7 @@ def create(
     num_frames: mel frames of the input.
     num_bins: mel bins of the input.
     num_controls: length of the output.
+    seconds: length of the sounds, for proxies.
     layout: what the controls stand for, for heads that ask; by default each is a number.
     seed: seed of the weights and of dropout; None where only shapes are wanted, and nothing is to
       be drawn.
@@ -137,7 +139,7 @@ def create(
   try:
     mel = {"num_frames": num_frames, "num_bins": num_bins}
     if encoder is None:
-      return build(PROXIES[name], **mel, num_controls=num_controls)
+      return build(PROXIES[name], **mel, num_controls=num_controls, seconds=seconds)
     require_choice(NOTES, note=note)
     if note_loss < 0:
       raise ValueError(f"note_loss must be at least 0, not {note_loss}")

@@ -89,8 +89,15 @@ class Estimator(Model):
 
   def once(self) -> Float[Array, "b n d"]:
     """See `Model.once`."""
-    mel = jnp.zeros((1, self.encoder.num_frames, self.encoder.num_bins))
-    return self.answers(mel, keys=jax.random.split(jax.random.key(0), 1), count=1)
+    return self.answers(self._silence, keys=jax.random.split(jax.random.key(0), 1), count=1)
+
+  def learning(self) -> Array:
+    """See `Model.learning`."""
+    return self.head.learning(self.tokens(self._silence))
+
+  @property
+  def _silence(self) -> Float[Array, "1 t f"]:
+    return jnp.zeros((1, self.encoder.num_frames, self.encoder.num_bins))
 
   def notes(self, mel: Float[Array, "b t f"]) -> Float[Array, "b 3"]:
     """Predicts pitch, its confidence and hold from mels alone (see `NoteHead.predict`)."""

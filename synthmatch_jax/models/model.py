@@ -34,3 +34,7 @@ class Model(nnx.Module):
   def once(self) -> Array:
     """Computes what it is for, for one sound, so that it can be counted (`flops`)."""
     raise NotImplementedError
+
+  def learning(self) -> Array:
+    """Computes what a training step does forwards for one sound, so that it can be counted."""
+    return self.once()

@@ -153,8 +153,8 @@ class Run:
   def share_of_peak(self) -> float | None:
     """Returns the fraction of the devices' peak that one example per second takes, if known."""
     peak = hardware.peak_flops(self.layout.mesh.devices.ravel().tolist())
-    forward = flops.forward_flops(nnx.eval_shape(self.model))
-    return flops.TRAINING * forward / peak if peak and forward else None
+    cost = flops.training_flops(nnx.eval_shape(self.model))
+    return cost / peak if peak and cost else None
 
   def _create(self) -> tuple[nnx.GraphDef, TrainState]:
     averaged = self.config.train.average_decay is not None
