@@ -1,5 +1,7 @@
 """A model of the synth: what a patch sounds like, without playing it."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,8 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from synthmatch_jax.data.batch import Batch
 from synthmatch_jax.models.encoder import require_positive
-from synthmatch_jax.models.head import Report
-from synthmatch_jax.models.model import Model
+from synthmatch_jax.models.model import Heard, Model
 from synthmatch_jax.models.note import FEATURES, features
 
 # Groups of frames: the shortest period of the waves that tell a time; and their number.
@@ -84,12 +85,12 @@ class Proxy(Model):
     mel = self.output(self.norm(x)).reshape(len(x), -1, self.num_bins)
     return mel[:, : self.num_frames]
 
-  def loss(self, batch: Batch, key: PRNGKeyArray) -> tuple[Float[Array, " b"], Report]:
+  def loss(self, batch: Batch, key: PRNGKeyArray, *, hear: Any = None) -> Heard:
     """See `Model.loss`; the loss is the mean absolute error of the normalised mel.
 
     The report holds its squared error ("mel_mse").
     """
-    del key
+    del key, hear
     note = jnp.asarray(batch["note"]) if "note" in batch else None
     error = self(jnp.asarray(batch["controls"]), note) - jnp.asarray(batch["mel"])
     return jnp.abs(error).mean(axis=(1, 2)), {"mel_mse": jnp.square(error).mean(axis=(1, 2))}

@@ -9,6 +9,7 @@ from synthmatch_jax.search.budget import Budget
 from synthmatch_jax.search.locks import Locks
 from synthmatch_jax.search.search import LANES
 from synthmatch_jax.search.seeds import Seed
+from synthmatch_jax.search.strategy import Sieve
 from synthmatch_jax.synths.description import Care
 from synthmatch_jax.synths.play import hosting
 from synthmatch_jax.synths.registry import Engine
@@ -55,6 +56,17 @@ def test_the_number_of_threads_changes_nothing(vital):
   alone, together = (found(vital.search(workers=workers)) for workers in (1, 2))
   assert alone == together
   assert found(vital.search(seed=1)) != alone
+
+
+def test_a_sieve_saves_renders_and_the_number_of_threads_changes_nothing_either(vital):
+  """The sieve knows the target: what it lets pass is nearer from the first population on."""
+  near = Sieve(times=4, distances=lambda some: np.abs(some - vital.controls).sum(axis=1))
+  alone, together = (vital.search(workers=workers, sieve=near) for workers in (1, 2))
+  assert found(alone) == found(together)
+  plain = vital.search()
+  list(plain)
+  assert alone.renders == plain.renders == 20
+  assert alone.best.value < plain.best.value
 
 
 def test_an_engine_that_is_there_already_can_be_searched_on(vital):
