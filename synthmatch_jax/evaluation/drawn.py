@@ -83,21 +83,22 @@ def diversity(sheet: Sheet, draws: int) -> dict[str, Any]:
 
 
 def write(found: dict[str, Any], folder: Path) -> None:
-  """Writes a table and a picture of what `calibration` and `diversity` have found."""
-  if not found.get("calibration"):
-    return
-  files.write_text(folder / TABLE, table(found) + "\n")
-  ranks = {name: one["ranks"] for name, one in found["calibration"].items()}
-  figures.rank_histograms(ranks, folder / PICTURE)
+  """Writes a table and a picture of what `calibration` and `diversity` have found, if they have."""
+  if said := table(found):
+    files.write_text(folder / TABLE, said + "\n")
+  if calibrated := found.get("calibration"):
+    ranks = {name: one["ranks"] for name, one in calibrated.items()}
+    figures.rank_histograms(ranks, folder / PICTURE)
 
 
 def table(found: dict[str, Any]) -> str:
-  """Returns both as Markdown."""
-  lines = [
-    f"| parameter | sounds | {' | '.join(f'in the middle {of}' for of in _COVERED)} | deviation |",
-    f"|---|---:|{'---:|' * len(_COVERED)}---:|",
-  ]
-  for name, one in found["calibration"].items():
+  """Returns both as Markdown, as far as they are there."""
+  lines = []
+  if found.get("calibration"):
+    covered = " | ".join(f"in the middle {of}" for of in _COVERED)
+    lines += [f"| parameter | sounds | {covered} | deviation |"]
+    lines += [f"|---|---:|{'---:|' * len(_COVERED)}---:|"]
+  for name, one in found.get("calibration", {}).items():
     covered = " | ".join(f"{100 * one['coverage'][of]:.1f} %" for of in _COVERED)
     deviation = f"{one['deviation']:.3f} (by chance up to {one['chance']:.3f})"
     lines.append(f"| {name} | {one['sounds']} | {covered} | {deviation} |")
