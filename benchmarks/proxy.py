@@ -21,12 +21,12 @@ from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.data.example import Example
 from synthmatch_jax.matching import ensemble
 from synthmatch_jax.matching.matcher import Matcher
-from synthmatch_jax.search.stand_in import Use
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.synths.play import hosting, play
 
 _SOUNDS = 64  # That the proxy plays at once.
 _PLAYED = 16  # That the synth plays.
+_STEPS = 40  # Of Adam, by which patches are steered.
 
 
 def taken(
@@ -75,14 +75,13 @@ def main() -> None:
       other = taken(played, rounds=options.rounds) / _PLAYED
     print(f"a sound: proxy {1e3 * one:.2f} ms, {recipe.engine} {1e3 * other:.1f} ms")
     print(f"the proxy is {other / one:.0f} times as fast on one core")
-    steps = Use(steps=40).steps
     starts = list(patches[:24])
     steered = taken(
-      lambda: matcher.steered(target, starts, note=note, steps=steps),
+      lambda: matcher.steered(target, starts, note=note, steps=_STEPS),
       rounds=options.rounds,
       clock=time.monotonic,
     )
-    print(f"{steps} steps from the best 8 of {len(starts)} patches: {steered:.2f} s")
+    print(f"{_STEPS} steps from the best 8 of {len(starts)} patches: {steered:.2f} s")
     answers = taken(
       lambda: matcher.answer(recording, top=4, listen="once"),
       rounds=options.rounds,

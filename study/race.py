@@ -50,9 +50,9 @@ SETUPS = {
   "steered": Setup(proxy=Use(steps=40)),
   "sieved": Setup(proxy=Use(sieve=4)),
   "draws": Setup(draws=True),
-  "draws, steered": Setup(draws=True, proxy=Use(steps=40)),
-  "draws, sieved": Setup(draws=True, proxy=Use(sieve=4)),
-  "draws, both": Setup(draws=True, proxy=Use(steps=40, sieve=4)),
+  "draws-steered": Setup(draws=True, proxy=Use(steps=40)),
+  "draws-sieved": Setup(draws=True, proxy=Use(sieve=4)),
+  "draws-both": Setup(draws=True, proxy=Use(steps=40, sieve=4)),
 }
 """The setups by their names in the logs."""
 
@@ -123,11 +123,11 @@ def main() -> None:
   parser.add_argument("--regression", type=Path, required=True, help="folder of one that does not")
   parser.add_argument("--seconds", type=float, nargs="+", default=[2.0, 5.0, 10.0])
   parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-  parser.add_argument("--setups", default=";".join(SETUPS), help="names, between semicolons")
+  parser.add_argument("--setups", default=",".join(SETUPS), help="names, between commas")
   options = parser.parse_args()
   LOG.mkdir(parents=True, exist_ok=True)
   sounds = halves.halves(sound_folder.load(options.ood))[options.half][: options.sounds]
-  for setup in options.setups.split(";"):
+  for setup in options.setups.split(","):
     workdir = options.workdir if SETUPS[setup].draws else options.regression
     with Matcher.open([workdir]) as matcher:
       run(matcher, sounds, setup, seconds=options.seconds, seeds=options.seeds)
