@@ -13,7 +13,7 @@ from synthmatch_jax.evaluation import proposals, searching
 from synthmatch_jax.evaluation.asked import Asked
 from synthmatch_jax.evaluation.baselines import nearest_by_mel, nearest_by_mfcc
 from synthmatch_jax.evaluation.rerender import Proposal
-from synthmatch_jax.evaluation.settle import Settle, nearest
+from synthmatch_jax.evaluation.settle import Settle, nearest, other
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.reports.listening import TARGET
 
