@@ -128,7 +128,8 @@ def _draw(results: dict[str, Any], folder: Path, curve: Sequence[Mapping[str, An
   if errors:
     figures.error_per_control(errors, folder / "error_per_control.png")
   if curve and "mean" in results["rows"]:
-    # A head by kind has another loss.
-    is_mse = any(key.startswith("validation/mse/") for line in curve for key in line)
+    # A head by kind has another loss, and what a proxy hears is added to it.
+    keys = {key.rpartition("/")[0] or key for line in curve for key in line}
+    is_mse = "validation/mse" in keys and not any("validation/proxied_db" in one for one in curve)
     floor = results["rows"]["mean"]["mse"]["mean"] if is_mse else None
     figures.learning_curve(curve, folder / "learning_curve.png", floor=floor)

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -89,7 +90,8 @@ class StandIn:
         (_, found), slope = jax.value_and_grad(heard, has_aux=True)(place)
         best = jnp.where((found < least)[:, None], place, best)
         updates, memory = optimizer.update(slope, memory)
-        place = jnp.clip(optax.apply_updates(place, updates), 0.0, 1.0)
+        stepped: Any = optax.apply_updates(place, updates)
+        place = jnp.clip(stepped, 0.0, 1.0)
         return (place, memory, best, jnp.minimum(found, least)), None
 
       first = begin, optimizer.init(begin), begin, jnp.full(len(begin), jnp.inf)
