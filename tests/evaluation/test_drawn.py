@@ -58,9 +58,9 @@ def test_ranks_are_even_where_the_truth_is_one_of_the_draws(material, spread, lo
 def test_patches_that_sound_alike_are_compared_by_what_is_heard(material, tmp_path):
   recipe, found = material
   few = dataclasses.replace(found, targets=found.targets[:3], mel=found.mel[:3])
-  one = np.full(16, 0.5)
+  one = [0.5] * 16
   lines = [
-    Line(answers={"best_of_4": one, "other_of_4": one + far}, distances={}, reasons={})
+    Line(answers={"best_of_4": one, "other_of_4": [0.5 + far] * 16}, distances={}, reasons={})
     for far in (0.0, 0.1, 0.3)
   ]
   sheet = Sheet(material=few, recipe=recipe, rows={}, lines=lines)
