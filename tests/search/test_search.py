@@ -61,10 +61,13 @@ def test_the_number_of_threads_changes_nothing(vital):
 def test_a_sieve_lets_pass_what_is_near_and_the_number_of_threads_changes_nothing_either(vital):
   """The sieve knows the target's controls."""
   near = Sieve(times=4, distances=lambda some: np.abs(some - vital.controls).sum(axis=1))
-  alone, together = (vital.search(workers=workers, sieve=near) for workers in (1, 2))
+  locks = Locks.parse(["noise_amp"], vital.recipe.space)
+  alone, together = (vital.search(workers=n, sieve=near, locks=locks) for n in (1, 2))
   assert found(alone) == found(together)
-  plain = vital.search()
+  plain = vital.search(locks=locks)
   list(plain)
+  place = vital.recipe.space.names.index("noise_amp")
+  assert {float(one.controls[place]) for one in alone.tried} == {0.5}
   assert alone.renders == plain.renders == 20
   far = [
     np.mean([near.distances(one.controls[None]) for one in search.tried[1:] if not one.is_seed])
