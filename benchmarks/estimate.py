@@ -53,7 +53,7 @@ def main() -> None:
   config = ast.get_config()
   arguments = configs.arguments(config.model)
   model = nnx.eval_shape(lambda: models.create(**arguments, **SIZES, seed=0))
-  example = flops.TRAINING * flops.forward_flops(model)
+  example = flops.training_flops(model)
   epochs = config.train.epochs
   print(f"{models.num_params(model):,} weights; {example / 1e9:.1f} GFLOP a sound and step;")
   print(f"{example * _SOUNDS * epochs:.2e} FLOP for {epochs} epochs of {_SOUNDS:,} sounds\n")

@@ -184,7 +184,7 @@ def compare(
   if not dropout:
     np.testing.assert_allclose(losses[:, 0], losses[:, 1], rtol=1e-3)
   training = side_by_side(*train, rounds=rounds, seconds=seconds)
-  return training, inference, flops.TRAINING * batch_size * flops.forward_flops(model)
+  return training, inference, batch_size * flops.training_flops(model)
 
 
 def main() -> None:

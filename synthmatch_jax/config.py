@@ -52,6 +52,13 @@ def base_config() -> Config:
   config.optimizer.b2 = placeholder(float)
   config.optimizer.eps = placeholder(float)
 
+  # A proxy of the synth hears the answers of a model in training (training/audio_loss.py).
+  config.loss = ml_collections.ConfigDict()
+  config.loss.proxy = placeholder(str)  # The folder of its run, or of its export.
+  config.loss.proxy_weight = 0.1  # Of the difference of mels, in their standard deviations.
+  config.loss.proxy_from = 0  # The number of steps before it counts.
+  config.loss.proxy_digest = placeholder(str)  # Of its weights: training writes it down.
+
   # Mels are masked while training (SpecAugment); the paper does not.
   config.masking = ml_collections.ConfigDict()
   config.masking.time_masks = 0
@@ -137,13 +144,15 @@ def check(config: Config) -> None:
   if decay is not None and not 0 < decay < 1:
     raise UserError(f"train.average_decay must be between 0 and 1, not {decay}")
   require_share(**{"train.note_hidden": config.train.note_hidden})
-  others = ("average_decay", "note_hidden")
-  counts = {f"train.{key}": n for key, n in config.train.items() if key not in others}
+  shares = ("average_decay", "note_hidden")
+  counts = {f"train.{key}": n for key, n in config.train.items() if key not in shares}
   require_least(1, **counts)
-  require_least(0, **{"seed": config.seed, "data.workers": config.data.workers})
+  others = {"seed": config.seed, "data.workers": config.data.workers}
+  others |= {f"loss.{key}": config.loss[key] for key in ("proxy_weight", "proxy_from")}
+  require_least(0, **others)
 
 
-def require_least(least: int, **values: int | None) -> None:
+def require_least(least: int, **values: int | float | None) -> None:
   """Raises a UserError that names the first field below `least`; None stands for a default."""
   for name, value in values.items():
     if value is not None and value < least:

@@ -37,6 +37,15 @@ _SEARCH = flags.DEFINE_integer(
 _DRAWS = flags.DEFINE_integer(
   "draws", 0, "Answers that a model draws for each sound, for rows of their own.", lower_bound=0
 )
+_STEER = flags.DEFINE_integer(
+  "steer",
+  40,
+  "Steps of Adam by gradients through the proxy beside the model, for rows of their own.",
+  lower_bound=1,
+)
+_SIEVE = flags.DEFINE_integer(
+  "sieve", 4, "Candidates that this proxy hears for each that is rendered.", lower_bound=2
+)
 _GALLERY = flags.DEFINE_integer(
   "gallery", 40, "Sounds to be heard on the page; 0 for no page.", lower_bound=0
 )
@@ -57,10 +66,12 @@ def main() -> None:
   (workdir,), others = cli.models([_WORKDIR.value]), cli.models(_OTHERS.value)
   extras.need("train", "an evaluation")
   # This stands here so that a mistyped flag is answered at once, before JAX takes its seconds.
-  from synthmatch_jax.evaluation import evaluator, proxied
+  from synthmatch_jax.evaluation import drawn, evaluator, proxied
+  from synthmatch_jax.search.stand_in import Use
 
   if proxied.is_proxy(workdir):
-    of_models = (_SPLIT, _SOUNDS, _DATASET, _PRESETS, _ROWS, _OTHERS, _SEARCH, _DRAWS)
+    of_models = (_SPLIT, _SOUNDS, _DATASET, _PRESETS, _ROWS, _OTHERS)
+    of_models += (_SEARCH, _DRAWS, _STEER, _SIEVE)
     if given := [flag.name for flag in of_models if flag.value != flag.default]:
       raise UserError(
         f"--{given[0]} is for models: a proxy is measured on the test split, by its mels"
@@ -79,12 +90,15 @@ def main() -> None:
     others=others,
     renders=_SEARCH.value,
     draws=_DRAWS.value,
+    proxy=Use(steps=_STEER.value, sieve=_SIEVE.value),
     gallery_size=_GALLERY.value,
     data_dir=_DATA_DIR.value,
     workers=_WORKERS.value,
     plugin=_PLUGIN.value,
   )
   print((folder / "table.md").read_text())
+  if (folder / drawn.TABLE).exists():
+    print((folder / drawn.TABLE).read_text())
   if failures := sheet.failures:
     print(f"{len(failures)} sounds have no score; results.json says why")
   print(f"{len(sheet.material.targets)} sounds; all results are in {folder}")

@@ -1,7 +1,8 @@
 """Exports a model: `python -m synthmatch_jax.export --workdir=W --out=M`.
 
 M holds everything that `match`, `eval` and others need of the model, without checkpoints, logs or
-the packages of training, and a model card with what `eval` has measured in W.
+the packages of training, and a model card with what `eval` has measured in W. A proxy of the synth
+that is exported to the folder `proxy` of another model's is that model's, and goes along with it.
 """
 
 from typing import cast
@@ -31,6 +32,9 @@ def main() -> None:
   exported.write(out, found, card=text, dtype=cast(exported.StoredDtype, _DTYPE.value))
   evaluated = exported.carry_evaluation(workdir, out, found)
   exported.carry_neighbours(workdir, out)
+  exported.carry_proxy(workdir, out)
+  if out.name == exported.PROXY and exported.is_exported(out.parent):
+    exported.seal(out.parent)  # It was put beside a model that was exported before.
   asks = isinstance(found.model, Estimator) and not evaluated
   size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
   print(

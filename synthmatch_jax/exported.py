@@ -4,6 +4,7 @@ model.json           the model's name and arguments, the recipe of its sounds, s
                      checksums of itself and of the files beside it
 weights.safetensors  its weights
 neighbours.npz       an index of the sounds that it was trained on, if one was made
+proxy/               a proxy of the synth, itself an exported model, if one was put there
 eval/test/           what `eval` has measured of it, if it has
 README.md            the model card
 
@@ -42,6 +43,9 @@ PITCH = "note_pitch"
 
 NEIGHBOURS = "neighbours.npz"
 """The index of the sounds that a model was trained on (`search.neighbours`), in the same folder."""
+
+PROXY = "proxy"
+"""The folder of a proxy of the synth (`search.stand_in`), in the same folder."""
 
 _MODEL, _WEIGHTS, _CARD = "model.json", "weights.safetensors", "README.md"
 _KEYS = {"format", "step", "model", "data", "snapping", "files"}
@@ -155,6 +159,37 @@ def carry_neighbours(workdir: Path, folder: Path) -> None:
     seal(folder)
 
 
+def carry_proxy(workdir: Path, folder: Path) -> None:
+  """Copies the proxy of the synth; what an earlier export has left of another model is removed."""
+  shutil.rmtree(folder / PROXY, ignore_errors=True)
+  if is_exported(workdir / PROXY):
+    (folder / PROXY).mkdir()
+    for name in (_WEIGHTS, _CARD, _MODEL):
+      with files.writing(folder / PROXY / name) as partial:
+        shutil.copyfile(workdir / PROXY / name, partial)
+    seal(folder)
+
+
+def read_proxy(folder: Path, sums: Mapping[str, str]) -> TrainedModel:
+  """Reads the proxy of the synth beside a model; what is sealed comes with a sealed one only.
+
+  Args:
+    folder: The folder of the model.
+    sums: The checksums that are stored with the model; none where it was never exported.
+
+  Raises:
+    FileNotFoundError, NotADirectoryError: There is none.
+    OSError, ValueError: It is damaged, or did not come with the model.
+    UserError: Its folder cannot be read as a model.
+  """
+  name = f"{PROXY}/{_MODEL}"
+  untrusted.read_json(folder / name, sha256=sums.get(name, ""))
+  found = read(folder / PROXY)
+  if sums and not (name in sums and found.sums):
+    raise ValueError("it did not come with the model")
+  return found
+
+
 def seal(folder: Path) -> None:
   """Stores the checksums of what was written to an exported model's folder beside the model.
 
@@ -168,7 +203,7 @@ def seal(folder: Path) -> None:
     if "digest" not in described:
       return
     checksums.unseal(_MODEL, described, keys=_KEYS)
-    for name in (RESULTS, PER_SOUND, NEIGHBOURS):
+    for name in (RESULTS, PER_SOUND, NEIGHBOURS, f"{PROXY}/{_MODEL}"):
       described["files"].pop(name, None)
       if (folder / name).exists():
         data = untrusted.read_bytes(folder / name, most=untrusted.MOST_ARRAY_BYTES)

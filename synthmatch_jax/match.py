@@ -38,6 +38,21 @@ _LOCK = flags.DEFINE_list(
 _START = cli.define_path(
   "start", None, "Where the search begins: a patch.json, or a preset of the synth."
 )
+_STEER = flags.DEFINE_integer(
+  "steer",
+  0,
+  "Steps of Adam by which answers are made better before they are played, by gradients through the"
+  " proxy of the synth that came with the model.",
+  lower_bound=0,
+  upper_bound=1_000,
+)
+_SIEVE = flags.DEFINE_integer(
+  "sieve",
+  1,
+  "Candidates of the search that this proxy hears for each one that is played.",
+  lower_bound=1,
+  upper_bound=100,
+)
 _NOTE = flags.DEFINE_string("note", None, "The note of the sounds, as 60 or C4; heard by default.")
 _ONSET = flags.DEFINE_float("onset", None, "Where the sounds begin, in s; heard by default.")
 _HOLD = flags.DEFINE_float("hold", None, "How long answers are held, in s; heard by default.")
@@ -71,6 +86,8 @@ def main(sounds: Sequence[str]) -> int:
   budget = Budget.parse(_SEARCH.value)
   if budget is None and (_LOCK.value or _START.value):
     raise UserError("--lock and --start are for a search: leave out --search=0")
+  if budget is None and _SIEVE.value > 1:
+    raise UserError("--sieve is for a search: leave out --search=0")
   workdirs = cli.models(_WORKDIR.value, synth=_SYNTH.value)
   out = cli.folder_to_write(_OUT.value)
   from synthmatch_jax.matching import installing
@@ -90,6 +107,7 @@ def main(sounds: Sequence[str]) -> int:
   from tqdm import tqdm
 
   from synthmatch_jax.matching import bulk
+  from synthmatch_jax.search.stand_in import Use
 
   cli.keep_compiled()
 
@@ -109,6 +127,7 @@ def main(sounds: Sequence[str]) -> int:
       search=budget,
       locks=tuple(_LOCK.value),
       start=_START.value,
+      proxy=Use(steps=_STEER.value, sieve=_SIEVE.value),
     ),
     plugin=_PLUGIN.value,
     workers=_WORKERS.value or cores.available(),

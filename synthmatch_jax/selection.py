@@ -14,8 +14,8 @@ It hardly depends on the level of a sound, to which an answer is brought anyway.
 every pair of sounds, over the whole range of hearing, at three resolutions.
 """
 
-# Root mean square over the controls, in [0, 1]: a fiftieth of a knob's range.
-_NEAR = 0.02
+NEAR = 0.02
+"""How far apart (`apart`) two answers are at least: a fiftieth of a knob's range."""
 
 
 def nearest(
@@ -50,11 +50,20 @@ def distinct(
     if len(kept) == count:
       break
     better = np.stack([controls[k] for k in kept]) if kept else np.zeros((0, space.width))
-    squares = space.errors(better, np.broadcast_to(candidate, better.shape)) ** 2
-    heard = np.where(space.heard(better), squares, np.nan)
-    if not np.any(np.sqrt(np.nanmean(heard, axis=1)) < _NEAR):
+    if not np.any(apart(better, candidate, space) < NEAR):
       kept.append(i)
   return kept
+
+
+def apart(
+  some: Float[np.ndarray, "n d"], other: Float[np.ndarray, " d"], space: ParameterSpace
+) -> Float[np.ndarray, " n"]:
+  """Returns how far patches are from another one, in what can be heard of them: 0 to 1.
+
+  It is the root mean square of the errors of parameters; NaN for a patch of which nothing is heard.
+  """
+  squares = space.errors(some, np.broadcast_to(other, some.shape)) ** 2
+  return np.sqrt(np.nanmean(np.where(space.heard(some), squares, np.nan), axis=1))
 
 
 def choose(

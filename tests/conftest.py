@@ -14,11 +14,12 @@ import jax
 import pytest
 from filelock import FileLock
 
-from synthmatch_jax import files
+from synthmatch_jax import exported, files, models
 from synthmatch_jax.config import base_config
 from synthmatch_jax.data import pipeline
+from synthmatch_jax.exported import TrainedModel
 from synthmatch_jax.synths.surroundings import Surroundings
-from synthmatch_jax.training import loop
+from synthmatch_jax.training import loop, trained
 from tests.plugin import build
 
 
@@ -132,6 +133,33 @@ def trained_run(tiny_dataset, tmp_path_factory):
 def tiny_run(trained_run, tmp_path_factory):
   """A copy of it for each module and process, which may write there what others must not meet."""
   return shutil.copytree(trained_run, tmp_path_factory.mktemp("module") / trained_run.name)
+
+
+def _untrained(trained_run, folder, **arguments):
+  """Exports a model that has learnt nothing, for the sounds of a run."""
+  data = trained.load(trained_run).data
+  model = models.create(**arguments, **data.recipe.sizes, seed=0)
+  found = TrainedModel(model=model, arguments=arguments, data=data, step=0)
+  exported.write(folder, found, card="")
+  return folder
+
+
+@pytest.fixture(scope="module")
+def tiny_proxy(trained_run, tmp_path_factory):
+  """The folder of a very small proxy of the synth."""
+  small = {"proxy_width": 16, "proxy_hidden": 32, "proxy_depth": 1}
+  return _untrained(trained_run, tmp_path_factory.mktemp("module") / "proxy", name="proxy", **small)
+
+
+@pytest.fixture(scope="module")
+def tiny_flow(trained_run, tiny_proxy, tmp_path_factory):
+  """The folder of a very small model that draws its answers, with this proxy beside it."""
+  small = {"flow_width": 16, "flow_depth": 1, "flow_steps": 2, "flow_heads": 2}
+  folder = tmp_path_factory.mktemp("module") / "tiny_flow"
+  _untrained(trained_run, folder, name="mlp_tiny", head="flow", **small)
+  shutil.copytree(tiny_proxy, folder / exported.PROXY)
+  exported.seal(folder)
+  return folder
 
 
 @pytest.fixture

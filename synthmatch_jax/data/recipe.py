@@ -61,6 +61,7 @@ class Sizes(TypedDict):
   num_bins: int
   centres: tuple[float, ...]
   num_controls: int
+  seconds: float
   layout: Layout
 
 
@@ -142,6 +143,7 @@ class Recipe:
       "num_bins": self.mel.n_mels,
       "centres": self.mel.centres,
       "num_controls": self.space.width,
+      "seconds": self.seconds,
       "layout": self.space.layout,
     }
 
@@ -209,6 +211,17 @@ class Recipe:
       plugin = _without(plugin, "files", "care")
       kept["plugin"] = plugin | {"controls": _bare_parameters(plugin["controls"])}
     return kept
+
+  def unlike(self, other: "Recipe") -> list[str]:
+    """Names what makes the same patch and note sound otherwise under another recipe.
+
+    How patches and notes are drawn is not among it, unless this recipe has one note only: who has
+    learnt from it knows no other.
+    """
+    one, two = self.essentials(), other.essentials()
+    drawn = {"prior", "seed", "shard_size", "threshold_db", "revision"}
+    drawn |= set() if self.notes is None else {"note", "notes"}
+    return [key for key in sorted({*one, *two} - drawn) if one.get(key) != two.get(key)]
 
   def digest(self) -> str:
     """Returns 16 hexadecimal digits of the essentials, which a better wording does not change."""

@@ -11,6 +11,8 @@ from synthmatch_jax.data.batch import Columns
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.evaluation.material import Material
 from synthmatch_jax.inference import Predictor
+from synthmatch_jax.search import seeds
+from synthmatch_jax.search.stand_in import NO_USE, StandIn, Use
 
 _BATCH_SIZE = 512
 
@@ -25,6 +27,8 @@ class Asked:
     dataset: The data set that the model was trained on; None where no row needs it.
     renders: The budget of a search for each sound; 0 where no row searches.
     draws: The number of answers for each sound, of which the nearest counts; 0 where no row draws.
+    stand_in: The proxy of the synth; None where no row needs it.
+    proxy: What is made of it.
   """
 
   predictor: Predictor
@@ -32,6 +36,8 @@ class Asked:
   dataset: Dataset | None = None
   renders: int = 0
   draws: int = 0
+  stand_in: StandIn | None = None
+  proxy: Use = NO_USE
 
   def answers(self, predictor: Predictor | None = None) -> Float[np.ndarray, "i d"]:
     """What the model, or another one, answers to the sounds."""
@@ -42,6 +48,28 @@ class Asked:
     mel, notes = self.material.mel, self.material.notes
     asking = predictor or self.predictor
     return asking.answers(mel, notes, count=count, seeds=self._seeds)
+
+  def steered(
+    self, candidates: Float[np.ndarray, "i n d"], *, count: int, steps: int | None = None
+  ) -> Float[np.ndarray, "i k d"]:
+    """What becomes of candidates by gradients through the proxy (see `seeds.steered`).
+
+    Args:
+      candidates: Where to begin.
+      count: The number of answers to each sound; where fewer are distinct, the nearest is repeated.
+      steps: The number of steps, of which 0 only ranks; by default that of `proxy`.
+    """
+    assert self.stand_in is not None
+    recipe, steps = self.predictor.recipe, self.proxy.steps if steps is None else steps
+    found = []
+    for mel, target, starts in zip(
+      self.material.mel, self.material.targets, candidates, strict=True
+    ):
+      some = seeds.steered(
+        self.stand_in, mel, list(starts), target.note, recipe=recipe, steps=steps, count=count
+      )
+      found.append([one.controls for one in some + some[:1] * (count - len(some))])
+    return np.asarray(found, np.float32)
 
   @property
   def unsnapped(self) -> Float[np.ndarray, "i d"]:

@@ -1,18 +1,21 @@
 """A trained model measured: on a split of a data set, or on sounds from outside."""
 
+import dataclasses
 import platform
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from synthmatch_jax import cores, exported, files
-from synthmatch_jax.evaluation import gallery, material, rerender, results, rows, targets
+from synthmatch_jax.evaluation import drawn, gallery, material, rerender, results, rows, targets
 from synthmatch_jax.evaluation import presets as human
 from synthmatch_jax.evaluation.asked import Asked
 from synthmatch_jax.evaluation.parts import Parts
 from synthmatch_jax.evaluation.rerender import Renderer
 from synthmatch_jax.evaluation.sheet import Sheet
 from synthmatch_jax.inference import Predictor
+from synthmatch_jax.search import stand_in
+from synthmatch_jax.search.stand_in import NO_USE, Use
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.training import run_log
 
@@ -29,6 +32,7 @@ def evaluate(
   others: Sequence[Path] = (),
   renders: int = 0,
   draws: int = 0,
+  proxy: Use = NO_USE,
   gallery_size: int = 40,
   data_dir: Path | None = None,
   workers: int = 0,
@@ -50,6 +54,7 @@ def evaluate(
     others: Workdirs of more models, which get rows of their own.
     renders: The budget of a search for each sound, for the rows that search; 0 for none of these.
     draws: The number of answers to each sound, for the rows that draw; 0 for none of these.
+    proxy: What is made of the proxy of the synth that lies beside the model, if one does.
     gallery_size: The number of sounds that can be heard on the page; without any there is no page.
     data_dir: The folder where the data set is now, if it was moved.
     workers: The number of sounds that are rendered at once; 0 is one for each core.
@@ -66,6 +71,7 @@ def evaluate(
   predictor = Predictor.load(workdir)
   # An engine that is not there is missed before the hours that follow.
   renderer = Renderer(predictor.recipe, workers=workers, plugin=plugin)
+  playing = stand_in.read(workdir, predictor.recipe, sums=predictor.sums)
   own = sounds is None and another is None and presets is None
   seen = own and split == "train"
   chosen = rows.choose(
@@ -76,6 +82,7 @@ def evaluate(
       "training": "on --split=train it would find each sound itself" if seen else "",
       "snapping": "" if predictor.snapping else "the model's answers are not snapped",
       "search": "" if renders else "--search says how many renders it may take",
+      "proxy": "" if playing else "no proxy of the synth lies beside the model",
       "draws": _draws_nothing(predictor, draws),
     },
     draws=draws,
@@ -97,7 +104,13 @@ def evaluate(
   busy = f"another evaluation is writing to {root}; wait for it"
   with files.claimed(root, busy=busy, advice="copy the model to another place"):
     asked = Asked(
-      predictor=predictor, material=found, dataset=dataset, renders=renders, draws=draws
+      predictor=predictor,
+      material=found,
+      dataset=dataset,
+      renders=renders,
+      draws=draws,
+      stand_in=playing,
+      proxy=proxy,
     )
     proposals, folder = rows.propose(chosen, asked), root / found.name
     digest = rerender.digest(found.targets, proposals, predictor.recipe)
@@ -116,10 +129,15 @@ def evaluate(
         "machine": f"{platform.machine()}, {cores.available()} cores",
         "workers": renderer.workers,
         "search": renders,
+        "proxy": {"digest": playing.digest, **vars(proxy)} if playing else None,
         "seconds": time.monotonic() - started,
         "sounds_taken_from_an_interrupted_run": resumed,
       },
     )
+    if any("draws" in row.all_needs for row in chosen.values()):
+      told = {"calibration": drawn.calibration(asked)} if found.controls is not None else {}
+      told["diversity"] = drawn.diversity(sheet, draws)
+      sheet = dataclasses.replace(sheet, facts={**sheet.facts, **told})
     results.write(sheet, folder, curve=run_log.read(workdir) if own else ())
     if gallery_size:
       gallery.write(sheet, renderer, folder, count=gallery_size)

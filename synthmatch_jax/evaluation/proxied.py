@@ -2,13 +2,12 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from flax import nnx
 from jaxtyping import Float
 from scipy.spatial.distance import cdist
 
@@ -18,9 +17,8 @@ from synthmatch_jax.data import pipeline, records
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation.summary import summarise
-from synthmatch_jax.exported import TrainedModel
 from synthmatch_jax.models.note import features
-from synthmatch_jax.models.proxy import Proxy
+from synthmatch_jax.search.stand_in import StandIn
 
 RESULTS = "proxy.json"
 """The results, in eval/test/ of the folder of the run."""
@@ -60,17 +58,15 @@ def evaluate(
   """
   started = time.monotonic()
   found = inference.load(workdir)
-  if not isinstance(found.model, Proxy):
-    raise UserError(f"the model in {workdir} is no proxy")
+  stand_in = StandIn(found)
   dataset = inference.dataset_of(found.data, dir=data_dir)
-  play = player(found)
   mel, controls = dataset.read("test", limit=num_examples)
   if len(mel) <= 2:
     raise UserError("two sounds have no order: measure the proxy on three or more")
   notes = np.array(
     [[n.pitch, n.velocity, n.hold_seconds] for n in dataset.notes("test", limit=len(mel))]
   )
-  proxied = play(controls, notes.astype(np.float32))
+  proxied = stand_in.mels(controls, notes.astype(np.float32))
   nearest, mean = _floors(dataset, _points(controls, notes))
   answers = {"proxy": proxied, "nearest_patch": nearest, "mean": np.broadcast_to(mean, mel.shape)}
   results = {
@@ -103,31 +99,6 @@ def table(results: dict[str, Any]) -> str:
   mean, low, high = (100 * results["ranking"][key] for key in ("mean", "low", "high"))
   ordered = f"{mean:.1f} % ({low:.1f} to {high:.1f}) of pairs of near sounds are ordered as by"
   return "\n".join([*lines, "", f"{ordered} their renders; {results['sounds']} sounds"])
-
-
-def player(found: TrainedModel) -> Callable[..., Mels]:
-  """Returns a function that plays a proxy: controls and notes in, mels in dB out.
-
-  Where all records have one note, the proxy has never been told it, and is not told it here.
-  """
-  graphdef, state = nnx.split(found.model)
-  statistics = found.data.statistics
-
-  @jax.jit
-  def compute(state, controls, notes):
-    return nnx.merge(graphdef, state)(controls, notes)
-
-  def told(notes: Float[np.ndarray, "i 3"]) -> Float[np.ndarray, "i 3"] | None:
-    return None if found.data.recipe.notes is None else notes
-
-  def play(controls: Float[np.ndarray, "i d"], notes: Float[np.ndarray, "i 3"]) -> Mels:
-    parts = [
-      np.asarray(compute(state, controls[k : k + _BATCH], told(notes[k : k + _BATCH])))
-      for k in range(0, len(controls), _BATCH)
-    ]
-    return np.concatenate(parts) * statistics.mel_std + statistics.mel_mean
-
-  return play
 
 
 def _numbers(note: Note) -> tuple[float, float, float]:

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from synthmatch_jax import cores, selection
-from synthmatch_jax.audio.loudness import SILENT_PEAK, loudness_db, match_loudness
+from synthmatch_jax import cores
 from synthmatch_jax.audio.onset import hold_seconds
 from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.recipe import Recipe
+from synthmatch_jax.evaluation import settle
 from synthmatch_jax.evaluation import targets as measured_against
 from synthmatch_jax.evaluation.parts import Parts
+from synthmatch_jax.evaluation.settle import Settle, nearest, other
 from synthmatch_jax.evaluation.sheet import Line
 from synthmatch_jax.evaluation.targets import Target
 from synthmatch_jax.exported import HELD
@@ -32,25 +33,6 @@ CHUNK = 16
 
 # Raised when equal targets and candidates are measured, or kept as parts, in another way.
 REVISION = 4
-
-Settle = Callable[[Host, Recipe, Target, Sequence[Example]], Example]
-"""Makes the candidates for one target into the answer; it may render as much as it needs."""
-
-
-def nearest(host: Host, recipe: Recipe, target: Target, candidates: Sequence[Example]) -> Example:
-  """Returns the candidate that sounds nearest to the target (see `selection.nearest`).
-
-  Raises:
-    RenderError: The engine fails on every candidate.
-  """
-  if len(candidates) == 1:
-    return candidates[0]
-  numbered = {str(i): candidate for i, candidate in enumerate(candidates)}
-  found, reasons = _each(host, _rank, recipe, target, numbered)
-  if not found:
-    raise RenderError(next(iter(reasons.values())))
-  distances, silent = (np.array(column) for column in zip(*found.values(), strict=True))
-  return numbered[list(found)[selection.nearest(distances, silent)[0]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +100,7 @@ class Renderer:
       return start, lines
 
     def steadily(do: Callable[[int], Line], numbers: range, host: Host) -> Iterator[Line]:
-      if all(proposal.settle is nearest for proposal in proposals.values()):
+      if all(proposal.settle in (nearest, other) for proposal in proposals.values()):
         return host.steadily(do, numbers)
       # A host keeps every sound that it is asked for until the end, and a search asks for many.
       return chain.from_iterable(host.steadily(do, [i]) for i in numbers)
@@ -150,7 +132,7 @@ class Renderer:
         for row, controls in answers.items()
       }
       try:
-        sounds = host.call(_sounds, self.recipe, targets[i], given)
+        sounds = host.call(settle.sounds, self.recipe, targets[i], given)
       except RenderError:
         sounds = {}
       tick()
@@ -188,7 +170,7 @@ def _line(
       answers[row] = proposal.settle(host, recipe, target, candidates)
     except RenderError as error:
       reasons[row] = str(error)
-  measured, failed = _each(host, _measure, recipe, target, answers)
+  measured, failed = settle.each(host, _measure, recipe, target, answers)
   held = measured.pop(HELD, None)
   return Line(
     answers={
@@ -204,71 +186,17 @@ def _line(
   )
 
 
-def _each(
-  host: Host,
-  task: Callable[..., Any],
-  recipe: Recipe,
-  target: Target,
-  answers: Mapping[str, Example],
-) -> tuple[dict[str, Any], dict[str, str]]:
-  """Does a task with several answers to a target, so that one which fails costs no other.
-
-  It is done for all answers at once and, if the engine fails on that, for each by itself.
-
-  Returns:
-    What is found for each answer, and why nothing is found for the others.
-  """
-  try:
-    return (host.call(task, recipe, target, answers) if answers else {}), {}
-  except RenderError:
-    found: dict[str, Any] = {}
-    reasons: dict[str, str] = {}
-    for name, answer in answers.items():
-      try:
-        found |= host.call(task, recipe, target, {name: answer})
-      except RenderError as error:
-        reasons[name] = str(error)
-    return found, reasons
-
-
 def _measure(
   synth: Synth, recipe: Recipe, target: Target, answers: Mapping[str, Example]
 ) -> dict[str, Any]:
   """Returns row -> metric -> value, of one target, and how long it is held."""
   metrics = sound_metrics(recipe.mel.sample_rate)
-  sounds = _sounds(synth, recipe, target, answers)
+  sounds = settle.sounds(synth, recipe, target, answers)
   held = hold_seconds(sounds["target"], recipe.mel.sample_rate)
   analyses = {name: suite.analyse(sound, metrics) for name, sound in sounds.items()}
   wanted = analyses.pop("target")
   measured = {row: suite.compare(wanted, one, metrics) for row, one in analyses.items()}
   return {**measured, HELD: held}
-
-
-def _rank(
-  synth: Synth, recipe: Recipe, target: Target, candidates: Mapping[str, Example]
-) -> dict[str, tuple[float, bool]]:
-  """Returns each distance by `RANKED_BY`, and whether it is silent; runs where the engine is."""
-  rate = recipe.mel.sample_rate
-  metric = sound_metrics(rate)[selection.RANKED_BY]
-  sounds = _sounds(synth, recipe, target, candidates)
-  wanted = sounds.pop("target")
-  return {
-    name: (metric(wanted, sound), bool(np.abs(sound).max() < SILENT_PEAK))
-    for name, sound in sounds.items()
-  }
-
-
-def _sounds(
-  synth: Synth, recipe: Recipe, target: Target, answers: Mapping[str, Example]
-) -> dict[str, Float[np.ndarray, " n"]]:
-  """Returns the target and the answers to it; runs where the engine is."""
-  wanted = play.play(synth, recipe, target.known) if target.audio is None else target.audio
-  sounds = {row: play.play(synth, recipe, answer) for row, answer in answers.items()}
-  if target.audio is not None:
-    rate = recipe.mel.sample_rate
-    level_db = loudness_db(wanted, rate)
-    sounds = {row: match_loudness(sound, level_db, rate) for row, sound in sounds.items()}
-  return {"target": wanted, **sounds}
 
 
 def _tell_what_is_missing(lines: Sequence[Line]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from synthmatch_jax import exported, files, untrusted
+from synthmatch_jax.evaluation import drawn
 from synthmatch_jax.evaluation.sheet import Scores, Sheet
 from synthmatch_jax.evaluation.summary import Summary, summarise
 from synthmatch_jax.metrics import patches
@@ -42,7 +43,8 @@ def write(sheet: Sheet, folder: Path, *, curve: Sequence[Mapping[str, Any]]) -> 
     folder: The folder, which is made.
     curve: The lines of the training's log, if they are about the data set that was measured on.
   """
-  for earlier in ("gallery.json", "learning_curve.png"):  # They are of what was measured before.
+  # They are of what was measured before.
+  for earlier in ("gallery.json", "learning_curve.png", drawn.TABLE, drawn.PICTURE):
     (folder / earlier).unlink(missing_ok=True)
   shutil.rmtree(folder / "sounds", ignore_errors=True)
   results = describe(sheet)
@@ -56,6 +58,7 @@ def write(sheet: Sheet, folder: Path, *, curve: Sequence[Mapping[str, Any]]) -> 
     names = np.array([target.name for target in sheet.material.targets])
     np.savez_compressed(file, allow_pickle=False, name=names, **arrays)
   files.write_text(folder / "table.md", tables.markdown(results) + "\n")
+  drawn.write(results, folder)
   if results["in_domain"]:
     _draw(results, folder, curve)
   files.write_json(folder / "results.json", results)
@@ -128,7 +131,8 @@ def _draw(results: dict[str, Any], folder: Path, curve: Sequence[Mapping[str, An
   if errors:
     figures.error_per_control(errors, folder / "error_per_control.png")
   if curve and "mean" in results["rows"]:
-    # A head by kind has another loss.
-    is_mse = any(key.startswith("validation/mse/") for line in curve for key in line)
+    # A head by kind has another loss, and what a proxy hears is added to it.
+    keys = {key.rpartition("/")[0] or key for line in curve for key in line}
+    is_mse = "validation/mse" in keys and not any("validation/proxied_db" in one for one in curve)
     floor = results["rows"]["mean"]["mse"]["mean"] if is_mse else None
     figures.learning_curve(curve, folder / "learning_curve.png", floor=floor)

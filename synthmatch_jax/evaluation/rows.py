@@ -9,20 +9,17 @@ from typing import Literal
 import numpy as np
 
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.evaluation import searching
+from synthmatch_jax.evaluation import proposals, searching
 from synthmatch_jax.evaluation.asked import Asked
 from synthmatch_jax.evaluation.baselines import nearest_by_mel, nearest_by_mfcc
-from synthmatch_jax.evaluation.rerender import Proposal, Settle, nearest
+from synthmatch_jax.evaluation.rerender import Proposal
+from synthmatch_jax.evaluation.settle import Settle, nearest, other
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.reports.listening import TARGET
-from synthmatch_jax.search import neighbours, seeds
-from synthmatch_jax.spaces import prior
 
 Kind = Literal["model", "floor", "ceiling"]
-Need = Literal["truth", "training", "snapping", "search", "draws"]
+Need = Literal["truth", "training", "snapping", "search", "draws", "proxy"]
 
-_STREAM = 2  # This keeps the random numbers apart from those of the data set.
-_SPREAD_OF = 64  # Draws that tell how far those of a sound lie apart.
 _NUMBER = "N"  # Stands for the number of draws in the name of a row.
 
 
@@ -37,10 +34,11 @@ class Row:
     settle: Makes the candidates for one target into the answer, with an engine at hand. By
       default the nearest of them is the answer.
     kind: Whether it is a model, or a floor or a ceiling for models. Ceilings know the true patch.
-    needs: What has to be there: the true patches, the training sounds, snapping, a budget, or a
-      number of draws from a model that draws.
+    needs: What has to be there: the true patches, the training sounds, snapping, a budget, a
+      number of draws from a model that draws, or a proxy of the synth.
     search: The name of the strategy by which the answer is searched for from the candidates on, or
       "rank", which only ranks them; empty for `settle`. What is searched for needs a budget.
+    sieved: Whether the search lets candidates pass that the proxy finds near, and no others.
   """
 
   meaning: str
@@ -49,6 +47,7 @@ class Row:
   kind: Kind = "floor"
   needs: Need | tuple[Need, ...] | None = None
   search: str = ""
+  sieved: bool = False
 
   def lacks(self, lacking: Mapping[Need, str]) -> str:
     """Returns why the row is not there; empty where it is."""
@@ -59,49 +58,6 @@ class Row:
     """What it needs, a budget for its search included."""
     own = (self.needs,) if isinstance(self.needs, str) else self.needs or ()
     return (*own, "search") if self.search else own
-
-
-def _mean(asked: Asked) -> np.ndarray:
-  mean = asked.predictor.statistics.controls_mean.astype(np.float32)
-  return np.tile(mean, (len(asked.material.mel), 1))
-
-
-def _random(asked: Asked) -> np.ndarray:
-  recipe = asked.predictor.recipe
-
-  def draw(i: int) -> np.ndarray:
-    seed = np.random.SeedSequence(recipe.seed, spawn_key=(_STREAM, i))
-    return prior.sample(recipe.prior, recipe.space, np.random.default_rng(seed))
-
-  return np.stack([draw(i) for i in range(len(asked.material.mel))])
-
-
-def _middle(asked: Asked) -> np.ndarray:
-  middle = seeds.middle(asked.predictor.recipe).controls
-  return np.tile(middle, (len(asked.material.mel), 1))
-
-
-def _model_and_middle(asked: Asked) -> np.ndarray:
-  return np.stack([asked.answers(), _middle(asked)], axis=1)
-
-
-def _nearest_sounds(asked: Asked, count: int) -> np.ndarray:
-  index = neighbours.build(asked.training)
-  return np.stack([index.find(mel[None], count=count) for mel in asked.material.mel])
-
-
-def _jitter(asked: Asked) -> np.ndarray:
-  """Draws around the mean of the model's answers, each control for itself and as far as they do."""
-  drawn = asked.drawn(_SPREAD_OF)
-  rng = np.random.default_rng(np.random.SeedSequence(asked.predictor.recipe.seed, spawn_key=(4,)))
-  noise = rng.normal(size=(len(drawn), asked.draws, drawn.shape[-1]))
-  around = drawn.mean(axis=1, keepdims=True) + noise * drawn.std(axis=1, keepdims=True)
-  return np.clip(around, 0.0, 1.0).astype(np.float32)
-
-
-def _oracle(asked: Asked) -> np.ndarray:
-  space = asked.predictor.recipe.space  # A prediction is decoded to a patch as well.
-  return np.stack([space.encode(space.decode(controls)) for controls in asked.true])
 
 
 ROWS: dict[str, Row] = {
@@ -118,9 +74,31 @@ ROWS: dict[str, Row] = {
   ),
   "searched": Row(
     meaning="the best of a search with the synth, from the model's prediction on",
-    propose=_model_and_middle,
+    propose=proposals.model_and_middle,
     kind="model",
     search="cma",
+  ),
+  "drawn_search": Row(
+    meaning="the same search from as many draws of the model",
+    propose=proposals.draws_and_middle,
+    kind="model",
+    needs="draws",
+    search="cma",
+  ),
+  "steered_search": Row(
+    meaning="the same search from the answers and what gradients through the proxy make of them",
+    propose=proposals.steered_and_model,
+    kind="model",
+    needs="proxy",
+    search="cma",
+  ),
+  "sieved_search": Row(
+    meaning="the same search, of whose candidates the proxy lets the nearest pass",
+    propose=proposals.model_and_middle,
+    kind="model",
+    needs="proxy",
+    search="cma",
+    sieved=True,
   ),
   "random_search": Row(
     meaning="the best of as many renders, drawn at random around the model's prediction",
@@ -129,13 +107,13 @@ ROWS: dict[str, Row] = {
   ),
   "nearest_search": Row(
     meaning="the best of as many renders, of the nearest neighbours in the training split",
-    propose=lambda asked: _nearest_sounds(asked, asked.renders),
+    propose=lambda asked: proposals.nearest_sounds(asked, asked.renders),
     needs="training",
     search="rank",
   ),
   "blind_search": Row(
     meaning="the best of the same search without a model, from the middle of the prior on",
-    propose=_middle,
+    propose=proposals.middle,
     search="cma",
   ),
   f"best_of_{_NUMBER}": Row(
@@ -144,14 +122,39 @@ ROWS: dict[str, Row] = {
     kind="model",
     needs="draws",
   ),
+  f"other_of_{_NUMBER}": Row(
+    meaning="of the draws that sound as near, to within a tenth, the one whose patch differs most",
+    propose=lambda asked: asked.drawn(asked.draws),
+    settle=other,
+    kind="model",
+    needs="draws",
+  ),
+  "steered": Row(
+    meaning="the model's prediction, made better by gradients through the proxy",
+    propose=lambda asked: asked.steered(asked.drawn(1), count=1),
+    kind="model",
+    needs="proxy",
+  ),
+  f"picked_{_NUMBER}": Row(
+    meaning="the draw that the proxy finds the nearest",
+    propose=lambda asked: asked.steered(asked.drawn(asked.draws), count=1, steps=0),
+    kind="model",
+    needs=("draws", "proxy"),
+  ),
+  f"steered_{_NUMBER}": Row(
+    meaning="the nearest, by the proxy, of the draws made better by gradients through it",
+    propose=lambda asked: asked.steered(asked.drawn(asked.draws), count=1),
+    kind="model",
+    needs=("draws", "proxy"),
+  ),
   f"nearest_{_NUMBER}": Row(
     meaning="the nearest of as many neighbours in the training split",
-    propose=lambda asked: _nearest_sounds(asked, asked.draws),
+    propose=lambda asked: proposals.nearest_sounds(asked, asked.draws),
     needs=("draws", "training"),
   ),
   f"jitter_{_NUMBER}": Row(
     meaning="the nearest of as many draws around the mean of the model's answers, as far apart",
-    propose=_jitter,
+    propose=proposals.jitter,
     needs="draws",
   ),
   "nearest_mel": Row(
@@ -164,11 +167,13 @@ ROWS: dict[str, Row] = {
     propose=lambda asked: nearest_by_mfcc(asked.material.mel, asked.training),
     needs="training",
   ),
-  "mean": Row(meaning="mean of the training controls, the same for every sound", propose=_mean),
-  "random": Row(meaning="a draw from the prior", propose=_random),
+  "mean": Row(
+    meaning="mean of the training controls, the same for every sound", propose=proposals.mean
+  ),
+  "random": Row(meaning="a draw from the prior", propose=proposals.random),
   "oracle": Row(
     meaning="the true patch: what is left are the limits of the rendering",
-    propose=_oracle,
+    propose=proposals.oracle,
     kind="ceiling",
     needs="truth",
   ),
@@ -256,7 +261,10 @@ def propose(rows: Mapping[str, Row], asked: Asked) -> dict[str, Proposal]:
     settle, meaning = row.settle, row.meaning
     if row.search:
       strategy = None if row.search == "rank" else row.search
-      settle = searching.settling(strategy, renders=asked.renders)
-      meaning = f"{meaning} ({asked.renders} renders, revision {searching.REVISION})"
+      playing = asked.stand_in if row.sieved else None
+      sieve = asked.proxy.sieve if playing else 1
+      settle = searching.settling(strategy, renders=asked.renders, stand_in=playing, sieve=sieve)
+      sifted = f", {sieve} heard for each by {playing.digest}" if playing else ""
+      meaning = f"{meaning} ({asked.renders} renders{sifted}, revision {searching.REVISION})"
     found[name] = Proposal(controls=controls, settle=settle, meaning=meaning)
   return found

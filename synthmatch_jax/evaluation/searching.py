@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 
+from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.recipe import Recipe
-from synthmatch_jax.evaluation.rerender import Settle
+from synthmatch_jax.evaluation.settle import Settle
 from synthmatch_jax.evaluation.targets import Target
 from synthmatch_jax.search.budget import Budget
 from synthmatch_jax.search.objective import Objective
 from synthmatch_jax.search.search import Search
 from synthmatch_jax.search.seeds import Seed
+from synthmatch_jax.search.stand_in import StandIn
 from synthmatch_jax.search.strategy import STRATEGIES
 from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import play
@@ -18,12 +20,16 @@ from synthmatch_jax.synths.play import play
 REVISION = 1
 
 
-def settling(strategy: str | None, *, renders: int) -> Settle:
+def settling(
+  strategy: str | None, *, renders: int, stand_in: StandIn | None = None, sieve: int = 1
+) -> Settle:
   """Returns a way to settle an answer: by a search that begins with the candidates.
 
   Args:
     strategy: The name of the strategy (`STRATEGIES`); None only ranks the candidates.
     renders: The budget, the candidates included.
+    stand_in: A proxy of the synth, for the sieve.
+    sieve: The number of candidates that it hears for each that is rendered; 1 without a proxy.
 
   Raises:
     UserError: The budget is none.
@@ -33,6 +39,7 @@ def settling(strategy: str | None, *, renders: int) -> Settle:
 
   def settle(host: Host, recipe: Recipe, target: Target, candidates: Sequence[Example]) -> Example:
     sound = host.call(play, recipe, target.known) if target.audio is None else target.audio
+    sifts = stand_in and stand_in.sieve(log_mel(sound, recipe.mel), target.note, times=sieve)
     search = Search(
       Objective(sound, recipe),
       [Seed(controls=one.controls, name="candidate") for one in candidates],
@@ -41,6 +48,7 @@ def settling(strategy: str | None, *, renders: int) -> Settle:
       engine=host,
       budget=budget,
       strategy=strategy,
+      sieve=sifts,
     )
     for _ in search:
       pass

@@ -15,21 +15,21 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from synthmatch_jax import cores, files
-from synthmatch_jax.audio.hearing import NOTHING, Assume, Recording
+from synthmatch_jax.audio.hearing import Recording
 from synthmatch_jax.audio.listen import HEARINGS
 from synthmatch_jax.errors import UserError, printable
 from synthmatch_jax.matching import ensemble, jobs, output, stored
 from synthmatch_jax.matching.ensemble import Model
-from synthmatch_jax.matching.jobs import Job
-from synthmatch_jax.matching.matcher import Listen, Matcher, ways
+from synthmatch_jax.matching.jobs import Job, Request
+from synthmatch_jax.matching.matcher import Matcher, ways
 from synthmatch_jax.matching.progress import Bar, stoppable
 from synthmatch_jax.matching.result import Match
 from synthmatch_jax.matching.stored import Description
 from synthmatch_jax.search import begin
-from synthmatch_jax.search.budget import Budget
 from synthmatch_jax.search.journal import Journal
 from synthmatch_jax.search.locks import Locks
 from synthmatch_jax.search.search import LANES
+from synthmatch_jax.search.stand_in import NO_USE
 from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.play import engine
@@ -59,27 +59,6 @@ class Outcome:
   match: Description | None = None
   failure: str = ""
   kept: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-  """What is asked of every sound; see `Matcher.match`.
-
-  Attributes:
-    assume: What is told about the sounds.
-    top: The number of distinct answers wanted.
-    listen: How the models listen where there is no search.
-    search: The budget of a search for each sound; None for no search.
-    locks: What a search leaves alone (see `Locks.parse`).
-    start: The file that a search begins with (see `begin.read`).
-  """
-
-  assume: Assume = NOTHING
-  top: int = 1
-  listen: Listen | None = None
-  search: Budget | None = None
-  locks: tuple[str, ...] = ()
-  start: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +121,8 @@ def match_all(
   models = ensemble.load(workdirs, synth=synth)
   recipe = models[0].predictor.recipe
   plays = engine(recipe, path=plugin)
+  if request.proxy != NO_USE:
+    ensemble.proxy(models)  # It is missed before anything is played.
   searching = request.search is not None
   locks = Locks.parse(request.locks, recipe.space)
   start = begin.read(request.start, recipe, plays) if request.start else None
@@ -224,7 +205,8 @@ def _answer(
   """The answers to a sound, with a search if one is asked for."""
   request = plan.request
   if request.search is None:
-    return matcher.answer(recording, top=request.top, listen=request.listen)
+    top, listen = request.top, request.listen
+    return matcher.answer(recording, top=top, listen=listen, proxy=request.proxy)
 
   def stopped() -> bool:
     plan.bar.watch(job.folder, refinement.search)
@@ -238,6 +220,7 @@ def _answer(
     workers=matcher.pool.size,
     stopped=stopped,
     journal=journal,
+    proxy=request.proxy,
   )
   for _ in refinement:
     pass
@@ -258,6 +241,8 @@ def _digest(job: Job, models: Sequence[Model], plan: _Plan) -> str:
     state.update(repr((SEARCH_REVISION, asked.search, sorted(asked.locks), begun)).encode())
     for index in (model.neighbours for model in models):
       state.update(index.digest.encode() if index else b"")
+  if asked.proxy != NO_USE:
+    state.update(repr((asked.proxy, ensemble.proxy(models).digest)).encode())
   if job.path is None:
     state.update(job.data)
   else:

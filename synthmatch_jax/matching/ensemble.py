@@ -16,11 +16,13 @@ from synthmatch_jax.audio.listen import AS_RECORDED, Hearing, listen
 from synthmatch_jax.audio.note import KnownNote, Note
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.exported import PROXY
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching import confidence
 from synthmatch_jax.matching.confidence import Reference
-from synthmatch_jax.search import neighbours
+from synthmatch_jax.search import neighbours, stand_in
 from synthmatch_jax.search.neighbours import Neighbours
+from synthmatch_jax.search.stand_in import StandIn
 from synthmatch_jax.spaces import snapping
 
 
@@ -32,7 +34,7 @@ class Model:
     name: The name of its workdir.
     predictor: The model at work.
     reference: The distances of its answers to sounds of the synth itself.
-    folder: The workdir, beside whose model an index of sounds may lie.
+    folder: The workdir, beside whose model an index of sounds and a proxy of the synth may lie.
   """
 
   name: str
@@ -48,6 +50,15 @@ class Model:
       UserError: The index is damaged, or did not come with the model.
     """
     return neighbours.read(self.folder, self.predictor.recipe, sums=self.predictor.sums)
+
+  @functools.cached_property
+  def stand_in(self) -> StandIn | None:
+    """The proxy that stands in for the synth; None where it has none.
+
+    Raises:
+      UserError: The proxy is damaged, plays another synth, or did not come with the model.
+    """
+    return stand_in.read(self.folder, self.predictor.recipe, sums=self.predictor.sums)
 
   @functools.cached_property
   def digest(self) -> str:
@@ -109,6 +120,22 @@ def prepare(models: Sequence[Model], *, count: int) -> None:
   """Begins to compile the models for `count` sounds at once (see `Predictor.prepare`)."""
   for model in models:
     model.predictor.prepare(count)
+
+
+def proxy(models: Sequence[Model]) -> StandIn:
+  """The first proxy of the synth that lies beside one of the models.
+
+  Raises:
+    UserError: There is none.
+  """
+  for model in models:
+    if model.stand_in:
+      return model.stand_in
+  raise UserError(
+    f"the model {models[0].name} has no proxy of the synth, and --steer and --sieve need one: put"
+    " one beside it by `python -m synthmatch_jax.export --workdir=P"
+    f" --out={models[0].folder / PROXY}`"
+  )
 
 
 def _apart(one: Recipe, other: Recipe) -> str:

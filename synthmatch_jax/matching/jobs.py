@@ -11,15 +11,42 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthmatch_jax.audio import io
+from synthmatch_jax.audio.hearing import NOTHING, Assume
 from synthmatch_jax.data import sound_folder
 from synthmatch_jax.errors import UserError, printable
 from synthmatch_jax.matching import output
+from synthmatch_jax.matching.matcher import Listen
+from synthmatch_jax.search.budget import Budget
+from synthmatch_jax.search.stand_in import NO_USE, Use
 
 STDIN = "-"
 """The name of a sound file whose bytes are on standard input."""
 
 _LONGEST_NAME = 100  # Bytes of a folder's name, which also names presets and partial files.
 _UNFIT = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')  # No file system takes all of these.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+  """What is asked of every sound; see `Matcher.match`.
+
+  Attributes:
+    assume: What is told about the sounds.
+    top: The number of distinct answers wanted.
+    listen: How the models listen where there is no search.
+    search: The budget of a search for each sound; None for no search.
+    locks: What a search leaves alone (see `Locks.parse`).
+    start: The file that a search begins with (see `begin.read`).
+    proxy: What is made of a proxy of the synth.
+  """
+
+  assume: Assume = NOTHING
+  top: int = 1
+  listen: Listen | None = None
+  search: Budget | None = None
+  locks: tuple[str, ...] = ()
+  start: Path | None = None
+  proxy: Use = NO_USE
 
 
 @dataclass(frozen=True, kw_only=True)

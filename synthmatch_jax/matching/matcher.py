@@ -2,7 +2,8 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,8 @@ from synthmatch_jax.matching.ensemble import Model
 from synthmatch_jax.matching.judging import Candidate
 from synthmatch_jax.matching.refinement import Refinement
 from synthmatch_jax.matching.result import Answer, Match, Origin
+from synthmatch_jax.search import seeds
+from synthmatch_jax.search.stand_in import NO_USE, Use
 from synthmatch_jax.synths.play import engine
 from synthmatch_jax.synths.pool import Pool
 
@@ -30,6 +33,9 @@ an array of NumPy, JAX or another library, or a list."""
 
 Listen = Literal["once", "widely"]
 """Whether a model listens to a sound as it is recorded, or in all the ways of `audio.listen`."""
+
+_DRAWS = 16  # Of a model that draws its answers, over all ways of listening.
+_STEERED = 4  # The most candidates that are played of those that were steered through a proxy.
 
 
 def ways(top: int, listen: Listen | None) -> tuple[Hearing, ...]:
@@ -104,6 +110,7 @@ class Matcher:
     assume: Assume = NOTHING,
     top: int = 1,
     listen: Listen | None = None,
+    proxy: Use = NO_USE,
   ) -> Match:
     """Finds the patches for a sound, and plays them at the pitch heard (paper section 4).
 
@@ -119,13 +126,14 @@ class Matcher:
       assume: What is told about the sound; all else is heard.
       top: The number of distinct answers wanted; there may be fewer.
       listen: None means once for one answer and widely for more.
+      proxy: What is made of the proxy of the synth; nothing by default.
 
     Raises:
       UserError: The sound cannot be matched, or not with what is told.
       RenderError: The engine failed on all answers.
     """
     recording = self.hear(sound, sample_rate=sample_rate, source=source, assume=assume)
-    return self.answer(recording, top=top, listen=listen)
+    return self.answer(recording, top=top, listen=listen, proxy=proxy)
 
   def hear(
     self,
@@ -142,13 +150,24 @@ class Matcher:
     recording = hear(audio, source=source, sample_rate=rate, seconds=seconds, assume=assume)
     return self.models[0].predictor.hear(recording)
 
-  def answer(self, recording: Recording, *, top: int = 1, listen: Listen | None = None) -> Match:
+  def answer(
+    self,
+    recording: Recording,
+    *,
+    top: int = 1,
+    listen: Listen | None = None,
+    proxy: Use = NO_USE,
+  ) -> Match:
     """The second half of `match`."""
     if top < 1:
       raise ValueError(f"at least one answer is given, not {top}")
     target = self.models[0].listen(recording)[AS_RECORDED]
     note = recording.heard.held_note(self.recipe.note)
-    candidates = self.candidates(recording, ways(top, listen), note=note)
+    draws = _DRAWS if top > 1 else 1
+    candidates = self.candidates(recording, ways(top, listen), note=note, draws=draws)
+    if proxy.steps:
+      starts = [example.controls for _, example in candidates]
+      candidates += self.steered(target, starts, note=note, steps=proxy.steps)
     return Match(
       source=recording.source,
       target=target,
@@ -189,25 +208,60 @@ class Matcher:
     return dataclasses.replace(found, answers=self.choose(found.target, [candidate]))
 
   def candidates(
-    self, recording: Recording, listened: Sequence[Hearing], *, note: Note
+    self, recording: Recording, listened: Sequence[Hearing], *, note: Note, draws: int = _DRAWS
   ) -> list[Candidate]:
-    """Returns what each model predicts in each way of listening.
+    """Returns what each model predicts in each way of listening; the plain answer comes first.
 
     Args:
       recording: The sound.
       listened: The ways of listening.
       note: The note that the answers are played with.
+      draws: The number of answers of a model that draws them, over all ways, at least one in each.
     """
     candidates: list[Candidate] = []
     for model in self.models:
       clips = model.listen(recording, listened)
       mels = np.stack([log_mel(clip, model.predictor.recipe.mel) for clip in clips.values()])
       notes = [model.known_note(recording, way, played=note) for way in clips]
-      for way, answers in zip(clips, model.predictor.answers(mels, notes), strict=True):
+      places = np.arange(len(clips), dtype=np.int32)  # As seeds, so that what is drawn differs.
+      count = math.ceil(draws / len(listened)) if model.predictor.model.head.is_drawn else 1
+      found = model.predictor.answers(mels, notes, count=count, seeds=places)
+      for way, answers in zip(clips, found, strict=True):
         for sample, controls in enumerate(answers):
           origin = Origin(model=model.name, hearing=way.name, sample=sample)
           candidates.append((origin, Example(controls=controls, note=note)))
     return candidates
+
+  def steered(
+    self,
+    target: Float[np.ndarray, " n"],
+    starts: Sequence[Float[np.ndarray, " d"]],
+    *,
+    note: Note,
+    steps: int,
+    locked: Collection[str] = (),
+  ) -> list[Candidate]:
+    """Returns a few patches that were brought nearer through the proxy (see `seeds.steered`).
+
+    Raises:
+      UserError: No model has a proxy.
+    """
+    proxy = ensemble.proxy(self.models)
+    found = seeds.steered(
+      proxy,
+      log_mel(target, proxy.recipe.mel),
+      starts,
+      note,
+      recipe=self.recipe,
+      steps=steps,
+      count=_STEERED,
+      locked=locked,
+    )
+    origins = [
+      Origin(model=self.models[0].name, hearing=one.name, sample=i) for i, one in enumerate(found)
+    ]
+    examples = [Example(controls=one.controls, note=note) for one in found]
+    return list(zip(origins, examples, strict=True))
 
   def choose(
     self,

@@ -12,6 +12,7 @@ from synthmatch_jax.audio.listen import AS_RECORDED, HEARINGS
 from synthmatch_jax.audio.loudness import loudness_db, match_loudness
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.data.example import Example
+from synthmatch_jax.matching import ensemble
 from synthmatch_jax.matching.result import Match, Origin, Searched
 from synthmatch_jax.metrics import suite
 from synthmatch_jax.search import seeds
@@ -22,6 +23,7 @@ from synthmatch_jax.search.locks import NONE, Locks
 from synthmatch_jax.search.objective import Objective
 from synthmatch_jax.search.search import LANES, Search
 from synthmatch_jax.search.seeds import Seed
+from synthmatch_jax.search.stand_in import NO_USE, Use
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.play import play
 
@@ -36,8 +38,9 @@ class Refinement:
   """A search for the answers to a sound, to be iterated once: each item is an improvement.
 
   It begins with what all models say in all ways of listening, the nearest sounds of their training,
-  and the middle of the prior; or, where a start is given, with that alone. It may be left at any
-  time; `match` is what was found until then.
+  and the middle of the prior; or, where a start is given, with that alone; and with what a proxy of
+  the synth makes of these, where it is asked for. It may be left at any time; `match` is what was
+  found until then.
 
   Attributes:
     search: The search itself.
@@ -57,6 +60,7 @@ class Refinement:
     workers: int = LANES,
     stopped: Callable[[], bool] = lambda: False,
     journal: Journal | None = None,
+    proxy: Use = NO_USE,
   ):
     """Listens to the sound; nothing is rendered yet.
 
@@ -71,6 +75,10 @@ class Refinement:
       workers: The number of threads.
       stopped: Is asked after every sound whether to stop.
       journal: See `Search`.
+      proxy: What is made of the proxy of the synth; nothing by default.
+
+    Raises:
+      UserError: A proxy is asked for, and no model has one.
     """
     self.note = recording.heard.held_note(matcher.recipe.note)
     self._matcher, self._recording = matcher, recording
@@ -81,6 +89,22 @@ class Refinement:
     else:
       self._origins = [Origin(model=matcher.models[0].name, hearing="as given")]
       controls = [start]
+    if proxy.steps:
+      held = locks.at(controls[0])
+      found = matcher.steered(
+        self._target,
+        [held.hold(one) for one in controls],
+        note=self.note,
+        steps=proxy.steps,
+        locked=held.names,
+      )
+      self._origins[1:1] = [origin for origin, _ in found]
+      controls[1:1] = [example.controls for _, example in found]
+    sieve = None
+    if proxy.sieve > 1:
+      playing = ensemble.proxy(matcher.models)
+      mel = log_mel(self._target, playing.recipe.mel)
+      sieve = playing.sieve(mel, self.note, times=proxy.sieve)
     self.search = Search(
       Objective(self._target, matcher.recipe),
       [Seed(controls=one, name=o.hearing) for o, one in zip(self._origins, controls, strict=True)],
@@ -94,6 +118,7 @@ class Refinement:
       seed=seed,
       stopped=stopped,
       journal=journal,
+      sieve=sieve,
     )
 
   def __iter__(self) -> Iterator[Step]:

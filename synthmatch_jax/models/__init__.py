@@ -64,7 +64,10 @@ NOTES: dict[str, Callable[..., NoteInput] | None] = {
 _OF_NOTES: dict[str, Any] = {"note": "none", "note_loss": 0.0}
 
 # What a recipe's sizes and the seed say, and what `create` makes itself.
-_OWN = ("self", "num_frames", "num_bins", "centres", "encoder", "num_controls", "layout", "rngs")
+_OWN = (
+  *("num_frames", "num_bins", "centres", "seconds", "num_controls", "layout"),
+  *("self", "encoder", "rngs"),
+)
 
 
 def arguments(name: Any, head: Any = "regression") -> dict[str, Any]:
@@ -93,6 +96,7 @@ def create(
   num_bins: int,
   num_controls: int,
   centres: tuple[float, ...] = (),
+  seconds: float = 4.0,
   layout: Layout = (),
   seed: int | None,
   head: str = "regression",
@@ -108,6 +112,7 @@ def create(
     num_bins: mel bins of the input.
     num_controls: length of the output.
     centres: frequency of each mel bin in Hz, for ways to tell a note that ask.
+    seconds: length of the sounds, for proxies.
     layout: what the controls stand for, for heads that ask; by default each is a number.
     seed: seed of the weights and of dropout; None where only shapes are wanted, and nothing is to
       be drawn.
@@ -140,7 +145,7 @@ def create(
   try:
     mel = {"num_frames": num_frames, "num_bins": num_bins}
     if encoder is None:
-      return build(PROXIES[name], **mel, num_controls=num_controls)
+      return build(PROXIES[name], **mel, num_controls=num_controls, seconds=seconds)
     require_choice(NOTES, note=note)
     if note_loss < 0:
       raise ValueError(f"note_loss must be at least 0, not {note_loss}")

@@ -1,13 +1,15 @@
 """A model: an encoder, which hears a sound, and a head, which answers to it."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from synthmatch_jax.data.batch import Batch
 from synthmatch_jax.models.encoder import Encoder
-from synthmatch_jax.models.head import Head, Report
-from synthmatch_jax.models.model import Model
+from synthmatch_jax.models.head import Head
+from synthmatch_jax.models.model import Heard, Model
 from synthmatch_jax.models.note import NoteHead, NoteInput
 
 
@@ -45,7 +47,13 @@ class Estimator(Model):
     """See `Model`."""
     return self.note_input is not None or self.note_head is not None
 
-  def loss(self, batch: Batch, key: PRNGKeyArray) -> tuple[Float[Array, " b"], Report]:
+  def loss(
+    self,
+    batch: Batch,
+    key: PRNGKeyArray,
+    *,
+    hear: Callable[[Float[Array, "b d"]], Heard] | None = None,
+  ) -> Heard:
     """See `Model.loss`.
 
     What is predicted of a note counts only where it was not told, and only in a batch that says
@@ -56,6 +64,10 @@ class Estimator(Model):
     given = note if note is None or told is None else jnp.where(told, note, jnp.nan)
     tokens = self.tokens(jnp.asarray(batch["mel"]), given)
     losses, report = self.head.loss(tokens, batch, key)
+    if hear is not None:
+      keys = jnp.broadcast_to(key, len(tokens))
+      more, heard = hear(self.head.answers(tokens, keys=keys, count=1)[:, 0])
+      losses, report = losses + more, report | heard
     if self.note_head is None or note is None or told is None:
       return losses, report
     hidden = ~told | (self.note_input is None)
@@ -89,8 +101,15 @@ class Estimator(Model):
 
   def once(self) -> Float[Array, "b n d"]:
     """See `Model.once`."""
-    mel = jnp.zeros((1, self.encoder.num_frames, self.encoder.num_bins))
-    return self.answers(mel, keys=jax.random.split(jax.random.key(0), 1), count=1)
+    return self.answers(self._silence, keys=jax.random.split(jax.random.key(0), 1), count=1)
+
+  def learning(self) -> Array:
+    """See `Model.learning`."""
+    return self.head.learning(self.tokens(self._silence))
+
+  @property
+  def _silence(self) -> Float[Array, "1 t f"]:
+    return jnp.zeros((1, self.encoder.num_frames, self.encoder.num_bins))
 
   def notes(self, mel: Float[Array, "b t f"]) -> Float[Array, "b 3"]:
     """Predicts pitch, its confidence and hold from mels alone (see `NoteHead.predict`)."""

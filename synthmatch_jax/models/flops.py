@@ -7,7 +7,7 @@ padding cannot inflate the utilisation.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from flax import nnx
 
 from synthmatch_jax.models.model import Model
 
-TRAINING = 3
+_TRAINING = 3
 """Cost of a training step in forward passes: gradients of weights and inputs cost one more each."""
 
 
@@ -34,12 +34,15 @@ class Cost:
 
 
 def forward_flops(model: Model) -> int | None:
-  """Counts the FLOPs of one answer to one sound (see `forward_cost`).
-
-  A training step on a batch of b takes `TRAINING * b` times as many, without the optimizer.
-  """
+  """Counts the FLOPs of one answer to one sound (see `forward_cost`)."""
   cost = forward_cost(model)
   return None if cost is None else cost.flops
+
+
+def training_flops(model: Model) -> int | None:
+  """Counts the FLOPs that a training step takes for each sound, without the optimizer."""
+  cost = _cost(model, lambda copy: copy.learning())
+  return None if cost is None else _TRAINING * cost.flops
 
 
 def forward_cost(model: Model) -> Cost | None:
@@ -50,12 +53,17 @@ def forward_cost(model: Model) -> Cost | None:
   Returns:
     The cost, or None for a model with a loop or a branch that depends on values.
   """
+  return _cost(model, lambda copy: copy.once())
+
+
+def _cost(model: Model, computed: Callable[[Any], Any]) -> Cost | None:
+  """Counts the cost of what is computed with a copy of the model."""
   graphdef, state = nnx.split(model)
 
   def run(state):
     copy = nnx.merge(graphdef, state)
     copy.eval()
-    return copy.once()
+    return computed(copy)
 
   program = jax.make_jaxpr(run)(jax.eval_shape(lambda: state))
   try:

@@ -136,6 +136,11 @@ class Flow(Head):
     drawn, _ = jax.lax.scan(step, noise, jnp.arange(self.flow_steps) / self.flow_steps)
     return jnp.clip(drawn / _SCALE + _MIDDLE, 0.0, 1.0)
 
+  def learning(self, tokens: Float[Array, "1 l w"]) -> Array:
+    """See `Head`: a step asks for the velocity of each draw once, whatever `flow_steps` says."""
+    x = jnp.zeros((1, self.flow_draws, self.tokens.num_controls))
+    return self._velocity(self.condition_norm(tokens.astype(jnp.float32)))(x, x[..., 0])
+
   def _hidden(self, tokens: Float[Array, "b l w"], key: PRNGKeyArray) -> Float[Array, "b l w"]:
     """Makes what is heard noisy, and hides it from a share of the records."""
     of_size, of_noise, of_share = jax.random.split(key, 3)

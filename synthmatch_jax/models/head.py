@@ -1,5 +1,6 @@
 """The interface of all heads, which answer to what an encoder has heard."""
 
+import jax
 from flax import nnx
 from jaxtyping import Array, Float, Key, PRNGKeyArray
 
@@ -36,3 +37,7 @@ class Head(nnx.Module):
   ) -> Float[Array, "b n d"]:
     """Gives up to `count` answers to each sound; see `Estimator.answers`."""
     raise NotImplementedError
+
+  def learning(self, tokens: Float[Array, "1 l w"]) -> Array:
+    """Computes what its loss does for one sound; see `Model.learning`. By default, an answer."""
+    return self.answers(tokens, keys=jax.random.split(jax.random.key(0), 1), count=1)

@@ -1,10 +1,15 @@
 """The interface of all that is trained."""
 
+from collections.abc import Callable
+
 from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from synthmatch_jax.data.batch import Batch
 from synthmatch_jax.models.head import Report
+
+Heard = tuple[Float[Array, " b"], Report]
+"""The loss of each record, and other measures to report for the validation split."""
 
 
 class Model(nnx.Module):
@@ -19,18 +24,26 @@ class Model(nnx.Module):
     """Whether it may be told the note or not, so that validation asks it both ways."""
     return False
 
-  def loss(self, batch: Batch, key: PRNGKeyArray) -> tuple[Float[Array, " b"], Report]:
+  def loss(
+    self,
+    batch: Batch,
+    key: PRNGKeyArray,
+    *,
+    hear: Callable[[Float[Array, "b d"]], Heard] | None = None,
+  ) -> Heard:
     """Computes the loss of each record, which training minimises.
 
     Args:
       batch: The records; their mels are normalised.
       key: The key for what the loss draws at random; dropout has a stream of its own.
-
-    Returns:
-      The loss, and other measures to report for the validation split.
+      hear: Hears answers and gives losses to be added, for models that give one to each sound.
     """
     raise NotImplementedError
 
   def once(self) -> Array:
     """Computes what it is for, for one sound, so that it can be counted (`flops`)."""
     raise NotImplementedError
+
+  def learning(self) -> Array:
+    """Computes what a training step does forwards for one sound, so that it can be counted."""
+    return self.once()

@@ -1,5 +1,7 @@
 """A model of the synth: what a patch sounds like, without playing it."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,8 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from synthmatch_jax.data.batch import Batch
 from synthmatch_jax.models.encoder import require_positive
-from synthmatch_jax.models.head import Report
-from synthmatch_jax.models.model import Model
+from synthmatch_jax.models.model import Heard, Model
 from synthmatch_jax.models.note import FEATURES, features
 
 # Groups of frames: the shortest period of the waves that tell a time; and their number.
@@ -27,6 +28,7 @@ class Proxy(Model):
   Attributes:
     num_frames: mel frames of the output.
     num_bins: mel bins of the output.
+    seconds: length of the sounds.
     proxy_group: frames that are computed together.
   """
 
@@ -36,6 +38,7 @@ class Proxy(Model):
     num_frames: int,
     num_bins: int,
     num_controls: int,
+    seconds: float,
     proxy_width: int = 192,
     proxy_hidden: int = 768,
     proxy_depth: int = 3,
@@ -46,7 +49,7 @@ class Proxy(Model):
     require_positive(proxy_width=proxy_width, proxy_hidden=proxy_hidden)
     require_positive(proxy_depth=proxy_depth, proxy_group=proxy_group)
     self.num_frames, self.num_bins, self.proxy_group = num_frames, num_bins, proxy_group
-    self.num_controls = num_controls
+    self.num_controls, self.seconds = num_controls, seconds
     count = 2 * (2 * _WAVES + 1)
     self.hidden = nnx.List(
       [
@@ -82,12 +85,12 @@ class Proxy(Model):
     mel = self.output(self.norm(x)).reshape(len(x), -1, self.num_bins)
     return mel[:, : self.num_frames]
 
-  def loss(self, batch: Batch, key: PRNGKeyArray) -> tuple[Float[Array, " b"], Report]:
+  def loss(self, batch: Batch, key: PRNGKeyArray, *, hear: Any = None) -> Heard:
     """See `Model.loss`; the loss is the mean absolute error of the normalised mel.
 
     The report holds its squared error ("mel_mse").
     """
-    del key
+    del key, hear
     note = jnp.asarray(batch["note"]) if "note" in batch else None
     error = self(jnp.asarray(batch["controls"]), note) - jnp.asarray(batch["mel"])
     return jnp.abs(error).mean(axis=(1, 2)), {"mel_mse": jnp.square(error).mean(axis=(1, 2))}
@@ -99,20 +102,14 @@ class Proxy(Model):
   def _clock(self, hold: Float[Array, " b"]) -> Float[Array, "b g v"]:
     """Tells the groups the time since the onset, and since the end of the hold where it is known.
 
-    The unit is a sound of 4 s: where sounds are of another length, the clock since the end of the
-    hold runs at another rate. The waves tell groups apart, the ramps before from after.
+    The unit is the length of a sound. The waves tell groups apart, the ramps before from after.
     """
     groups = -(-self.num_frames // self.proxy_group)
     place = (jnp.arange(groups) + 0.5) / groups
-    # Sounds of all data sets are some seconds long; the hold is told in seconds.
-    after = place - jnp.where(jnp.isfinite(hold), hold, 0.0)[:, None] / _SECONDS
+    after = place - jnp.where(jnp.isfinite(hold), hold, 0.0)[:, None] / self.seconds
     known = jnp.isfinite(hold)[:, None, None]
     since_onset = jnp.broadcast_to(_waves(place, groups), (len(hold), groups, 2 * _WAVES + 1))
     return jnp.concatenate([since_onset, _waves(after, groups) * known], axis=-1)
-
-
-# What a hold is divided by: the length of sounds by default, so that both clocks run alike.
-_SECONDS = 4.0
 
 
 def _waves(place: Float[Array, "*s g"], groups: int) -> Float[Array, "*s g v"]:

@@ -96,6 +96,14 @@ def arrays_of(model: Model) -> dict[str, Any]:
   return {_name(paths[at]): found.get_raw_value() for at, found in nnx.to_flat_state(state)}
 
 
+def digest(model: Model) -> str:
+  """Returns 16 hexadecimal digits that stand for all arrays that inference computes with."""
+  state = hashlib.sha256()
+  for name, array in sorted(arrays_of(model).items()):
+    state.update(name.encode() + np.asarray(array).tobytes())
+  return state.hexdigest()[:16]
+
+
 def paths_in_files(*states: Any) -> dict[tuple[Any, ...], tuple[Any, ...]]:
   """Maps the path of each weight in some `nnx.State` to its path in files, which stays the same.
 

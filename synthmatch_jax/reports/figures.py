@@ -100,6 +100,30 @@ def error_per_control(errors: Mapping[str, Mapping[str, float]], path: Path) -> 
   figure.savefig(path, dpi=_DPI)
 
 
+def rank_histograms(ranks: Mapping[str, Sequence[int]], path: Path) -> None:
+  """Draws how often true values have which rank among draws, with what chance makes of even ranks.
+
+  Args:
+    ranks: Parameter -> the number of ranks in each of some equal parts, from the lowest.
+    path: The file.
+  """
+  columns = min(4, len(ranks))
+  rows = -(-len(ranks) // columns)
+  figure = Figure(figsize=(2.6 * columns, 1.7 * rows), layout="constrained")
+  axes = np.atleast_1d(figure.subplots(rows, columns, squeeze=False)).ravel()
+  for axis in axes[len(ranks) :]:
+    axis.remove()
+  for axis, (name, counts) in zip(axes, ranks.items(), strict=False):
+    share, total = 1 / len(counts), sum(counts)
+    spread = 1.96 * np.sqrt(total * share * (1 - share))
+    axis.bar((np.arange(len(counts)) + 0.5) * share, counts, width=share)
+    axis.axhspan(total * share - spread, total * share + spread, color="gray", alpha=0.4)
+    axis.set_title(name, fontsize="small")
+    axis.set(xticks=(0, 0.5, 1), yticks=(), ylim=(0, max(3 * total * share, *counts)))
+  figure.supxlabel("rank of the true value among the draws; gray: even, 95 % of the time")
+  figure.savefig(path, dpi=_DPI)
+
+
 def spectrogram(
   mel: Float[np.ndarray, "t f"], settings: MelSettings, path: Path, *, top_db: float
 ) -> None:

@@ -20,7 +20,7 @@ from synthmatch_jax.search.locks import NONE, Locks
 from synthmatch_jax.search.objective import Objective
 from synthmatch_jax.search.quantiles import Quantiles
 from synthmatch_jax.search.seeds import Seed
-from synthmatch_jax.search.strategy import STRATEGIES, free, one_off, step_from
+from synthmatch_jax.search.strategy import STRATEGIES, Sieve, free, one_off, step_from
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.hosts import Host
 from synthmatch_jax.synths.play import play
@@ -80,6 +80,7 @@ class Search:
     seed: int = 0,
     stopped: Callable[[], bool] = lambda: False,
     journal: Journal | None = None,
+    sieve: Sieve | None = None,
   ):
     """Sets up a search; nothing is rendered yet.
 
@@ -98,6 +99,7 @@ class Search:
       seed: The seed of what is drawn at random.
       stopped: Is asked after every sound whether to stop.
       journal: Recalls what this search has found before, and keeps what it finds; None does not.
+      sieve: What candidates have to pass before they are rendered; None renders all of them.
     """
     self.tried: list[Candidate] = []
     self.start: Step | None = None
@@ -112,7 +114,7 @@ class Search:
     self._seeds = np.stack([self._locks.hold(one.controls) for one in seeds])
     self.budget, self._stopped = budget, stopped
     self._strategy = None if strategy is None else STRATEGIES[strategy]
-    self._step, self._seed, self._journal = step, seed, journal
+    self._step, self._seed, self._journal, self._sieve = step, seed, journal, sieve
     self._costs = objective.failed  # Of the start.
     self._farness = np.inf  # Of the best.
     self._began = 0.0
@@ -163,6 +165,7 @@ class Search:
           step=self._step or step_from(self._farness),
           seed=self._seed + attempt,
           lanes=pool.size,
+          sieve=self._sieve,
         )
         while not (self._is_over() or strategy.done):
           if not is_tidy and self.share + population >= TIDY_AT:

@@ -1,12 +1,13 @@
 """Strategies say which candidates are tried next: ask and tell over the controls that are free."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import cmaes
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from synthmatch_jax.search.quantiles import Quantiles
 from synthmatch_jax.spaces.space import ParameterSpace
@@ -70,6 +71,28 @@ def step_from(farness: float) -> float:
   return float(np.clip(STEP * farness / _FAR, _LEAST_STEP, STEP))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sieve:
+  """Lets through the few of many candidates that seem the nearest.
+
+  This is pre-selection by a model (Ulmer, Streichert and Zell, "Evolution strategies assisted by
+  Gaussian processes with improved pre-selection criterion", CEC 2003), with a proxy of the synth
+  where they fit a model to what was found. A strategy learns from the candidates that pass alone.
+
+  Attributes:
+    times: The number of candidates that are proposed for each that passes.
+    distances: Tells how far candidates seem to be.
+  """
+
+  times: int
+  distances: Callable[[Float[np.ndarray, "n d"]], Float[np.ndarray, " n"]]
+
+  def passed(self, candidates: Float[np.ndarray, "n d"]) -> Int[np.ndarray, " k"]:
+    """The places of those that pass, in their order; the last bits of a distance do not decide."""
+    order = np.argsort(np.round(self.distances(candidates), 3), kind="stable")
+    return np.sort(order[: len(candidates) // self.times])
+
+
 class Strategy(Protocol):
   """Proposes candidates and learns from their values."""
 
@@ -103,6 +126,7 @@ class CmaEs:
     step: float = STEP,
     seed: int = 0,
     lanes: int = 1,
+    sieve: Sieve | None = None,
   ):
     """Begins at the start.
 
@@ -113,8 +137,9 @@ class CmaEs:
       step: The standard deviation of the first candidates, on the scale.
       seed: The seed of what is drawn at random.
       lanes: The number of engines that candidates are rendered by.
+      sieve: What candidates have to pass, if anything.
     """
-    self._start, self._moved, self._scale = start, moved, scale
+    self._start, self._moved, self._scale, self._sieve = start, moved, scale, sieve
     width = int(moved.sum())
     self._cma = cmaes.CMA(
       mean=scale.there(start)[moved],
@@ -127,8 +152,12 @@ class CmaEs:
 
   def ask(self) -> Float[np.ndarray, "n d"]:
     """See `Strategy`."""
-    self._asked = [self._cma.ask() for _ in range(self._cma.population_size)]
-    return _whole(self._start, self._moved, self._scale, np.stack(self._asked))
+    count = self._cma.population_size * (self._sieve.times if self._sieve else 1)
+    drawn = np.stack([self._cma.ask() for _ in range(count)])
+    whole = _whole(self._start, self._moved, self._scale, drawn)
+    passed = self._sieve.passed(whole) if self._sieve else np.arange(count)
+    self._asked = list(drawn[passed])
+    return whole[passed]
 
   def tell(self, values: Float[np.ndarray, " n"]) -> None:
     """See `Strategy`."""
@@ -153,16 +182,19 @@ class AtRandom:
     step: float = STEP,
     seed: int = 0,
     lanes: int = 1,
+    sieve: Sieve | None = None,
   ):
     """Begins at the start; see `CmaEs`."""
     self._start, self._moved, self._scale, self._step = start, moved, scale, step
-    self._rng, self._count = np.random.default_rng(seed), 4 * lanes
+    self._rng, self._sieve = np.random.default_rng(seed), sieve
+    self._count = 4 * lanes * (sieve.times if sieve else 1)
 
   def ask(self) -> Float[np.ndarray, "n d"]:
     """See `Strategy`."""
     around = self._scale.there(self._start)[self._moved]
     drawn = self._rng.normal(around, self._step, (self._count, around.size))
-    return _whole(self._start, self._moved, self._scale, drawn)
+    whole = _whole(self._start, self._moved, self._scale, drawn)
+    return whole[self._sieve.passed(whole)] if self._sieve else whole
 
   def tell(self, values: Float[np.ndarray, " n"]) -> None:
     """See `Strategy`."""

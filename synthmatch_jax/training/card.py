@@ -53,9 +53,17 @@ with `{recipe.engine}`, whose licence is its own.
 ## Config
 
 ```json
-{json.dumps({key: value for key, value in config.items() if key != "data"}, indent=2)}
+{json.dumps(_shown(config), indent=2)}
 ```
 """
+
+
+def _shown(config: dict[str, Any]) -> dict[str, Any]:
+  """Returns a config without the folders of this machine."""
+  shown = {key: value for key, value in config.items() if key != "data"}
+  if (loss := shown.get("loss", {})) and loss["proxy"]:
+    shown["loss"] = loss | {"proxy": Path(loss["proxy"]).resolve().name}
+  return shown
 
 
 def _about(found: TrainedModel) -> str:

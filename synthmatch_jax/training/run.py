@@ -18,11 +18,13 @@ from synthmatch_jax.data.growing import Passes, Rendered
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.data.statistics import Statistics
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.models import flops
+from synthmatch_jax.models import flops, weights
+from synthmatch_jax.models.estimator import Estimator
 from synthmatch_jax.models.model import Model
-from synthmatch_jax.training import hardware, parallel
+from synthmatch_jax.training import audio_loss, hardware, parallel
 from synthmatch_jax.training import optimizer as optimizers
 from synthmatch_jax.training import state as states
+from synthmatch_jax.training.audio_loss import AudioLoss
 from synthmatch_jax.training.augment import Masking
 from synthmatch_jax.training.disturbance import KINDS, Disturbance
 from synthmatch_jax.training.parallel import Layout
@@ -41,6 +43,7 @@ class Run:
     layout: the layout of its arrays on the devices.
     masking: the masking of its mels.
     disturbance: what happens to its sounds before they are heard.
+    audio: what a proxy of the synth adds to its loss; None for nothing.
     optimizer: the optimizer of its weights.
     total: number of steps, unless it stops early.
     eval_every: number of steps from one validation to the next.
@@ -52,6 +55,7 @@ class Run:
   layout: Layout
   masking: Masking
   disturbance: Disturbance
+  audio: AudioLoss | None
   optimizer: optax.GradientTransformation
   total: int
   eval_every: int
@@ -86,6 +90,10 @@ class Run:
       # It is written down: where a config of a run says none, the head is the paper's.
       config = config.copy_and_resolve_references()
       config.model.head = "by_kind"
+    audio = audio_loss.read(config.loss.to_dict(), dataset.recipe)
+    if audio:
+      config = config.copy_and_resolve_references()
+      config.loss.proxy_digest = weights.digest(audio.proxy)
     epoch = max(1, dataset.num_examples("train") // train.batch_size)  # Steps.
     total = train.steps or train.epochs * epoch
     run = cls(
@@ -94,12 +102,18 @@ class Run:
       live=live,
       layout=layout,
       masking=masking,
+      audio=audio,
       disturbance=Disturbance(mel=dataset.recipe.mel, **config.disturbance.to_dict()),
       optimizer=optimizers.create(**configs.arguments(config.optimizer), total_steps=total),
       total=total,
       eval_every=train.eval_every or epoch,
     )
     run.wanted()  # Nothing is written for a model that cannot be built.
+    if run.audio and not run.has_one_answer:
+      raise UserError(
+        "loss.proxy hears the answer to a sound, of which the head flow has many and a proxy none:"
+        " leave it out, or take the head regression or by_kind"
+      )
     return run
 
   def model(self) -> Model:
@@ -116,6 +130,12 @@ class Run:
       self.layout.state(shapes),
     )
 
+  @property
+  def has_one_answer(self) -> bool:
+    """Whether its model gives one answer to each sound."""
+    model = nnx.eval_shape(self.model)
+    return isinstance(model, Estimator) and not model.head.is_drawn
+
   def begin(self) -> TrainState:
     """Makes the state at step 0, on its devices."""
     return jax.jit(lambda: self._create()[1], out_shardings=self._shardings())()
@@ -129,6 +149,7 @@ class Run:
       statistics,
       masking=self.masking,
       disturbance=self.disturbance,
+      audio=self.audio,
       note_hidden=train.note_hidden,
       seed=self.config.seed,
       accumulate=train.accumulate,
@@ -139,7 +160,7 @@ class Run:
 
   def eval_step(self, statistics: Statistics) -> EvalStep:
     """Returns the validation step, compiled at its first call."""
-    step = make_eval_step(self._abstract[0], statistics)
+    step = make_eval_step(self._abstract[0], statistics, audio=self.audio)
     return jax.jit(step, out_shardings=self.layout.whole)
 
   def passes(self, workdir: Path, start: int) -> Passes | None:
@@ -172,8 +193,8 @@ class Run:
   def share_of_peak(self) -> float | None:
     """Returns the fraction of the devices' peak that one example per second takes, if known."""
     peak = hardware.peak_flops(self.layout.mesh.devices.ravel().tolist())
-    forward = flops.forward_flops(nnx.eval_shape(self.model))
-    return flops.TRAINING * forward / peak if peak and forward else None
+    cost = flops.training_flops(nnx.eval_shape(self.model))
+    return cost / peak if peak and cost else None
 
   def _create(self) -> tuple[nnx.GraphDef, TrainState]:
     averaged = self.config.train.average_decay is not None

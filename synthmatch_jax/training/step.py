@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from synthmatch_jax.data.batch import Batch
 from synthmatch_jax.data.statistics import Statistics
+from synthmatch_jax.training.audio_loss import AudioLoss
 from synthmatch_jax.training.augment import Masking, told
 from synthmatch_jax.training.disturbance import Disturbance
 from synthmatch_jax.training.state import TrainState
@@ -36,6 +37,7 @@ def make_train_step(
   *,
   masking: Masking | None = None,
   disturbance: Disturbance | None = None,
+  audio: AudioLoss | None = None,
   note_hidden: float = 0.0,
   seed: int = 0,
   accumulate: int = 1,
@@ -49,6 +51,7 @@ def make_train_step(
     statistics: statistics by which mels are normalised.
     masking: masking of the mels, if any.
     disturbance: what happens to sounds before they are heard, if anything.
+    audio: what is added to the loss by a proxy of the synth, if anything.
     note_hidden: share of the records of which a model is not told the whole note (see `told`).
     seed: seed of what is drawn at random; a step's draws are a function of seed and step.
     accumulate: number of parts in which a batch is processed, one after the other, where the
@@ -66,11 +69,12 @@ def make_train_step(
     mel = statistics.normalise(heard["mel"])
     return heard | {"mel": masking(mel, key) if masking else mel}
 
-  def loss_of(params, variables, part, key):
+  def loss_of(params, variables, part, key, step):
     # Copied, since a model may only change variables made at its own level of tracing.
     model = nnx.merge(graphdef, params, variables, copy=True)
     model.train()
-    losses, _ = model.loss(hear(part, key), jax.random.fold_in(key, _LOSS_STREAM))
+    of_loss = jax.random.fold_in(key, _LOSS_STREAM)
+    losses, _ = model.loss(hear(part, key), of_loss, hear=audio and audio.of(part, step))
     return losses.mean(), nnx.state(model, nnx.Not(nnx.Param))
 
   gradient_of = jax.value_and_grad(loss_of, has_aux=True)
@@ -80,7 +84,7 @@ def make_train_step(
       variables, loss, gradients = carried
       number, part = part
       (more, variables), added = gradient_of(
-        state.params, variables, part, jax.random.fold_in(key, number)
+        state.params, variables, part, jax.random.fold_in(key, number), state.step
       )
       return (variables, loss + more, jax.tree.map(jnp.add, gradients, added)), None
 
@@ -96,7 +100,9 @@ def make_train_step(
     if accumulate > 1:
       (loss, variables), gradients = in_parts(state, batch, key)
     else:
-      (loss, variables), gradients = gradient_of(state.params, state.variables, batch, key)
+      (loss, variables), gradients = gradient_of(
+        state.params, state.variables, batch, key, state.step
+      )
     updates, optimizer_state = optimizer.update(gradients, state.optimizer, state.params)
     params = optax.apply_updates(state.params, updates)
     average = state.average
@@ -116,13 +122,16 @@ def make_train_step(
   return step
 
 
-def make_eval_step(graphdef: nnx.GraphDef, statistics: Statistics) -> EvalStep:
+def make_eval_step(
+  graphdef: nnx.GraphDef, statistics: Statistics, *, audio: AudioLoss | None = None
+) -> EvalStep:
   """Makes a function (state, batch, mask) -> sums of the loss and of what the model reports.
 
   Both are summed over the records where `mask` is true; the loss is called "loss". What a model
   reports is NaN for a record that has no value, which is then left out. A model that has to do with
   notes is told them, and asked once more without: what it reports then is called "untold/NAME", and
-  is one number for all parameters.
+  is one number for all parameters. An audio loss counts from the first validation on, so that all
+  validations of a run compare.
   """
 
   def step(state, batch, mask):
@@ -130,7 +139,7 @@ def make_eval_step(graphdef: nnx.GraphDef, statistics: Statistics) -> EvalStep:
     model.eval()
     heard: Any = {**batch, "mel": statistics.normalise(batch["mel"])}
     key = jax.random.key(_VALIDATION_SEED)
-    losses, report = model.loss(heard, key)
+    losses, report = model.loss(heard, key, hear=audio and audio.of(batch))
     measures = {"loss": losses, **report}
     if "note" in batch and model.is_told_notes:
       untold: Any = {**heard, "told": jnp.zeros(batch["note"].shape, bool)}

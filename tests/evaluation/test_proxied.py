@@ -9,6 +9,7 @@ from synthmatch_jax import inference
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation import proxied
 from synthmatch_jax.inference import Predictor
+from synthmatch_jax.search.stand_in import StandIn
 from synthmatch_jax.training import loop
 
 SMALL = {"proxy_width": 32, "proxy_hidden": 64, "proxy_depth": 1}
@@ -37,7 +38,7 @@ def test_errors_are_those_of_the_mels(measured, tiny_dataset):
   nearest = [training[np.square(patches - one).sum(axis=1).argmin()] for one in controls]
   errors = np.abs(mel - np.stack(nearest)).mean()
   assert found["rows"]["nearest_patch"]["mean"] == pytest.approx(errors, rel=1e-5)
-  play = proxied.player(inference.load(workdir))
+  play = StandIn(inference.load(workdir)).mels
   note = np.tile([60.0, 127.0, 1.0], (len(mel), 1)).astype(np.float32)
   played = play(controls, note)
   np.testing.assert_array_equal(
@@ -65,7 +66,7 @@ def test_the_table_has_every_row(measured):
 def test_only_a_proxy_is_measured_so(measured, tiny_run):
   assert proxied.is_proxy(measured[0]) and not proxied.is_proxy(tiny_run)
   assert not proxied.is_proxy(tiny_run / "nowhere")
-  with pytest.raises(UserError, match="is no proxy"):
+  with pytest.raises(UserError, match="is no proxy of the synth"):
     proxied.evaluate(tiny_run)
   with pytest.raises(UserError, match="two sounds have no order"):
     proxied.evaluate(measured[0], num_examples=2)

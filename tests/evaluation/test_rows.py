@@ -5,23 +5,27 @@ import shutil
 import numpy as np
 import pytest
 
+from synthmatch_jax import exported
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.evaluation import results, rows
+from synthmatch_jax.evaluation import drawn, results, rows
 from synthmatch_jax.evaluation.evaluator import evaluate
 from synthmatch_jax.evaluation.material import Material
 from synthmatch_jax.evaluation.rows import ROWS, Row
 from synthmatch_jax.evaluation.sheet import Line, Sheet
 from synthmatch_jax.evaluation.targets import of_dataset
+from synthmatch_jax.search.stand_in import Use
 from synthmatch_jax.training import loop
 
-NOTHING_LACKS = dict.fromkeys(("truth", "training", "snapping", "search", "draws"), "")
+NOTHING_LACKS = dict.fromkeys(("truth", "training", "snapping", "search", "draws", "proxy"), "")
 
 
 def test_rows_are_in_the_order_of_tables_whatever_the_order_asked_for():
   other = Row(meaning="another model", propose=lambda asked: asked.true, kind="model")
   chosen = rows.choose([], others={"other": other}, lacking=NOTHING_LACKS, draws=8)
   floors = [name.replace("_N", "_8") for name, row in ROWS.items() if row.kind != "model"]
-  assert list(chosen) == ["model", "unsnapped", "searched", "best_of_8", "other", *floors]
+  own = ["model", "unsnapped", "searched", "drawn_search", "steered_search", "sieved_search"]
+  own += ["best_of_8", "other_of_8", "steered", "picked_8", "steered_8"]
+  assert list(chosen) == [*own, "other", *floors]
   assert [rows.kind(name) for name in ("best_of_8", "jitter_8", "other")] == [
     *("model", "floor", "model")
   ]
@@ -33,7 +37,8 @@ def test_a_row_whose_need_is_not_met_is_left_out_or_refused_with_the_reason():
   lacking = NOTHING_LACKS | {"truth": "nobody knows them"}
   lacking |= {"draws": "it draws none"}
   left = set(ROWS) - set(rows.choose([], others={}, lacking=lacking))
-  assert left == {"oracle", "repeat", "best_of_N", "nearest_N", "jitter_N"}
+  of_draws = {"best_of_N", "other_of_N", "picked_N", "steered_N", "nearest_N", "jitter_N"}
+  assert left == {"oracle", "repeat", "drawn_search", *of_draws}
   with pytest.raises(UserError, match=r"no row 'oracle' here \(nobody knows them\); known: model"):
     rows.choose(["oracle"], others={}, lacking=lacking)
 
@@ -75,15 +80,24 @@ def test_a_new_row_is_an_entry_of_the_table(tiny_run, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_draws_and_their_controls_are_rows_of_equal_number(make_config, tmp_path):
+def test_draws_and_their_controls_are_rows_of_equal_number(make_config, tiny_proxy, tmp_path):
   small = {"head": "flow", "flow_width": 16, "flow_depth": 1, "flow_steps": 2, "flow_heads": 2}
   assert loop.train_and_evaluate(make_config("mlp_tiny", overrides=small, steps=2), tmp_path)
-  names = ["model", "best_of_3", "nearest_3", "jitter_3"]
-  asked = {"names": names, "num_examples": 2, "gallery_size": 0, "workers": 1}
-  sheet, folder = evaluate(tmp_path, draws=3, **asked)
+  shutil.copytree(tiny_proxy, tmp_path / exported.PROXY)
+  names = ["model", "drawn_search", "steered_search", "sieved_search", "best_of_3", "other_of_3"]
+  names += ["steered", "picked_3", "steered_3", "nearest_3", "jitter_3"]
+  asked = {"names": names, "num_examples": 2, "gallery_size": 0, "workers": 1, "renders": 18}
+  sheet, folder = evaluate(tmp_path, draws=3, proxy=Use(steps=2, sieve=2), **asked)
   found = results.read(folder)
   assert list(found.results["row_meanings"]) == names
+  assert found.results["proxy"]["sieve"] == 2
+  assert found.results["calibration"].keys() == set(sheet.recipe.space.names)
+  assert found.results["diversity"]["alike"]["count"] == 2
+  assert (folder / drawn.PICTURE).exists()
   assert (found.scores["best_of_3"]["mss"] <= found.scores["model"]["mss"] + 0.05).all()
+  assert (found.scores["best_of_3"]["mss"] <= found.scores["other_of_3"]["mss"] + 0.05).all()
+  draws = sheet.answers["picked_3"]
+  assert not np.array_equal(sheet.answers["steered_3"], draws)
   assert np.abs(sheet.answers["model"][0] - sheet.answers["model"][1]).max() > 0.01
   with pytest.raises(UserError, match=r"no row 'best_of_3' here; known: "):
     evaluate(tmp_path, **asked)

@@ -92,3 +92,12 @@ def test_a_loop_of_known_length_counts_by_its_rounds_and_one_of_unknown_length_n
 
   assert count(five_times) == 5 * matmul(1, 3, 3) + matmul(1, 3, 2)
   assert count(until_it_is_small) is None
+
+
+def test_a_step_takes_the_velocity_of_a_flow_once_for_each_draw():
+  def count(of, **arguments):
+    return of(abstract("mlp_tiny", head="flow", **arguments))
+
+  steps = [count(flops.training_flops, flow_steps=steps, flow_draws=4) for steps in (2, 8)]
+  assert steps == [3 * count(flops.forward_flops, flow_steps=4)] * 2
+  assert flops.training_flops(abstract("mlp")) == 3 * flops.forward_flops(abstract("mlp"))

@@ -66,6 +66,14 @@ def test_controls_are_clamped_as_decoding_does_and_a_note_need_not_be_known():
   np.testing.assert_array_equal(one, other)
 
 
+def test_the_clock_runs_with_the_length_of_sounds():
+  """The end of the hold is at the same place of a sound, whatever the unit."""
+  note = jnp.array([[60.0, 100.0, 2.0]])
+  clocks = [create(seconds=s)._clock(s / 4 * note[:, 2]) for s in (4.0, 1.0)]
+  np.testing.assert_allclose(clocks[0], clocks[1], atol=1e-6)
+  np.testing.assert_array_equal(create()._clock(note[:, 2]), clocks[0])
+
+
 def test_a_run_trains_and_exports_it_and_no_sound_is_matched_by_it(make_config, tmp_path):
   assert loop.train_and_evaluate(make_config("proxy", overrides=SMALL, steps=2), tmp_path / "run")
   metrics = run_log.read(tmp_path / "run")[-1]

@@ -9,6 +9,7 @@ from synthmatch_jax.search.budget import Budget
 from synthmatch_jax.search.locks import Locks
 from synthmatch_jax.search.search import LANES
 from synthmatch_jax.search.seeds import Seed
+from synthmatch_jax.search.strategy import Sieve
 from synthmatch_jax.synths.description import Care
 from synthmatch_jax.synths.play import hosting
 from synthmatch_jax.synths.registry import Engine
@@ -55,6 +56,24 @@ def test_the_number_of_threads_changes_nothing(vital):
   alone, together = (found(vital.search(workers=workers)) for workers in (1, 2))
   assert alone == together
   assert found(vital.search(seed=1)) != alone
+
+
+def test_a_sieve_lets_pass_what_is_near_and_the_number_of_threads_changes_nothing_either(vital):
+  """The sieve knows the target's controls."""
+  near = Sieve(times=4, distances=lambda some: np.abs(some - vital.controls).sum(axis=1))
+  locks = Locks.parse(["noise_amp"], vital.recipe.space)
+  alone, together = (vital.search(workers=n, sieve=near, locks=locks) for n in (1, 2))
+  assert found(alone) == found(together)
+  plain = vital.search(locks=locks)
+  list(plain)
+  place = vital.recipe.space.names.index("noise_amp")
+  assert {float(one.controls[place]) for one in alone.tried} == {0.5}
+  assert alone.renders == plain.renders == 20
+  far = [
+    np.mean([near.distances(one.controls[None]) for one in search.tried[1:] if not one.is_seed])
+    for search in (alone, plain)
+  ]
+  assert far[0] < 0.9 * far[1]
 
 
 def test_an_engine_that_is_there_already_can_be_searched_on(vital):

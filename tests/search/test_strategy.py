@@ -10,6 +10,7 @@ from synthmatch_jax.search.strategy import (
   STRATEGIES,
   AtRandom,
   CmaEs,
+  Sieve,
   free,
   one_off,
   step_from,
@@ -131,3 +132,22 @@ def test_switches_and_choices_stay_and_whole_numbers_are_all_tried(name):
   patches = [MIXED.decode(one) for one in asked]
   assert {patch["voices"] for patch in patches} == {1, 2, 3, 4, 5}
   assert {(patch["sync"], patch["shape"]) for patch in patches} == {(1, "pulse")}
+
+
+def test_a_sieve_lets_the_nearest_pass_in_their_order():
+  candidates = np.array([[4.0], [1.0], [2.00001], [2.0], [0.5], [9.0]])
+  sieve = Sieve(times=2, distances=lambda found: found[:, 0])
+  assert sieve.passed(candidates).tolist() == [1, 2, 4]  # Last bits decide nothing.
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_with_a_sieve_a_strategy_asks_for_as_many_and_finds_more(name, scale):
+  minimum = np.array([0.3, 0.1, 0.3, 0.3])
+  sieve = Sieve(times=8, distances=lambda found: np.abs(found - minimum).sum(axis=1))
+  plain, sifted = (STRATEGIES[name](START, FREE, scale, sieve=one) for one in (None, sieve))
+  assert plain.ask().shape == sifted.ask().shape
+  plain, sifted = (
+    run(STRATEGIES[name](START, FREE, scale, step=0.3, sieve=one), minimum, 5)
+    for one in (None, sieve)
+  )
+  assert sifted < plain
