@@ -1,0 +1,339 @@
+// The page: what the visitor does goes to the server, and what comes back is shown and heard.
+
+import * as api from "./api.js";
+import { Bring } from "./bring.js";
+import * as cards from "./cards.js";
+import { Flip } from "./flip.js";
+import * as keep from "./keep.js";
+import { Keyboard } from "./keyboard.js";
+import { Panel } from "./panel.js";
+import { audio, decode } from "./sound.js";
+import * as views from "./views.js";
+import { digits, load, say, t } from "./words.js";
+
+const $ = (id) => document.getElementById(id);
+
+const page = await api.page();
+await load(page.languages);
+api.begin(keep.token(), () => t("lost"));
+
+let answers = []; // All of the visit, the newest first.
+let current = null; // The one that is shown.
+const past = []; // What undo goes back to: answers, the latest last.
+const future = [];
+let asked = 0; // Counts what was asked: an older response is not shown over a newer one.
+let previews = { busy: false, next: null };
+
+const flip = new Flip(audio(), showPlaying);
+const bring = new Bring(page.limits, () => $("match").focus());
+const keyboard = new Keyboard((pitch, signal) => api.note({ key: current.key, pitch }, signal), $("keys-says"));
+const panel = new Panel(page.modules, {
+  input: preview,
+  change: (controls) => change(controls),
+  refuse: (text) => say($("turn-says"), text, { isError: true }),
+});
+
+/** Does something that may be refused, and says the sentence beside what it is about. */
+async function trying(says, act) {
+  try {
+    return await act();
+  } catch (error) {
+    if (error.name !== "AbortError") say(says, error.message, { isError: true });
+    return null;
+  }
+}
+
+const placed = (says, doing) => (event) => {
+  if (event.place) say(says, t("waiting", { place: event.place }));
+  else if (event.place === 0) say(says, doing);
+};
+
+/** Takes in what the server says: all answers, and the key of the one to show. */
+async function took(event, { remember = true, play = false } = {}) {
+  if (!event.answers) return;
+  answers = event.answers;
+  await keep.save(answers);
+  const found = answers.find((one) => one.key === (event.key ?? event.course?.key));
+  if (found) await show(found, { remember, play });
+}
+
+async function show(answer, { remember = true, play = false } = {}) {
+  const before = current;
+  const [target, sound] = await Promise.all(["target.wav", "answer.wav"].map(async (name) =>
+    (name === "target.wav" && before?.sound === answer.sound && sameTarget(before, answer))
+      ? flip.buffers.target : decode(await api.file(answer.key, name))));
+  if (remember && before) {
+    past.push(before);
+    future.length = 0;
+  }
+  current = answer;
+  for (const id of ["hear", "turn", "keys", "take"]) $(id).hidden = false;
+  flip.set("target", target);
+  flip.set("answer", sound);
+  if (play) {
+    flip.flip("answer");
+    if (!flip.playing) flip.play();
+  }
+  views.draw(target, sound);
+  panel.show(answer, answer.by_hand ? baseOf(answer) : answer.controls);
+  keyboard.show(answer.note.pitch);
+  cards.show(answers, answer, choose);
+  cards.offer(answer, page);
+  cards.describe(answer);
+  if (answer.searched) cards.course(answer.searched);
+  else $("course").setAttribute("hidden", "");
+  showPlaying();
+}
+
+const sameTarget = (one, other) => JSON.stringify(one.assumed) === JSON.stringify(other.assumed);
+
+/** Returns the controls that a double click goes back to: those before any were moved by hand. */
+function baseOf(answer) {
+  const older = answers.filter((one) => !one.by_hand && one.sound === answer.sound);
+  return (older.find((one) => one.key < answer.key) ?? older[0] ?? answer).controls;
+}
+
+function showPlaying() {
+  const playing = Boolean(flip.playing);
+  $("play").textContent = t(playing ? "pause" : "play");
+  $("play").setAttribute("aria-pressed", String(playing));
+  for (const name of ["target", "answer"]) {
+    const chosen = flip.heard === name;
+    $(`hear-${name}`).setAttribute("aria-checked", String(chosen));
+    $(`hear-${name}`).tabIndex = chosen ? 0 : -1;
+  }
+  $("undo").disabled = !past.length;
+  $("redo").disabled = !future.length;
+}
+
+/** Asks for something under a key, and once more if the server has forgotten it (a new one has). */
+async function asking(verb, fields, on) {
+  try {
+    return await api.stream(verb, { ...fields, key: current.key }, on);
+  } catch (error) {
+    if (!(error instanceof api.Refused)) throw error;
+    const there = await api.answers();
+    if (there.some((one) => one.key === current.key)) throw error;
+    await restore([keep.essence(current)], { remember: false });
+    return api.stream(verb, { ...fields, key: current.key }, on);
+  }
+}
+
+async function match() {
+  const says = $("match-says");
+  const number = ++asked;
+  $("working").hidden = false;
+  $("match").disabled = true;
+  await trying(says, async () => {
+    const { blob, name } = bring.chosen();
+    const fields = told();
+    say(says, t("uploading"));
+    const sound = await api.upload(blob, name);
+    await keep.keepSound(sound, blob);
+    const last = await api.stream("match", { sound, name, ...fields }, placed(says, t("matching")));
+    if (number !== asked) return;
+    await took(last, { play: true });
+    const { distance, confidence, title } = current;
+    say(says, t("matched", { title, distance: distance === null ? "∞" : digits(distance), words: confidence.words }));
+  });
+  $("working").hidden = true;
+  $("match").disabled = false;
+}
+
+/** Returns what the visitor says about the sound. */
+function told() {
+  const found = { top: Number($("top").value), note: $("note").value.trim() || null };
+  for (const [id, field] of [["onset", "onset"], ["hold", "hold"], ["loudness", "level"]]) {
+    const text = $(id).value.trim().replace(",", ".");
+    const what = $(id).labels[0].querySelector("span").textContent;
+    if (text && !Number.isFinite(Number(text))) throw new Error(t("no_number", { what, text }));
+    found[field] = text ? Number(text) : null;
+  }
+  return found;
+}
+
+/** Lets hear what a knob does while it is held: the latest place, one render at a time. */
+async function preview(controls) {
+  previews.next = [...controls];
+  if (previews.busy) return;
+  previews.busy = true;
+  while (previews.next) {
+    const moved = previews.next;
+    previews.next = null;
+    await trying($("turn-says"), async () => {
+      const buffer = await decode(await api.note({ key: current.key, controls: moved }));
+      flip.set("answer", buffer);
+      if (!flip.playing) flip.play();
+    });
+  }
+  previews.busy = false;
+  showPlaying();
+}
+
+async function change(controls, { remember = true } = {}) {
+  previews.next = null;
+  const number = ++asked;
+  await trying($("turn-says"), async () => {
+    const on = placed($("turn-says"), t("rendering"));
+    const last = await asking("change", { controls, locked: [...panel.locked] }, on);
+    if (number !== asked) return;
+    await took(last, { play: true, remember });
+    if (!current.searched) say($("turn-says"), "");
+  });
+}
+
+async function choose(answer, { remember = true } = {}) {
+  asked++;
+  await trying($("turn-says"), async () => {
+    api.tell("stop").catch(() => {});
+    await show(answer, { play: true, remember });
+  });
+}
+
+async function improve() {
+  const number = ++asked;
+  $("improve").disabled = true;
+  $("stop").disabled = false;
+  await trying($("turn-says"), async () => {
+    if (!flip.playing) flip.play();
+    let showing = Promise.resolve();
+    await asking("improve", { locked: [...panel.locked] }, (event) => {
+      placed($("turn-says"), "")(event);
+      if (!event.course) return;
+      if (number === asked) cards.course(event.course);
+      showing = showing.then(async () => {
+        if (!event.answers) return;
+        if (number === asked) await took(event, { play: true });
+        else cards.show((answers = event.answers), current, choose);
+      });
+    });
+    await showing;
+  });
+  $("improve").disabled = false;
+  $("stop").disabled = true;
+}
+
+/** Goes back or forth between what was shown; what the server has dropped is made again. */
+async function travel(from, to) {
+  const there = from.pop();
+  if (!there) return;
+  to.push(current);
+  const kept = answers.find((one) => one.key === there.key);
+  if (kept) await choose(kept, { remember: false });
+  else await change(there.controls, { remember: false });
+  showPlaying();
+}
+
+/** Makes answers again that this browser has kept, and shows the last one. */
+async function restore(essences, { remember = true } = {}) {
+  const says = $("match-says");
+  let last = null;
+  for (const fields of keep.restorations(essences)) {
+    const blob = await keep.soundOf(fields.sound);
+    if (!blob) continue;
+    say(says, t("restoring"));
+    await api.upload(blob, fields.name);
+    last = await api.stream("restore", fields, placed(says, t("restoring")));
+  }
+  if (!last) return false;
+  say(says, "");
+  await took(last, { remember });
+  return true;
+}
+
+/** Shows what there was before: of a link, of the visit, or of what this browser has kept. */
+async function begin() {
+  const linked = keep.ofLink(location.hash);
+  answers = await api.answers();
+  const same = (one) => one.sound === linked?.sound && JSON.stringify(one.controls) === JSON.stringify(linked.controls);
+  const found = linked ? answers.find(same) : answers[0];
+  if (found) return show(found);
+  if (linked && (await restore([linked]))) return null;
+  if (linked) say($("match-says"), t("no_link"), { isError: true });
+  if (!answers.length) await restore(keep.kept());
+  else await show(answers[0]);
+}
+
+function shortcuts(event) {
+  const typing = event.target.closest?.("input:not([type=checkbox]):not([type=range]), select, textarea");
+  if (event.type === "keydown" && (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !typing) {
+    event.preventDefault();
+    return event.shiftKey ? travel(future, past) : travel(past, future);
+  }
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || !$("shortcuts").checked || !current) return null;
+  if (keyboard.typed(event)) return event.preventDefault();
+  if (event.type !== "keydown" || event.repeat) return null;
+  if (event.key === " " && !event.target.closest?.("button, a, summary, input")) toggle();
+  else if (event.key.toLowerCase() === "b") hear();
+  else return null;
+  return event.preventDefault();
+}
+
+function toggle() {
+  if (flip.playing) flip.stop();
+  else flip.play();
+  showPlaying();
+}
+
+function hear(name) {
+  flip.flip(name);
+  if (!flip.playing) flip.play();
+  showPlaying();
+}
+
+function follow() {
+  views.movePlayhead(flip.position());
+  requestAnimationFrame(follow);
+}
+
+function wire() {
+  const on = (id, act) => $(id).addEventListener("click", act);
+  on("match", match);
+  on("improve", improve);
+  on("stop", () => trying($("turn-says"), () => api.tell("stop")));
+  on("undo", () => travel(past, future));
+  on("redo", () => travel(future, past));
+  on("play", toggle);
+  for (const name of ["target", "answer"]) on(`hear-${name}`, () => hear(name));
+  $("flip").addEventListener("keydown", (event) => {
+    if (!event.key.startsWith("Arrow")) return;
+    event.preventDefault();
+    hear();
+    $(`hear-${flip.heard}`).focus();
+  });
+  $("loop").addEventListener("change", () => flip.setLoop($("loop").checked));
+  $("views").addEventListener("pointerdown", (event) => {
+    if (!event.target.closest("canvas")) return;
+    flip.play(views.secondsAt(event));
+    showPlaying();
+  });
+  on("take-link", () => cards.copyLink(current));
+  on("install", () => trying($("take-says"), async () =>
+    say($("take-says"), t("installed", await api.tell("install", { key: current.key })))));
+  on("help", () => $("help-dialog").showModal());
+  document.addEventListener("keydown", shortcuts);
+  document.addEventListener("keyup", shortcuts);
+  const redraw = () => { views.redraw(); bring.redraw(); };
+  new ResizeObserver(redraw).observe(document.body);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+}
+
+function fill() {
+  const { limits, synth } = page;
+  const megabytes = digits(limits.bytes / 2 ** 20, 0);
+  $("introduction").textContent = t("introduction", { synth: synth[0].toUpperCase() + synth.slice(1), seconds: limits.seconds, megabytes });
+  $("file").accept = page.accept;
+  for (let top = 1; top <= limits.top; top++) $("top").append(new Option(top, top));
+  const keys = { Space: "space", B: "b", "Ctrl Z, Ctrl Shift Z": "undo", "A W S E D F T G Y H U J K": "piano", "Z X": "octave", "↑ ↓": "knob" };
+  for (const [key, name] of Object.entries(keys)) {
+    const [term, meaning] = ["dt", "dd"].map((one) => document.createElement(one));
+    [term.textContent, meaning.textContent] = [key, t(`help_${name}`)];
+    $("help-keys").append(term, meaning);
+  }
+}
+
+fill();
+wire();
+follow();
+await trying($("match-says"), begin);
+document.documentElement.dataset.ready = "true";
