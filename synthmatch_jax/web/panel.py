@@ -1,5 +1,6 @@
 """The panel of a synth: its controls in modules, with the synth's own names, and their curves."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ _KNOWN: Mapping[str, Any] = untrusted.read_json(Path(__file__).with_suffix(".jso
 names begin alike ("prefixes"), and what is drawn as a curve ("curves")."""
 
 
+_SHORT = ("eg", "lfo", "eq")
+
+
 def describe(space: ParameterSpace) -> list[dict[str, Any]]:
   """Returns the modules of a synth in their order, JSON-ready.
 
-  A parameter that `panel.json` does not name belongs to the module before the colon of its
+  A parameter that `panel.json` does not place belongs to the module before the colon of its
   meaning, as in "oscillator 1: wavetable", or else to its group.
 
   Returns:
@@ -44,11 +48,17 @@ def _place(parameter: Parameter, known: Mapping[str, Any]) -> tuple[str, str]:
     return found[0], found[1]
   for prefix, module in known.get("prefixes", {}).items():
     if parameter.name.startswith(prefix):
-      return module, _sentence(parameter.name.removeprefix(prefix).replace("_", " "))
+      return module, _spelt(parameter.name.removeprefix(prefix))
   module, colon, label = parameter.meaning.partition(": ")
   if colon:
     return _sentence(module), _sentence(label)
-  return _sentence(parameter.group or "controls"), _sentence(parameter.name.replace("_", " "))
+  return _sentence(parameter.group or "controls"), _spelt(parameter.name)
+
+
+def _spelt(name: str) -> str:
+  """Returns a name as words: "eg_rate1" as "EG rate 1"."""
+  words = re.sub(r"(?<=[a-z])(?=\d)", "_", name).split("_")
+  return _sentence(" ".join(w.upper() if w in _SHORT else w for w in words))
 
 
 def _sentence(text: str) -> str:

@@ -3,11 +3,11 @@
 import * as api from "./api.js";
 import { Bring } from "./bring.js";
 import * as cards from "./cards.js";
-import { Flip } from "./flip.js";
 import * as keep from "./keep.js";
 import { Keyboard } from "./keyboard.js";
+import * as listening from "./listening.js";
 import { Panel } from "./panel.js";
-import { audio, decode } from "./sound.js";
+import { decode } from "./sound.js";
 import * as views from "./views.js";
 import { digits, load, say, t } from "./words.js";
 
@@ -24,7 +24,7 @@ const future = [];
 let asked = 0; // Counts what was asked: an older response is not shown over a newer one.
 let previews = { busy: false, next: null };
 
-const flip = new Flip(audio(), showPlaying);
+const { flip } = listening;
 const bring = new Bring(page.limits, () => $("match").focus());
 const keyboard = new Keyboard((pitch, signal) => api.note({ key: current.key, pitch }, signal), $("keys-says"));
 const panel = new Panel(page.modules, {
@@ -68,12 +68,7 @@ async function show(answer, { remember = true, play = false } = {}) {
   }
   current = answer;
   for (const id of ["hear", "turn", "keys", "take"]) $(id).hidden = false;
-  flip.set("target", target);
-  flip.set("answer", sound);
-  if (play) {
-    flip.flip("answer");
-    if (!flip.playing) flip.play();
-  }
+  listening.set(target, sound, play);
   views.draw(target, sound);
   panel.show(answer, answer.by_hand ? baseOf(answer) : answer.controls);
   keyboard.show(answer.note.pitch);
@@ -82,7 +77,7 @@ async function show(answer, { remember = true, play = false } = {}) {
   cards.describe(answer);
   if (answer.searched) cards.course(answer.searched);
   else $("course").setAttribute("hidden", "");
-  showPlaying();
+  showTravel();
 }
 
 const sameTarget = (one, other) => JSON.stringify(one.assumed) === JSON.stringify(other.assumed);
@@ -93,15 +88,7 @@ function baseOf(answer) {
   return (older.find((one) => one.key < answer.key) ?? older[0] ?? answer).controls;
 }
 
-function showPlaying() {
-  const playing = Boolean(flip.playing);
-  $("play").textContent = t(playing ? "pause" : "play");
-  $("play").setAttribute("aria-pressed", String(playing));
-  for (const name of ["target", "answer"]) {
-    const chosen = flip.heard === name;
-    $(`hear-${name}`).setAttribute("aria-checked", String(chosen));
-    $(`hear-${name}`).tabIndex = chosen ? 0 : -1;
-  }
+function showTravel() {
   $("undo").disabled = !past.length;
   $("redo").disabled = !future.length;
 }
@@ -163,11 +150,10 @@ async function preview(controls) {
     await trying($("turn-says"), async () => {
       const buffer = await decode(await api.note({ key: current.key, controls: moved }));
       flip.set("answer", buffer);
-      if (!flip.playing) flip.play();
+      listening.start();
     });
   }
   previews.busy = false;
-  showPlaying();
 }
 
 async function change(controls, { remember = true } = {}) {
@@ -195,7 +181,7 @@ async function improve() {
   $("improve").disabled = true;
   $("stop").disabled = false;
   await trying($("turn-says"), async () => {
-    if (!flip.playing) flip.play();
+    listening.start();
     let showing = Promise.resolve();
     await asking("improve", { locked: [...panel.locked] }, (event) => {
       placed($("turn-says"), "")(event);
@@ -221,7 +207,7 @@ async function travel(from, to) {
   const kept = answers.find((one) => one.key === there.key);
   if (kept) await choose(kept, { remember: false });
   else await change(there.controls, { remember: false });
-  showPlaying();
+  showTravel();
 }
 
 /** Makes answers again that this browser has kept, and shows the last one. */
@@ -263,27 +249,10 @@ function shortcuts(event) {
   if (typing || event.ctrlKey || event.metaKey || event.altKey || !$("shortcuts").checked || !current) return null;
   if (keyboard.typed(event)) return event.preventDefault();
   if (event.type !== "keydown" || event.repeat) return null;
-  if (event.key === " " && !event.target.closest?.("button, a, summary, input")) toggle();
-  else if (event.key.toLowerCase() === "b") hear();
+  if (event.key === " " && !event.target.closest?.("button, a, summary, input")) listening.toggle();
+  else if (event.key.toLowerCase() === "b") listening.hear();
   else return null;
   return event.preventDefault();
-}
-
-function toggle() {
-  if (flip.playing) flip.stop();
-  else flip.play();
-  showPlaying();
-}
-
-function hear(name) {
-  flip.flip(name);
-  if (!flip.playing) flip.play();
-  showPlaying();
-}
-
-function follow() {
-  views.movePlayhead(flip.position());
-  requestAnimationFrame(follow);
 }
 
 function wire() {
@@ -293,20 +262,6 @@ function wire() {
   on("stop", () => trying($("turn-says"), () => api.tell("stop")));
   on("undo", () => travel(past, future));
   on("redo", () => travel(future, past));
-  on("play", toggle);
-  for (const name of ["target", "answer"]) on(`hear-${name}`, () => hear(name));
-  $("flip").addEventListener("keydown", (event) => {
-    if (!event.key.startsWith("Arrow")) return;
-    event.preventDefault();
-    hear();
-    $(`hear-${flip.heard}`).focus();
-  });
-  $("loop").addEventListener("change", () => flip.setLoop($("loop").checked));
-  $("views").addEventListener("pointerdown", (event) => {
-    if (!event.target.closest("canvas")) return;
-    flip.play(views.secondsAt(event));
-    showPlaying();
-  });
   on("take-link", () => cards.copyLink(current));
   on("install", () => trying($("take-says"), async () =>
     say($("take-says"), t("installed", await api.tell("install", { key: current.key })))));
@@ -334,6 +289,7 @@ function fill() {
 
 fill();
 wire();
-follow();
+listening.wire();
+listening.show();
 await trying($("match-says"), begin);
 document.documentElement.dataset.ready = "true";

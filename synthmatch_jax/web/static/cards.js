@@ -102,9 +102,10 @@ export function course({ trace, renders, over = true }) {
   const svg = $("course");
   svg.toggleAttribute("hidden", !trace.length);
   svg.setAttribute("aria-label", t("course_alt"));
-  const top = Math.max(1, ...trace.map(([, value]) => value));
+  const values = trace.map(([, value]) => value);
+  const [top, bottom] = [Math.max(1, ...values), 0.7 * Math.min(1, ...values)];
   const ends = [...trace.slice(1).map(([at]) => at), renders];
   const points = trace.flatMap(([at, value], i) =>
-    [at, ends[i]].map((x) => `${((240 * x) / renders).toFixed(1)},${(50 * (1 - value / top)).toFixed(1)}`));
+    [at, ends[i]].map((x) => `${((240 * x) / renders).toFixed(1)},${((50 * (top - value)) / (top - bottom)).toFixed(1)}`));
   svg.querySelector("polyline").setAttribute("points", points.join(" "));
 }

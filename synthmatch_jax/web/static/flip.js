@@ -20,8 +20,9 @@ export class Flip {
 
   /** Sets a sound; one that is heard is replaced at the place where it is. */
   set(name, buffer) {
+    if (this.buffers[name] === buffer) return;
     this.buffers[name] = buffer;
-    if (!this.playing) return;
+    if (!this.playing?.sources[name]) return;
     const now = this.context.currentTime;
     this.#fade(name, 0, now);
     const { source, gain } = this.#start(name, now, this.position(now));

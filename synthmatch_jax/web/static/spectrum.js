@@ -3,7 +3,7 @@
 const SIZE = 2048;
 const LOWEST = 40;
 export const ROWS = 96;
-export const FLOOR = -80;
+export const FLOOR = -120;
 
 /** Transforms complex numbers in place, whose count is a power of two (Cooley and Tukey). */
 export function fft(re, im) {
@@ -60,7 +60,7 @@ export function levels(samples, rate, columns) {
       for (let bin = Math.floor(bins[row]); bin < last; bin++) {
         most = Math.max(most, re[bin] ** 2 + im[bin] ** 2);
       }
-      found[row] = Math.max(FLOOR, 10 * Math.log10(most * (4 / SIZE) ** 2 + 1e-12));
+      found[row] = Math.max(FLOOR, 10 * Math.log10(most * (4 / SIZE) ** 2 + 1e-14));
     }
     return found;
   });

@@ -43,6 +43,7 @@ const UNITS = {
     show: (v) => (v > 0 ? `${three(40 * Math.log10(v))} dB` : "-∞ dB"),
     read: (n) => 10 ** (n / 40),
   },
+  "wavetable frames up and down": { show: (v) => `±${three(v)}`, read: (n) => n },
   "wavetable frames": { show: (v) => `${t("unit_frame")} ${three(v)}`, read: (n) => n },
   "semitones": { show: (v) => `${signed(v)} ${t("unit_semitones")}`, read: (n) => n },
   "semitones up and down": { show: (v) => `±${three(v)} ${t("unit_semitones")}`, read: (n) => n },
@@ -59,7 +60,6 @@ const OTHER = {
 const thousand = (number, suffix) => (suffix.startsWith("k") ? 1000 * number : number);
 
 function unitOf(control) {
-  if (control.kind === "integer") return OTHER;
   return UNITS[control.unit] ?? (/^(wet$|of )/.test(control.unit) ? PERCENT : OTHER);
 }
 
