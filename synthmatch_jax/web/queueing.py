@@ -74,10 +74,10 @@ class Queue:
     """Yields how many are before a request of its kind, itself included, until its turn."""
     told = 0
     while ticket in self._waiting:
+      ticket.moved.clear()  # Before anything is told: the queue may move meanwhile.
       same = [one for one in self._waiting if one.kind == ticket.kind]
       if told != (told := same.index(ticket) + 1):
         yield told
-      ticket.moved.clear()
       await ticket.moved.wait()
 
   def leave(self, ticket: Ticket) -> None:

@@ -234,7 +234,7 @@ def test_shares_of_the_queue_and_its_order():
     queue.leave(search)
     assert [place async for place in queue.places(others[0])] == []
 
-  asyncio.run(check())
+  asyncio.run(asyncio.wait_for(check(), 60))
 
 
 def test_a_full_disk_leaves_no_half_answer_and_tells_no_path(page, root, sound, capfd):
