@@ -7,6 +7,7 @@ import * as keep from "./keep.js";
 import { Keyboard } from "./keyboard.js";
 import * as listening from "./listening.js";
 import { Panel } from "./panel.js";
+import * as shortcuts from "./shortcuts.js";
 import { decode } from "./sound.js";
 import * as views from "./views.js";
 import { digits, load, say, t } from "./words.js";
@@ -22,11 +23,15 @@ let current = null; // The one that is shown.
 const past = []; // What undo goes back to: answers, the latest last.
 const future = [];
 let asked = 0; // Counts what was asked: an older response is not shown over a newer one.
-let previews = { busy: false, next: null };
+let shows = 0;
+const previews = { busy: false, next: null };
+const changes = { busy: false, next: null };
 
 const { flip } = listening;
 const bring = new Bring(page.limits, () => $("match").focus());
-const keyboard = new Keyboard((pitch, signal) => api.note({ key: current.key, pitch }, signal), $("keys-says"));
+const keyboard = new Keyboard(
+  (pitch, signal) => alive(() => api.note({ key: current.key, pitch }, signal)), $("keys-says"),
+);
 const panel = new Panel(page.modules, {
   input: preview,
   change: (controls) => change(controls),
@@ -49,19 +54,21 @@ const placed = (says, doing) => (event) => {
 };
 
 /** Takes in what the server says: all answers, and the key of the one to show. */
-async function took(event, { remember = true, play = false } = {}) {
+async function took(event, how = {}) {
   if (!event.answers) return;
   answers = event.answers;
   await keep.save(answers);
   const found = answers.find((one) => one.key === (event.key ?? event.course?.key));
-  if (found) await show(found, { remember, play });
+  if (found) await show(found, how);
 }
 
 async function show(answer, { remember = true, play = false } = {}) {
   const before = current;
+  const number = ++shows;
   const [target, sound] = await Promise.all(["target.wav", "answer.wav"].map(async (name) =>
     (name === "target.wav" && before?.sound === answer.sound && sameTarget(before, answer))
       ? flip.buffers.target : decode(await api.file(answer.key, name))));
+  if (number !== shows) return;
   if (remember && before) {
     past.push(before);
     future.length = 0;
@@ -93,16 +100,19 @@ function showTravel() {
   $("redo").disabled = !future.length;
 }
 
-/** Asks for something under a key, and once more if the server has forgotten it (a new one has). */
-async function asking(verb, fields, on) {
+/**
+ * Asks for something of the current answer; if the server has forgotten it, as a new one has, all
+ * answers that this browser has kept are made again first.
+ */
+async function alive(ask) {
   try {
-    return await api.stream(verb, { ...fields, key: current.key }, on);
+    return await ask();
   } catch (error) {
     if (!(error instanceof api.Refused)) throw error;
     const there = await api.answers();
     if (there.some((one) => one.key === current.key)) throw error;
-    await restore([keep.essence(current)], { remember: false });
-    return api.stream(verb, { ...fields, key: current.key }, on);
+    if (!(await restore(keep.kept(), current))) throw error;
+    return ask();
   }
 }
 
@@ -113,7 +123,7 @@ async function match() {
   $("match").disabled = true;
   await trying(says, async () => {
     const { blob, name } = bring.chosen();
-    const fields = told();
+    const fields = bring.told();
     say(says, t("uploading"));
     const sound = await api.upload(blob, name);
     await keep.keepSound(sound, blob);
@@ -127,18 +137,6 @@ async function match() {
   $("match").disabled = false;
 }
 
-/** Returns what the visitor says about the sound. */
-function told() {
-  const found = { top: Number($("top").value), note: $("note").value.trim() || null };
-  for (const [id, field] of [["onset", "onset"], ["hold", "hold"], ["loudness", "level"]]) {
-    const text = $(id).value.trim().replace(",", ".");
-    const what = $(id).labels[0].querySelector("span").textContent;
-    if (text && !Number.isFinite(Number(text))) throw new Error(t("no_number", { what, text }));
-    found[field] = text ? Number(text) : null;
-  }
-  return found;
-}
-
 /** Lets hear what a knob does while it is held: the latest place, one render at a time. */
 async function preview(controls) {
   previews.next = [...controls];
@@ -148,7 +146,8 @@ async function preview(controls) {
     const moved = previews.next;
     previews.next = null;
     await trying($("turn-says"), async () => {
-      const buffer = await decode(await api.note({ key: current.key, controls: moved }));
+      const note = () => api.note({ key: current.key, controls: moved });
+      const buffer = await decode(await alive(note));
       flip.set("answer", buffer);
       listening.start();
     });
@@ -156,20 +155,38 @@ async function preview(controls) {
   previews.busy = false;
 }
 
+/** Has the synth play moved controls, one change at a time; of those that wait, the latest. */
 async function change(controls, { remember = true } = {}) {
   previews.next = null;
-  const number = ++asked;
-  await trying($("turn-says"), async () => {
-    const on = placed($("turn-says"), t("rendering"));
-    const last = await asking("change", { controls, locked: [...panel.locked] }, on);
-    if (number !== asked) return;
-    await took(last, { play: true, remember });
-    if (!current.searched) say($("turn-says"), "");
-  });
+  changes.next = controls;
+  if (changes.busy) return;
+  changes.busy = true;
+  while (changes.next) {
+    const moved = changes.next;
+    const number = ++asked;
+    changes.next = null;
+    await trying($("turn-says"), async () => {
+      const on = placed($("turn-says"), t("rendering"));
+      const last = await alive(() => {
+        const fields = { key: current.key, controls: moved, locked: [...panel.locked] };
+        return api.stream("change", fields, on);
+      });
+      if (number !== asked) return;
+      if (changes.next) { // The knobs stay where they have got to meanwhile.
+        if (remember) past.push(current);
+        current = last.answers.find((one) => one.key === last.key);
+        return;
+      }
+      await took(last, { play: true, remember });
+      say($("turn-says"), "");
+    });
+  }
+  changes.busy = false;
 }
 
 async function choose(answer, { remember = true } = {}) {
   asked++;
+  changes.next = null;
   await trying($("turn-says"), async () => {
     api.tell("stop").catch(() => {});
     await show(answer, { play: true, remember });
@@ -183,7 +200,7 @@ async function improve() {
   await trying($("turn-says"), async () => {
     listening.start();
     let showing = Promise.resolve();
-    await asking("improve", { locked: [...panel.locked] }, (event) => {
+    const on = (event) => {
       placed($("turn-says"), "")(event);
       if (!event.course) return;
       if (number === asked) cards.course(event.course);
@@ -192,7 +209,8 @@ async function improve() {
         if (number === asked) await took(event, { play: true });
         else cards.show((answers = event.answers), current, choose);
       });
-    });
+    };
+    await alive(() => api.stream("improve", { key: current.key, locked: [...panel.locked] }, on));
     await showing;
   });
   $("improve").disabled = false;
@@ -210,8 +228,8 @@ async function travel(from, to) {
   showTravel();
 }
 
-/** Makes answers again that this browser has kept, and shows the last one. */
-async function restore(essences, { remember = true } = {}) {
+/** Makes answers again that this browser has kept, and shows one of them, or else the last. */
+async function restore(essences, wanted) {
   const says = $("match-says");
   let last = null;
   for (const fields of keep.restorations(essences)) {
@@ -223,7 +241,8 @@ async function restore(essences, { remember = true } = {}) {
   }
   if (!last) return false;
   say(says, "");
-  await took(last, { remember });
+  const key = wanted && last.answers.find((one) => keep.isSame(one, wanted))?.key;
+  await took({ ...last, key: key ?? last.key }, { remember: false });
   return true;
 }
 
@@ -231,28 +250,12 @@ async function restore(essences, { remember = true } = {}) {
 async function begin() {
   const linked = keep.ofLink(location.hash);
   answers = await api.answers();
-  const same = (one) => one.sound === linked?.sound && JSON.stringify(one.controls) === JSON.stringify(linked.controls);
-  const found = linked ? answers.find(same) : answers[0];
+  const found = linked ? answers.find((one) => keep.isSame(one, linked)) : answers[0];
   if (found) return show(found);
   if (linked && (await restore([linked]))) return null;
   if (linked) say($("match-says"), t("no_link"), { isError: true });
   if (!answers.length) await restore(keep.kept());
   else await show(answers[0]);
-}
-
-function shortcuts(event) {
-  const typing = event.target.closest?.("input:not([type=checkbox]):not([type=range]), select, textarea");
-  if (event.type === "keydown" && (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !typing) {
-    event.preventDefault();
-    return event.shiftKey ? travel(future, past) : travel(past, future);
-  }
-  if (typing || event.ctrlKey || event.metaKey || event.altKey || !$("shortcuts").checked || !current) return null;
-  if (keyboard.typed(event)) return event.preventDefault();
-  if (event.type !== "keydown" || event.repeat) return null;
-  if (event.key === " " && !event.target.closest?.("button, a, summary, input")) listening.toggle();
-  else if (event.key.toLowerCase() === "b") listening.hear();
-  else return null;
-  return event.preventDefault();
 }
 
 function wire() {
@@ -265,9 +268,12 @@ function wire() {
   on("take-link", () => cards.copyLink(current));
   on("install", () => trying($("take-says"), async () =>
     say($("take-says"), t("installed", await api.tell("install", { key: current.key })))));
-  on("help", () => $("help-dialog").showModal());
-  document.addEventListener("keydown", shortcuts);
-  document.addEventListener("keyup", shortcuts);
+  shortcuts.wire({
+    undo: () => travel(past, future),
+    redo: () => travel(future, past),
+    isReady: () => current !== null,
+    typed: (event) => keyboard.typed(event),
+  });
   const redraw = () => { views.redraw(); bring.redraw(); };
   new ResizeObserver(redraw).observe(document.body);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
@@ -279,12 +285,6 @@ function fill() {
   $("introduction").textContent = t("introduction", { synth: synth[0].toUpperCase() + synth.slice(1), seconds: limits.seconds, megabytes });
   $("file").accept = page.accept;
   for (let top = 1; top <= limits.top; top++) $("top").append(new Option(top, top));
-  const keys = { Space: "space", B: "b", "Ctrl Z, Ctrl Shift Z": "undo", "A W S E D F T G Y H U J K": "piano", "Z X": "octave", "↑ ↓": "knob" };
-  for (const [key, name] of Object.entries(keys)) {
-    const [term, meaning] = ["dt", "dd"].map((one) => document.createElement(one));
-    [term.textContent, meaning.textContent] = [key, t(`help_${name}`)];
-    $("help-keys").append(term, meaning);
-  }
 }
 
 fill();

@@ -5,6 +5,7 @@ import { drawRegion } from "./views.js";
 import { digits, say, t } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
+const READ = /\.(wav|flac|ogg|mp3|aiff?)$/i; // What every server reads as it is.
 const PLAIN = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 
 export class Bring {
@@ -81,13 +82,25 @@ export class Bring {
   chosen() {
     if (!this.sound) throw new Error(t("no_sound"));
     const { blob, name, buffer } = this.sound;
-    const whole = !buffer || (this.start === 0 && this.end === 1);
-    const made = whole ? blob : wav(buffer, this.start * buffer.duration, this.end * buffer.duration);
+    const whole = this.start === 0 && this.end === 1 && READ.test(name);
+    const made = !buffer || whole ? blob : wav(buffer, this.start * buffer.duration, this.end * buffer.duration);
     if (made.size > this.limits.bytes) {
       const [size, most] = [made.size, this.limits.bytes].map((bytes) => digits(bytes / 2 ** 20, 0));
       throw new Error(t("too_large", { name, size, most }));
     }
     return { blob: made, name };
+  }
+
+  /** Returns what the visitor says about the sound. */
+  told() {
+    const found = { top: Number($("top").value), note: $("note").value.trim() || null };
+    for (const [id, field] of [["onset", "onset"], ["hold", "hold"], ["loudness", "level"]]) {
+      const text = $(id).value.trim().replace(",", ".");
+      const what = $(id).labels[0].querySelector("span").textContent;
+      if (text && !Number.isFinite(Number(text))) throw new Error(t("no_number", { what, text }));
+      found[field] = text ? Number(text) : null;
+    }
+    return found;
   }
 
   #setRegion(start, end) {
@@ -135,7 +148,7 @@ export class Bring {
 
   /** Records after a count of three, or ends the recording. */
   async record() {
-    if (this.recorder) return this.recorder.stop();
+    if (this.recorder) return this.recorder.state === "recording" ? this.recorder.stop() : undefined;
     let stream;
     try {
       stream = await navigator.mediaDevices.getUserMedia({ audio: PLAIN });

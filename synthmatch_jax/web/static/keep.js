@@ -29,6 +29,10 @@ export const essence = (answer) => ({
   locked: answer.locked,
 });
 
+/** Returns whether two answers are one: the same controls for the same sound. */
+export const isSame = (one, other) =>
+  one.sound === other.sound && JSON.stringify(one.controls) === JSON.stringify(other.controls);
+
 /** Keeps answers, the newest first, and forgets the sounds of all others. */
 export async function save(answers) {
   localStorage.setItem(ANSWERS, JSON.stringify(answers.map(essence)));
