@@ -24,8 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from synthmatch_jax import cores
-from synthmatch_jax.matching.ensemble import RELEASED
+from synthmatch_jax import bundled, cores
 from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.synths.play import play
 
@@ -92,7 +91,7 @@ def warm(options: argparse.Namespace) -> dict[str, list[float]]:
 def main() -> None:
   """Measures and prints the table."""
   parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-  parser.add_argument("--workdir", default=str(RELEASED), help="folder of the model")
+  parser.add_argument("--workdir", default=str(bundled.model()), help="folder of the model")
   parser.add_argument("--sound", default="examples/guitar.flac")
   parser.add_argument("--plugin", default="", help="path of the plugin, if it is not found")
   parser.add_argument("--times", type=int, default=5, help="repetitions of each measurement")

@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.client import Client
-from synthmatch_jax import cores
-from synthmatch_jax.matching.ensemble import RELEASED
+from synthmatch_jax import bundled, cores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +75,7 @@ def _line(label: str, asked: Sequence[Asked]) -> str:
 def main() -> None:
   """Measures and prints the table."""
   parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-  parser.add_argument("--workdir", default=str(RELEASED), help="folder of the model")
+  parser.add_argument("--workdir", default=str(bundled.model()), help="folder of the model")
   parser.add_argument("--sound", default="examples/guitar.flac")
   parser.add_argument("--requests", type=int, default=50)
   parser.add_argument("--workers", type=int, default=1, help="number of workers of the page")

@@ -116,7 +116,18 @@ _OF_NOTES = {
   "mlp": _of_notes("the paper's MLP, FiLM", _FILM, config=MLP),
 }
 
+# The same at full size, of which one is released.
+_FOUR = {"train.epochs": 4}
+_LIGHTLY = {f"disturbance.{kind}": 0.15 for kind in _KINDS}
+
 RUNS = {
+  "notes": Run(config=_NOTES, about="small AST, many notes", fields=_FOUR | _CLEAN, data="notes"),
+  "notes-lightly": Run(
+    config=_NOTES,
+    about="small AST, many notes, lightly disturbed",
+    fields=_FOUR | _LIGHTLY,
+    data="notes",
+  ),
   "mlp": Run(config=MLP, about="the paper's MLP", fields={"train.epochs": 4}),
   "cnn": Run(
     config=CNN, about="the paper's CNN", fields={"train.steps": 3000, "train.eval_every": 600}

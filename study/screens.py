@@ -23,10 +23,10 @@ from typing import Any
 
 from study.report import IMAGES, draw
 from study.runs import ROOT
-from synthmatch_jax import files
-from synthmatch_jax.matching.ensemble import RELEASED
+from synthmatch_jax import bundled, files
 
 MADE = IMAGES / "made.json"
+RELEASED = bundled.model()
 _PACKAGE = ROOT / "synthmatch_jax"
 _EXAMPLES = ROOT / "examples"
 _ANSWERS = ("audio/**/*.py", "matching/**/*.py")  # They decide what is heard, and the MSS of it.

@@ -11,7 +11,7 @@ from absl import flags
 
 from synthmatch_jax import cli, extras
 
-_WORKDIR = cli.define_models()
+_WORKDIR, _SYNTH = cli.define_models()
 _PORT = flags.DEFINE_integer(
   "port", 7860, "The port of the page; 0 is any that is free.", lower_bound=0, upper_bound=65535
 )
@@ -37,7 +37,7 @@ _WORKERS = flags.DEFINE_integer("workers", 1, "Sounds matched at once.", lower_b
 def main() -> None:
   """Serves the page."""
   extras.need("app", "the page")
-  workdirs = cli.models(_WORKDIR.value)
+  workdirs = cli.models(_WORKDIR.value, synth=_SYNTH.value)
   # Imported here, so that a mistake is answered before JAX is loaded, which takes seconds.
   from synthmatch_jax.web import address
 
@@ -52,7 +52,8 @@ def _serve(workdirs: Sequence[Path], listener: socket.socket) -> None:
 
   cli.keep_compiled()
   limits = Limits(max_seconds=_MAX_SECONDS.value, max_bytes=_MAX_MEGABYTES.value << 20)
-  with Matcher.open(workdirs, plugin=_PLUGIN.value, engines=_WORKERS.value) as matcher:
+  of_models = {"synth": _SYNTH.value, "plugin": _PLUGIN.value}
+  with Matcher.open(workdirs, **of_models, engines=_WORKERS.value) as matcher:
     server.serve(
       matcher,
       listener=listener,

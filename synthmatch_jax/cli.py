@@ -12,7 +12,7 @@ from typing import Any
 
 from absl import app, flags, logging
 
-from synthmatch_jax import files
+from synthmatch_jax import bundled, files
 from synthmatch_jax.errors import UserError, printable
 
 flags.disclaim_key_flags()  # --help lists a flag under the binary that has it, not under this.
@@ -169,10 +169,12 @@ def define_path(name: str, default: str | None, help: str, *, required: bool = F
   return flags.DEFINE(_PathParser(), name, default, help, required=required)
 
 
-def define_models() -> Any:
-  """Defines the flag --workdir of binaries that match, which takes several models."""
+def define_models() -> tuple[Any, Any]:
+  """Defines --workdir, which takes several models, and --synth of binaries that match; both."""
   help = "The folders of trained models, of which the nearest answer is taken; by default the model"
-  return flags.DEFINE_list("workdir", [], f"{help} that comes along, which plays Vital.")
+  workdir = flags.DEFINE_list("workdir", [], f"{help} that comes along for --synth.")
+  help = "The synth to match with; by default massive16, Vital with the paper's 16 controls."
+  return workdir, flags.DEFINE_enum("synth", None, [*bundled.SYNTHS], help)
 
 
 def define_plugin(help: str = "The path of the plugin, if it is not found by itself.") -> Any:
@@ -192,13 +194,13 @@ def paths(texts: Sequence[str]) -> list[Path]:
     raise UserError(f"a path {error}") from None
 
 
-def models(texts: Sequence[str | Path]) -> list[Path]:
-  """Returns the paths of trained models from a flag.
+def models(texts: Sequence[str | Path], *, synth: str | None = None) -> list[Path]:
+  """Returns the paths of trained models from a flag; if it is empty, the one of a synth, if any.
 
   Raises:
     UserError: One is no model. This is found out before anything slow is loaded.
   """
-  found = paths([str(text) for text in texts])
+  found = paths([str(text) for text in texts]) or ([bundled.model(synth)] if synth else [])
   for path in found:
     if not (path / RUN).exists() and not (path / EXPORTED).exists():
       raise UserError(

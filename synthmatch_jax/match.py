@@ -1,4 +1,4 @@
-"""Matches sounds: `python -m synthmatch_jax.match SOUND... [--workdir=W] [--out=O]`.
+"""Matches sounds: `python -m synthmatch_jax.match SOUND... [--synth=S] [--out=O]`.
 
 A SOUND is a file, a folder, which is walked, or - for a file on standard input. Writes
 O/NAME/patch.json, the preset, match.wav and index.html for every sound, and a page O/index.html
@@ -17,7 +17,7 @@ from absl import flags
 from synthmatch_jax import cli, cores
 from synthmatch_jax.errors import UserError
 
-_WORKDIR = cli.define_models()
+_WORKDIR, _SYNTH = cli.define_models()
 _OUT = cli.define_path("out", "matches", "The folder for the answers.")
 _TOP = flags.DEFINE_integer("top", 1, "The number of distinct answers.", lower_bound=1)
 _LISTEN = flags.DEFINE_enum(
@@ -71,7 +71,8 @@ def main(sounds: Sequence[str]) -> int:
   budget = Budget.parse(_SEARCH.value)
   if budget is None and (_LOCK.value or _START.value):
     raise UserError("--lock and --start are for a search: leave out --search=0")
-  workdirs, out = cli.models(_WORKDIR.value), cli.folder_to_write(_OUT.value)
+  workdirs = cli.models(_WORKDIR.value, synth=_SYNTH.value)
+  out = cli.folder_to_write(_OUT.value)
   from synthmatch_jax.matching import installing
 
   presets = installing.folder() if _INSTALL.value else None
@@ -99,6 +100,7 @@ def main(sounds: Sequence[str]) -> int:
   outcomes, page = bulk.match_all(
     sounds,
     workdirs=workdirs,
+    synth=_SYNTH.value,
     out=out,
     request=bulk.Request(
       assume=assume,

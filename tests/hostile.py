@@ -8,7 +8,7 @@ import shutil
 import struct
 from pathlib import Path
 
-from synthmatch_jax.matching.ensemble import RELEASED
+from synthmatch_jax.bundled import VITAL16
 from synthmatch_jax.synths.registry import described
 from tests.synths.remote import instrument
 
@@ -112,7 +112,7 @@ def odd_weights(path, rng):
 def model(folder: Path, seed: int) -> Path:
   """A folder with a hostile model; whether its checksums are right depends on the seed, too."""
   rng = random.Random(f"model {seed}")
-  shutil.copytree(RELEASED, folder)
+  shutil.copytree(VITAL16, folder)
   said = json.loads((folder / "model.json").read_text())
   if rng.random() < 0.8:  # A stranger who means it leaves them out.
     del said["files"], said["digest"]

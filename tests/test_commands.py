@@ -16,7 +16,7 @@ from synthmatch_jax.__main__ import commands
 from synthmatch_jax.errors import UserError
 
 REPO = Path(__file__).parents[1]
-RELEASED = "synthmatch_jax/released/vital16"
+RELEASED = str(bundled.VITAL16.relative_to(REPO))
 SLOW = ("jax", "tensorflow_datasets", "starlette", "librosa", "matplotlib")
 # A command in this Python, which says at its end what of the slow packages it has loaded.
 RUN = f"""
@@ -201,6 +201,7 @@ MISTAKES = [
   ("match", ["examples/flute.flac", "--workdir=nowhere"], "there is no trained model in nowhere"),
   ("match", ["examples/flute.flac", "--out=setup.cfg"], "setup.cfg cannot be written"),
   ("match", ["examples/flute.flac", "--top=0"], "--top"),
+  ("match", ["examples/flute.flac", "--synth=moog"], "should be one of <massive16|vital|dexed>"),
   ("app", ["--host=no.host.invalid"], "cannot listen at no.host.invalid"),
   ("app", ["--host=192.0.2.1"], "cannot listen at 192.0.2.1"),
   ("app", ["--workdir=nowhere"], "there is no trained model in nowhere"),

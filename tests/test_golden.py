@@ -10,11 +10,11 @@ import tarfile
 import numpy as np
 import pytest
 
+from synthmatch_jax.bundled import VITAL16
 from synthmatch_jax.config import base_config
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.generation.record import draw, make_record
 from synthmatch_jax.inference import Predictor
-from synthmatch_jax.matching.ensemble import RELEASED
 from synthmatch_jax.synths.play import engine, hosting
 from synthmatch_jax.training import loop, run_log
 from tests.golden.make import COUNT, HERE, MODELS, OPTIONS, cpu, mels, options
@@ -71,7 +71,7 @@ def test_a_data_set_is_read_and_made_again(dataset):
 
 @pytest.mark.parametrize("name", ["vital16", *MODELS])
 def test_a_model_gives_its_answers(golden, name):
-  predictor = Predictor.load(RELEASED if name == RELEASED.name else golden / "runs" / name)
+  predictor = Predictor.load(VITAL16 if name == VITAL16.name else golden / "runs" / name)
   mel = mels(predictor.recipe.num_frames, predictor.recipe.mel.n_mels)
   assert_alike(predictor.predict(mel), ANSWERS[name], atol=1e-5)
 

@@ -11,10 +11,10 @@ import time
 import numpy as np
 import pytest
 
+from synthmatch_jax.bundled import VITAL16
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching import confidence, ensemble
-from synthmatch_jax.matching.ensemble import RELEASED
 from synthmatch_jax.synths import locate, play, registry, states
 from synthmatch_jax.synths.plugin import load
 from tests import hostile
@@ -136,7 +136,7 @@ def test_flipped_bits_are_found(tmp_path):
 def _find(tmp_path, *, step):
   """Damage of a model is refused; damage of what was measured of it is told with each answer."""
   folder = tmp_path / "model"
-  shutil.copytree(RELEASED, folder)
+  shutil.copytree(VITAL16, folder)
   predictor = Predictor.load(folder)
   assert not confidence.reference(folder, predictor).unknown
   for name, at, bit in list(flips(folder))[::step]:

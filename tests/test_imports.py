@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from synthmatch_jax import files
+from synthmatch_jax.bundled import VITAL16
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.matching.ensemble import RELEASED
 
 ROOT = Path(__file__).parents[1]
 PATH = [str(ROOT), str(ROOT / "datasets")]
 
 
 def test_modules_in_the_working_directory_are_not_imported(tmp_path):
-  shutil.copytree(RELEASED, tmp_path / "model")
+  shutil.copytree(VITAL16, tmp_path / "model")
   for name in ("numpy", "absl", "json", "jax", "vita", "pedalboard", "sitecustomize"):
     (tmp_path / "model" / f"{name}.py").write_text("open('imported', 'w')\nraise SystemExit(9)\n")
   command = [sys.executable, "-m", "synthmatch_jax.match", "none.wav", "--workdir=."]

@@ -11,6 +11,7 @@ import pytest
 
 from study import audit, controls, ears, evaluations, known, report, runs, searching
 from study.halves import halves
+from synthmatch_jax import bundled
 from synthmatch_jax import config as configs
 from synthmatch_jax.data.sound_folder import SoundFile
 from synthmatch_jax.matching import ensemble
@@ -128,7 +129,7 @@ def test_the_halves_of_the_benchmark_share_no_instrument():
 
 
 def test_quantiles_give_a_peak_of_the_prior_much_room():
-  (model,) = ensemble.load([])
+  (model,) = ensemble.load([bundled.VITAL16])
   way = searching.warp(model.predictor.recipe, "quantiles")
   controls = np.linspace(0.03, 0.97, len(model.predictor.recipe.space.names))
   np.testing.assert_allclose(way.back(way.there(controls)), controls, atol=1e-6)

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from synthmatch_jax import exported
+from synthmatch_jax.bundled import VITAL16
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.matching.ensemble import RELEASED
 from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.synths import description, locate, play, registry
 from synthmatch_jax.synths.plugin import fingerprint_frame
@@ -61,7 +61,7 @@ def install(evil, folder, *, name="evil"):
 
 def plugin_model(folder, *, files, **changes):
   """A whole model of a plugin, as far as can be told without the plugin: only its name is odd."""
-  shutil.copytree(RELEASED, folder, dirs_exist_ok=True)
+  shutil.copytree(VITAL16, folder, dirs_exist_ok=True)
   described = json.loads((folder / "model.json").read_text())
   del described["files"], described["digest"]
   plugin = instrument(name="evil", **changes)

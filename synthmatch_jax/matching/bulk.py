@@ -105,6 +105,7 @@ def match_all(
   sounds: Sequence[str],
   *,
   workdirs: Sequence[Path],
+  synth: str | None = None,
   out: Path,
   request: Request | None = None,
   plugin: str = "",
@@ -114,14 +115,14 @@ def match_all(
   """Matches sound files, and all those in folders, into folders of `out`.
 
   A sound that cannot be matched does not keep the others from it. A match that is there already,
-  of the same bytes by the same models under the same assumptions, is kept. A kill loses the
-  matches under way, of which a search goes on from what it has heard. While there are searches, the
-  first Ctrl-C ends those under way with the best so far, which is written, and the second ends the
-  program at once.
+  of the same bytes, models and assumptions, is kept. A kill loses the matches under way, of which a
+  search goes on from what it has heard. While there are searches, the first Ctrl-C ends those under
+  way with the best so far, which is written, and the second ends the program at once.
 
   Args:
     sounds: The paths of files and folders; "-" is standard input.
     workdirs: The folders of the models.
+    synth: The synth that they play; see `ensemble.load`.
     out: The folder for the answers, and for a page over all of them.
     request: What is asked of every sound.
     plugin: The path of the engine's plugin, where it is not found by itself.
@@ -138,7 +139,7 @@ def match_all(
   """
   request = request or Request()
   found = list(jobs.find(sounds, out=out))
-  models = ensemble.load(workdirs)
+  models = ensemble.load(workdirs, synth=synth)
   recipe = models[0].predictor.recipe
   plays = engine(recipe, path=plugin)
   searching = request.search is not None
@@ -282,12 +283,10 @@ def _line(outcome: Outcome) -> str:
   answers = "" if count == 1 else f", {count} answers"
   kept = ", was there already" if outcome.kept else ""
   guesses = outcome.match["assumed"].get("guesses", {}).items()
-  return "".join(
-    [
-      f"{outcome.job.source}: MSS {best['distances'][RANKED_BY]:.1f} dB{searched}{answers}{kept},",
-      f" {outcome.job.folder / 'index.html'}\n  {best['confidence']['words']}",
-      *(f"\n  {sentence}; --{flag} tells it" for flag, sentence in guesses),
-    ]
+  assumed = "".join(f"\n  {sentence}; --{flag} tells it" for flag, sentence in guesses)
+  return (
+    f"{outcome.job.source}: MSS {best['distances'][RANKED_BY]:.1f} dB{searched}{answers}{kept},"
+    f" {outcome.job.folder / 'index.html'}\n  {best['confidence']['words']}{assumed}"
   )
 
 

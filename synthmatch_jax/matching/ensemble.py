@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from synthmatch_jax import bundled
 from synthmatch_jax.audio.hearing import Recording
 from synthmatch_jax.audio.listen import AS_RECORDED, Hearing, listen
 from synthmatch_jax.audio.note import KnownNote, Note
@@ -21,9 +22,6 @@ from synthmatch_jax.matching.confidence import Reference
 from synthmatch_jax.search import neighbours
 from synthmatch_jax.search.neighbours import Neighbours
 from synthmatch_jax.spaces import snapping
-
-RELEASED = Path(__file__).parents[1] / "released" / "vital16"
-"""The folder of the model that comes along, which plays Vital; its README.md is the model card."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,19 +76,25 @@ class Model:
     return dataclasses.replace(known, pitch=float(self.predictor.recipe.note.pitch))
 
 
-def load(workdirs: Sequence[Path]) -> tuple[Model, ...]:
-  """Loads the models of some workdirs; without any, the one that comes along.
+def load(workdirs: Sequence[Path], *, synth: str | None = None) -> tuple[Model, ...]:
+  """Loads the models of some workdirs; without any, the one that comes along for the synth.
+
+  Args:
+    workdirs: The folders of the models.
+    synth: The synth that they play, a key of `bundled.SYNTHS`; None for any.
 
   Raises:
     UserError: A workdir holds no trained model, or has the name of another; or its model plays
-      another synth than the first one.
+      another synth than it should, or than the first one.
   """
   models: list[Model] = []
-  for workdir in workdirs or (RELEASED,):
+  for workdir in workdirs or (bundled.model(synth or "massive16"),):
     name = workdir.resolve().name
     if any(model.name == name for model in models):
       raise UserError(f"two models would be called {name!r}: rename the folder {workdir}")
     predictor = Predictor.load(workdir)
+    if synth:
+      bundled.require_played(synth, space=predictor.recipe.space.name, by=workdir)
     if models and (apart := _apart(models[0].predictor.recipe, predictor.recipe)):
       raise UserError(
         f"the model in {workdir} cannot answer together with {models[0].name}: it has another"

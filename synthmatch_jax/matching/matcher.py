@@ -67,15 +67,21 @@ class Matcher:
   @classmethod
   @contextlib.contextmanager
   def open(
-    cls, workdirs: Sequence[Path] = (), *, plugin: str = "", engines: int = 1
+    cls,
+    workdirs: Sequence[Path] = (),
+    *,
+    synth: str | None = None,
+    plugin: str = "",
+    engines: int = 1,
   ) -> Iterator["Matcher"]:
     """Opens a matcher with engines of its own, for the time of a `with` block.
 
     An engine is made when it is used first, and stays. One thread at a time uses one engine.
 
     Args:
-      workdirs: The folders of the models; none for the one that comes along
-        (`ensemble.RELEASED`).
+      workdirs: The folders of the models; none for the one that comes along.
+      synth: The synth that they play: "massive16" (by default, where there are no folders),
+        "vital" or "dexed".
       plugin: The path of the engine's plugin, where it is not found by itself.
       engines: The least number of engines; there are at least as many as cores that the process
         may use.
@@ -83,7 +89,7 @@ class Matcher:
     Raises:
       UserError: There is no model, or no engine as the one that it was trained with.
     """
-    loaded = ensemble.load(workdirs)
+    loaded = ensemble.load(workdirs, synth=synth)
     ensemble.prepare(loaded, count=1)
     found = engine(loaded[0].predictor.recipe, path=plugin)
     with Pool(found, size=max(engines, cores.available())) as pool:

@@ -5,9 +5,9 @@ import pytest
 
 from synthmatch_jax.audio.mel import MelSettings
 from synthmatch_jax.audio.note import Note
+from synthmatch_jax.bundled import VITAL16
 from synthmatch_jax.data.recipe import REVISION, Recipe
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.matching.ensemble import RELEASED
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.spaces.parameters import Continuous
 from synthmatch_jax.spaces.prior import Prior
@@ -81,7 +81,7 @@ def test_digests_of_what_there_is_stay(name, prior_name):
 def test_the_released_model_and_the_builders_default_are_one_recipe():
   import massive16.massive16_dataset_builder as massive16_builder
 
-  released = json.loads((RELEASED / "model.json").read_text())["data"]["recipe"]
+  released = json.loads((VITAL16 / "model.json").read_text())["data"]["recipe"]
   assert Recipe.from_dict(released).digest() == RELEASED_DIGEST
   built = massive16_builder.Massive16Config(name="any", engine="vital").recipe
   assert built.digest() == RELEASED_DIGEST

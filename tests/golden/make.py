@@ -16,10 +16,10 @@ from pathlib import Path
 import massive16.massive16_dataset_builder as massive16
 import numpy as np
 
+from synthmatch_jax.bundled import VITAL16
 from synthmatch_jax.config import base_config
 from synthmatch_jax.generation.record import draw
 from synthmatch_jax.inference import Predictor
-from synthmatch_jax.matching.ensemble import RELEASED
 from synthmatch_jax.training import loop
 
 HERE = Path(__file__).parent
@@ -75,7 +75,7 @@ def main() -> None:
     config.train.batch_size, config.train.steps = 4, 4
     loop.train_and_evaluate(config, root / "runs" / name)
     shutil.rmtree(root / "runs" / name / "tensorboard")
-  for folder in (RELEASED, *(root / "runs" / name for name in MODELS)):
+  for folder in (VITAL16, *(root / "runs" / name for name in MODELS)):
     predictor = Predictor.load(folder)
     mel = mels(predictor.recipe.num_frames, predictor.recipe.mel.n_mels)
     answers[folder.name] = predictor.predict(mel).tolist()

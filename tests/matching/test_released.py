@@ -1,4 +1,4 @@
-"""The model that comes along."""
+"""The models that come along."""
 
 import dataclasses
 import hashlib
@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from synthmatch_jax import bundled
+from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation.record import draw
 from synthmatch_jax.matching import ensemble
 from synthmatch_jax.matching.matcher import Matcher
+from synthmatch_jax.synths import registry
 from synthmatch_jax.synths.play import play
 from tests.golden.make import cpu
 
@@ -20,23 +23,48 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "flute.flac"
 
 @pytest.fixture(scope="module")
 def matcher():
-  with Matcher.open() as opened:
+  """The first model, whose answers every version gives."""
+  with Matcher.open([bundled.VITAL16]) as opened:
     yield opened
 
 
-def test_it_is_small_and_its_card_says_what_it_is():
-  size = sum(path.stat().st_size for path in ensemble.RELEASED.rglob("*") if path.is_file())
-  assert size < 10 << 20
-  card = (ensemble.RELEASED / "README.md").read_text()
-  for word in (
-    "massive16/",
-    "parameter MSE",
-    "spectral convergence",
-    "commit",
-    "Licence",
-    "Config",
-  ):
+@pytest.mark.parametrize("folder", sorted(bundled.VITAL16.parent.iterdir()), ids=lambda f: f.name)
+def test_it_is_small_and_its_card_says_what_it_is(folder):
+  assert folder == bundled.VITAL16 or folder.name in bundled.SYNTHS
+  assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 10 << 20
+  card = (folder / "README.md").read_text()
+  data_set = "massive16" if folder == bundled.VITAL16 else folder.name
+  for word in ("spectral convergence", "MSS (dB)", "commit", "Licence", "Config", f"{data_set}/"):
     assert word in card
+
+
+def test_a_synth_has_the_model_of_its_name(tmp_path, monkeypatch):
+  """The first model is that of `massive16` until there is another."""
+  monkeypatch.setattr(bundled, "VITAL16", tmp_path / "vital16")
+  assert bundled.model("massive16") == tmp_path / "vital16"
+  with pytest.raises(UserError, match=r"no trained model of dexed .* by --workdir, or train one"):
+    bundled.model("dexed")
+  for name in bundled.SYNTHS:
+    (tmp_path / name).mkdir()
+    assert bundled.model(name) == tmp_path / name
+
+
+def test_a_model_of_another_synth_than_was_asked_for_is_refused():
+  assert ensemble.load([bundled.VITAL16], synth="massive16")[0].name == "vital16"
+  with pytest.raises(UserError, match=r"vital16 plays massive16 and not dexed: leave out --synth"):
+    ensemble.load([bundled.VITAL16], synth="dexed")
+
+
+@pytest.mark.parametrize(
+  ("synth", "engine"),
+  [("massive16", "vital"), ("massive16", "massive"), ("vital", "vital_wide"), ("dexed", "dexed")],
+)
+def test_a_synth_is_known_by_the_space_of_its_data_set(synth, engine):
+  space = registry.engine(engine).space.name
+  bundled.require_played(synth, space=space, by="W")
+  for other in set(bundled.SYNTHS) - {synth}:
+    with pytest.raises(UserError, match=f"the model in W plays {synth} and not {other}"):
+      bundled.require_played(other, space=space, by="W")
 
 
 def test_it_is_nearer_to_the_synths_own_sounds_than_their_mean(matcher):

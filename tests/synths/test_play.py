@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from synthmatch_jax.audio.note import Note
+from synthmatch_jax.bundled import VITAL16
 from synthmatch_jax.data import recipe as recipes
 from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.recipe import Recipe
@@ -14,7 +15,6 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation import record
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.inspection import dataset_report
-from synthmatch_jax.matching.ensemble import RELEASED
 from synthmatch_jax.synths import play, vital
 from synthmatch_jax.synths.base import RenderError, sound
 from synthmatch_jax.synths.hosts import ThreadHost
@@ -24,7 +24,7 @@ from synthmatch_jax.synths.vital import Vital, VitalDescription
 
 @pytest.fixture
 def recipe():
-  return Recipe.from_dict(json.loads((RELEASED / "model.json").read_text())["data"]["recipe"])
+  return Recipe.from_dict(json.loads((VITAL16 / "model.json").read_text())["data"]["recipe"])
 
 
 def described(monkeypatch, change):
@@ -139,7 +139,7 @@ def test_the_released_model_outlives_a_revision_of_records(recipe, monkeypatch):
   later = recipes.REVISION + 1
   for module in (recipes, record):
     monkeypatch.setattr(module, "REVISION", later)
-  predictor = Predictor.load(RELEASED)
+  predictor = Predictor.load(VITAL16)
   assert play.engine(predictor.recipe).name == "vital"
   with pytest.raises(UserError, match="by revision 2 of the record code, here is revision 3"):
     dataset_report._engine(predictor.recipe, "")
