@@ -1,11 +1,14 @@
 """What a browser loads: every word has a text in every language, and files are short."""
 
+import configparser
 import json
 import re
+from pathlib import PurePosixPath
 
 import pytest
 
 from synthmatch_jax.web.api import STATIC
+from tests.web.serving import REPO
 
 WORDS = {path.name: json.loads(path.read_text()) for path in STATIC.glob("words.*.json")}
 
@@ -37,3 +40,12 @@ def test_modules_stay_short_and_load_nothing_from_elsewhere(path):
   assert len(text.splitlines()) <= 300
   assert all(name.startswith("./") for name in re.findall(r'from "([^"]+)"', text))
   assert not re.findall(r"https?://(?!www\.w3\.org)", text)
+
+
+def test_an_installation_has_all_of_it():
+  config = configparser.ConfigParser()
+  config.read(REPO / "setup.cfg")
+  patterns = config["options.package_data"]["synthmatch_jax"].split()
+  for path in STATIC.iterdir():
+    name = PurePosixPath(path.relative_to(STATIC.parents[1]).as_posix())
+    assert any(name.match(pattern) for pattern in patterns), name
