@@ -149,7 +149,7 @@ class History:
     names = {name: file for e in self._entries.values() for file, name in e.files.values()}
     with failures.of_disk(), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
       for name, file in names.items():
-        archive.write(file, name)
+        archive.write(file, name, compresslevel=1)  # Sounds hardly shrink.
     return path
 
 

@@ -3,6 +3,7 @@
 
 const TOKEN = "synthmatch.visit";
 const ANSWERS = "synthmatch.answers";
+const AT_ONCE = 4; // Answers in one request, which has at most 64 kB.
 
 /** Returns the token of this browser's visit. */
 export function token() {
@@ -61,7 +62,7 @@ export function restorations(essences) {
     const group = JSON.stringify([sound, name, told]);
     if (!groups.has(group)) groups.set(group, []);
     const parts = groups.get(group);
-    if (!parts.at(-1) || parts.at(-1).answers.length === 8) parts.push({ sound, name, ...told, answers: [] });
+    if (!parts.at(-1) || parts.at(-1).answers.length === AT_ONCE) parts.push({ sound, name, ...told, answers: [] });
     parts.at(-1).answers.push(answer);
   }
   return [...groups.values()].flat();
