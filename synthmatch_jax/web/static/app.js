@@ -60,6 +60,7 @@ async function took(event, how = {}) {
   await keep.save(answers);
   const found = answers.find((one) => one.key === (event.key ?? event.course?.key));
   if (found) await show(found, how);
+  else cards.show(answers, current, choose);
 }
 
 async function show(answer, { remember = true, play = false } = {}) {
@@ -206,8 +207,8 @@ async function improve() {
       if (number === asked) cards.course(event.course);
       showing = showing.then(async () => {
         if (!event.answers) return;
-        if (number === asked) await took(event, { play: true });
-        else cards.show((answers = event.answers), current, choose);
+        const { course, ...rest } = event; // The visitor has turned to something else: it stays.
+        await took(number === asked ? event : rest);
       });
     };
     await alive(() => api.stream("improve", { key: current.key, locked: [...panel.locked] }, on));
