@@ -248,6 +248,7 @@ def test_answers_survive_a_reload_a_tab_and_another_server(opened, tiny_run, tmp
     knob(page, "osc1_amp").focus()  # It goes on from what this browser has kept.
     page.keyboard.press("Home")
     expect(cards(page).first).to_contain_text("3. ", timeout=4 * SECONDS)
+    expect(cards(page)).to_have_count(2)
     page.reload()
     ready(page)
     expect(knob(page, "osc1_amp")).to_have_attribute("aria-valuetext", "-∞ dB")

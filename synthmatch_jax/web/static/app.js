@@ -24,6 +24,7 @@ const past = []; // What undo goes back to: answers, the latest last.
 const future = [];
 let asked = 0; // Counts what was asked: an older response is not shown over a newer one.
 let shows = 0;
+let reviving = null; // What is made again at the moment: once, whoever has missed it.
 const previews = { busy: false, next: null };
 const changes = { busy: false, next: null };
 
@@ -106,13 +107,17 @@ function showTravel() {
  * answers that this browser has kept are made again first.
  */
 async function alive(ask) {
+  const was = current;
   try {
     return await ask();
   } catch (error) {
     if (!(error instanceof api.Refused)) throw error;
-    const there = await api.answers();
-    if (there.some((one) => one.key === current.key)) throw error;
-    if (!(await restore(keep.kept(), current))) throw error;
+    if (current.key === was.key) {
+      const there = reviving ? [] : await api.answers();
+      if (there.some((one) => one.key === was.key && keep.isSame(one, was))) throw error;
+      reviving ??= restore(keep.kept(), was).finally(() => { reviving = null; });
+      if (!(await reviving)) throw error;
+    }
     return ask();
   }
 }
