@@ -66,8 +66,9 @@ def address(tiny_run, folder):
 def browser():
   if not CHROMIUM:
     pytest.skip("chromium is not installed")
-  from playwright.sync_api import sync_playwright
+  from playwright.sync_api import expect, sync_playwright
 
+  expect.set_options(timeout=SECONDS)
   with sync_playwright() as playwright:
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
     yield browser
