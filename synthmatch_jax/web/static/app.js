@@ -49,9 +49,8 @@ async function trying(says, act) {
   }
 }
 
-const placed = (says, doing) => (event) => {
-  if (event.place) say(says, t("waiting", { place: event.place }));
-  else if (event.place === 0) say(says, doing);
+const placed = (says, doing) => ({ place }) => {
+  if (place !== undefined) say(says, place ? t("waiting", { place }) : doing);
 };
 
 /** Takes in what the server says: all answers, and the key of the one to show. */
