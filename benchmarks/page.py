@@ -3,12 +3,13 @@
     python -m benchmarks.page [--workdir=W] [--sound=examples/guitar.flac] [--requests=50]
 
 The page is served as by `python -m synthmatch_jax.app`. First one visitor sends a few requests
-alone, then all visitors send one at the same moment, each in a session of its own.
+alone, then all visitors send one at the same moment, each in a visit of its own.
 """
 
 import argparse
 import concurrent.futures
 import contextlib
+import json
 import platform
 import statistics
 import subprocess
@@ -51,18 +52,17 @@ def served(*flags: str) -> Iterator[str]:
 def ask(client: Client, sound: bytes) -> Asked:
   """Sends one request."""
   start = time.perf_counter()
-  _, path = client.upload(sound)
-  said = client.match(path.strip('[]"'))
+  _, uploaded = client.upload(sound)
+  status, said = client.ask("match", **json.loads(uploaded))
   seconds = time.perf_counter() - start
-  if '"success":true' in said and "MSS" in said:
-    return Asked(seconds=seconds, outcome="answered")
-  full = "queue_full" in said or "Queue is full" in said
-  return Asked(seconds=seconds, outcome="told to wait" if full else said[-200:])
+  if status == 503:
+    return Asked(seconds=seconds, outcome="told to wait")
+  return Asked(seconds=seconds, outcome="answered" if '"answers"' in said else said[-200:])
 
 
 def at_once(address: str, sound: bytes, requests: int) -> list[Asked]:
   """Sends a number of requests at the same moment."""
-  clients = [Client(address, session=f"visitor{i:04d}") for i in range(requests)]
+  clients = [Client(address, visit=f"visitor-number-{i:04d}") for i in range(requests)]
   with concurrent.futures.ThreadPoolExecutor(requests) as pool:
     return list(pool.map(lambda client: ask(client, sound), clients))
 
@@ -82,7 +82,7 @@ def main() -> None:
   options = parser.parse_args()
   sound = Path(options.sound).read_bytes()
   with served(f"--workdir={options.workdir}", f"--workers={options.workers}") as address:
-    one = Client(address, session="the-only-one")
+    one = Client(address, visit="the-only-visitor")
     ask(one, sound)
     alone = [ask(one, sound) for _ in range(5)]
     together = at_once(address, sound, options.requests)

@@ -33,7 +33,7 @@ _ANSWERS = ("audio/**/*.py", "matching/**/*.py")  # They decide what is heard, a
 _REPORTS = ("reports/figures.py", "reports/templates/*.css", "reports/templates/base.html")
 SOURCES: dict[str, tuple[str, ...]] = {
   "matches.png": ("reports/templates/matches.html", "reports/templates/nearness.html", *_REPORTS),
-  "app.png": ("web/page.py", "web/markup.py", "web/history.py", "reports/figures.py"),
+  "app.png": ("web/static/*", "web/panel.*", "web/telling.py"),
 }
 """What is seen on each picture of a page, below the package."""
 
@@ -44,7 +44,7 @@ _SHOWN = (
 )
 
 _SECONDS = 60_000  # What a browser waits for, in milliseconds.
-_WIDTH = 1120
+_WIDTH = 1240
 
 
 def state(picture: str, model: Path = RELEASED) -> dict[str, str]:
@@ -90,12 +90,12 @@ def app(browser: Any, path: Path) -> None:
     page = browser.new_page(viewport={"width": _WIDTH, "height": 900})
     page.set_default_timeout(_SECONDS)
     page.goto(address)
-    page.locator("#upload input[type=file]").set_input_files(ROOT / "examples" / "flute.flac")
-    page.locator("#upload").get_by_label("Trim audio to selection").wait_for()
+    page.locator("html[data-ready=true]").wait_for()
+    page.locator("#file").set_input_files(ROOT / "examples" / "flute.flac")
+    page.locator("#region").wait_for()
     page.locator("#match").click()
-    page.locator("#picture img").wait_for()
-    page.locator("#answer #waveform").wait_for()
-    page.wait_for_timeout(2000)  # Waveforms are drawn when their sounds have been loaded.
+    page.locator("#match-says", has_text="distance").wait_for()
+    page.locator("#play").click()  # So that the playhead stands still.
     page.screenshot(path=path, full_page=True)
     page.close()
 

@@ -7,7 +7,7 @@ from synthmatch_jax.errors import UserError
 EXTRAS = {
   "train": ("ml_collections", "tensorflow_datasets", "grain", "tensorboardX"),
   "build": ("tensorflow_datasets", "tensorflow", "mlcroissant", "apache_beam"),
-  "app": ("gradio", "fastapi", "uvicorn"),
+  "app": ("starlette", "uvicorn", "python_multipart"),
 }
 """Extra -> modules that our commands need of it. Engines and decoders tell what they need."""
 

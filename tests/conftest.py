@@ -47,7 +47,7 @@ def nothing_outlives_a_test():
 
 
 # Variables that libraries set when they are first imported, and pytest in every test.
-_OF_OTHERS = ("KMP_", "TF", "TPU_", "HDF5_", "ENABLE_RUNTIME_", "GRADIO_", "PYTEST_")
+_OF_OTHERS = ("KMP_", "TF", "TPU_", "HDF5_", "ENABLE_RUNTIME_", "PYTEST_")
 
 
 def _of_the_process() -> dict[str, object]:

@@ -17,7 +17,7 @@ from synthmatch_jax.errors import UserError
 
 REPO = Path(__file__).parents[1]
 RELEASED = str(bundled.VITAL16.relative_to(REPO))
-SLOW = ("jax", "tensorflow_datasets", "gradio", "librosa", "matplotlib")
+SLOW = ("jax", "tensorflow_datasets", "starlette", "librosa", "matplotlib")
 # A command in this Python, which says at its end what of the slow packages it has loaded.
 RUN = f"""
 import atexit, runpy, sys
@@ -112,7 +112,7 @@ def test_bash_completes(words, completed):
 def test_a_missing_extra_is_told_by_its_name(name, arguments, extra, tmp_path):
   (tmp_path / "sitecustomize.py").write_text(
     "import importlib.util as util\nfound = util.find_spec\n"
-    "missing = {'ml_collections', 'tensorflow', 'gradio'}\n"
+    "missing = {'ml_collections', 'tensorflow', 'starlette'}\n"
     "util.find_spec = lambda name, *rest: None if name in missing else found(name, *rest)\n"
   )
   done = run(name, *arguments, path=tmp_path)

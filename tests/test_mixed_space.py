@@ -25,7 +25,7 @@ from synthmatch_jax.synths import registry, vital
 from synthmatch_jax.training import loop, run_log, trained
 from synthmatch_jax.training import workdir as workdirs
 from synthmatch_jax.training.run import Run
-from synthmatch_jax.web import events
+from synthmatch_jax.web import panel
 from synthmatch_jax.web.uploads import Uploads
 from synthmatch_jax.web.visit import Visit
 
@@ -177,10 +177,8 @@ def test_a_match_and_the_page_show_an_option_by_its_name(run, tmp_path):
     moved[-3:] = [0.0, 1.0, 0.0]
     changed = visit.change(entry.key, moved.tolist())
     assert changed.match.best.patch["model"] == "ladder"
-    infos = [
-      update.get("info", "")
-      for update in events.shown(visit, changed, move=True, autoplay=False)
-      if isinstance(update, dict)
-    ]
-    assert sum("ladder" in info for info in infos) == 3
+    modules = {one["name"]: one["controls"] for one in panel.describe(visit.matcher.recipe.space)}
+    (control,) = modules["Filters"]
+    assert control["options"] == MODELS
+    assert (control["at"], control["width"]) == (17, 3)
     visit.close()

@@ -33,7 +33,7 @@ def test_the_list_of_what_was_made_has_every_picture_of_a_page_and_no_other():
 CHANGES = {
   "model/weights.safetensors": ({"model"}, {"weights"}),
   "model/model.json": ({"model"}, set()),
-  "package/web/page.py": ({"page"}, set()),
+  "package/web/static/app.js": ({"page"}, set()),
   "package/audio/onset.py": ({"answers"}, set()),
   "package/matching/matcher.py": ({"answers"}, set()),
   "examples/flute.flac": ({"sounds"}, set()),

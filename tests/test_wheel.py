@@ -15,7 +15,15 @@ from tests.test_locked_down import environment, sandbox
 
 ROOT = Path(__file__).parents[1]
 SOUND = ROOT / "examples" / "guitar.flac"
-HEAVY = ("tensorflow", "tensorflow_datasets", "grain", "gradio", "apache_beam", "librosa", "numba")
+HEAVY = (
+  "tensorflow",
+  "tensorflow_datasets",
+  "grain",
+  "starlette",
+  "apache_beam",
+  "librosa",
+  "numba",
+)
 
 
 def said(*command, **options):

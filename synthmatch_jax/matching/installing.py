@@ -37,13 +37,14 @@ def folder(platform: str = sys.platform, environment: Mapping[str, str] = os.env
   return vital / "User" / "Presets"
 
 
-def install(preset: Path, presets: Path) -> Path:
+def install(preset: Path, presets: Path, *, name: str = "") -> Path:
   """Copies a preset; returns where it is.
 
   Args:
     preset: The preset.
     presets: The folder for it. Where another file has its name, it gets a number behind it; the
       same preset is not copied twice.
+    name: The name of the copy, without its ending; that of the preset by default.
 
   Raises:
     UserError: It is no preset of Vital, or the folder cannot be written.
@@ -58,7 +59,7 @@ def install(preset: Path, presets: Path) -> Path:
     # Neither of them replaces a file.
     put = os.rename if sys.platform == "win32" else os.link
     for number in count(1):
-      path = presets / f"{preset.stem}{f' {number}' if number > 1 else ''}{SUFFIX}"
+      path = presets / f"{name or preset.stem}{f' {number}' if number > 1 else ''}{SUFFIX}"
       try:
         put(partial, path)
       except FileExistsError:

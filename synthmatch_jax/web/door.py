@@ -15,30 +15,23 @@ from synthmatch_jax import untrusted
 from synthmatch_jax.web.address import is_loopback
 from synthmatch_jax.web.server_log import cause, tell
 
-UPLOAD = "/gradio_api/upload"
+UPLOAD = "/api/sounds"
 """The path that sounds are uploaded to."""
 
-_MOST_BYTES = 1 << 16  # The body of a request that is no upload: some twenty numbers and a name.
-
-_POSTS = (UPLOAD, "/gradio_api/queue/join", "/gradio_api/cancel", "/gradio_api/reset")
-_GETS = ("/", "/config", "/theme.css", "/favicon.ico")
-_GETS_BELOW = (
-  "/assets/",
-  "/static/",
-  "/gradio_api/file=",
-  "/gradio_api/heartbeat/",
-  "/gradio_api/queue/data",
-  "/gradio_api/startup-events",
-  "/gradio_api/upload_progress",
-)
+_MOST_BYTES = 1 << 16  # The body of a request that is no upload: some hundred numbers and a name.
 
 _HEADERS = {
   "Cross-Origin-Resource-Policy": "same-origin",
   "X-Frame-Options": "DENY",
   "X-Content-Type-Options": "nosniff",
   "Referrer-Policy": "same-origin",
+  "Content-Security-Policy": (
+    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; object-src 'none';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+  ),
 }
-"""These keep other pages from using this one in browsers that do not say where they come from."""
+"""These keep other pages from using this one in browsers that do not say where they come from, and
+the page from running or loading anything that is not its own."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +100,7 @@ class Names:
 
 
 class Door:
-  """ASGI middleware that lets in requests of the page's own visitors, for what the page needs."""
+  """ASGI middleware that lets in the page's own visitors, with bodies of strict JSON."""
 
   def __init__(self, app: ASGIApp, *, names: Names):
     """Stands before an application.
@@ -125,7 +118,7 @@ class Door:
       await self._app(scope, receive, send)
     elif scope["type"] != "http":
       await send({"type": "websocket.close", "code": 1008})  # The page has none.
-    elif refused := self._names.refusal(scope) or _unneeded(scope):
+    elif refused := self._names.refusal(scope):
       status, sentence = refused
       await PlainTextResponse(sentence, status)(scope, receive, send)
     else:
@@ -157,7 +150,7 @@ class Door:
       tell(f"{scope['method']} {scope['path']}: {cause(error)}")
       if not begun:
         await PlainTextResponse("the page cannot answer this\n", 500)(scope, receive, send)
-      elif not ended:  # Gradio's own answer to an error is whole, and raises the error again.
+      elif not ended:  # Starlette's own answer to an error is whole, and raises the error again.
         await send({"type": "http.response.body", "body": b""})
 
 
@@ -171,17 +164,6 @@ def visitor(scope: Scope) -> str:
   if address.version == 4:
     return host
   return str(ipaddress.ip_network((int(address), 64), strict=False))
-
-
-def _unneeded(scope: Scope) -> tuple[int, str] | None:
-  """Refuses all but the addresses that the page needs, of the some sixty that gradio has."""
-  method, path = scope["method"], scope["path"]
-  if method == "POST" and path.rstrip("/") in _POSTS:
-    return None
-  asks = path in _GETS or path.startswith(_GETS_BELOW)
-  if method in ("GET", "HEAD") and asks and ".." not in path.split("/"):
-    return None
-  return 404, "there is nothing here\n"
 
 
 async def _body(receive: Receive) -> bytes:
@@ -201,10 +183,7 @@ async def _body(receive: Receive) -> bytes:
 
 
 def _refused(body: bytes) -> tuple[str, int] | None:
-  """Returns the sentence and the status for a body that is no JSON; None lets it in.
-
-  Gradio's routes take NaN, infinity and halves of characters in, and fail over them later.
-  """
+  """Returns the sentence and the status for a body that is no strict JSON; None lets it in."""
   if len(body) > _MOST_BYTES:
     return "this is more than the page can be asked\n", 413
   try:

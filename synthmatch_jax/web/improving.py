@@ -26,13 +26,13 @@ class Progress:
   """How far a search is.
 
   Attributes:
-    entry: The answer to show; None where the visitor has turned to something else.
+    entry: The answer that was kept last, or the one that it began with.
     trace: (renders, value) of each improvement until now; the value is 1 at the start.
     renders: The number of sounds that were rendered until now.
     is_over: Whether the search has ended.
   """
 
-  entry: Entry | None
+  entry: Entry
   trace: tuple[tuple[int, float], ...]
   renders: int
   is_over: bool
@@ -99,7 +99,7 @@ def steps(refinement: Refinement) -> Iterator[bool]:
   yield search.best.value < kept
 
 
-def progress(refinement: Refinement, entry: Entry | None, *, is_over: bool = False) -> Progress:
-  """Says how far a search is, and which answer is shown."""
+def progress(refinement: Refinement, entry: Entry, *, is_over: bool = False) -> Progress:
+  """Says how far a search is, and which answer was kept last."""
   search = refinement.search
   return Progress(entry=entry, trace=tuple(search.trace), renders=search.renders, is_over=is_over)

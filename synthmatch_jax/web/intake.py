@@ -5,13 +5,12 @@ import contextlib
 import hashlib
 import shutil
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import FastAPI
-from gradio_client.utils import strip_invalid_filename_characters
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -21,7 +20,7 @@ from starlette.types import Message
 
 from synthmatch_jax import files
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.web.door import UPLOAD, visitor
+from synthmatch_jax.web.door import visitor
 from synthmatch_jax.web.server_log import cause, tell
 
 _SHARE = 10  # Largest sounds that one visitor may have here; then its oldest goes.
@@ -29,12 +28,14 @@ _WHOLE = 50  # Largest sounds that all visitors together may have here.
 _LEAST_BYTES = 1 << 18  # A smaller file counts as one of this size, which limits their number.
 _AROUND_BYTES = 1 << 14  # The parts of a request beside the sound itself.
 _PATIENCE_SECONDS = 300.0  # An upload over a slow line may take so long.
+_DAY_SECONDS = 86400.0  # An upload that nobody has matched stays so long.
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Kept:
   visitor: str
   size: int
+  since: float
 
 
 class Intake:
@@ -42,31 +43,24 @@ class Intake:
 
   An upload that breaks off leaves nothing: until it is complete it has no name. Where a visitor,
   by address, has more than a share, its oldest upload goes; where all have more than the whole,
-  the oldest upload of the one who has most.
+  the oldest upload of the one who has most. What nobody has matched for a day goes as well.
   """
 
-  def __init__(self, root: Path, *, max_bytes: int, added: Callable[[str], None] = lambda _: None):
+  def __init__(self, root: Path, *, max_bytes: int):
     """Takes a folder.
 
     Args:
-      root: The folder; an upload is `root/SHA-256/NAME`, as gradio has it.
+      root: The folder; an upload is `root/SHA-256`, whatever its name.
       max_bytes: The size of the largest sound.
-      added: Gets the path of each upload.
     """
     self._root = root.resolve()
     self._max_bytes = max_bytes
-    self._added = added
     self._kept: dict[Path, _Kept] = {}  # The oldest first.
     self._coming: Counter[str] = Counter()  # Bytes under way, by visitor.
     self._lock = threading.Lock()
 
-  def attach(self, app: FastAPI) -> None:
-    """Puts the address of uploads into an application, before gradio's own."""
-    app.post(UPLOAD)(self.receive)
-    app.get(f"{UPLOAD}_progress")(_progress)
-
   async def receive(self, request: Request) -> Response:
-    """Takes a sound in; the answer is its path here, as JSON, or a sentence."""
+    """Takes a sound in; the response names it by its hash, as JSON, or is a sentence."""
     who = visitor(request.scope)
     if int(request.headers.get("content-length") or 0) > self._max_bytes + _AROUND_BYTES:
       return self._too_large()
@@ -76,18 +70,18 @@ class Intake:
           asyncio.timeout(_PATIENCE_SECONDS),
           counted.form(max_files=1, max_fields=4, max_part_size=1 << 10) as form,
         ):
-          sound = form.get("files")
+          sound = form.get("sound")
           if not isinstance(sound, UploadFile):
             return PlainTextResponse("this is no upload: it has no file\n", 400)
           if (sound.size or 0) > self._max_bytes:
             return self._too_large()
-          path = await run_in_threadpool(self._keep, sound, who)
+          digest = await run_in_threadpool(self._keep, sound, who)
     except TimeoutError:
       return PlainTextResponse("the upload takes too long: try again\n", 408)
     except (UserError, OSError) as error:
       tell(f"an upload is not kept: {cause(error.__cause__ or error)}")
       return PlainTextResponse("the page has no room for a sound now: come back later\n", 507)
-    return JSONResponse([str(path)])
+    return JSONResponse({"sound": digest})
 
   @contextlib.contextmanager
   def _counted(self, request: Request, who: str) -> Iterator[Request]:
@@ -115,33 +109,28 @@ class Intake:
       if not self._coming[who]:
         del self._coming[who]
 
-  def _keep(self, sound: UploadFile, who: str) -> Path:
-    """Writes a sound that is complete.
+  def _keep(self, sound: UploadFile, who: str) -> str:
+    """Writes a sound that is complete, and returns its hash.
 
     Raises:
       UserError: It cannot be written.
     """
-    name = strip_invalid_filename_characters(Path(sound.filename or "").name)
     digest = hashlib.file_digest(sound.file, "sha256").hexdigest()  # pyright: ignore[reportArgumentType]
-    path = self._root / digest / (name if name.strip(".") else "sound")
+    path = self._root / digest  # No name of a client is ever part of a path.
     size = max(sound.size or 0, _LEAST_BYTES)
     with self._lock:
       self._make_room(who, size)
       sound.file.seek(0)
-      try:
-        with files.writing(path) as partial, partial.open("wb") as file:
-          shutil.copyfileobj(sound.file, file)
-      except UserError:
-        _remove(path)
-        raise
+      with files.writing(path) as partial, partial.open("wb") as file:
+        shutil.copyfileobj(sound.file, file)
       self._kept.pop(path, None)
-      self._kept[path] = _Kept(visitor=who, size=size)
-    self._added(str(path))
-    return path
+      self._kept[path] = _Kept(visitor=who, size=size, since=time.monotonic())
+    return digest
 
   def _make_room(self, who: str, size: int) -> None:
     """Removes what is too much with `size` bytes more of a visitor."""
-    for path in [path for path in self._kept if not path.exists()]:
+    old = time.monotonic() - _DAY_SECONDS
+    for path in [p for p, kept in self._kept.items() if kept.since < old or not p.exists()]:
       self._drop(path)
     while True:
       had = Counter({who: size})
@@ -161,7 +150,8 @@ class Intake:
 
   def _drop(self, path: Path) -> None:
     del self._kept[path]
-    _remove(path)
+    with contextlib.suppress(OSError):
+      path.unlink(missing_ok=True)
 
   def _too_large(self) -> Response:
     return PlainTextResponse(f"{self._too_large_words()}\n", 413)
@@ -169,14 +159,3 @@ class Intake:
   def _too_large_words(self) -> str:
     megabytes = self._max_bytes / (1 << 20)
     return f"the sound is above the maximum allowed size of {megabytes:g} MB: cut the note out"
-
-
-async def _progress() -> Response:
-  """Tells the browser that it need not ask how far an upload is, which gradio's parser knows."""
-  return Response('data: {"msg": "done"}\n\n', media_type="text/event-stream")
-
-
-def _remove(path: Path) -> None:
-  with contextlib.suppress(OSError):
-    path.unlink(missing_ok=True)
-    path.parent.rmdir()

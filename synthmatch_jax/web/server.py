@@ -1,23 +1,31 @@
 """The server of the page, which leaves nothing behind."""
 
 import contextlib
-import os
 import signal
 import socket
 import sys
 import tempfile
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Scope
 
+from synthmatch_jax.audio.formats import COMMON, SUFFIXES
 from synthmatch_jax.data.recipe import Recipe
-from synthmatch_jax.matching import ensemble
+from synthmatch_jax.errors import UserError
+from synthmatch_jax.matching import ensemble, installing
 from synthmatch_jax.matching.matcher import Matcher, ways
+from synthmatch_jax.web import panel
+from synthmatch_jax.web.address import is_loopback
+from synthmatch_jax.web.api import STATIC, Api
 from synthmatch_jax.web.asking import Limits
-from synthmatch_jax.web.door import Door, Names
+from synthmatch_jax.web.door import Door, Names, visitor
+from synthmatch_jax.web.intake import Intake
+from synthmatch_jax.web.queueing import Queue
 from synthmatch_jax.web.uploads import Uploads
 from synthmatch_jax.web.visit import MOST_ANSWERS, Visit
 from synthmatch_jax.web.visits import Visits
@@ -50,8 +58,6 @@ def serve(
   # So that a `kill` unwinds, and what is temporary is removed; uvicorn raises it again.
   signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
   with tempfile.TemporaryDirectory(prefix="synthmatch-page-") as folder:
-    # Gradio's uploads and the visits' files; it serves what lies in it, and nothing else.
-    os.environ["GRADIO_TEMP_DIR"] = folder
     uploads = Uploads(Path(folder))
     visits = Visits(lambda: Visit(matcher, uploads, limits=limits))
     config = uvicorn.Config(
@@ -74,33 +80,49 @@ def serve(
 
 def application(
   visits: Visits, recipe: Recipe, uploads: Uploads, *, names: Names, limits: Limits, workers: int
-) -> FastAPI:
+) -> Starlette:
   """Returns the page as an application for a server."""
-  with warnings.catch_warnings():
-    # It warns that there is no ffmpeg, which is not needed: libsndfile reads the sounds.
-    warnings.filterwarnings("ignore", category=RuntimeWarning, module="pydub")
-    import gradio as gr
-
-    from synthmatch_jax.web import page, queueing
-    from synthmatch_jax.web.intake import Intake
-  app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-  app.add_middleware(Door, names=names)
-  built = page.build(visits, recipe, limits=limits, workers=workers)
-  Intake(uploads.root, max_bytes=limits.max_bytes, added=built.upload_file_set.add).attach(app)
-  gr.mount_gradio_app(
-    app,
-    built,
-    path="/",
-    footer_links=[],
-    run_history=False,
-    show_error=False,
-    max_file_size=limits.max_bytes,
-    ssr_mode=False,
-    pwa=False,
-    mcp_server=False,
-    theme=page.THEME,
-    css=page.CSS,
-    head=page.HEAD,
+  page = {
+    "synth": recipe.engine,
+    "seconds": recipe.seconds,
+    "note": recipe.note.to_dict(),
+    "modules": panel.describe(recipe.space),
+    "limits": {
+      "seconds": limits.max_seconds,
+      "bytes": limits.max_bytes,
+      "answers": limits.max_answers,
+      "top": MOST_ANSWERS,
+    },
+    "formats": COMMON,
+    "accept": ",".join(["audio/*", *sorted(SUFFIXES)]),
+    "languages": sorted(path.stem.removeprefix("words.") for path in STATIC.glob("words.*.json")),
+  }
+  api = Api(
+    visits,
+    Intake(uploads.root, max_bytes=limits.max_bytes),
+    Queue(workers=workers),
+    page=page,
+    names=recipe.space.names,
+    is_own=lambda scope: _is_own(scope, names) and _has_vital(recipe),
   )
-  queueing.limit(built)
+  app = Starlette(routes=api.routes, exception_handlers={404: _nothing})
+  app.add_middleware(Door, names=names)
   return app
+
+
+def _is_own(scope: Scope, names: Names) -> bool:
+  """Returns whether a request comes from this machine: the page is not there for others, and no
+  proxy is told of, behind which everybody seems to be here."""
+  return not (names.open or names.told) and is_loopback(visitor(scope))
+
+
+def _has_vital(recipe: Recipe) -> bool:
+  """Returns whether Vital is the synth, and has a folder for presets here."""
+  try:
+    return recipe.engine.startswith("vital") and bool(installing.folder())
+  except UserError:
+    return False
+
+
+async def _nothing(request: Request, _: Exception) -> Response:
+  return PlainTextResponse("there is nothing here\n", 404)

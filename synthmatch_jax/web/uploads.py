@@ -1,32 +1,13 @@
-"""Files that visitors upload: which kinds the page takes, and what becomes of them."""
+"""Files that visitors upload: who has read them, and what becomes of them."""
 
 import threading
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthmatch_jax.audio import formats
 from synthmatch_jax.errors import UserError
 
 _MOST = 20  # Files that one visitor may have; the oldest goes first.
-
-_SCRIPT = """<script>
-// A file's type is what the browser makes of its suffix, and gradio refuses what is not "audio/".
-// What a sound is, the server tells by its content: here every file may be one.
-{
-  const type = Object.getOwnPropertyDescriptor(Blob.prototype, "type").get;
-  Object.defineProperty(File.prototype, "type", {
-    get() { return type.call(this).startsWith("audio/") ? type.call(this) : "audio/wav"; },
-  });
-  document.addEventListener("click", () => {
-    const chooser = document.querySelector("#upload input[type=file]");
-    if (chooser) chooser.accept = "ACCEPTED";
-  }, true);
-}
-</script>"""
-
-HEAD = _SCRIPT.replace("ACCEPTED", ",".join(["audio/*", *sorted(formats.SUFFIXES)]))
-"""A script in the page's head, with which it takes the files that the command line takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +21,7 @@ class _File:
 class Uploads:
   """The files of visitors; each is removed when the last visitor who has read it leaves.
 
-  Gradio names an upload after its bytes, so that visitors who upload the same share a file.
+  An upload is named after its bytes, so that visitors who upload the same share a file.
 
   Attributes:
     root: The folder of the uploads; no other file is read.
@@ -51,14 +32,13 @@ class Uploads:
     self._had: dict[Hashable, dict[_File, None]] = {}  # By visitor, in the order of reading.
     self._lock = threading.Lock()
 
-  def read(self, path: Path, *, name: str, visitor: Hashable, own: Path, max_bytes: int) -> bytes:
+  def read(self, path: Path, *, name: str, visitor: Hashable, max_bytes: int) -> bytes:
     """Returns the bytes of an upload.
 
     Args:
-      path: The path that a client names.
+      path: The path of the upload.
       name: The name of the sound, for errors.
       visitor: The visitor who reads it.
-      own: The folder of the visitor, whose files may be read too and do not count as uploads.
       max_bytes: The largest size.
 
     Raises:
@@ -67,7 +47,7 @@ class Uploads:
     gone = UserError(f"{name} is not here any more: drop it again")
     try:
       path = path.resolve()
-      if self.root not in path.parents or not path.is_file():
+      if self.root != path.parent or not path.is_file():
         raise gone
       with self._lock:
         status = path.stat()
@@ -76,11 +56,10 @@ class Uploads:
             f"{name} has more than {max_bytes / (1 << 20):g} MB: cut the note out of it"
           )
         data = path.read_bytes()
-        if own not in path.parents:
-          mine = self._had.setdefault(visitor, {})
-          mine[_File(path=path, inode=status.st_ino)] = None
-          while len(mine) > _MOST:
-            self._drop(visitor, next(iter(mine)))
+        mine = self._had.setdefault(visitor, {})
+        mine[_File(path=path, inode=status.st_ino)] = None
+        while len(mine) > _MOST:
+          self._drop(visitor, next(iter(mine)))
         return data
     except (OSError, ValueError):  # A path may be too long, or hold a zero.
       raise gone from None

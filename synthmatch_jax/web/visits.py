@@ -69,13 +69,6 @@ class Visits:
       visit.close()
     return seat.visit
 
-  def leave(self, token: str) -> None:
-    """Closes the visit of a visitor."""
-    with self._lock:
-      seat = self._seats.pop(token, None)
-    if seat:
-      seat.visit.close()
-
   def close(self) -> None:
     """Closes all visits, and waits for the calls that they are serving."""
     with self._lock:

@@ -10,7 +10,6 @@ import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
 import uvicorn
 
 from synthmatch_jax.web import address, server
@@ -51,7 +50,7 @@ def on_a_socket(make, host="127.0.0.1"):
   made: list[uvicorn.Server] = []
   begun = threading.Event()
 
-  async def serve(listener):  # Gradio makes a loop of its own where it finds none.
+  async def serve(listener):
     config = uvicorn.Config(make(), log_level="warning", timeout_graceful_shutdown=1)
     made.append(uvicorn.Server(config))
     begun.set()
@@ -81,10 +80,8 @@ def running(matcher, folder, *, names=(), limits=None):
       visits, matcher.recipe, uploads, names=known, limits=limits, workers=1
     )
 
-  with pytest.MonkeyPatch.context() as patch, contextlib.closing(visits):
-    patch.setenv("GRADIO_TEMP_DIR", str(folder))
-    with on_a_socket(make) as at:
-      yield at
+  with contextlib.closing(visits), on_a_socket(make) as at:
+    yield at
 
 
 def ask(url, path, *, method="GET", body=None, source="127.0.0.1", **headers):
@@ -100,14 +97,14 @@ def ask(url, path, *, method="GET", body=None, source="127.0.0.1", **headers):
     return answer.status, dict(answer.getheaders()), answer.read().decode(errors="replace")
 
 
-def multipart(data, *, name="a.wav", field="files"):
+def multipart(data, *, name="a.wav", field="sound"):
   """The body of an upload, with the boundary x."""
   head = f'--x\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n\r\n'
   return head.encode() + data + b"\r\n--x--\r\n"
 
 
-def upload(url, data, *, name="a.wav", field="files", source="127.0.0.1", **headers):
+def upload(url, data, *, name="a.wav", field="sound", source="127.0.0.1", **headers):
   """Uploads a file."""
   headers = {"content_type": "multipart/form-data; boundary=x"} | headers
   body = multipart(data, name=name, field=field)
-  return ask(url, "/gradio_api/upload", method="POST", body=body, source=source, **headers)
+  return ask(url, "/api/sounds", method="POST", body=body, source=source, **headers)

@@ -28,11 +28,12 @@ ELSEWHERE = [
   {"sec_fetch_site": "cross-site", "sec_fetch_mode": "no-cors", "sec_fetch_dest": "script"},
   {"origin": "http://127.0.0.1:{port}", "sec_fetch_site": "cross-site"},
 ]
-GETS = ["/", "/config", "/config/", "/theme.css", "/favicon.ico", "/gradio_api/info"]
-GETS += ["/gradio_api/queue/data?session_hash=abc", "/gradio_api/heartbeat/abc"]
-GETS += ["/gradio_api/file=/etc/passwd", "/gradio_api/startup-events", "/nothing"]
-POSTS = ["/gradio_api/upload", "/gradio_api/queue/join", "/gradio_api/cancel", "/"]
-POSTS += ["/gradio_api/component_server", "/gradio_api/run/match", "/gradio_api/reset"]
+VISIT = "/api/visits/0123456789abcdef"
+GETS = ["/", "/static/index.html", "/api/page", VISIT, f"{VISIT}/answers.zip", "/nothing"]
+GETS += [f"{VISIT}/answers/1/preset", f"{VISIT}/answers/1/target.wav", "/api/page/"]
+POSTS = ["/api/sounds", "/", "/nothing"]
+POSTS += [f"{VISIT}/{verb}" for verb in ("match", "change", "improve", "restore", "play", "stop")]
+POSTS += [f"{VISIT}/install"]
 
 
 def files(root):
@@ -50,7 +51,7 @@ def test_nothing_is_read_or_written_from_elsewhere(page, root):
       assert "access-control-allow-origin" not in answered
     for path in POSTS:
       assert ask(page, path, method="POST", body=b"{}", **said)[0] == 403, (said, path)
-    assert ask(page, "/config", method="OPTIONS", **said)[0] == 403
+    assert ask(page, "/api/page", method="OPTIONS", **said)[0] == 403
     assert upload(page, b"RIFF", **said)[0] == 403
   assert files(root) == []
 
@@ -69,7 +70,7 @@ def test_a_name_of_another_page_does_not_get_in(page, root, host):
 def test_two_names_do_not_get_in(page):
   place = urlsplit(page)
   with socket.create_connection((place.hostname, place.port)) as connection:
-    connection.sendall(b"GET /config HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\n\r\n")
+    connection.sendall(b"GET /api/page HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\n\r\n")
     assert connection.recv(100).startswith(b"HTTP/1.1 400")
 
 
@@ -85,11 +86,12 @@ def test_its_own_visitors_get_in(page, root):
     {"host": "LOCALHOST", "origin": "http://localhost"},
   ]
   for headers in ways:
-    status, answered, text = ask(page, "/config", **headers)
+    status, answered, text = ask(page, "/api/page", **headers)
     assert status == 200, headers
-    assert '"dependencies"' in text
+    assert '"modules"' in text
     assert answered["cross-origin-resource-policy"] == "same-origin"
     assert answered["x-frame-options"] == "DENY"
+    assert "frame-ancestors 'none'" in answered["content-security-policy"]
     assert upload(page, b"RIFF", **headers)[0] == 200
   (kept,) = files(root)
   kept.unlink()
@@ -100,8 +102,8 @@ def test_a_link_leads_to_the_page_and_to_nothing_else(page):
   link |= {"sec_fetch_dest": "document"}
   status, _, text = ask(page, "/", **link)
   assert status == 200
-  assert "gradio" in text
-  assert ask(page, "/config", **link)[0] == 403
+  assert text.startswith("<!doctype html>")
+  assert ask(page, "/api/page", **link)[0] == 403
   assert ask(page, "/", method="POST", body=b"", **link)[0] == 403
 
 
@@ -109,12 +111,12 @@ def test_a_proxy_with_tls_is_told(matcher, tmp_path):
   with running(matcher, tmp_path, names=["match.example.org", "other.example:8443"]) as address:
     for host in ("match.example.org", "127.0.0.1:7860"):
       headers = {"host": host, "origin": "https://match.example.org"}
-      assert ask(address, "/config", sec_fetch_site="same-origin", **headers)[0] == 200
-    assert ask(address, "/config", host="other.example:8443")[0] == 200
+      assert ask(address, "/api/page", sec_fetch_site="same-origin", **headers)[0] == 200
+    assert ask(address, "/api/page", host="other.example:8443")[0] == 200
     tls = {"origin": "https://other.example:8443", "host": "other.example:8443"}
-    assert ask(address, "/config", **tls)[0] == 200
+    assert ask(address, "/api/page", **tls)[0] == 200
     for origin in ("https://match.example.org:444", "https://other.example", "https://a.example"):
-      assert ask(address, "/config", host="match.example.org", origin=origin)[0] == 403
+      assert ask(address, "/api/page", host="match.example.org", origin=origin)[0] == 403
 
 
 def test_a_network_has_names_and_addresses_of_its_own():
@@ -139,30 +141,27 @@ def test_a_network_has_names_and_addresses_of_its_own():
 @pytest.mark.parametrize(
   "path",
   [
-    "/gradio_api/component_server",
-    "/gradio_api/process_recording",
-    "/gradio_api/run/match",
-    "/gradio_api/call/match",
-    "/gradio_api/call/v2/match",
-    "/gradio_api/vibe-edit/",
-    "/gradio_api/run-history/connect",
-    "/gradio_api/stream/abc",
-    "/login",
+    "/docs",
+    "/openapi.json",
+    "/static/",
+    "/static/../server.py",
+    "/static/%2e%2e/server.py",
+    "/static//etc/passwd",
+    "/api/sounds/" + "0" * 64,
+    f"{VISIT}/answers/1",
+    f"{VISIT}/answers/../../x",
+    f"{VISIT}/unknown",
   ],
 )
 def test_what_the_page_does_not_need_is_not_there(page, root, path):
-  kind = "multipart/form-data; boundary=x"
-  assert ask(page, path, method="POST", body=b"--x--", content_type=kind)[0] == 404
   assert ask(page, path)[0] == 404
-  for other in ("/monitoring", "/gradio_api/proxy=http://127.0.0.1/", "/assets/../config"):
-    assert ask(page, other)[0] == 404
-  assert ask(page, "/gradio_api/deep_link?session_hash=abc")[0] == 404
+  assert ask(page, path, method="POST", body=b"{}")[0] == 404
   assert files(root) == []
 
 
 def test_there_are_no_sockets_to_open(page):
   headers = {"connection": "Upgrade", "upgrade": "websocket", "sec_websocket_version": "13"}
-  status, _, _ = ask(page, "/gradio_api/ws", sec_websocket_key="a" * 22 + "==", **headers)
+  status, _, _ = ask(page, "/api/ws", sec_websocket_key="a" * 22 + "==", **headers)
   assert status in (403, 404)
 
 
@@ -236,7 +235,7 @@ def test_a_body_comes_in_parts_and_is_given_whole(size):
   async def send(message):
     sent.append(message)
 
-  scope = {"type": "http", "method": "POST", "path": "/gradio_api/cancel"}
+  scope = {"type": "http", "method": "POST", "path": f"{VISIT}/stop"}
   scope["headers"] = [(b"host", b"127.0.0.1")]
   asyncio.run(Door(app, names=Names.of("127.0.0.1"))(scope, receive, send))
   if 0 < size <= 1 << 16:
