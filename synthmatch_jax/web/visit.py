@@ -270,10 +270,9 @@ class Visit:
 
   def _hear(self, upload: Path, name: str, assume: Assume) -> Recording:
     """Hears an upload, which may be gone."""
+    most = self.limits.max_bytes
     with self._serving():
-      data = self.uploads.read(
-        upload, name=name, visitor=self._folder, max_bytes=self.limits.max_bytes
-      )
+      data = self.uploads.read(upload, name=name, visitor=self._folder, max_bytes=most)
     rate = self.matcher.recipe.mel.sample_rate
     audio = io.decode(data, name=name, sample_rate=rate, max_seconds=self.limits.max_seconds)
     return self.matcher.hear(audio, sample_rate=rate, source=name, assume=assume)
