@@ -110,7 +110,7 @@ ALL = {
   "notes": Evaluation(
     about="sounds of many notes: models of them, floors and ceilings",
     workdir="notes",
-    where=("--num_examples=2000",),
+    where=("--num_examples=1000",),
     against=("unsnapped", "nearest_mel"),
   ),
   "notes_c4": Evaluation(

@@ -142,13 +142,25 @@ def grown() -> str:
   return join(lines)
 
 
-def short_runs() -> str:
-  """Tabulates the lowest validation loss of short runs, and its spread over seeds."""
+def grouped(name: str, *rows: str) -> str:
+  """Tabulates registers and lengths of an evaluation: errors of controls and MSS of some rows."""
+  found = results(name)
+  metrics = ("mse", RANKED_BY)
+  head = [f"{_METRICS[m]}, {(NAMES.get(row) or row).strip('*')}" for m in metrics for row in rows]
+  lines = [["", "sounds", *head], ["---", "---:", *["---:"] * len(head)]]
+  for group, family in found["families"].items():
+    cells = [number(family[row][m]["mean"]) for m in metrics for row in rows]
+    lines.append([group, str(family[rows[0]][RANKED_BY]["count"]), *cells])
+  return join(lines)
+
+
+def short_runs(kind: str) -> str:
+  """Tabulates the lowest validation loss of short runs of a kind, and its spread over seeds."""
   lines = [["run", "what", "validation MSE", "seeds", "core hours of one"]]
   lines.append(["---", "---", "---:", "---:", "---:"])
   for name, run in RUNS.items():
     trained = [logs for s in run.seeds if (logs := LOGS / folder(name, s)).exists()]
-    if not _is_short(name) or not trained:
+    if not name.startswith(kind) or not trained:
       continue
     lowest = [min(loss for _, loss in validations(logs)) for logs in trained]
     mean = f"{sum(lowest) / len(lowest):.4f}"
@@ -208,7 +220,14 @@ TABLES: dict[str, Callable[[], str]] = {
   "uniform": lambda: measured("uniform", among=_SHORT),
   "runs": runs,
   "scaling": grown,
-  "short_runs": short_runs,
+  "short_runs": lambda: short_runs("short"),
+  "notes": lambda: measured("notes", without=_LONG),
+  "notes_against": lambda: against("notes"),
+  "notes_groups": lambda: grouped("notes", "model", "nearest_mel", "mean"),
+  "notes_c4": lambda: measured("notes_c4"),
+  "c4": lambda: measured("c4"),
+  "notes_ood": lambda: measured("notes_ood"),
+  "notes_ood_against": lambda: against("notes_ood"),
   "controls": controls,
   "audit": audited,
   "reach": reach.told,
@@ -222,7 +241,7 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def _is_short(run: str) -> bool:
-  return run.startswith("short")
+  return run.startswith(("short", "notes-"))
 
 
 def _rows(evaluation: str) -> dict[str, Any]:
