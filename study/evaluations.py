@@ -107,6 +107,33 @@ ALL = {
     folder="{ood}",
     against=("unsnapped", "resnet", "mlp", "nearest_mel"),
   ),
+  "notes": Evaluation(
+    about="sounds of many notes: models of them, floors and ceilings",
+    workdir="notes",
+    where=("--num_examples=2000",),
+    against=("unsnapped", "nearest_mel"),
+  ),
+  "notes_c4": Evaluation(
+    about="models of many notes on C4, held for a second",
+    workdir="notes",
+    rows=("mean",),
+    where=("--dataset=massive16/c4_128", "--split=train", "--gallery=0"),
+    folder="c4_128-train",
+  ),
+  "c4": Evaluation(
+    about="the model of one note on the same sounds",
+    workdir="ast",
+    rows=("mean",),
+    where=("--dataset=massive16/c4", "--split=train", "--gallery=0"),
+    folder="c4-train",
+  ),
+  "notes_ood": Evaluation(
+    about="sounds from outside, answered by models of many notes",
+    workdir="notes",
+    where=("--sounds={ood}",),
+    folder="{ood}",
+    against=("unsnapped", "nearest_mel"),
+  ),
   "scaling": Evaluation(
     about="runs on fewer training sounds, beside those of the table",
     workdir="ast-10k",

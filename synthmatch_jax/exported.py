@@ -37,6 +37,9 @@ RESULTS, PER_SOUND = "eval/test/results.json", "eval/test/per_sound.npz"
 HELD = "hold_seconds"
 """The name of the array in the second file that tells how long each sound is held."""
 
+PITCH = "note_pitch"
+"""The name of the one that tells which MIDI note each is, where the notes of the data set vary."""
+
 NEIGHBOURS = "neighbours.npz"
 """The index of the sounds that a model was trained on (`search.neighbours`), in the same folder."""
 
@@ -118,8 +121,8 @@ def write(
 def carry_evaluation(workdir: Path, folder: Path, trained: TrainedModel) -> bool:
   """Copies the results of `eval` on the test split, from which `match` tells its confidence.
 
-  For single sounds, only the distances of the model's answers are copied, and how long the sounds
-  are held. Results that an earlier export of another model has left are removed.
+  For single sounds, only the distances of the model's answers are copied, and which notes
+  they are of. Results that an earlier export of another model has left are removed.
 
   Returns:
     Whether there was a whole evaluation of these weights with this snapping.
@@ -131,7 +134,8 @@ def carry_evaluation(workdir: Path, folder: Path, trained: TrainedModel) -> bool
       return False
     # Opened here: NumPy does not close what it cannot read.
     with (workdir / PER_SOUND).open("rb") as file, np.load(file) as found:
-      arrays = {name: found[name] for name in found.files if name.startswith(("model/", HELD))}
+      names = [name for name in found.files if name.startswith(("model/", HELD, PITCH))]
+      arrays = {name: found[name] for name in names}
     kept = {name: array for name, array in arrays.items() if name.count("/") < 2 > array.ndim}
   except files.UNREADABLE:
     return False

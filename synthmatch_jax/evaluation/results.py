@@ -49,6 +49,9 @@ def write(sheet: Sheet, folder: Path, *, curve: Sequence[Mapping[str, Any]]) -> 
   arrays = {f"{r}/{m}": v for r, metrics in sheet.scores.items() for m, v in metrics.items()}
   arrays |= {f"{row}/controls": controls for row, controls in sheet.answers.items()}
   arrays[exported.HELD] = np.array([line.held for line in sheet.lines], np.float64)
+  if sheet.recipe.notes is not None:
+    pitches = [target.note.pitch for target in sheet.material.targets]
+    arrays[exported.PITCH] = np.array(pitches, np.float64)
   with files.writing(folder / "per_sound.npz") as partial, partial.open("wb") as file:
     names = np.array([target.name for target in sheet.material.targets])
     np.savez_compressed(file, allow_pickle=False, name=names, **arrays)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from synthmatch_jax import files, untrusted
 from synthmatch_jax.audio.pitch import HeardPitch
-from synthmatch_jax.exported import HELD, PER_SOUND, RESULTS
+from synthmatch_jax.exported import HELD, PER_SOUND, PITCH, RESULTS
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching.result import Confidence, Kind, Verdict
 from synthmatch_jax.metrics.suite import SOUND_METRICS
@@ -21,7 +21,7 @@ ENOUGH = 200
 
 _OUT = 99.0  # The percentile of it: one in a hundred answers without a search is as far off.
 _FEWEST = 20  # With this number of sounds, one of them is 5 percent.
-_COMPARED = 200  # Sounds of the synth, those that last most nearly as long.
+_COMPARED = 200  # Sounds of the synth, those whose notes are most nearly the same.
 _KINDS: tuple[Kind, ...] = ("none", "near", "usual", "far", "out_of_reach", "unknown")
 _WORDS = {"usual": "fair", "out_of_reach": "out of reach"}
 _INTERVALS = ("a semitone", "a whole tone", "a minor third", "a major third", "a fourth")
@@ -83,19 +83,22 @@ class Reference:
     distances: The name of the metric of an aspect -> its distance of each sound, from its best
       value on; empty where they are unknown.
     held: How long each sound is held, in seconds.
+    pitch: Which MIDI note each sound is; empty where all are the same.
     unknown: The reason why they are unknown.
     advice: What to do to make them known.
   """
 
   distances: Mapping[str, Float[np.ndarray, " i"]] = field(default_factory=dict)
   held: Float[np.ndarray, " i"] = field(default_factory=lambda: np.zeros(0))
+  pitch: Float[np.ndarray, " p"] = field(default_factory=lambda: np.zeros(0))
   unknown: str = ""
   advice: str = ""
 
   @property
   def digest(self) -> str:
-    """A hash, 16 hexadecimal digits, of the distances, the lengths and the reason."""
-    arrays = b"".join(array.tobytes() for array in (*self.distances.values(), self.held))
+    """A hash, 16 hexadecimal digits, of the distances, the notes and the reason."""
+    found = (*self.distances.values(), self.held, self.pitch)
+    arrays = b"".join(array.tobytes() for array in found)
     return hashlib.sha256(arrays + self.unknown.encode()).hexdigest()[:16]
 
   def confidence(self, pair: Pair) -> Confidence:
@@ -115,12 +118,12 @@ class Reference:
     )
 
   def _ranked(self, aspect: Aspect, pair: Pair) -> Verdict:
-    """Judges by the rank among the answers to the sounds that last most nearly as long."""
+    """Judges by the rank among the answers to the sounds whose notes are most nearly the same."""
     value = abs(pair.distances[aspect.metric] - SOUND_METRICS[aspect.metric].floor)
     if self.unknown:
       words = f"{aspect.name} unknown"
       return Verdict(aspect=aspect.name, kind="unknown", words=words, value=value)
-    nearest = np.argsort(np.abs(np.log(self.held / pair.held)), kind="stable")[:_COMPARED]
+    nearest = self._comparable(pair)
     others, held = self.distances[aspect.metric][nearest], self.held[nearest]
     percentile = round(100 * float((others < value).mean()), 1)
     searched = pair.renders >= ENOUGH
@@ -137,6 +140,16 @@ class Reference:
       percentile=percentile,
       of=int(others.size),
     )
+
+  def _comparable(self, pair: Pair) -> Int[np.ndarray, " c"]:
+    """Returns which sounds are held most nearly as long and, where that is known, as high.
+
+    An octave counts as much as twice the length.
+    """
+    apart = np.abs(np.log2(self.held / pair.held))
+    if self.pitch.size and pair.target is not None:
+      apart = np.hypot(apart, (self.pitch - pair.target.midi) / 12)
+    return np.argsort(apart, kind="stable")[:_COMPARED]
 
 
 def _interval(aspect: Aspect, pair: Pair) -> Verdict:
@@ -186,6 +199,7 @@ def reference(workdir: Path, predictor: Predictor) -> Reference:
     results = untrusted.read_json(workdir / RESULTS, sha256=sums.get(RESULTS, ""))
     step, snapped = results["step"], results.get("snapping", "")
     names = [f"model/{metric}" for metric in metrics] + [HELD]
+    names += [PITCH] if predictor.recipe.notes is not None else []
     found = untrusted.read_arrays(workdir / PER_SOUND, names, sha256=sums.get(PER_SOUND, ""))
     table = np.stack([found[name].astype(np.float64).ravel() for name in names])
   except (FileNotFoundError, NotADirectoryError):
@@ -198,10 +212,11 @@ def reference(workdir: Path, predictor: Predictor) -> Reference:
     return unknown("this model was trained on since it was evaluated")
   if snapped != snapping.digest(predictor.snapping):
     return unknown("this model was snapped since it was evaluated, or is not any more")
-  table = table[:, np.isfinite(table).all(0) & (table[-1] > 0)]
+  table = table[:, np.isfinite(table).all(0) & (table[names.index(HELD)] > 0)]
   if table.shape[1] < _FEWEST:
     return unknown(f"this model was evaluated on {table.shape[1]} sounds only, too few to tell")
+  found = dict(zip(names, table, strict=True))
   distances = {
-    m: np.abs(row - SOUND_METRICS[m].floor) for m, row in zip(metrics, table[:-1], strict=True)
+    metric: np.abs(found[f"model/{metric}"] - SOUND_METRICS[metric].floor) for metric in metrics
   }
-  return Reference(distances=distances, held=table[-1])
+  return Reference(distances=distances, held=found[HELD], pitch=found.get(PITCH, np.zeros(0)))

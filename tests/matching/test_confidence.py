@@ -116,6 +116,18 @@ def test_an_answer_is_judged_beside_sounds_that_last_as_long():
     assert timbre.beside.endswith(f"held for {lasting}")
 
 
+def test_an_answer_is_judged_beside_sounds_that_are_as_high():
+  low, high = np.full(200, 36.0), np.full(200, 84.0)
+  notes = {"pitch": np.r_[low, high], "held": np.ones(400)}
+  reference = Reference(
+    distances=dict.fromkeys(("loudness_spectrum", "rms_cosine"), np.r_[low, high]), **notes
+  )
+  for pitch, kind in ((40.0, "far"), (80.0, "near")):
+    assert reference.confidence(pair(timbre=50.0, target=pitch)).aspects[1].kind == kind
+  unpitched = reference.confidence(pair(timbre=50.0, target=None)).aspects[1]
+  assert unpitched.kind == "far"  # Beside the first ones: all are held equally long.
+
+
 def test_an_evaluation_is_read_without_the_sounds_that_failed(run):
   predictor = Predictor.load(run)
   evaluate(run, [*range(40, 0, -1), np.nan, np.nan], step=predictor.step)
