@@ -17,10 +17,6 @@ from synthmatch_jax.evaluation import targets
 from synthmatch_jax.evaluation.targets import Target
 from synthmatch_jax.inference import Predictor
 
-# A data set that a model is measured on may differ in these from the one it was trained on.
-_MAY_DIFFER = {"prior", "seed", "shard_size", "threshold_db"}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Material:
   """Sounds to measure on.
@@ -65,7 +61,7 @@ def of_split(dataset: Dataset, split: str, *, limit: int | None) -> Material:
 def of_another_dataset(
   name: str, predictor: Predictor, *, dir: Path | None, split: str, limit: int | None
 ) -> Material:
-  """Reads the first sounds of another data set's split: of another seed, or another prior.
+  """Reads the first sounds of another data set's split: of another seed, prior or note.
 
   Args:
     name: The name of the data set.
@@ -78,9 +74,7 @@ def of_another_dataset(
     UserError: It is not there, or its sounds are not played as those the model was trained on.
   """
   dataset = pipeline.open_dataset(name, dir=dir or predictor.data.dataset["dir"])
-  wanted, found = predictor.recipe.essentials(), dataset.recipe.essentials()
-  apart = [key for key in wanted | found if wanted.get(key) != found.get(key)]
-  if apart := sorted(set(apart) - _MAY_DIFFER):
+  if apart := predictor.recipe.unlike(dataset.recipe):
     raise UserError(
       f"the sounds of {name} are not played as those that the model was trained on: they differ"
       f" in {', '.join(apart)}"
