@@ -17,6 +17,7 @@ from synthmatch_jax.evaluation import targets
 from synthmatch_jax.evaluation.targets import Target
 from synthmatch_jax.inference import Predictor
 
+
 @dataclass(frozen=True, kw_only=True)
 class Material:
   """Sounds to measure on.
