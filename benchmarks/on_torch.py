@@ -53,6 +53,7 @@ def train(notes: Notes, sizes: Sizes, batches: tuple[int, ...], device: str) -> 
       model = TorchAST(ours).to(device).train()
       adam = torch.optim.Adam(model.parameters(), lr=5e-5, fused=True)
       batch = {key: torch.from_numpy(value).to(device) for key, value in batch_of(size).items()}
+      torch.compiler.reset()  # After some compilations of one function it would give up.
       compiled: Any = torch.compile(model)
       in_bfloat16 = precision == "bfloat16"
 

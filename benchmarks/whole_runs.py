@@ -51,7 +51,7 @@ FULL = Sizes(
   steps=90,
   reading_steps=300,
   readers=(0, 4),
-  sounds=48,
+  sounds=96,
 )
 REHEARSAL = Sizes(
   options={"num_examples": 20, "shard_size": 8, "seconds": 1.0},
@@ -78,7 +78,10 @@ class Apart(Engine):
 
 
 def render(notes: Notes, sizes: Sizes) -> None:
-  """Times the rendering of records, loudness, mel and files included, by threads and processes."""
+  """Times the rendering of records by threads and by processes, whose starts count.
+
+  Loudness, mel and files are a part of it, as in a build, where every shard has a new engine.
+  """
   from benchmarks.build import built
   from synthmatch_jax.data.recipe import Recipe
   from synthmatch_jax.generation.plan import Plan
