@@ -59,6 +59,7 @@ class Sizes(TypedDict):
 
   num_frames: int
   num_bins: int
+  centres: tuple[float, ...]
   num_controls: int
   layout: Layout
 
@@ -139,6 +140,7 @@ class Recipe:
     return {
       "num_frames": self.num_frames,
       "num_bins": self.mel.n_mels,
+      "centres": self.mel.centres,
       "num_controls": self.space.width,
       "layout": self.space.layout,
     }
