@@ -66,12 +66,7 @@ class Visit:
     return self._history.newest_first
 
   def match(
-    self,
-    upload: Path | None,
-    *,
-    name: str = "",
-    assume: Assume = NOTHING,
-    top: int = 1,
+    self, upload: Path | None, *, name: str = "", assume: Assume = NOTHING, top: int = 1
   ) -> Entry:
     """Matches a sound; the nearest answer is returned, and all of them go into the history.
 

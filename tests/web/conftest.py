@@ -62,7 +62,7 @@ def address(tiny_run, folder):
   assert "Traceback" not in log, log
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # While it is there, a loop of Playwright's runs in this thread.
 def browser():
   if not CHROMIUM:
     pytest.skip("chromium is not installed")

@@ -88,7 +88,7 @@ def ask(url, path, *, method="GET", body=None, source="127.0.0.1", **headers):
   """Status, headers and text of an answer; `sec_fetch_site` stands for Sec-Fetch-Site."""
   place = urlsplit(url)
   connection = http.client.HTTPConnection(
-    place.hostname, place.port, timeout=30, source_address=(source, 0)
+    place.hostname, place.port, timeout=120, source_address=(source, 0)
   )
   with contextlib.closing(connection):
     named = {name.replace("_", "-"): value for name, value in headers.items()}

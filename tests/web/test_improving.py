@@ -98,8 +98,8 @@ def test_whatever_else_is_asked_ends_the_search_and_the_best_so_far_is_kept(
   np.testing.assert_array_equal(changed.match.best.controls[2:], entry.match.best.controls[2:])
   assert course[-1].is_over
   assert course[-1].renders < 1000
-  assert course[-1].entry in visit.history
-  assert {changed, entry} < set(visit.history)
+  kept = [one.key for one in visit.history]
+  assert {course[-1].entry.key, changed.key, entry.key} <= set(kept)
 
 
 def test_a_visit_that_ends_ends_its_search(matcher, tmp_path, monkeypatch):
