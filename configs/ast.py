@@ -21,8 +21,8 @@ has time and result, and says what was tried.
       "num_examples": 151040}'
     python -m synthmatch_jax.train --config=configs/ast.py:notes --workdir=runs/notes
 
-This is as small, for sounds of many notes: the model is told the note, predicts it where it is not
-told, and hears sounds as recordings have them. study/runs.py has what each of these is worth.
+This is as small, for sounds of many notes: the model is told the note, hears the sound in its
+harmonics, and predicts the note where it is not told. docs/results.md says what each is worth.
 """
 
 from synthmatch_jax.config import Config, base_config, unknown_variant
@@ -52,9 +52,7 @@ def get_config(variant: str = "") -> Config:
     config.train.average_decay = 0.999
   if variant == "notes":
     config.data.name = "massive16/notes"
-    config.model.note = "token"  # Or "film", which other encoders take as well.
+    config.model.note = "aligned"  # Or "token" or "film".
     config.model.note_loss = 0.03  # Its value begins at some three times that of the controls.
-    config.train.note_hidden = 0.5
-    for kind in ("detune", "onset", "room", "tilt", "noise", "hum", "band", "gain"):
-      config.disturbance[kind] = 0.3
+    config.train.note_hidden = 0.2
   return config

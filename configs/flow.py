@@ -49,7 +49,7 @@ def get_config(variant: str = "") -> Config:
     config.train.average_decay = 0.999
   if variant == "notes":
     config.data.name = "massive16/notes"
-    config.model.note = "token"
+    config.model.note = "aligned"
     config.model.note_loss = 0.03
-    config.train.note_hidden = 0.5
+    config.train.note_hidden = 0.2
   return config

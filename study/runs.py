@@ -22,6 +22,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from synthmatch_jax.training.disturbance import KINDS
+
 ROOT = Path(__file__).parents[1]
 LOGS = ROOT / "study" / "logs"
 _KEPT = ("config.json", "metrics.jsonl")
@@ -82,51 +84,47 @@ _MASKS = {
   "masking.bin_masks": 2,
   "masking.bin_width": 6,
 }
+_EVERY = [f"disturbance.{kind}" for kind in KINDS]
 _LOW = {"optimizer.learning_rate": 5e-4}
 
-# What telling and predicting notes, each kind of noise and more bins are worth: short runs on some
-# 20,000 sounds of many notes. The first ones hear no noise. Their sounds are built by
-#   tfds build datasets/massive16 --data_dir D --config '{"name": "notes_20k", "notes": "varied",
-#     "n_mels": 128, "num_examples": 20480}'
-# and, for notes_20k_64, by the same with "n_mels": 64.
+# What telling and predicting notes, each kind of noise and more bins are worth: short runs on
+# sounds of many notes, of which one sees 64 bins, built by
+#   tfds build datasets/massive16 --data_dir D --config '{"name": "notes_64", "notes": "varied",
+#     "num_examples": 12800}'
 _NOTES = "configs/ast.py:notes"
-_KINDS = ("detune", "onset", "room", "tilt", "noise", "hum", "band", "gain")
-_CLEAN = dict.fromkeys([f"disturbance.{kind}" for kind in _KINDS], 0.0)
 _UNTOLD = {"model.note": "none", "model.note_loss": 0.0, "train.note_hidden": 0.0}
-_FILM = {"model.note": "film", "model.note_loss": 0.03, "train.note_hidden": 0.5}
+_TOLD = {"model.note": "aligned", "model.note_loss": 0.03, "train.note_hidden": 0.2}
 
 
 def _of_notes(
-  about: str, fields: Mapping[str, object], *, config: str = _NOTES, data: str = "notes_20k"
+  about: str, fields: Mapping[str, object], *, config: str = _NOTES, data: str = "notes"
 ) -> Run:
-  return Run(config=config, about=about, fields={**fields, "train.epochs": 4}, data=data)
+  return Run(config=config, about=about, fields={**_SHORT, **fields}, data=data)
 
 
 _OF_NOTES = {
-  "token": _of_notes("told by a token", _CLEAN),
-  "film": _of_notes("told by FiLM", _CLEAN | {"model.note": "film"}),
-  "untold": _of_notes("neither told nor predicted", _CLEAN | _UNTOLD),
-  "predicted": _of_notes("predicted, not told", _CLEAN | {"model.note": "none"}),
-  "token-alone": _of_notes("told by a token, not predicted", _CLEAN | {"model.note_loss": 0.0}),
-  "64_bins": _of_notes("token, 64 mel bins", _CLEAN, data="notes_20k_64"),
-  **{k: _of_notes(f"token, {k}", _CLEAN | {f"disturbance.{k}": 0.5}) for k in _KINDS},
-  "noisy": _of_notes("token, all kinds of noise", {}),
-  "resnet": _of_notes("ResNet, FiLM", _FILM, config=RESNET),
-  "cnn": _of_notes("the paper's CNN, FiLM", _FILM, config=CNN),
-  "mlp": _of_notes("the paper's MLP, FiLM", _FILM, config=MLP),
+  "aligned": _of_notes("aligned", {}),
+  "token": _of_notes("told by a token", {"model.note": "token"}),
+  "film": _of_notes("told by FiLM", {"model.note": "film"}),
+  "untold": _of_notes("neither told nor predicted", _UNTOLD),
+  "predicted": _of_notes("predicted, not told", {"model.note": "none"}),
+  "told_alone": _of_notes("aligned, not predicted", {"model.note_loss": 0.0}),
+  "half_hidden": _of_notes("aligned, half of the notes hidden", {"train.note_hidden": 0.5}),
+  "64_bins": _of_notes("aligned, 64 mel bins", {}, data="notes_64"),
+  **{kind: _of_notes(f"aligned, {kind}", {f"disturbance.{kind}": 0.5}) for kind in KINDS},
+  "noisy": _of_notes("aligned, all kinds of noise", dict.fromkeys(_EVERY, 0.3)),
+  "resnet": _of_notes("ResNet, aligned", _TOLD, config=RESNET),
+  "cnn": _of_notes("the paper's CNN, aligned", _TOLD, config=CNN),
+  "mlp": _of_notes("the paper's MLP, aligned", _TOLD, config=MLP),
 }
 
-# The same at full size, of which one is released.
-_FOUR = {"train.epochs": 4}
-_LIGHTLY = {f"disturbance.{kind}": 0.15 for kind in _KINDS}
-
 RUNS = {
-  "notes": Run(config=_NOTES, about="small AST, many notes", fields=_FOUR | _CLEAN, data="notes"),
-  "notes-lightly": Run(
+  "notes": Run(
     config=_NOTES,
-    about="small AST, many notes, lightly disturbed",
-    fields=_FOUR | _LIGHTLY,
+    about="small AST, many notes",
+    fields={"train.epochs": 4},
     data="notes",
+    snapped=True,
   ),
   "mlp": Run(config=MLP, about="the paper's MLP", fields={"train.epochs": 4}),
   "cnn": Run(

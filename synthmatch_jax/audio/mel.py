@@ -57,6 +57,12 @@ class MelSettings:
     """The lengths of window and hop."""
     return StftSettings(n_fft=self.n_fft, hop_length=self.hop_length)
 
+  @property
+  def centres(self) -> tuple[float, ...]:
+    """The frequency of each bin, in Hz."""
+    edges = filters.mel_frequencies(self.n_mels + 2, f_min=self.f_min, f_max=self.f_max)
+    return tuple(edges[1:-1].tolist())
+
   def num_frames(self, num_samples: int) -> int:
     """Returns the number of frames that `num_samples` samples of audio give."""
     return 1 + num_samples // self.hop_length

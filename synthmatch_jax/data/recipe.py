@@ -59,6 +59,7 @@ class Sizes(TypedDict):
 
   num_frames: int
   num_bins: int
+  centres: tuple[float, ...]
   num_controls: int
   seconds: float
   layout: Layout
@@ -140,6 +141,7 @@ class Recipe:
     return {
       "num_frames": self.num_frames,
       "num_bins": self.mel.n_mels,
+      "centres": self.mel.centres,
       "num_controls": self.space.width,
       "seconds": self.seconds,
       "layout": self.space.layout,

@@ -18,7 +18,7 @@ from synthmatch_jax.models.flow import Flow
 from synthmatch_jax.models.head import Head
 from synthmatch_jax.models.mlp import MLP
 from synthmatch_jax.models.model import Model
-from synthmatch_jax.models.note import NoteFilm, NoteHead, NoteInput, NoteToken
+from synthmatch_jax.models.note import NoteAligned, NoteFilm, NoteHead, NoteInput, NoteToken
 from synthmatch_jax.models.proxy import Proxy
 from synthmatch_jax.models.regression import Regression
 from synthmatch_jax.models.resnet import ResNet
@@ -57,13 +57,15 @@ NOTES: dict[str, Callable[..., NoteInput] | None] = {
   "none": None,
   "token": NoteToken,
   "film": NoteFilm,
+  "aligned": NoteAligned,
 }
 """Name -> way in which a model is told the note of a sound."""
 
 _OF_NOTES: dict[str, Any] = {"note": "none", "note_loss": 0.0}
 
 # What a recipe's sizes and the seed say, and what `create` makes itself.
-_OWN = ("self", "num_frames", "num_bins", "seconds", "encoder", "num_controls", "layout", "rngs")
+_OF_SIZES = ("num_frames", "num_bins", "num_controls", "seconds", "centres", "layout")
+_OWN = ("self", "encoder", "rngs", *_OF_SIZES)
 
 
 def arguments(name: Any, head: Any = "regression") -> dict[str, Any]:
@@ -92,6 +94,7 @@ def create(
   num_bins: int,
   num_controls: int,
   seconds: float = 4.0,
+  centres: tuple[float, ...] = (),
   layout: Layout = (),
   seed: int | None,
   head: str = "regression",
@@ -107,6 +110,7 @@ def create(
     num_bins: mel bins of the input.
     num_controls: length of the output.
     seconds: length of the sounds, for proxies.
+    centres: frequency of each mel bin in Hz, for ways to tell a note that ask.
     layout: what the controls stand for, for heads that ask; by default each is a number.
     seed: seed of the weights and of dropout; None where only shapes are wanted, and nothing is to
       be drawn.
@@ -151,7 +155,7 @@ def create(
     return Estimator(
       made,
       answering,
-      note_input=way and way(made, rngs=rngs),
+      note_input=way and way(made, centres=centres, rngs=rngs),
       note_head=NoteHead(made, note_loss=note_loss, rngs=rngs) if note_loss else None,
     )
   except (TypeError, ValueError) as error:

@@ -1,7 +1,10 @@
 """The note of a sound in a model: what an encoder is told of it, and what a head makes of it."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
@@ -16,6 +19,10 @@ _PERIODS = (12.0, 24.0, 48.0, 96.0)
 FEATURES = 6 + 2 * len(_PERIODS)
 # What is near 0 after scaling: E4, half of full velocity, and the middle of 0.08 to 3 s.
 _MIDDLE, _SCALE = (64.0, 64.0, 0.5), (32.0, 64.0, 2.5)
+_C4, _A4 = 60.0, 69.0  # MIDI numbers.
+_PARTS = 4  # Of a harmonic.
+_POWER = 2.6  # Of a normalised level: its deviation is some 11 dB, and power e-folds every 4.3.
+_LEAST = 1e-12
 # Semitones: the width of a target, and how far a prediction looks around its peak.
 _BLUR, _AROUND = 1.0, 2
 _OCTAVES = 10.0  # A hold is between a thousandth and a thousand seconds, whatever the weights.
@@ -40,7 +47,8 @@ def features(note: Float[Array, "b 3"]) -> Float[Array, "b v"]:
 class NoteInput(nnx.Module):
   """Base class of the ways in which an encoder is told a note.
 
-  A way is built as `WAY(encoder, rngs=...)`; it does not keep the encoder.
+  A way is built as `WAY(encoder, centres=..., rngs=...)`, with the frequencies of the mel bins; it
+  does not keep the encoder.
   """
 
   def __call__(
@@ -53,7 +61,8 @@ class NoteInput(nnx.Module):
 class NoteToken(NoteInput):
   """The note is a token among those of the sound: every layer of a transformer can look at it."""
 
-  def __init__(self, encoder: Encoder, *, rngs: nnx.Rngs):
+  def __init__(self, encoder: Encoder, *, centres: Sequence[float] = (), rngs: nnx.Rngs):
+    del centres
     if not encoder.takes_token:
       raise ValueError("a note can be a token of a transformer only; take note=film")
     self.hidden = nnx.Linear(FEATURES, encoder.token_width, rngs=rngs)
@@ -73,7 +82,8 @@ class NoteFilm(NoteInput):
   It begins as the identity, as in the best results on pitch that are known for a space like ours.
   """
 
-  def __init__(self, encoder: Encoder, *, rngs: nnx.Rngs):
+  def __init__(self, encoder: Encoder, *, centres: Sequence[float] = (), rngs: nnx.Rngs):
+    del centres
     width, zeros = encoder.token_width, nnx.initializers.zeros
     self.hidden = nnx.Linear(FEATURES, width, rngs=rngs)
     self.output = nnx.Linear(width, 2 * width, kernel_init=zeros, rngs=rngs)
@@ -85,6 +95,63 @@ class NoteFilm(NoteInput):
     film = self.output(jax.nn.gelu(self.hidden(features(note)))).astype(encoder.dtype)
     scale, shift = jnp.split(film[:, None], 2, axis=-1)
     return encoder(mel) * (1 + scale) + shift
+
+
+class NoteAligned(NoteInput):
+  """The sound is heard in harmonics of the note, and the note is told as well.
+
+  Half of the bins that the encoder sees are a quarter of a harmonic apart, from the first quarter
+  on: partials of equal rank lie in the same place, whichever note is played, and an interval
+  between two oscillators is a place, too. (The single note of the paper has that by itself.) The
+  other half are the mel bins, each two of them as one, since filters stay where they are. Where the
+  pitch is not known, harmonics are those of C4.
+  """
+
+  def __init__(self, encoder: Encoder, *, centres: Sequence[float] = (), rngs: nnx.Rngs):
+    if len(centres) != encoder.num_bins or encoder.num_bins % 2:
+      raise ValueError("note=aligned takes an even number of mel bins, and the frequency of each")
+    self.centres = tuple(centres)
+    self.told = (NoteToken if encoder.takes_token else NoteFilm)(encoder, rngs=rngs)
+
+  def __call__(
+    self, encoder: Encoder, mel: Float[Array, "b t f"], note: Float[Array, "b 3"]
+  ) -> Float[Array, "b l w"]:
+    """See `NoteInput`."""
+    harmonics = in_harmonics(mel, note[:, 0], centres=self.centres, count=len(self.centres) // 2)
+    pairs = mel.reshape(*mel.shape[:2], -1, 2).mean(axis=3)
+    return self.told(encoder, jnp.concatenate([harmonics, pairs], axis=2), note)
+
+
+def in_harmonics(
+  mel: Float[Array, "b t f"],
+  pitch: Float[Array, " b"],
+  *,
+  centres: Sequence[float],
+  count: int,
+) -> Float[Array, "b t h"]:
+  """Returns the level of each sound at the quarters of the harmonics of its pitch.
+
+  It is the mean power of the mel bins around: of those within a quarter of a harmonic, and at least
+  of the two nearest. Where no bin is, it is the lowest level of the sound.
+
+  Args:
+    mel: normalised log-mels.
+    pitch: MIDI numbers with cents; NaN for C4.
+    centres: frequency of each bin, in Hz.
+    count: number of quarters, from the first one on.
+  """
+  bins = jnp.array(centres)
+  first = 440 * 2 ** ((jnp.nan_to_num(pitch, nan=_C4) - _A4) / 12) / _PARTS
+  wanted = first[:, None] * jnp.arange(1, count + 1)
+  reach = jnp.maximum(first[:, None, None], jnp.array(np.gradient(centres)))
+  near = jnp.maximum(1 - jnp.abs(wanted[:, :, None] - bins) / reach, 0)
+  total = near.sum(axis=2)
+  loudest = mel.max(axis=2, keepdims=True)
+  power = jnp.exp(_POWER * (mel - loudest)) @ near.swapaxes(1, 2)
+  power = power / jnp.maximum(total, _LEAST)[:, None]
+  level = loudest + jnp.log(jnp.maximum(power, _LEAST)) / _POWER
+  lowest = mel.min(axis=(1, 2), keepdims=True)
+  return jnp.where(total[:, None] > 0, jnp.maximum(level, lowest), lowest)
 
 
 class NoteHead(nnx.Module):

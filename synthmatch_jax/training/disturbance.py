@@ -177,7 +177,7 @@ class Disturbance:
   @property
   def _centres(self) -> np.ndarray:
     """The frequency of each bin, in Hz."""
-    return self._edges[1:-1].astype(np.float32)
+    return np.array(self.mel.centres, np.float32)
 
   @property
   def _widths(self) -> np.ndarray:

@@ -2,17 +2,20 @@
 
 import jax
 import jax.numpy as jnp
+import librosa
 import numpy as np
 import pytest
 from flax import nnx
 
 from synthmatch_jax import models
+from synthmatch_jax.audio.mel import MelSettings, log_mel
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.models import note as notes
 from synthmatch_jax.models.note import PITCHES, NoteHead
 
-SIZE = {"num_frames": 40, "num_bins": 32, "num_controls": 16}
-WAYS = [("ast_tiny", "token"), ("mlp_tiny", "film")]
+CENTRES = tuple(100.0 * (bin + 1) for bin in range(32))
+SIZE = {"num_frames": 40, "num_bins": 32, "centres": CENTRES, "num_controls": 16}
+WAYS = [("ast_tiny", "token"), ("mlp_tiny", "film"), ("ast_tiny", "aligned")]
 NOTES = jnp.array([[48.0, 127.0, 0.1], [60.25, 127.0, 1.0], [84.0, 64.0, 3.0]])
 UNKNOWN = jnp.full((3, 3), jnp.nan)
 MELS = jnp.asarray(np.random.default_rng(0).standard_normal((3, 40, 32), np.float32))
@@ -45,6 +48,27 @@ def test_an_answer_depends_on_what_is_known_of_its_own_note(name, way, with_rand
   assert np.abs(told - untold).max(axis=1).min() > 1e-3
 
 
+def test_partials_of_equal_rank_lie_in_the_same_place_at_every_pitch():
+  mel = MelSettings(n_mels=128)
+  time = np.arange(8_192) / mel.sample_rate
+  pitches = np.array([45.0, 60.4, 81.0])
+  tones = [
+    sum(np.sin(2 * np.pi * rank * librosa.midi_to_hz(pitch) * time) for rank in (1, 2.5, 4))
+    for pitch in pitches
+  ]
+  mels = jnp.stack([log_mel(tone, mel)[1:-1] for tone in tones]) / 10
+
+  def quarters(pitch):
+    return notes.in_harmonics(mels, jnp.asarray(pitch), centres=mel.centres, count=64)
+
+  for spectrum in np.asarray(quarters(pitches)).mean(axis=1):
+    peaks = np.flatnonzero((spectrum[1:-1] > spectrum[:-2]) & (spectrum[1:-1] > spectrum[2:])) + 1
+    loudest = sorted(peaks[np.argsort(spectrum[peaks])[-3:]])
+    np.testing.assert_array_equal(loudest, [3, 9, 15])
+  np.testing.assert_array_equal(quarters(np.full(3, np.nan)), quarters(np.full(3, 60.0)))
+  assert float(quarters(np.full(3, 120.0))[:, :, -1].max()) == float(mels.min())  # No bin is there.
+
+
 @pytest.mark.parametrize("name", ["ast_tiny", pytest.param("cnn_tiny", marks=pytest.mark.slow)])
 def test_film_begins_as_the_model_that_is_told_nothing(name):
   plain, film = (models.create(name, **SIZE, note=way, seed=0) for way in ("none", "film"))
@@ -55,11 +79,13 @@ def test_film_begins_as_the_model_that_is_told_nothing(name):
 
 
 def test_what_cannot_be_built_is_one_sentence():
+  with pytest.raises(UserError, match="note=aligned takes an even number of mel bins"):
+    models.create("ast_tiny", **{**SIZE, "num_bins": 31}, note="aligned", seed=0)
   with pytest.raises(
     UserError, match="a note can be a token of a transformer only; take note=film"
   ):
     models.create("cnn_tiny", **SIZE, note="token", seed=0)
-  with pytest.raises(UserError, match="note must be one of none, token, film, not words"):
+  with pytest.raises(UserError, match="note must be one of none, token, film, aligned, not words"):
     models.create("mlp_tiny", **SIZE, note="words", seed=0)
   with pytest.raises(UserError, match="note_loss must be at least 0"):
     models.create("mlp_tiny", **SIZE, note_loss=-1.0, seed=0)

@@ -78,11 +78,11 @@ def test_the_small_recipe_is_runlocal_with_more():
   assert "configs/ast.py:small " in load("ast").__doc__
 
 
-def test_the_recipe_of_notes_is_the_small_one_that_hears_noise_and_is_told_notes():
+def test_the_recipe_of_notes_is_the_small_one_that_is_told_notes():
   small, notes = (load("ast").get_config(variant) for variant in ("small", "notes"))
   assert configs.about_notes(notes) == ["model.note", "model.note_loss", "train.note_hidden"]
   assert not configs.about_notes(small)
-  assert min(notes.disturbance[kind] for kind in NOISES) > 0
+  assert notes.model.note == "aligned"
   assert (notes.optimizer, notes.train.batch_size) == (small.optimizer, small.train.batch_size)
   assert "configs/ast.py:notes " in load("ast").__doc__
   notes.train.note_hidden = 1.5
