@@ -100,7 +100,7 @@ def test_draws_and_their_controls_are_rows_of_equal_number(make_config, tiny_pro
   assert not np.array_equal(sheet.answers["steered_3"], draws)
   assert np.abs(sheet.answers["model"][0] - sheet.answers["model"][1]).max() > 0.01
   with pytest.raises(UserError, match=r"no row 'best_of_3' here; known: "):
-    evaluate(tmp_path, **asked)
+    evaluate(tmp_path, **asked | {"names": ["best_of_3"]})
 
 
 def test_a_model_that_knows_one_answer_draws_none(tiny_run):
