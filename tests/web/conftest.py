@@ -57,6 +57,48 @@ def address(tiny_run, folder):
     yield address
     assert process.poll() is None
   assert process.returncode == 0
+  assert [p.name for p in folder.iterdir() if p.name.startswith("synthmatch-page-")] == []
+  log = (folder / "log.txt").read_text()
+  assert "Traceback" not in log, log
+
+
+@pytest.fixture(scope="module")  # While it is there, a loop of Playwright's runs in this thread.
+def browser():
+  if not CHROMIUM:
+    pytest.skip("chromium is not installed")
+  from playwright.sync_api import expect, sync_playwright
+
+  expect.set_options(timeout=SECONDS)
+  with sync_playwright() as playwright:
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def opened(browser):
+  """Opens pages; in the end no console had an error, and nobody else was asked for anything."""
+  troubles, contexts = [], []
+
+  def open_page(address, *, context=None, script="", **options):
+    if context is None:
+      granted = ["microphone", "clipboard-read", "clipboard-write"]
+      contexts.append(browser.new_context(permissions=granted, **options))
+      context = contexts[-1]
+    page = context.new_page()
+    page.set_default_timeout(SECONDS)
+    page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("request", lambda r: None if local(r.url, address) else troubles.append(r.url))
+    if script:
+      page.add_init_script(script)
+    page.goto(address)
+    ready(page)
+    return page
+
+  yield open_page
+  for context in contexts:
+    context.close()
   # A browser says there, too, what was refused, and where nobody answers.
   expected = ("status of 4", "ERR_CONNECTION_REFUSED")
   assert [t for t in troubles if not any(e in t for e in expected)] == []
