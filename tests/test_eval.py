@@ -19,7 +19,8 @@ from synthmatch_jax.synths import registry
 
 VITAL = registry.engine("vital").space
 
-ROWS = {n for n, row in ALL.items() if not {"snapping", "search", "draws"} & {*row.all_needs}}
+LACKING = {"snapping", "search", "draws", "proxy"}
+ROWS = {name for name, row in ALL.items() if not LACKING & {*row.all_needs}}
 FLOORS = {"oracle", "repeat"}
 
 

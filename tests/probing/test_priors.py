@@ -11,6 +11,7 @@ import pytest
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.probing import priors
 from synthmatch_jax.spaces import prior
+from synthmatch_jax.spaces.parameters import Continuous
 from synthmatch_jax.synths import states
 from synthmatch_jax.synths.description import Description
 from synthmatch_jax.synths.plugin import load
@@ -111,7 +112,7 @@ def test_controls_that_are_narrowed_keep_their_mass_at_the_ends(engine, library)
 
 def test_more_presets_than_quantiles_keep_their_shape():
   column = np.float32(np.random.default_rng(0).beta(2, 5, 5000))
-  kept = priors._empirical(column)
+  kept = priors._found(Continuous(name="amount"), column[:, None])
   assert kept["count"] == 5000
   assert len(kept["quantiles"]) == 1001
   assert kept["quantiles"][0] == pytest.approx(column.min(), abs=1e-6)
