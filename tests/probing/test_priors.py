@@ -112,7 +112,7 @@ def test_controls_that_are_narrowed_keep_their_mass_at_the_ends(engine, library)
 
 def test_more_presets_than_quantiles_keep_their_shape():
   column = np.float32(np.random.default_rng(0).beta(2, 5, 5000))
-  kept = priors._found(Continuous(name="amount"), column[:, None])
+  kept = priors._found(Continuous(name="amount", meaning="", unit=""), column[:, None])
   assert kept["count"] == 5000
   assert len(kept["quantiles"]) == 1001
   assert kept["quantiles"][0] == pytest.approx(column.min(), abs=1e-6)
