@@ -97,7 +97,9 @@ def describe(sheet: Sheet) -> dict[str, Any]:
     "engine": sheet.recipe.fingerprint,
     "num_examples": len(material.targets),
     "rows": _summaries(sheet, np.ones(len(material.targets), bool)),
-    "families": {name: _summaries(sheet, members) for name, members in sheet.groups.items()},
+    "families": {
+      name: _whole(_summaries(sheet, members)) for name, members in sheet.groups.items()
+    },
     "row_meanings": dict(sheet.rows),
     "metrics": known,
     "failures": sheet.failures,
@@ -118,6 +120,14 @@ def _summaries(sheet: Sheet, chosen: np.ndarray) -> Summaries:
       for metric, values in sheet.scores[row].items()
     }
     for row in sheet.rows
+  }
+
+
+def _whole(summaries: Summaries) -> Summaries:
+  """Returns the summaries without those of single controls, which a few sounds say little of."""
+  return {
+    row: {metric: found for metric, found in metrics.items() if "/" not in metric}
+    for row, metrics in summaries.items()
   }
 
 
