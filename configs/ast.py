@@ -22,7 +22,8 @@ has time and result, and says what was tried.
     python -m synthmatch_jax.train --config=configs/ast.py:notes --workdir=runs/notes
 
 This is as small, for sounds of many notes: the model is told the note, hears the sound in its
-harmonics, and predicts the note where it is not told. docs/results.md says what each is worth.
+harmonics, and predicts the note where it is not told. docs/results.md says what the
+harmonics are worth.
 """
 
 from synthmatch_jax.config import Config, base_config, unknown_variant
