@@ -22,8 +22,8 @@ has time and result, and says what was tried.
     python -m synthmatch_jax.train --config=configs/ast.py:notes --workdir=runs/notes
 
 This is as small, for sounds of many notes: the model is told the note, hears the sound in its
-harmonics, and predicts the note where it is not told. docs/results.md says what the
-harmonics are worth.
+harmonics, and predicts the note where it is not told. It learns by Muon, which gets from the same
+sounds what takes Adam more than twice as many. docs/results.md says what each is worth.
 """
 
 from synthmatch_jax.config import Config, base_config, unknown_variant
@@ -53,6 +53,8 @@ def get_config(variant: str = "") -> Config:
     config.train.average_decay = 0.999
   if variant == "notes":
     config.data.name = "massive16/notes"
+    config.optimizer.name = "muon"
+    config.optimizer.learning_rate = 2e-3
     config.model.note = "aligned"  # Or "token" or "film".
     config.model.note_loss = 0.03  # Its value begins at some three times that of the controls.
     config.train.note_hidden = 0.2

@@ -40,6 +40,7 @@ class Run:
     fields: fields of the config that are changed.
     data: name of its data set, below massive16/ where it has no slash.
     seeds: seeds of weights and order; the run with the first one is evaluated.
+    begins: name of the run whose weights it begins with; empty where they are drawn.
     snapped: whether its answers are snapped to the peaks of the prior after training.
   """
 
@@ -48,6 +49,7 @@ class Run:
   fields: Mapping[str, object] = field(default_factory=dict)
   data: str = "vital_150k"
   seeds: tuple[int, ...] = (0,)
+  begins: str = ""
   snapped: bool = False
 
   @property
@@ -57,8 +59,10 @@ class Run:
 
   def command(self, *, seed: int, data_dir: Path, workdir: Path) -> list[str]:
     """Returns the command line."""
-    fields = {"data.dir": data_dir, "data.name": self.dataset, "seed": seed}
-    changes = [f"--config.{name}={value}" for name, value in (fields | dict(self.fields)).items()]
+    fields = {"data.dir": data_dir, "data.name": self.dataset, "seed": seed, **self.fields}
+    if self.begins:
+      fields["train.start_from"] = workdir.parent / self.begins
+    changes = [f"--config.{name}={value}" for name, value in fields.items()]
     base = [sys.executable, "-m", "synthmatch_jax.train", f"--config={self.config}"]
     return [*base, f"--workdir={workdir}", *changes]
 
@@ -99,6 +103,8 @@ _LOW = {"optimizer.learning_rate": 5e-4}
 _NOTES = "configs/ast.py:notes"
 _UNTOLD = {"model.note": "none", "model.note_loss": 0.0, "train.note_hidden": 0.0}
 _TOLD = {"model.note": "aligned", "model.note_loss": 0.03, "train.note_hidden": 0.2}
+_MUON = {"optimizer.name": "muon", "optimizer.learning_rate": 1e-3}
+_ADAM = {"optimizer.name": "adam", "optimizer.learning_rate": 1e-3}
 
 
 def _of_notes(
@@ -108,16 +114,18 @@ def _of_notes(
 
 
 _OF_NOTES = {
-  "aligned": _of_notes("aligned", {}),
-  "token": _of_notes("told by a token", {"model.note": "token"}),
+  "aligned": _of_notes("aligned, by Adam", _ADAM),
+  "token": _of_notes("told by a token, by Adam", {"model.note": "token"} | _ADAM),
+  "muon": _of_notes("aligned, by Muon, as all below", {}),
+  "muon-low": _of_notes("rate 1e-3", _MUON),
   "film": _of_notes("told by FiLM", {"model.note": "film"}),
   "untold": _of_notes("neither told nor predicted", _UNTOLD),
   "predicted": _of_notes("predicted, not told", {"model.note": "none"}),
-  "told_alone": _of_notes("aligned, not predicted", {"model.note_loss": 0.0}),
-  "half_hidden": _of_notes("aligned, half of the notes hidden", {"train.note_hidden": 0.5}),
-  "64_bins": _of_notes("aligned, 64 mel bins", {}, data="notes_64"),
-  **{kind: _of_notes(f"aligned, {kind}", {f"disturbance.{kind}": 0.5}) for kind in KINDS},
-  "noisy": _of_notes("aligned, all kinds of noise", dict.fromkeys(_EVERY, 0.3)),
+  "told_alone": _of_notes("not predicted", {"model.note_loss": 0.0}),
+  "half_hidden": _of_notes("half of the notes hidden", {"train.note_hidden": 0.5}),
+  "64_bins": _of_notes("64 mel bins", {}, data="notes_64"),
+  **{kind: _of_notes(kind, {f"disturbance.{kind}": 0.5}) for kind in KINDS},
+  "noisy": _of_notes("all kinds of noise", dict.fromkeys(_EVERY, 0.3)),
   "resnet": _of_notes("ResNet, aligned", _TOLD, config=RESNET),
   "cnn": _of_notes("the paper's CNN, aligned", _TOLD, config=CNN),
   "mlp": _of_notes("the paper's MLP, aligned", _TOLD, config=MLP),
@@ -142,9 +150,24 @@ RUNS = {
   "notes": Run(
     config=_NOTES,
     about="small AST, many notes",
-    fields={"train.epochs": 4},
+    fields={"train.epochs": 4, **_ADAM},
     data="notes",
     snapped=True,
+  ),
+  "notes_further": Run(
+    config=_NOTES,
+    about="the same, trained further by Muon",
+    fields={"train.epochs": 3, **_MUON},
+    data="notes",
+    begins="notes",
+    snapped=True,
+  ),
+  "flow_notes": Run(
+    config="configs/flow.py:notes",
+    about="the same with draws",
+    fields={"train.epochs": 2, **_MUON},
+    data="notes",
+    begins="notes",
   ),
   "mlp": Run(config=MLP, about="the paper's MLP", fields={"train.epochs": 4}),
   "cnn": Run(
@@ -249,6 +272,8 @@ def _keep(workdir: Path, logs: Path) -> None:
   (logs / "facts.json").write_text(json.dumps(facts) + "\n")
   config = json.loads((logs / "config.json").read_text())
   del config["data"]["dir"]  # A path of one machine.
+  if started := config["train"].get("start_from"):
+    config["train"]["start_from"] = Path(started).name
   config.pop("digest", None)  # It sealed the whole.
   (logs / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 

@@ -100,6 +100,8 @@ def base_config() -> Config:
   config.train.eval_every = placeholder(int)  # Steps; None: every epoch.
   config.train.save_every = placeholder(int)  # Steps; None: at every validation.
   config.train.log_every = 50  # Steps.
+  config.train.start_from = placeholder(str)  # A trained model whose weights it begins with.
+  config.train.start_digest = placeholder(str)  # Of those weights: training writes it down.
   config.train.average_decay = placeholder(float)  # E.g. 0.999: a moving average of the weights.
   config.train.patience = placeholder(int)  # Stop after so many validations without a new best.
   config.train.note_hidden = 0.0  # The share that is not told the whole note.
@@ -144,8 +146,8 @@ def check(config: Config) -> None:
   if decay is not None and not 0 < decay < 1:
     raise UserError(f"train.average_decay must be between 0 and 1, not {decay}")
   require_share(**{"train.note_hidden": config.train.note_hidden})
-  shares = ("average_decay", "note_hidden")
-  counts = {f"train.{key}": n for key, n in config.train.items() if key not in shares}
+  others = ("average_decay", "note_hidden", "start_from", "start_digest")
+  counts = {f"train.{key}": n for key, n in config.train.items() if key not in others}
   require_least(1, **counts)
   others = {"seed": config.seed, "data.workers": config.data.workers}
   others |= {f"loss.{key}": config.loss[key] for key in ("proxy_weight", "proxy_from")}

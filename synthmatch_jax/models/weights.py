@@ -104,6 +104,25 @@ def digest(model: Model) -> str:
   return state.hexdigest()[:16]
 
 
+def take_over(model: Model, other: Model) -> list[str]:
+  """Gives a model the weights of another one, where both name and shape agree.
+
+  Returns:
+    The names in files of the weights that were taken.
+  """
+  theirs = arrays_of(other)
+  state = nnx.state(model, nnx.Any(nnx.Param, nnx.BatchStat))
+  paths = paths_in_files(state)
+  taken = []
+  for path, variable in nnx.to_flat_state(state):
+    name = _name(paths[path])
+    if name in theirs and theirs[name].shape == variable.get_raw_value().shape:
+      variable.set_value(jnp.array(theirs[name]))
+      taken.append(name)
+  nnx.update(model, state)
+  return taken
+
+
 def paths_in_files(*states: Any) -> dict[tuple[Any, ...], tuple[Any, ...]]:
   """Maps the path of each weight in some `nnx.State` to its path in files, which stays the same.
 

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from synthmatch_jax import exported
 from synthmatch_jax.data.batch import Batch, note_rows
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
@@ -87,7 +86,7 @@ def read(section: dict[str, Any], recipe: Recipe) -> AudioLoss | None:
   if not section["proxy"]:
     return None
   folder = Path(section["proxy"])
-  found = exported.read(folder) if exported.is_exported(folder) else trained.load(folder)
+  found = trained.read(folder)
   if not isinstance(found.model, Proxy):
     raise UserError(f"loss.proxy names {folder}, whose model is no proxy of the synth")
   if unlike := found.data.recipe.unlike(recipe):

@@ -61,8 +61,9 @@ with `{recipe.engine}`, whose licence is its own.
 def _shown(config: dict[str, Any]) -> dict[str, Any]:
   """Returns a config without the folders of this machine."""
   shown = {key: value for key, value in config.items() if key != "data"}
-  if (loss := shown.get("loss", {})) and loss["proxy"]:
-    shown["loss"] = loss | {"proxy": Path(loss["proxy"]).resolve().name}
+  for section, field in (("loss", "proxy"), ("train", "start_from")):
+    if folder := shown.get(section, {}).get(field):
+      shown[section] = shown[section] | {field: Path(folder).resolve().name}
   return shown
 
 

@@ -4,14 +4,53 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
+import jax
 import optax
+import optax.contrib
+from optax.contrib import MuonDimensionNumbers
 
 from synthmatch_jax.config import require_least
 from synthmatch_jax.errors import UserError
 
+
+def muon(
+  learning_rate: float | optax.Schedule, *, weight_decay: float = 0.0
+) -> optax.GradientTransformation:
+  """Creates Muon for the kernels of hidden layers, and Adam for all other weights.
+
+  Each step of a kernel is orthogonalised (Jordan, 2024), and scaled so that rates of Adam fit
+  (arXiv:2502.16982). The kernels of attention are orthogonalised head by head, which is cheaper;
+  four iterations do after scaling by the Schatten norm (arXiv:2506.10935).
+
+  Args:
+    learning_rate: the learning rate of both.
+    weight_decay: decay of the kernels, decoupled as in AdamW.
+  """
+  return optax.contrib.muon(
+    learning_rate,
+    weight_decay=weight_decay,
+    ns_steps=4,
+    preconditioning="schatten",
+    consistent_rms=0.2,
+    muon_weight_dimension_numbers=lambda params: jax.tree_util.tree_map_with_path(_sides, params),
+  )
+
+
+def _sides(path: tuple[Any, ...], weight: Any) -> MuonDimensionNumbers | None:
+  """Returns the axes of a kernel that are summed and those that come out; None is for Adam."""
+  names = [getattr(key, "key", None) for key in path]
+  if "kernel" not in names or (names[0] in ("head", "note_head") and "output" in names):
+    return None  # Embeddings, biases, scales, and what a model says.
+  axes = tuple(range(weight.ndim))
+  if "attention" in names:  # (width, heads, part) in, (heads, part, width) out.
+    return MuonDimensionNumbers(*((1,), (2,)) if "out" in names else ((0,), (2,)))
+  return MuonDimensionNumbers(axes[:-1], axes[-1:])
+
+
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
   "adam": optax.adam,
   "adamw": optax.adamw,
+  "muon": muon,
 }
 """Name -> optax constructor, which gets the other fields of the config."""
 

@@ -21,7 +21,7 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.models import flops, weights
 from synthmatch_jax.models.estimator import Estimator
 from synthmatch_jax.models.model import Model
-from synthmatch_jax.training import audio_loss, hardware, parallel
+from synthmatch_jax.training import audio_loss, hardware, parallel, trained
 from synthmatch_jax.training import optimizer as optimizers
 from synthmatch_jax.training import state as states
 from synthmatch_jax.training.audio_loss import AudioLoss
@@ -43,6 +43,7 @@ class Run:
     layout: the layout of its arrays on the devices.
     masking: the masking of its mels.
     disturbance: what happens to its sounds before they are heard.
+    start: the model whose weights it begins with, where they fit; None for none.
     audio: what a proxy of the synth adds to its loss; None for nothing.
     optimizer: the optimizer of its weights.
     total: number of steps, unless it stops early.
@@ -55,6 +56,7 @@ class Run:
   layout: Layout
   masking: Masking
   disturbance: Disturbance
+  start: Model | None
   audio: AudioLoss | None
   optimizer: optax.GradientTransformation
   total: int
@@ -94,6 +96,11 @@ class Run:
     if audio:
       config = config.copy_and_resolve_references()
       config.loss.proxy_digest = weights.digest(audio.proxy)
+    start = None
+    if train.start_from is not None:
+      start = trained.read(Path(train.start_from)).model
+      config = config.copy_and_resolve_references()
+      config.train.start_digest = weights.digest(start)
     epoch = max(1, dataset.num_examples("train") // train.batch_size)  # Steps.
     total = train.steps or train.epochs * epoch
     run = cls(
@@ -102,6 +109,7 @@ class Run:
       live=live,
       layout=layout,
       masking=masking,
+      start=start,
       audio=audio,
       disturbance=Disturbance(mel=dataset.recipe.mel, **config.disturbance.to_dict()),
       optimizer=optimizers.create(**configs.arguments(config.optimizer), total_steps=total),
@@ -198,7 +206,13 @@ class Run:
 
   def _create(self) -> tuple[nnx.GraphDef, TrainState]:
     averaged = self.config.train.average_decay is not None
-    return states.create(self.model(), self.optimizer, averaged=averaged)
+    model = self.model()
+    if self.start and not weights.take_over(model, self.start):
+      raise UserError(
+        f"train.start_from names {self.config.train.start_from}, whose model has no weights of the"
+        " same name and shape as this one"
+      )
+    return states.create(model, self.optimizer, averaged=averaged)
 
   @functools.cached_property
   def _abstract(self) -> tuple[nnx.GraphDef, TrainState]:

@@ -4,10 +4,19 @@ from pathlib import Path
 
 from flax import nnx
 
-from synthmatch_jax import models
+from synthmatch_jax import exported, models
 from synthmatch_jax.exported import TrainedModel
 from synthmatch_jax.training import checkpoints
 from synthmatch_jax.training import workdir as workdirs
+
+
+def read(folder: Path) -> TrainedModel:
+  """Reads the model in the folder of a run or of an export.
+
+  Raises:
+    UserError: there is none.
+  """
+  return exported.read(folder) if exported.is_exported(folder) else load(folder)
 
 
 def load(workdir: Path, *, snapped: bool = True) -> TrainedModel:

@@ -83,7 +83,8 @@ def test_the_recipe_of_notes_is_the_small_one_that_is_told_notes():
   assert configs.about_notes(notes) == ["model.note", "model.note_loss", "train.note_hidden"]
   assert not configs.about_notes(small)
   assert notes.model.note == "aligned"
-  assert (notes.optimizer, notes.train.batch_size) == (small.optimizer, small.train.batch_size)
+  assert (small.optimizer.name, notes.optimizer.name) == ("adam", "muon")
+  assert notes.train.batch_size == small.train.batch_size
   assert "configs/ast.py:notes " in load("ast").__doc__
   notes.train.note_hidden = 1.5
   with pytest.raises(UserError, match=r"train\.note_hidden is a share"):

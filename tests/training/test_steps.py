@@ -9,6 +9,7 @@ from flax import nnx
 
 from synthmatch_jax import models
 from synthmatch_jax.data import fit_statistics, pipeline
+from synthmatch_jax.training import optimizer as optimizers
 from synthmatch_jax.training import state, step, validation
 from synthmatch_jax.training.run import Run
 from synthmatch_jax.training.step import make_eval_step, make_train_step
@@ -100,3 +101,20 @@ def test_validation_counts_every_record_once_whatever_the_batch(dataset, make_co
   assert metrics["validation/loss"] == pytest.approx(squares.mean(), rel=1e-5)
   for name, expected in zip(dataset.recipe.space.names, squares.mean(0), strict=True):
     assert metrics[f"validation/mse/{name}"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_step_of_muon_turns_without_stretching():
+  """Its step of a kernel has equal singular values, and as large elements as one of Adam."""
+  rngs = np.random.default_rng(0)
+  shapes = {"hidden": (12, 8), "attention": (8, 2, 4)}
+  weights = {name: {"kernel": jnp.ones(shape)} for name, shape in shapes.items()}
+  weights["head"] = {"output": {"kernel": jnp.ones((8, 3))}}
+  gradients = jax.tree.map(lambda w: jnp.asarray(rngs.normal(size=w.shape)), weights)
+  optimizer = optimizers.create("muon", learning_rate=1e-2)
+  moves, _ = optimizer.update(gradients, optimizer.init(weights), weights)
+  for move in (moves["hidden"]["kernel"], *moves["attention"]["kernel"].swapaxes(0, 1)):
+    values = np.linalg.svd(move, compute_uv=False)
+    wanted = 1e-2 * 0.2 * max(move.shape) ** 0.5
+    np.testing.assert_allclose(values, wanted, rtol=0.4)  # Four iterations come so near.
+  of_output = moves["head"]["output"]["kernel"]
+  np.testing.assert_allclose(of_output, -1e-2 * np.sign(gradients["head"]["output"]["kernel"]))
