@@ -26,7 +26,7 @@ def test_the_encoder_of_one_model_begins_one_with_another_head():
 def test_a_run_goes_on_from_the_weights_of_another_and_is_bound_to_them(
   make_config, tiny_run, tmp_path
 ):
-  config = make_config("mlp_tiny", steps=1)
+  config = make_config("ast_tiny", steps=1)
   config.train.start_from = str(tiny_run)
   run = Run.open(config)
   before = trained.read(tiny_run).model
@@ -43,7 +43,7 @@ def test_a_run_goes_on_from_the_weights_of_another_and_is_bound_to_them(
 
 
 def test_a_model_that_shares_no_weights_is_told(make_config, tiny_run):
-  config = make_config("ast_tiny", steps=1)
+  config = make_config("mlp_tiny", steps=1)
   config.train.start_from = str(tiny_run)
   with pytest.raises(UserError, match="no weights of the same name and shape"):
     Run.open(config)
