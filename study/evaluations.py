@@ -109,13 +109,13 @@ ALL = {
   ),
   "notes": Evaluation(
     about="sounds of many notes: models of them, floors and ceilings",
-    workdir="notes",
+    workdir="notes_further",
     where=("--num_examples=1000",),
     against=("unsnapped", "nearest_mel"),
   ),
   "notes_c4": Evaluation(
     about="models of many notes on C4, held for a second",
-    workdir="notes",
+    workdir="notes_further",
     rows=("mean",),
     where=("--dataset=massive16/c4_128", "--split=train", "--gallery=0"),
     folder="c4_128-train",
@@ -129,7 +129,7 @@ ALL = {
   ),
   "notes_ood": Evaluation(
     about="sounds from outside, answered by models of many notes",
-    workdir="notes",
+    workdir="notes_further",
     where=("--sounds={ood}",),
     folder="{ood}",
     against=("unsnapped", "nearest_mel"),
