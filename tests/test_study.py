@@ -1,8 +1,6 @@
 """The study: its runs can be started, and its page says what its logs say."""
 
-import argparse
 import importlib.util
-import json
 import math
 import re
 import sys
@@ -11,27 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study import (
-  audit,
-  controls,
-  ears,
-  evaluations,
-  known,
-  peaks,
-  peers,
-  race,
-  report,
-  runs,
-  searching,
-)
-from study import halves as halving
+from study import audit, controls, ears, evaluations, known, peers, report, runs, searching
 from study.halves import halves
 from synthmatch_jax import bundled
 from synthmatch_jax import config as configs
 from synthmatch_jax.data.sound_folder import SoundFile
-from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching import ensemble
-from synthmatch_jax.search.candidate import Candidate
 from synthmatch_jax.spaces import dx7
 
 
@@ -217,54 +200,3 @@ def test_a_note_is_right_within_50_cents_and_noise_has_none():
   assert [ears.is_right(line, number) for number in range(4)] == [True, False, False, False]
   noise = {"sound": "noise-3-60-0.500", "heard": heard}
   assert [ears.is_right(noise, number) for number in range(4)] == [False, False, False, True]
-
-
-def test_a_race_counts_what_was_rendered_in_time():
-  tried = [
-    Candidate(controls=np.zeros(2, np.float32), value=value, renders=k, seed=0, is_seed=False)
-    for k, value in enumerate([1.0, 0.8, 0.9, 0.5], start=1)
-  ]
-  spent = {1: 0.5, 2: 1.0, 3: 1.5, 4: 2.5}
-  found = [race.best_at(tried, spent, seconds).renders for seconds in (0.1, 1.0, 2.0, 3.0)]
-  assert found == [1, 2, 2, 4]
-
-
-def test_a_race_is_told_over_sounds_and_goes_on_with_the_same_models(monkeypatch, tmp_path):
-  monkeypatch.setattr(race, "LOG", tmp_path)
-  at = {**dict.fromkeys(["wmfcc", "spectral_convergence", "log_spectral_distance"], 1.0)}
-  at |= {"sot": None, "loudness_pattern": 0.0, "rms_cosine": 0.5, "f0_cents": 10.0}
-  lines = [
-    {"sound": sound, "seed": seed, "setup": setup, "pitch": True, "renders": {"2": 30 + seed}}
-    | {"at": {"2": {**at, "mss": (2.0 if setup == "plain" else 1.0) * factor**seed}}}
-    for setup, factor in (("plain", 1.0), ("draws", 4.0))
-    for sound in "ab"
-    for seed in (0, 1)
-  ]
-  (tmp_path / race.LINES).write_text("".join(json.dumps(line) + "\n" for line in lines))
-  said = race.table().splitlines()
-  assert said[0].startswith("|  | budget | sounds | MSS")
-  # Twice as near with one seed and half as near with the other; two sounds, whatever the seeds.
-  assert said[-1].startswith("| draws | 2 s, 30 renders | 2 | 1.00 (1.00 to 1.00) |")
-  about = {"flow": "1", "seconds": [2.0]}
-  race.begin(about, "first")
-  race.begin(about, "again")
-  with pytest.raises(UserError, match="a race with another flow"):
-    race.begin(about | {"flow": "2"}, "other")
-
-
-def test_a_command_names_no_folder_of_a_machine():
-  options = argparse.Namespace(
-    workdir=Path("/a/b/flow"), others=[Path("/a/notes"), Path("/c")], seeds=[0, 1], data_dir=None
-  )
-  said = halving.command("study.peaks", options)
-  assert said == "python -m study.peaks --workdir flow --others notes c --seeds 0 1"
-
-
-def test_peaks_are_found_where_the_truth_has_them():
-  places = [(0.5, 0.015), (1.0, 0.012)]
-  true = np.array([0.5, 1.0, 0.3])
-  values = np.array([[0.51, 0.3], [0.5, 0.99], [0.5, 0.31]])
-  found = peaks.measure(values, true, places)
-  assert found["on a peak"]["mean"] == pytest.approx((0.5 + 1.0 + 0.5) / 3)
-  assert found["on the right peak"]["mean"] == pytest.approx((0.5 + 0.5) / 2)
-  assert found["error on peaks"]["mean"] == pytest.approx((0.105 + 0.255) / 2)
