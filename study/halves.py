@@ -70,9 +70,9 @@ def command(module: str, options: argparse.Namespace) -> str:
   for name, value in vars(options).items():
     several = value if isinstance(value, list) else [value]
     said = " ".join(one.resolve().name if isinstance(one, Path) else str(one) for one in several)
-    if value is True:
-      words.append(f"--{name}")
-    elif value not in (None, False, []):
+    if isinstance(value, bool):
+      words += [f"--{name}"] if value else []
+    elif value is not None and several:
       words.append(f"--{name} {said}")
   return " ".join(words)
 

@@ -151,7 +151,10 @@ def run(
     answers = regression.choose(
       regression.models[0].listen(recording)[AS_RECORDED],
       [
-        (Origin(model=name, hearing=f"{mark:g}"), Example(controls=one.controls, note=note))
+        (
+          Origin(model=regression.models[0].name, hearing=f"{mark:g}"),
+          Example(controls=one.controls, note=note),
+        )
         for mark, one in best.items()
       ],
       count=None,

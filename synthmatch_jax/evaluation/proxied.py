@@ -18,7 +18,7 @@ from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation.summary import summarise
 from synthmatch_jax.models.note import features
-from synthmatch_jax.search.stand_in import StandIn
+from synthmatch_jax.search.stand_in import StandIn, levelled
 
 RESULTS = "proxy.json"
 """The results, in eval/test/ of the folder of the run."""
@@ -50,8 +50,8 @@ def evaluate(
   Returns:
     What is written: "rows" has for each of `MEANINGS` the mean absolute error in dB, over all
     values of the mels, with its 95 % interval over sounds. "ranking" has the share of pairs that
-    the proxied distance orders as the true one does, among the 16 sounds nearest to a target, of
-    the first 1,000 of the split: 0.5 is chance.
+    the proxied distance (`stand_in.apart`) orders as the true one does, among the 16 sounds
+    nearest to a target, of the first 1,000 of the split: 0.5 is chance.
 
   Raises:
     UserError: There is no proxy in the folder, or its data set is not there.
@@ -71,7 +71,7 @@ def evaluate(
   answers = {"proxy": proxied, "nearest_patch": nearest, "mean": np.broadcast_to(mean, mel.shape)}
   results = {
     "rows": {n: summarise(np.abs(one - mel).mean(axis=(1, 2))) for n, one in answers.items()},
-    "ranking": summarise(np.array(list(_agreements(mel[:_RANKED], proxied[:_RANKED])))),
+    "ranking": summarise(np.array(list(_agreements(*map(_levelled, (mel, proxied)))))),
     "sounds": len(mel),
     "step": found.step,
     "machine": f"{platform.machine()}, {cores.available()} cores",
@@ -99,6 +99,11 @@ def table(results: dict[str, Any]) -> str:
   mean, low, high = (100 * results["ranking"][key] for key in ("mean", "low", "high"))
   ordered = f"{mean:.1f} % ({low:.1f} to {high:.1f}) of pairs of near sounds are ordered as by"
   return "\n".join([*lines, "", f"{ordered} their renders; {results['sounds']} sounds"])
+
+
+def _levelled(mel: Mels) -> Mels:
+  """The first of some mels, as they are compared by what makes use of a proxy."""
+  return np.asarray(levelled(jax.numpy.asarray(mel[:_RANKED])))
 
 
 def _numbers(note: Note) -> tuple[float, float, float]:

@@ -193,9 +193,9 @@ class StandIn:
 def apart(mel: Float[Array, "n t f"], target: Float[Array, "t f"]) -> Float[Array, " n"]:
   """The mean absolute difference of log-mels, in dB; neither level counts, nor what is far below.
 
-  Each is brought to the same mean power, and what is more than 60 dB below that counts as silent.
+  See `levelled`.
   """
-  return jnp.abs(_levelled(mel) - _levelled(target)).mean(axis=(-2, -1))
+  return jnp.abs(levelled(mel) - levelled(target)).mean(axis=(-2, -1))
 
 
 def read(folder: Path, recipe: Recipe, *, sums: Mapping[str, str]) -> StandIn | None:
@@ -227,7 +227,8 @@ def read(folder: Path, recipe: Recipe, *, sums: Mapping[str, str]) -> StandIn | 
   return found
 
 
-def _levelled(mel: Float[Array, "*n t f"]) -> Float[Array, "*n t f"]:
+def levelled(mel: Float[Array, "*n t f"]) -> Float[Array, "*n t f"]:
+  """Log-mels at the same mean power, of which what is more than 60 dB below is silent."""
   power = jax.nn.logsumexp(mel * (np.log(10) / 10), axis=(-2, -1), keepdims=True)
   level = (power - np.log(mel.shape[-2] * mel.shape[-1])) * (10 / np.log(10))
   return jnp.maximum(mel - level, -_RANGE_DB)
