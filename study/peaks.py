@@ -11,6 +11,7 @@ The figures are in study/logs/peaks.json, the picture is docs/images/peaks.png.
 
 import argparse
 import dataclasses
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,8 +22,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from study import halves
-from study.report import IMAGES
-from study.runs import LOGS
+from study.runs import LOGS, ROOT
 from synthmatch_jax import files, inference
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
@@ -31,8 +31,9 @@ from synthmatch_jax.evaluation.asked import Asked
 from synthmatch_jax.evaluation.material import Material
 from synthmatch_jax.evaluation.summary import summarise
 from synthmatch_jax.inference import Predictor
+from synthmatch_jax.reports.tables import interval, join
 
-LOG, PICTURE = LOGS / "peaks.json", IMAGES / "peaks.png"
+LOG, PICTURE = LOGS / "peaks.json", ROOT / "docs" / "images" / "peaks.png"
 _NARROW = 0.02  # The largest standard deviation of what is called a peak.
 _WITHIN = 3.0  # Standard deviations: what is within a peak.
 
@@ -43,7 +44,7 @@ def peaks(recipe: Recipe, parameter: str) -> list[tuple[float, float]]:
   Raises:
     UserError: There is none.
   """
-  parts = recipe.prior.controls[parameter].get("components", ())
+  parts = recipe.prior.controls.get(parameter, {}).get("components", ())
   found = [
     (part["mean"], _WITHIN * part["std"])
     for part in parts
@@ -100,6 +101,14 @@ def answers(
     yield f"{name}, snapped", Asked(predictor=Predictor(trained), material=found).drawn(count)
 
 
+def table() -> str:
+  """Tabulates what was found."""
+  rows = json.loads(LOG.read_text())["rows"]
+  heads = list(rows["truth"])
+  lines = [["", *heads], ["---", *["---:"] * len(heads)]]
+  return join([*lines, *[[name, *map(interval, of.values())] for name, of in rows.items()]])
+
+
 def main() -> None:
   """Prints the figures, and writes them and the picture."""
   parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -132,12 +141,7 @@ def main() -> None:
   said = halves.command("study.peaks", options)
   files.write_json(LOG, {"command": said, "sounds": int(heard.sum()), "rows": measured})
   draw(values, options.parameter, PICTURE)
-  for name, figures in measured.items():
-    told = (
-      f"{of} {one['mean']:.3f} ({one['low']:.3f} to {one['high']:.3f})"
-      for of, one in figures.items()
-    )
-    print(name, *told, sep=", ")
+  print(table())
   print(f"{int(heard.sum())} sounds; the figures are in {LOG}, the picture is {PICTURE}")
 
 
