@@ -12,8 +12,8 @@ from jaxtyping import Float
 from scipy.spatial.distance import cdist
 
 from synthmatch_jax import cores, exported, files, inference, models, untrusted
-from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data import pipeline, records
+from synthmatch_jax.data.batch import note_rows
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation.summary import summarise
@@ -63,10 +63,8 @@ def evaluate(
   mel, controls = dataset.read("test", limit=num_examples)
   if len(mel) <= 2:
     raise UserError("two sounds have no order: measure the proxy on three or more")
-  notes = np.array(
-    [[n.pitch, n.velocity, n.hold_seconds] for n in dataset.notes("test", limit=len(mel))]
-  )
-  proxied = stand_in.mels(controls, notes.astype(np.float32))
+  notes = note_rows(dataset.notes("test", limit=len(mel)))
+  proxied = stand_in.mels(controls, notes)
   nearest, mean = _floors(dataset, _points(controls, notes))
   answers = {"proxy": proxied, "nearest_patch": nearest, "mean": np.broadcast_to(mean, mel.shape)}
   results = {
@@ -106,10 +104,6 @@ def _levelled(mel: Mels) -> Mels:
   return np.asarray(levelled(jax.numpy.asarray(mel[:_RANKED])))
 
 
-def _numbers(note: Note) -> tuple[float, float, float]:
-  return float(note.pitch), float(note.velocity), note.hold_seconds
-
-
 def _points(
   controls: Float[np.ndarray, "i d"], notes: Float[np.ndarray, "i 3"]
 ) -> Float[np.ndarray, "i e"]:
@@ -127,7 +121,7 @@ def _floors(
   total = np.zeros(1, np.float32)
   for columns in pipeline.ordered_batches(dataset, "train", batch_size=_BATCH, keys=keys):
     batch = records.batch_of(columns, dataset.recipe)
-    fixed = np.tile(_numbers(dataset.recipe.note), (len(columns["mel"]), 1))
+    fixed = np.tile(note_rows([dataset.recipe.note]), (len(columns["mel"]), 1))
     points = _points(np.asarray(batch["controls"]), np.asarray(batch.get("note", fixed)))
     apart = cdist(wanted, points)
     mel = np.asarray(columns["mel"], np.float32)
