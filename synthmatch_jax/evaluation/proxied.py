@@ -101,7 +101,7 @@ def table(results: dict[str, Any]) -> str:
 
 def _levelled(mel: Mels) -> Mels:
   """The first of some mels, as they are compared by what makes use of a proxy."""
-  return np.asarray(levelled(jax.numpy.asarray(mel[:_RANKED])))
+  return np.asarray(levelled(jax.numpy.asarray(mel[:_RANKED], "float32")))
 
 
 def _points(
