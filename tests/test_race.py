@@ -32,15 +32,15 @@ def test_a_race_is_told_over_sounds_and_goes_on_with_the_same_models(monkeypatch
   lines = [
     {"sound": sound, "seed": seed, "setup": setup, "pitch": True, "renders": {"2": 30 + seed}}
     | {"at": {"2": {**at, "mss": (2.0 if setup == "plain" else 1.0) * factor**seed}}}
-    for setup, factor in (("plain", 1.0), ("draws", 4.0))
+    for setup, factor in (("plain", 1.0), ("draws", 9.0))
     for sound in "ab"
     for seed in (0, 1)
   ]
   (tmp_path / race.LINES).write_text("".join(json.dumps(line) + "\n" for line in lines))
   said = race.table().splitlines()
   assert said[0].startswith("|  | budget | sounds | MSS")
-  # Twice as near with one seed and half as near with the other; two sounds, whatever the seeds.
-  assert said[-1].startswith("| draws | 2 s, 30 renders | 2 | 1.00 (1.00 to 1.00) |")
+  # Half as far with one seed, 4.5 times as far with the other; two sounds, whatever the seeds.
+  assert said[-1].startswith("| draws | 2 s, 30 renders | 2 | 1.50 (1.50 to 1.50) |")
   about = {"flow": "1", "seconds": [2.0]}
   race.begin(about, "first")
   race.begin(about, "again")
