@@ -9,8 +9,17 @@ import argparse
 import importlib
 import json
 import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from synthmatch_jax import bundled
+
+
+def command(data_dir: Path, options: Mapping[str, Any]) -> list[str]:
+  """Returns the command that builds a data set of massive16; its name is among the options."""
+  words = ["benchmarks.building", "massive16", f"--data_dir={data_dir}"]
+  return [sys.executable, "-m", *words, f"--config={json.dumps(dict(options))}"]
 
 
 def main() -> None:

@@ -36,12 +36,25 @@ class Notes:
     self.add(section, row)
 
 
-def seconds_of(call: Callable[[], Any], *, seconds: float) -> float:
-  """Returns the median time of a call that waits for its result, after two calls of warm-up."""
+def seconds_of(
+  call: Callable[[], Any],
+  *,
+  seconds: float = 0.0,
+  rounds: int = 3,
+  clock: Callable[[], float] = time.perf_counter,
+) -> float:
+  """Returns the median time of a call that waits for its result, after two calls of warm-up.
+
+  Args:
+    call: The call.
+    seconds: It is called until they are over.
+    rounds: The least number of calls.
+    clock: Tells the seconds, as `time.process_time` those of the processor.
+  """
   call(), call()
   taken: list[float] = []
-  while len(taken) < 3 or sum(taken) < seconds:
-    started = time.perf_counter()
+  while len(taken) < rounds or sum(taken) < seconds:
+    started = clock()
     call()
-    taken.append(time.perf_counter() - started)
+    taken.append(clock() - started)
   return statistics.median(taken)

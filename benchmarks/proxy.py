@@ -7,14 +7,13 @@ one core whatever else it does; of a plugin in another process they are not seen
 """
 
 import argparse
-import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from benchmarks.measuring import seconds_of
 from benchmarks.search import SOUND
 from synthmatch_jax.audio.listen import AS_RECORDED
 from synthmatch_jax.audio.mel import log_mel
@@ -27,25 +26,6 @@ from synthmatch_jax.synths.play import hosting, play
 _SOUNDS = 64  # That the proxy plays at once.
 _PLAYED = 16  # That the synth plays.
 _STEPS = 40  # Of Adam, by which patches are steered.
-
-
-def taken(
-  work: Callable[[], Any], *, rounds: int, clock: Callable[[], float] = time.process_time
-) -> float:
-  """Returns the median of the seconds that some work takes, after a first time that is not counted.
-
-  Args:
-    work: The work.
-    rounds: How often it is done.
-    clock: Tells the seconds.
-  """
-  work()
-  found = []
-  for _ in range(rounds):
-    began = clock()
-    work()
-    found.append(clock() - began)
-  return statistics.median(found)
 
 
 def main() -> None:
@@ -71,21 +51,17 @@ def main() -> None:
         for one in some:
           host.call(play, recipe, Example(controls=one, note=note))
 
-      one = taken(heard, rounds=options.rounds) / _SOUNDS
-      other = taken(played, rounds=options.rounds) / _PLAYED
+      busy = {"rounds": options.rounds, "clock": time.process_time}
+      one, other = seconds_of(heard, **busy) / _SOUNDS, seconds_of(played, **busy) / _PLAYED
     print(f"a sound: proxy {1e3 * one:.2f} ms, {recipe.engine} {1e3 * other:.1f} ms")
     print(f"the proxy is {other / one:.0f} times as fast on one core")
     starts = list(patches[:24])
-    steered = taken(
-      lambda: matcher.steered(target, starts, note=note, steps=_STEPS),
-      rounds=options.rounds,
-      clock=time.monotonic,
+    steered = seconds_of(
+      lambda: matcher.steered(target, starts, note=note, steps=_STEPS), rounds=options.rounds
     )
     print(f"{_STEPS} steps from the best 8 of {len(starts)} patches: {steered:.2f} s")
-    answers = taken(
-      lambda: matcher.answer(recording, top=4, listen="once"),
-      rounds=options.rounds,
-      clock=time.monotonic,
+    answers = seconds_of(
+      lambda: matcher.answer(recording, top=4, listen="once"), rounds=options.rounds
     )
     print(f"four answers, of a model that draws out of 16: {answers:.2f} s")
 

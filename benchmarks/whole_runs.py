@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks import building
 from benchmarks.measuring import Notes
 from synthmatch_jax import cores
 from synthmatch_jax.synths.base import Parallelism
@@ -113,9 +114,7 @@ class Runs:
   def __init__(self, folder: Path, sizes: Sizes):
     """Builds the data set."""
     self._folder, self._sizes = folder, sizes
-    options = json.dumps({"name": "benchmark", **sizes.options})
-    command = ["benchmarks.building", "massive16", f"--data_dir={folder}", f"--config={options}"]
-    subprocess.run([sys.executable, "-m", *command], check=True)
+    subprocess.run(building.command(folder, {"name": "benchmark", **sizes.options}), check=True)
 
   def command(self, workdir: Path, *, steps: int, **fields: Any) -> list[str]:
     """Returns the command of a training."""

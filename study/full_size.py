@@ -27,6 +27,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks import building
 from study.runs import ROOT
 from synthmatch_jax import cores, files
 from synthmatch_jax.data import growing
@@ -116,13 +117,6 @@ class Clock:
   def seconds_until(self, share: float) -> float:
     """Returns the seconds until a share of the time is over, at least 0."""
     return max(0.0, (share - self.gone) * self._seconds)
-
-
-def build_command(data_dir: Path, name: str, options: Mapping[str, Any]) -> list[str]:
-  """Returns the command that builds a data set of massive16."""
-  config = json.dumps({"name": name, **options})
-  command = ["benchmarks.building", "massive16", f"--data_dir={data_dir}", f"--config={config}"]
-  return [sys.executable, "-m", *command]
 
 
 @contextlib.contextmanager
@@ -249,10 +243,13 @@ def study(name: str, *, minutes: float, out: Path, folder: Path) -> None:
     found[name] = value
     files.write_json(out / "results.json", found)
 
-  subprocess.run(build_command(data_dir, "first", size.options), cwd=ROOT, check=True)
+  subprocess.run(
+    building.command(data_dir, {"name": "first", **size.options}), cwd=ROOT, check=True
+  )
   note("first_sounds_until", clock.gone)
   workers = max(1, cores.available() - 2)
-  options = {**size.options, "num_examples": size.more, "workers": workers}
+  more = {**size.options, "name": "more", "num_examples": size.more, "workers": workers}
+  building_more = building.command(data_dir, more)
 
   def one(name: str, fields: Mapping[str, Any], until: float) -> None:
     seconds = clock.seconds_until(until)
@@ -265,13 +262,13 @@ def study(name: str, *, minutes: float, out: Path, folder: Path) -> None:
     keep_logs(runs, out)
     note(f"{name}_until", clock.gone)
 
-  with building_on(build_command(data_dir, "more", options), runs / "build.log"):
+  with building_on(building_more, runs / "build.log"):
     one("paper", size.paper, _PAPER_UNTIL)
   test("paper")
   if clock.gone > _OURS_FROM:
     note("ours", "there was no time left")
     return
-  with building_on(build_command(data_dir, "more", options), runs / "build.log"):
+  with building_on(building_more, runs / "build.log"):
     fields = {**size.paper, **size.ours}
     seconds = clock.seconds_until(_OURS_UNTIL)
     rate = size.speedup * found["paper"]["steps"] / max(1.0, found["paper"]["seconds"])

@@ -3,6 +3,7 @@
 One half chooses how a search works, the other one judges it.
 """
 
+import argparse
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -63,32 +64,80 @@ def read(path: Path) -> list[dict[str, Any]]:
   return [json.loads(line) for line in lines]
 
 
-def table(rows: Iterable[tuple[str, str, Measured, Measured]], voiced: Collection[str]) -> str:
+def command(module: str, options: argparse.Namespace) -> str:
+  """Returns the command line of a program with its options, without the folders of a machine."""
+  words = [f"python -m {module}"]
+  for name, value in vars(options).items():
+    several = value if isinstance(value, list) else [value]
+    said = " ".join(one.resolve().name if isinstance(one, Path) else str(one) for one in several)
+    if isinstance(value, bool):
+      words += [f"--{name}"] if value else []
+    elif value is not None and several:
+      words.append(f"--{name} {said}")
+  return " ".join(words)
+
+
+def over_seeds(
+  found: Mapping[tuple[str, int], Mapping[str, Any]], chosen: Iterable[tuple[str, int]]
+) -> Measured:
+  """Averages what was measured over the seeds of each sound: seeds are no further sounds.
+
+  Args:
+    found: (sound, seed) -> metric -> value.
+    chosen: The sounds and seeds that count.
+  """
+  by_sound: dict[str, list[Mapping[str, Any]]] = {}
+  for sound, seed in chosen:
+    by_sound.setdefault(sound, []).append(found[sound, seed])
+  return {
+    sound: {metric: _mean([one[metric] for one in lines], metric) for metric in lines[0]}
+    for sound, lines in by_sound.items()
+  }
+
+
+def table(
+  rows: Iterable[tuple[str, str, Measured, Measured]],
+  voiced: Collection[str],
+  *,
+  budget: str = "renders",
+) -> str:
   """Tabulates what was measured, sound by sound against something else.
 
   Args:
-    rows: Label, number of renders, what was measured, and what it is compared with.
+    rows: Label, budget, what was measured, and what it is compared with.
     voiced: The sounds that have a pitch.
+    budget: What budgets are counted in.
 
   Returns:
     For each row: geometric means of ratios with 95 % intervals (bootstrap over sounds), the mean
     of the envelope, and what became of the pitch of the sounds that have one.
   """
-  lines = [["", "renders", "sounds", *_RATIOS.values(), "RMS ↑", "f0, median", "f0 lost"]]
+  lines = [["", budget, "sounds", *_RATIOS.values(), "RMS ↑", "f0, median", "f0 lost"]]
   lines.append(["---", *["---:"] * (len(lines[0]) - 1)])
-  for label, renders, found, other in rows:
+  for label, spent, found, other in rows:
     both = {sound: found[sound] for sound in found if sound in other}
     if both:
       ratios = [_ratio(both, other, metric) for metric in _RATIOS]
-      lines.append([label, renders, str(len(both)), *ratios, *_level_and_pitch(both, voiced)])
+      lines.append([label, spent, str(len(both)), *ratios, *_level_and_pitch(both, voiced)])
   return join(lines)
 
 
 def _ratio(one: Measured, other: Measured, metric: str) -> str:
-  logs = np.array([np.log(one[s][metric] / other[s][metric]) for s in one])
+  pairs = [(one[s][metric], other[s][metric]) for s in one]
+  logs = np.array([np.log(a / b) for a, b in pairs if a and b])
+  if not logs.size:
+    return "-"
   low, high = np.exp(interval_of_mean(logs))
   mean = f"{np.exp(logs.mean()):.2f}"
   return f"{mean} ({low:.2f} to {high:.2f})" if logs.any() else mean
+
+
+def _mean(values: Sequence[float | None], metric: str) -> float | None:
+  """Returns the mean, a geometric one where ratios are told; None where a value has no meaning."""
+  known = [value for value in values if value is not None]
+  if len(known) < len(values):
+    return None
+  return float(np.exp(np.log(known).mean()) if metric in _RATIOS and all(known) else np.mean(known))
 
 
 def _level_and_pitch(found: Measured, voiced: Collection[str]) -> tuple[str, str, str]:

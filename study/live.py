@@ -19,7 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from study.full_size import ROOT, build_command, building_on, log_of
+from benchmarks import building
+from study.full_size import ROOT, building_on, log_of
 from synthmatch_jax import cores
 from synthmatch_jax.data import growing
 
@@ -79,12 +80,14 @@ def main() -> None:
     data_dir = work / f"data{seed}"  # Each begins with the first sounds alone.
     common = {"data.dir": data_dir, "data.name": "massive16/first", "data.live": True}
     common |= {"seed": seed, "train.steps": steps, **fields}
-    subprocess.run(build_command(data_dir, "first", sounds), cwd=ROOT, check=True)
+    subprocess.run(building.command(data_dir, {"name": "first", **sounds}), cwd=ROOT, check=True)
     live, finished = work / f"live{seed}", work / f"finished{seed}"
     workers = max(1, cores.available() - 1)
-    more = {**sounds, "num_examples": _SMALL_MORE if small else _MORE, "workers": workers}
-    with building_on(build_command(data_dir, "more", more), work / f"build{seed}.log"):
-      train(live, common)
+    count = _SMALL_MORE if small else _MORE
+    more = {**sounds, "name": "more", "num_examples": count, "workers": workers}
+    if max(curve(live), default=0) < steps:  # Or else more would be rendered for the second.
+      with building_on(building.command(data_dir, more), work / f"build{seed}.log"):
+        train(live, common)
     train(finished, common)
     for name, workdir in (("live", live), ("finished", finished)):
       passes = growing.read_passes(workdir / growing.FILE)

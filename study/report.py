@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from study import audit, curve, ears, objectives, pictures, reach
+from study import audit, curve, ears, objectives, peaks, pictures, race, reach
 from study.evaluations import EVALUATIONS
 from study.runs import LOGS, ROOT, RUNS, folder
 from synthmatch_jax.reports.tables import interval, join, number
@@ -233,6 +233,8 @@ TABLES: dict[str, Callable[[], str]] = {
   "reach": reach.told,
   "choosing": lambda: objectives.table(100),
   "curve": curve.table,
+  "race": race.table,
+  "peaks": peaks.table,
   "registers": ears.registers,
   "places": ears.places,
   "estimators": ears.estimators,

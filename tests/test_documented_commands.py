@@ -277,3 +277,18 @@ def test_the_whole_way_runs_as_documented(tiny_run, tiny_dataset, tmp_path):
   out = f"--out={tmp_path / 'page'}"
   typed(Command("", (*describe.words, out)), **places)
   assert (tmp_path / "page" / "index.html").exists()
+
+
+def test_links_lead_to_files_and_headings():
+  for page in PAGES:
+    text = (ROOT / page).read_text()
+    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
+      if ":" in target:
+        continue
+      file, _, anchor = target.partition("#")
+      path = (ROOT / page).parent / file if file else ROOT / page
+      assert path.exists(), f"{page}: {target}"
+      if anchor:
+        titles = re.findall(r"^#+ (.+)$", path.read_text(), flags=re.MULTILINE)
+        slugs = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+        assert anchor in slugs, f"{page}: {target}"

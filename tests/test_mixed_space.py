@@ -15,12 +15,14 @@ from synthmatch_jax.config import base_config
 from synthmatch_jax.data import pipeline
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation.evaluator import evaluate
+from synthmatch_jax.exported import TrainedModel
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.inspection import dataset_report, inspect
 from synthmatch_jax.matching import output
 from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.metrics import patches
 from synthmatch_jax.models.regression import Regression
+from synthmatch_jax.search.stand_in import StandIn
 from synthmatch_jax.synths import registry, vital
 from synthmatch_jax.training import loop, run_log, trained
 from synthmatch_jax.training import workdir as workdirs
@@ -140,6 +142,20 @@ def test_only_what_has_a_head_gets_one_and_a_flow_is_told_the_layout(dataset):
   sizes = dataset.recipe.sizes
   model = nnx.eval_shape(lambda: models.create("mlp_tiny", **sizes, head="flow", seed=0))
   assert len(model.head.tokens.name) == 18
+
+
+def test_a_proxy_plays_what_the_synth_would_decide_for(run):
+  data = trained.load(run).data
+  small = {"name": "proxy", "proxy_width": 16, "proxy_hidden": 32, "proxy_depth": 1}
+  proxy = models.create(**small, **data.recipe.sizes, seed=0)
+  playing = StandIn(TrainedModel(model=proxy, arguments=small, data=data, step=0))
+  space, note = data.recipe.space, data.recipe.note
+  vague, sure = np.full((2, 1, space.width), 0.5, np.float32)
+  vague[0, -4:], sure[0, -4:] = (0.7, 0.2, 0.4, 0.3), (1, 0, 1, 0)
+  mel = np.zeros((data.recipe.num_frames, data.recipe.mel.n_mels), np.float32)
+  assert playing.distances(mel, vague, note) == playing.distances(mel, sure, note)
+  told = np.zeros((1, 3), np.float32)
+  np.testing.assert_array_equal(playing.mels(vague, told), playing.mels(sure, told))
 
 
 def test_floors_are_right_for_every_kind(run, dataset):

@@ -1,7 +1,7 @@
 """What the rows of a table may take their answers from."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -38,16 +38,26 @@ class Asked:
   draws: int = 0
   stand_in: StandIn | None = None
   proxy: Use = NO_USE
+  _known: dict[Predictor, tuple[int, np.ndarray]] = field(
+    default_factory=dict, init=False, repr=False
+  )
 
   def answers(self, predictor: Predictor | None = None) -> Float[np.ndarray, "i d"]:
     """What the model, or another one, answers to the sounds."""
     return self.drawn(1, predictor)[:, 0]
 
   def drawn(self, count: int, predictor: Predictor | None = None) -> Float[np.ndarray, "i n d"]:
-    """What it answers if it is asked for several answers; each sound has a seed of its own."""
-    mel, notes = self.material.mel, self.material.notes
+    """What it answers if it is asked for several answers; each sound has a seed of its own.
+
+    The most that were asked for are kept, since fewer are the first ones of them.
+    """
     asking = predictor or self.predictor
-    return asking.answers(mel, notes, count=count, seeds=self._seeds)
+    most, found = self._known.get(asking, (0, np.zeros(0)))
+    if most < count:
+      mel, notes = self.material.mel, self.material.notes
+      found = asking.answers(mel, notes, count=count, seeds=self._seeds)
+      self._known[asking] = count, found
+    return found[:, :count]
 
   def steered(
     self, candidates: Float[np.ndarray, "i n d"], *, count: int, steps: int | None = None

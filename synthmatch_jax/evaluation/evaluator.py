@@ -5,6 +5,7 @@ import platform
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from synthmatch_jax import cores, exported, files
 from synthmatch_jax.evaluation import drawn, gallery, material, rerender, results, rows, targets
@@ -112,6 +113,10 @@ def evaluate(
       stand_in=playing,
       proxy=proxy,
     )
+    told: dict[str, Any] = {}
+    draws_some = any("draws" in row.all_needs for row in chosen.values())
+    if draws_some and found.controls is not None:  # First, as it draws the most.
+      told["calibration"] = drawn.calibration(asked)
     proposals, folder = rows.propose(chosen, asked), root / found.name
     digest = rerender.digest(found.targets, proposals, predictor.recipe)
     parts = Parts(folder=folder / ".parts", digest=digest)
@@ -134,8 +139,7 @@ def evaluate(
         "sounds_taken_from_an_interrupted_run": resumed,
       },
     )
-    if any("draws" in row.all_needs for row in chosen.values()):
-      told = {"calibration": drawn.calibration(asked)} if found.controls is not None else {}
+    if draws_some:
       told["diversity"] = drawn.diversity(sheet, draws)
       sheet = dataclasses.replace(sheet, facts={**sheet.facts, **told})
     results.write(sheet, folder, curve=run_log.read(workdir) if own else ())

@@ -12,13 +12,13 @@ from jaxtyping import Float
 from scipy.spatial.distance import cdist
 
 from synthmatch_jax import cores, exported, files, inference, models, untrusted
-from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data import pipeline, records
+from synthmatch_jax.data.batch import note_rows
 from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation.summary import summarise
 from synthmatch_jax.models.note import features
-from synthmatch_jax.search.stand_in import StandIn
+from synthmatch_jax.search.stand_in import StandIn, levelled
 
 RESULTS = "proxy.json"
 """The results, in eval/test/ of the folder of the run."""
@@ -50,8 +50,8 @@ def evaluate(
   Returns:
     What is written: "rows" has for each of `MEANINGS` the mean absolute error in dB, over all
     values of the mels, with its 95 % interval over sounds. "ranking" has the share of pairs that
-    the proxied distance orders as the true one does, among the 16 sounds nearest to a target, of
-    the first 1,000 of the split: 0.5 is chance.
+    the proxied distance (`stand_in.apart`) orders as the true one does, among the 16 sounds
+    nearest to a target, of the first 1,000 of the split: 0.5 is chance.
 
   Raises:
     UserError: There is no proxy in the folder, or its data set is not there.
@@ -63,15 +63,13 @@ def evaluate(
   mel, controls = dataset.read("test", limit=num_examples)
   if len(mel) <= 2:
     raise UserError("two sounds have no order: measure the proxy on three or more")
-  notes = np.array(
-    [[n.pitch, n.velocity, n.hold_seconds] for n in dataset.notes("test", limit=len(mel))]
-  )
-  proxied = stand_in.mels(controls, notes.astype(np.float32))
+  notes = note_rows(dataset.notes("test", limit=len(mel)))
+  proxied = stand_in.mels(controls, notes)
   nearest, mean = _floors(dataset, _points(controls, notes))
   answers = {"proxy": proxied, "nearest_patch": nearest, "mean": np.broadcast_to(mean, mel.shape)}
   results = {
     "rows": {n: summarise(np.abs(one - mel).mean(axis=(1, 2))) for n, one in answers.items()},
-    "ranking": summarise(np.array(list(_agreements(mel[:_RANKED], proxied[:_RANKED])))),
+    "ranking": summarise(np.array(list(_agreements(*map(_levelled, (mel, proxied)))))),
     "sounds": len(mel),
     "step": found.step,
     "machine": f"{platform.machine()}, {cores.available()} cores",
@@ -101,8 +99,9 @@ def table(results: dict[str, Any]) -> str:
   return "\n".join([*lines, "", f"{ordered} their renders; {results['sounds']} sounds"])
 
 
-def _numbers(note: Note) -> tuple[float, float, float]:
-  return float(note.pitch), float(note.velocity), note.hold_seconds
+def _levelled(mel: Mels) -> Mels:
+  """The first of some mels, as they are compared by what makes use of a proxy."""
+  return np.asarray(levelled(jax.numpy.asarray(mel[:_RANKED], "float32")))
 
 
 def _points(
@@ -122,7 +121,7 @@ def _floors(
   total = np.zeros(1, np.float32)
   for columns in pipeline.ordered_batches(dataset, "train", batch_size=_BATCH, keys=keys):
     batch = records.batch_of(columns, dataset.recipe)
-    fixed = np.tile(_numbers(dataset.recipe.note), (len(columns["mel"]), 1))
+    fixed = np.tile(note_rows([dataset.recipe.note]), (len(columns["mel"]), 1))
     points = _points(np.asarray(batch["controls"]), np.asarray(batch.get("note", fixed)))
     apart = cdist(wanted, points)
     mel = np.asarray(columns["mel"], np.float32)

@@ -65,6 +65,10 @@ class Flow(Head):
       )
     if not 0 <= unconditional < 1 or condition_noise < 0 or guidance < 0:
       raise ValueError("unconditional is a share below 1; condition_noise, guidance at least 0")
+    if guidance != 1 and not unconditional:
+      raise ValueError(
+        "guidance needs sounds that training has hidden: raise unconditional above 0"
+      )
     self.flow_steps, self.flow_draws, self.guidance = flow_steps, flow_draws, guidance
     self.unconditional, self.condition_noise = unconditional, condition_noise
     if flow_steps > _MOST_STEPS:

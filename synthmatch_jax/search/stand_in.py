@@ -119,7 +119,7 @@ class StandIn:
     Returns:
       Log-mels in dB.
     """
-    parts = range(0, len(controls), _BATCH)
+    controls, parts = self._decided(controls), range(0, len(controls), _BATCH)
     told = [None if self.recipe.notes is None else notes[k : k + _BATCH] for k in parts]
     played = [
       self._mels(self._state, controls[k : k + _BATCH], note)
@@ -137,7 +137,8 @@ class StandIn:
       controls: The patches.
       note: The note that they are played with.
     """
-    whole, is_there = pad({"controls": controls}, -(-len(controls) // _ALIKE) * _ALIKE)
+    decided = self._decided(controls)
+    whole, is_there = pad({"controls": decided}, -(-len(decided) // _ALIKE) * _ALIKE)
     told = self._told(note, len(is_there))
     found = self._distances(self._state, whole["controls"], told, target)
     return np.asarray(found)[is_there]
@@ -168,7 +169,8 @@ class StandIn:
       The nearest point of each patch's path, its start included.
     """
     told = self._told(note, len(controls))
-    places = np.asarray(begin, np.float32), moved, controls, np.asarray(values, np.float32)
+    start, scale = self._decided(controls), np.asarray(values, np.float32)
+    places = np.asarray(begin, np.float32), moved, start, scale
     return np.asarray(self._descend(self._state, *places, told, target, steps=steps))
 
   def sieve(self, target: Float[np.ndarray, "t f"], note: Note, *, times: int) -> Sieve | None:
@@ -177,6 +179,13 @@ class StandIn:
       return None
     return Sieve(times=times, distances=lambda found: self.distances(target, found, note))
 
+  def _decided(self, controls: Controls) -> Controls:
+    """Patches as the synth plays them: a switch is on or off, and of a choice one option is 1."""
+    space = self.recipe.space
+    if space.is_numerical:
+      return controls
+    return np.stack([space.encode(space.decode(one)) for one in controls])
+
   def _told(self, note: Note, count: int) -> Float[np.ndarray, "n 3"] | None:
     return None if self.recipe.notes is None else np.tile(note_rows([note]), (count, 1))
 
@@ -184,9 +193,9 @@ class StandIn:
 def apart(mel: Float[Array, "n t f"], target: Float[Array, "t f"]) -> Float[Array, " n"]:
   """The mean absolute difference of log-mels, in dB; neither level counts, nor what is far below.
 
-  Each is brought to the same mean power, and what is more than 60 dB below that counts as silent.
+  See `levelled`.
   """
-  return jnp.abs(_levelled(mel) - _levelled(target)).mean(axis=(-2, -1))
+  return jnp.abs(levelled(mel) - levelled(target)).mean(axis=(-2, -1))
 
 
 def read(folder: Path, recipe: Recipe, *, sums: Mapping[str, str]) -> StandIn | None:
@@ -218,7 +227,8 @@ def read(folder: Path, recipe: Recipe, *, sums: Mapping[str, str]) -> StandIn | 
   return found
 
 
-def _levelled(mel: Float[Array, "*n t f"]) -> Float[Array, "*n t f"]:
+def levelled(mel: Float[Array, "*n t f"]) -> Float[Array, "*n t f"]:
+  """Log-mels at the same mean power, of which what is more than 60 dB below is silent."""
   power = jax.nn.logsumexp(mel * (np.log(10) / 10), axis=(-2, -1), keepdims=True)
   level = (power - np.log(mel.shape[-2] * mel.shape[-1])) * (10 / np.log(10))
   return jnp.maximum(mel - level, -_RANGE_DB)

@@ -128,6 +128,7 @@ def test_what_cannot_be_heard_does_not_count():
   [
     ({"flow_heads": 5}, "flow_heads must divide flow_width"),
     ({"flow_steps": 0}, "flow_steps must be at least 1"),
+    ({"guidance": 2.0, "unconditional": 0.0}, "guidance needs sounds that training has hidden"),
     ({"unconditional": 1.0}, "unconditional is a share below 1"),
   ],
 )
