@@ -65,6 +65,7 @@ class Evaluation:
     return [*base, *flags]
 
 
+_DRAWN = ("best_of_16", "nearest_16", "jitter_16")
 _BASELINES = ("mlp", "cnn", "resnet")
 
 
@@ -133,6 +134,23 @@ ALL = {
     where=("--sounds={ood}",),
     folder="{ood}",
     against=("unsnapped", "nearest_mel"),
+  ),
+  "draws": Evaluation(
+    about="draws of a model of many notes, beside as many neighbours and jittered answers",
+    workdir="flow_notes",
+    others=("notes_further",),
+    rows=_DRAWN,
+    where=("--num_examples=200", "--draws=16", "--gallery=0"),
+    against=("notes_further",),
+  ),
+  "draws_ood": Evaluation(
+    about="the same on sounds from outside",
+    workdir="flow_notes",
+    others=("notes_further",),
+    rows=_DRAWN,
+    where=("--sounds={ood}", "--draws=16", "--gallery=0"),
+    folder="{ood}",
+    against=("notes_further",),
   ),
   "scaling": Evaluation(
     about="runs on fewer training sounds, beside those of the table",

@@ -169,6 +169,12 @@ RUNS = {
     data="notes",
     begins="notes",
   ),
+  "proxy_notes": Run(
+    config="configs/proxy.py:small",
+    about="proxy of the synth",
+    fields={"train.epochs": 4},
+    data="notes",
+  ),
   "mlp": Run(config=MLP, about="the paper's MLP", fields={"train.epochs": 4}),
   "cnn": Run(
     config=CNN, about="the paper's CNN", fields={"train.steps": 3000, "train.eval_every": 600}
