@@ -33,8 +33,8 @@ def describe(space: ParameterSpace) -> list[dict[str, Any]]:
   for parameter in space.parameters:
     module, label = _place(parameter, known)
     made = modules.setdefault(module, {"name": module, "controls": [], "curves": []})
-    at = space.slices[parameter.name].start
-    made["controls"].append(_control(parameter) | {"label": label, "at": at})
+    place = {"index": space.names.index(parameter.name), "at": space.slices[parameter.name].start}
+    made["controls"].append(_control(parameter) | {"label": label} | place)
   for curve in known.get("curves", ()):
     module, _ = _place(space.parameters[space.names.index(curve["module_of"])], known)
     drawn = {key: name for key, name in curve.items() if key != "module_of"}

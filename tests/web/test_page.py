@@ -16,7 +16,7 @@ def test_a_sound_is_matched_heard_turned_and_taken_along(opened, page):
   expect(shown.locator("#match-says")).to_contain_text("flute 1: distance")
   expect(shown.locator("#facts")).to_contain_text("MSS")
   expect(shown.locator("#assumptions")).to_contain_text("Note C4 (MIDI 60) is played.")
-  expect(shown.locator("#play")).to_have_attribute("aria-pressed", "true")
+  expect(shown.locator("#play")).to_have_text("Stop")
   shown.keyboard.press("b")
   expect(shown.locator("#hear-target")).to_be_checked()
   knob = shown.get_by_role("slider", name="Oscillator 1: Level", exact=True)

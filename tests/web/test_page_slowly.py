@@ -289,7 +289,7 @@ def test_a_recording(browse):
   page.locator("#record").click()
   expect(page.locator("#level")).to_be_visible()
   expect(page.locator("#match-says")).to_contain_text("Recording in 3")
-  expect(page.locator("#match-says")).to_have_text(re.compile(r"Recording: ([2-9]|\d\d)\."))
+  expect(page.locator("#sound-name")).to_have_text(re.compile(r"Recording: ([2-9]|\d\d)\."))
   page.get_by_role("button", name="Stop recording").click()  # The browser's fake device beeps.
   expect(page.locator("#sound-name")).to_have_text("recording.wav")
   page.locator("#match").click()

@@ -40,18 +40,18 @@ export function make(curve, module, controls) {
 function drag(svg, point, event, handle, controls) {
   event.preventDefault();
   point.setPointerCapture(event.pointerId);
-  const names = new Set();
+  const moves = {};
   const move = (moved) => {
     const at = new DOMPoint(moved.clientX, moved.clientY).matrixTransform(svg.getScreenCTM().inverse());
     for (const [name, share] of Object.entries(handle.move(at.x, at.y))) {
-      names.add(name);
-      controls[name].input([Math.min(1, Math.max(0, share))]);
+      moves[name] = [Math.min(1, Math.max(0, share))];
+      controls[name].input(moves[name]);
     }
   };
   point.addEventListener("pointermove", move);
   point.addEventListener("lostpointercapture", () => {
     point.removeEventListener("pointermove", move);
-    for (const name of names) controls[name].change([controls[name].get()[0]]);
+    for (const [name, values] of Object.entries(moves)) controls[name].change(values);
   }, { once: true });
 }
 
