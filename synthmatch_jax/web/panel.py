@@ -26,7 +26,8 @@ def describe(space: ParameterSpace) -> list[dict[str, Any]]:
 
   Returns:
     Each module has a name, the controls, and what is drawn as curves: an "envelope" of attack,
-    decay and what else there is, or a "filter" of cutoff and resonance, as names of parameters.
+    decay and what else there is, or a "filter" of cutoff and resonance, as names of parameters; or
+    the "levels" of a DX7's envelope and the rates between, by what their names begin with.
   """
   known = _KNOWN.get(space.name, {})
   modules: dict[str, dict[str, Any]] = {}

@@ -5,7 +5,8 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from tests.web.serving import EXAMPLES
+from tests.web.conftest import ready
+from tests.web.serving import EXAMPLES, ask
 
 
 def test_a_sound_is_matched_heard_turned_and_taken_along(opened, page):
@@ -35,6 +36,27 @@ def test_a_sound_is_matched_heard_turned_and_taken_along(opened, page):
     shown.locator("#take-preset").click()
   assert caught.value.suggested_filename == "flute 1.vital"
   assert json.loads(caught.value.path().read_text())["settings"]
+  # As after a restart of the server: what a page that was left open asks for is made again first.
+  forget(page)
+  knob.focus()
+  shown.keyboard.press("Home")
+  expect(shown.locator(".card")).to_have_count(3)
+  expect(knob).to_have_attribute("aria-valuetext", "-∞ dB")
+  forget(page)
+  shown.reload()
+  ready(shown)
+  expect(shown.locator(".card")).to_have_count(3)
+  expect(knob).to_have_attribute("aria-valuetext", "-∞ dB")
+  forget(page)
+  with shown.expect_download() as caught:
+    shown.locator("#take-preset").click()
+  assert caught.value.suggested_filename == "flute 3.vital"
+
+
+def forget(page):
+  """Has the page forget the visit that was left alone longest: there is room for 32."""
+  for i in range(32):
+    assert ask(page, f"/api/visits/another-visitor-{i:02d}")[0] == 200
 
 
 CONSTANT = """

@@ -8,8 +8,10 @@ import zipfile
 import numpy as np
 import pytest
 import soundfile as sf
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from synthmatch_jax.audio.loudness import loudness_db
 from synthmatch_jax.audio.pitch import heard_pitch
 from synthmatch_jax.spaces import dx7
 from synthmatch_jax.synths import registry
@@ -18,6 +20,8 @@ from tests.web.conftest import ready
 from tests.web.serving import EXAMPLES, SECONDS, served
 
 pytestmark = pytest.mark.slow
+
+NARROW = {"width": 360, "height": 740}
 
 
 def bring(page, path=EXAMPLES / "flute.flac"):
@@ -121,11 +125,14 @@ def test_a_knob_is_dragged_wheeled_typed_reset_and_undone(browse):
   value.press("Enter")
   expect(cards(page).first).to_contain_text("4. ")
   expect(cutoff).to_have_attribute("aria-valuetext", "440 Hz")
-  page.keyboard.press("Control+z")
-  expect(cutoff).not_to_have_attribute("aria-valuetext", "440 Hz")
+  for _ in range(2):  # Faster than the synth.
+    page.keyboard.press("Control+z")
+  expect(cutoff).to_have_attribute("aria-valuetext", dragged)
   expect(page.locator("#redo")).to_be_enabled()
-  page.keyboard.press("Control+Shift+z")
+  for _ in range(2):
+    page.keyboard.press("Control+Shift+z")
   expect(cutoff).to_have_attribute("aria-valuetext", "440 Hz")
+  expect(page.locator("#redo")).to_be_disabled()
   cutoff.dblclick()
   expect(cutoff).to_have_attribute("aria-valuetext", first)
   expect(cards(page)).to_have_count(2)
@@ -221,13 +228,28 @@ def test_a_keyboard_by_pointer_keys_and_midi_plays_the_synth(browse):
   expect(key).to_have_class(re.compile("pressed"))
   page.evaluate("sent([0x80, 72, 0])")
   expect(key).not_to_have_class(re.compile("pressed"))
+  page.locator("h1").click()
+  page.keyboard.down("k")
+  expect(key).to_have_class(re.compile("pressed"))
+  page.keyboard.press("x")  # An octave up, while the key is held.
+  expect(key).not_to_have_class(re.compile("pressed"))
+  page.keyboard.up("k")
+  page.keyboard.press("z")
+  page.keyboard.down("k")  # It is no key that hangs.
+  expect(key).to_have_class(re.compile("pressed"))
+  page.keyboard.up("k")
+  key.focus()
+  page.keyboard.press("Space")
+  expect(key).to_have_class(re.compile("pressed"))
+  expect(key).not_to_have_class(re.compile("pressed"))
   page.locator("#shortcuts").uncheck()
+  page.locator("h1").click()
   page.keyboard.press("k")
   expect(key).not_to_have_class(re.compile("pressed"))
 
 
 def test_answers_survive_a_reload_a_tab_and_another_server(opened, tiny_run, tmp_path):
-  folders = [tmp_path / "one", tmp_path / "other"]
+  folders = [tmp_path / "one", tmp_path / "other", tmp_path / "third"]
   for folder in folders:
     folder.mkdir()
   with served(tiny_run, folders[0]) as (_, address):
@@ -249,6 +271,18 @@ def test_answers_survive_a_reload_a_tab_and_another_server(opened, tiny_run, tmp
     ready(page)
     expect(cards(page)).to_have_count(2, timeout=4 * SECONDS)
     expect(knob(page, "osc1_amp")).to_have_attribute("aria-valuetext", "0 dB")
+  with served(tiny_run, folders[2], f"--port={address.rsplit(':', 1)[1]}"):
+    knob(page, "osc1_amp").focus()
+    with page.expect_response("**/restore"):
+      page.keyboard.press("PageDown")  # On the page that was left open.
+    page.reload()  # Before the answers are there again.
+    ready(page)
+    expect(knob(page, "osc1_amp")).to_have_attribute("aria-valuetext", "-1.83 dB")
+    bring(page, EXAMPLES / "strings.flac")
+    page.locator("#match").click()
+    expect(page.locator("#match-says")).to_contain_text("strings")
+    expect(cards(page).first).to_contain_text("strings")
+    expect(cards(page).last).to_contain_text("flute")
 
 
 def test_what_is_told_is_assumed_and_a_mistake_is_said_beside_it(browse):
@@ -364,7 +398,7 @@ def test_two_visitors_at_once_do_not_see_each_other(browse):
 
 
 def test_everything_has_a_name_and_its_place_at_any_width(browse):
-  page = browse(viewport={"width": 360, "height": 740})
+  page = browse(viewport=NARROW)
   match(page)
   assert page.evaluate("document.documentElement.scrollWidth") <= 360
   nodes = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
@@ -387,6 +421,94 @@ def test_everything_has_a_name_and_its_place_at_any_width(browse):
   page.get_by_role("button", name="C4", exact=True).focus()
   page.keyboard.press("ArrowRight")
   assert page.evaluate("document.activeElement.ariaLabel") == "C#4"
+
+
+def test_from_a_sound_to_a_preset_by_the_keyboard_alone(browse):
+  page = browse()
+  bring(page)
+  expect(page.locator("#match")).to_be_focused()
+  page.keyboard.press("Enter")
+  expect(page.locator("#match-says")).to_contain_text("distance")
+  tab_to(page, "#playhead")
+  page.keyboard.press("Home")
+  expect(page.locator("#playhead")).to_have_attribute("aria-valuetext", "0.0 s")
+  tab_to(page, "#take-preset")
+  with page.expect_download() as caught:
+    page.keyboard.press("Enter")
+  assert caught.value.suggested_filename == "flute 1.vital"
+  tab_to(page, "[data-name=osc1_position] .knob")
+  page.keyboard.press("End")
+  expect(cards(page)).to_have_count(2)
+
+
+def tab_to(page, selector):
+  """Presses Tab until something has the focus; everything is less than 200 steps away."""
+  for _ in range(200):
+    page.keyboard.press("Tab")
+    if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+      return
+  raise AssertionError(f"no way to {selector}")
+
+
+@pytest.mark.parametrize("look", [{}, {"color_scheme": "dark"}, {"viewport": NARROW}])
+def test_axe_finds_nothing_serious(browse, look):
+  page = browse(**look)
+  match(page)
+  page.locator("summary").click()
+  found = Axe().run(page).response["violations"]
+  serious = [one for one in found if one["impact"] in ("serious", "critical")]
+  assert [(one["id"], [n["target"] for n in one["nodes"]]) for one in serious] == []
+
+
+def test_both_sounds_are_seen_and_heard_equally_loud_from_any_place(browse):
+  page = browse()
+  match(page)
+  for name in ("waves", "spectrum-target", "spectrum-answer", "difference", "axis"):
+    colours = page.locator(f"#{name}").evaluate(
+      """canvas => new Set(new Uint32Array(canvas.getContext("2d").getImageData(
+        0, 0, canvas.width, canvas.height).data.buffer)).size"""
+    )
+    assert colours > 2, name
+  expect(page.locator("#difference-says")).to_contain_text(re.compile("too (loud|soft)|No part"))
+  sounds = page.evaluate(
+    """async () => {
+      const { flip } = await import("/static/listening.js");
+      return ["target", "answer"].map((name) => [...flip.buffers[name].getChannelData(0)]);
+    }"""
+  )
+  rate = page.evaluate("import('/static/sound.js').then(({ audio }) => audio().sampleRate)")
+  levels = [loudness_db(np.array(sound, np.float32), int(rate)) for sound in sounds]
+  assert levels[0] == pytest.approx(levels[1], abs=0.5)
+  box = page.locator("#waves").bounding_box()
+  sought = page.evaluate(
+    """async ([x, y]) => {
+      const { flip } = await import("/static/listening.js");
+      const canvas = document.getElementById("waves");
+      canvas.dispatchEvent(
+        new PointerEvent("pointerdown", { clientX: x, clientY: y, bubbles: true }));
+      return flip.position() / flip.seconds;
+    }""",
+    [box["x"] + 0.5 * box["width"], box["y"] + 5],
+  )
+  assert sought == pytest.approx(0.5, abs=0.05)
+  place = "parseFloat(document.getElementById('playhead').style.transform.slice(11))"
+  page.wait_for_function(f"{place} > {0.5 * box['width']}")
+
+
+def test_a_search_that_waits_is_given_up_by_stop(browse):
+  pages = [browse(), browse()]
+  for page in pages:
+    match(page)
+  pages[0].locator("#improve").click()
+  expect(pages[0].locator("#turn-says")).to_contain_text("Searching")
+  pages[1].locator("#improve").click()
+  expect(pages[1].locator("#turn-says")).to_have_text("Waiting: 1 in the queue.")
+  pages[1].locator("#stop").click()
+  expect(pages[1].locator("#improve")).to_be_enabled()
+  expect(pages[1].locator("#turn-says")).to_have_text("")
+  pages[0].locator("#stop").click()
+  expect(pages[0].locator("#turn-says")).to_contain_text("Searched")
+  expect(cards(pages[1])).to_have_count(1)
 
 
 def test_large_spaces_have_menus_and_switches_in_their_modules(browse):
@@ -415,6 +537,9 @@ def test_large_spaces_have_menus_and_switches_in_their_modules(browse):
       [modules, told],
     )
     assert page.locator("#modules .control").count() == len(space.parameters)
+    assert page.locator("#modules .curve").count() == sum(len(one["curves"]) for one in modules)
+    dimmed = page.locator("#modules .unheard").evaluate_all("all => all.map(e => e.dataset.name)")
+    assert set(dimmed) == {n for n, on in zip(space.names, told["heard"], strict=True) if not on}
     assert page.locator("#modules select").count() >= menus
     assert page.locator("#modules [role=switch]").count() >= switches
     choice = next(p for p in space.parameters if getattr(p, "options", ()))

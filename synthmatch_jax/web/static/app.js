@@ -78,6 +78,7 @@ async function show(answer, { remember = true, play = false } = {}) {
       ? flip.buffers.target : decode(await api.file(answer.key, name))));
   if (number !== shows) return;
   if (remember && before && before.key !== answer.key) trail.leave(before);
+  if (remember && location.hash) history.replaceState(null, "", location.pathname); // A reload stays here.
   current = answer;
   own = sound;
   for (const id of ["hear", "turn", "keys", "take"]) $(id).hidden = false;
@@ -176,13 +177,13 @@ async function makeChanges() {
         const fields = { key: current.key, controls: moved, locked: [...panel.locked] };
         return api.stream("change", fields, placed(says, t("rendering")));
       });
-      const isLatest = number === asked && !changes.next;
-      await took(last, { play: true, remember, isLatest });
-      if (number === asked && changes.next) { // The knobs stay where they have got to meanwhile.
+      const isFollowed = Boolean(changes.next);
+      await took(last, { play: true, remember, isLatest: number === asked && !isFollowed });
+      if (number !== asked) return true;
+      if (isFollowed) { // The knobs stay where they have got to meanwhile.
         if (remember) trail.leave(current);
         current = last.answers.find((one) => one.key === last.key);
-      }
-      if (isLatest) say(says, "");
+      } else say(says, "");
       return true;
     });
     if (!isDone && !changes.next) settle();
@@ -268,7 +269,7 @@ function wire() {
     typed: (event) => keyboard.typed(event),
   });
   cards.wire(() => trying($("take-says"), () => visit.wake()));
-  addEventListener("hashchange", () => trying($("match-says"), begin));
+  addEventListener("hashchange", () => keep.ofLink(location.hash) && trying($("match-says"), begin));
   const redraw = () => { views.redraw(); bring.redraw(); };
   new ResizeObserver(redraw).observe(document.body);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
