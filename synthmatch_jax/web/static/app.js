@@ -214,7 +214,7 @@ async function improve() {
       waiting = null;
       if (number === asked) cards.course(event.course);
       // Where the visitor has turned to something else, it stays.
-      showing = showing.then(() => took(event, { isLatest: number === asked }));
+      showing = showing.then(() => trying(says, () => took(event, { isLatest: number === asked })));
     };
     await visit.alive(() => {
       waiting = new AbortController();
