@@ -1,4 +1,4 @@
-"""The page for everybody: by the keyboard alone, read out, in the dark, narrow, in another language."""
+"""The page for everybody: by keys alone, read out, in the dark, narrow, in another language."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
