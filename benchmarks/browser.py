@@ -29,7 +29,10 @@ _TAP = """
   window.until = async (act, holds) => {
     const begun = performance.now();
     act();
-    while (!holds()) await new Promise((resolve) => setTimeout(resolve));
+    while (!holds()) {
+      if (performance.now() - begun > 120000) throw new Error(`in vain: ${holds}`);
+      await new Promise((resolve) => setTimeout(resolve));
+    }
     return performance.now() - begun;
   };
   window.played = 0; // Notes that have come.
@@ -75,7 +78,7 @@ def waits(address: str, sound: Path) -> Iterator[tuple[str, list[float]]]:
     page = pages[-1]
     yield "A/B flip", [page.evaluate(_FLIP) / 1000 for _ in range(10)]
     yield "key to sound, first", [_key(one, "k") for one in pages]
-    page.wait_for_function("played >= 10")  # The neighbours are fetched ahead, the nearest first.
+    _until(page, "played >= 10")  # The neighbours are fetched ahead, the nearest first.
     yield "key to sound, later", [_key(page, key) for key in "jolu"]
     names = [one.get_attribute("data-name") for one in page.locator(".control").all()]
     yield "knob to sound", [_turned(page, name) for name in names[:10] if name]
@@ -108,7 +111,7 @@ def _matched(page: Page, sound: Path) -> float:
   begun = time.perf_counter()
   page.locator("#match").click()
   page.locator("#match-says", has_text="distance").wait_for()
-  page.wait_for_function("isHeard()")
+  _until(page, "isHeard()")
   return time.perf_counter() - begun
 
 
@@ -116,7 +119,7 @@ def _key(page: Page, key: str) -> float:
   """Presses a key of the computer while nothing plays; returns the seconds until it is heard."""
   if page.locator("#play").inner_text() == "Stop":
     page.locator("#play").click()
-  page.wait_for_function("!isHeard()")
+  _until(page, "!isHeard()")
   return page.evaluate(_KEY, key) / 1000
 
 
@@ -126,8 +129,13 @@ def _turned(page: Page, name: str) -> float:
   key = "PageUp" if float(knob.get_attribute("aria-valuenow") or 0) < 0.5 else "PageDown"
   with page.expect_response(lambda one: one.url.endswith("/change")):  # When it is let go of.
     seconds = page.evaluate(_KNOB, [name, key]) / 1000
-  page.wait_for_function("document.getElementById('turn-says').textContent === ''")
+  _until(page, "document.getElementById('turn-says').textContent === ''")
   return seconds
+
+
+def _until(page: Page, condition: str) -> None:
+  """Waits; Playwright's own way evaluates text in the page, which the page does not let happen."""
+  page.evaluate(f"until(() => {{}}, () => {condition})")
 
 
 def _path(browser: Browser, address: str, sound: Path) -> float:

@@ -415,8 +415,18 @@ def test_both_sounds_are_seen_and_heard_equally_loud_from_any_place(browse):
     [box["x"] + 0.5 * box["width"], box["y"] + 5],
   )
   assert sought == pytest.approx(0.5, abs=0.05)
-  place = "parseFloat(document.getElementById('playhead').style.transform.slice(11))"
-  page.wait_for_function(f"{place} > {0.5 * box['width']}")
+  followed = page.evaluate(
+    """async (least) => {
+      const head = document.getElementById("playhead");
+      for (let i = 0; i < 1000; i++) {
+        if (parseFloat(head.style.transform.slice("translateX(".length)) > least) return true;
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      return false;
+    }""",
+    0.5 * box["width"],
+  )
+  assert followed  # By the playhead.
 
 
 def test_a_search_that_waits_is_given_up_by_stop(browse):
