@@ -17,6 +17,7 @@ def test_from_a_sound_to_a_preset_by_the_keyboard_alone(browse):
   expect(page.locator("#match")).to_be_focused()
   page.keyboard.press("Enter")
   expect(page.locator("#match-says")).to_contain_text("distance")
+  expect(page.locator("#match")).to_be_focused()
   tab_to(page, "#playhead")
   page.keyboard.press("Home")
   expect(page.locator("#playhead")).to_have_attribute("aria-valuetext", "0.0 s")

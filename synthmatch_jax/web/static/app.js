@@ -12,7 +12,7 @@ import { decode } from "./sound.js";
 import { Trail } from "./trail.js";
 import * as views from "./views.js";
 import { Visit } from "./visit.js";
-import { digits, load, say, t } from "./words.js";
+import { digits, enable, load, say, t } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -116,10 +116,11 @@ function turnTo() {
 }
 
 async function match() {
+  if (!$("working").hidden) return;
   const says = $("match-says");
   const number = turnTo();
   $("working").hidden = false;
-  $("match").disabled = true;
+  $("match").setAttribute("aria-disabled", "true"); // It keeps the focus.
   await trying(says, async () => {
     const { blob, name } = bring.chosen();
     const fields = bring.told();
@@ -133,7 +134,7 @@ async function match() {
     say(says, t("matched", { title, distance: distance === null ? "∞" : digits(distance), words: confidence.words }));
   });
   $("working").hidden = true;
-  $("match").disabled = false;
+  $("match").removeAttribute("aria-disabled");
 }
 
 /** Lets hear what a knob does while it is held: the latest place, one render at a time. */
@@ -203,8 +204,8 @@ function choose(answer, { remember = true } = {}) {
 async function improve() {
   const number = turnTo();
   const says = $("turn-says");
-  $("improve").disabled = true;
-  $("stop").disabled = false;
+  enable($("stop"), true);
+  enable($("improve"), false, $("stop"));
   await trying(says, async () => {
     listening.start();
     let showing = Promise.resolve();
@@ -224,8 +225,8 @@ async function improve() {
   });
   if (waiting?.signal.aborted) say(says, "");
   waiting = null;
-  $("improve").disabled = false;
-  $("stop").disabled = true;
+  enable($("improve"), true);
+  enable($("stop"), false, $("improve"));
 }
 
 async function stop() {

@@ -1,5 +1,7 @@
 // What was shown, for undo and redo.
 
+import { enable } from "./words.js";
+
 const $ = (id) => document.getElementById(id);
 
 export class Trail {
@@ -39,7 +41,9 @@ export class Trail {
   }
 
   #show() {
-    $("undo").disabled = !this.past.length;
-    $("redo").disabled = !this.future.length;
+    const [undo, redo] = [$("undo"), $("redo")];
+    if (this.past.length) enable(undo, true);
+    enable(redo, this.future.length > 0, undo);
+    enable(undo, this.past.length > 0, redo);
   }
 }
