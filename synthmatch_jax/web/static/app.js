@@ -70,7 +70,7 @@ async function took(event, { isLatest = true, ...how } = {}) {
   else cards.show(visit.answers, current, choose);
 }
 
-async function show(answer, { remember = true, play = false } = {}) {
+async function show(answer, { remember = true, play = false, locked = answer.locked } = {}) {
   const before = current;
   const number = ++shows;
   const [target, sound] = await Promise.all(["target.wav", "answer.wav"].map(async (name) =>
@@ -79,7 +79,7 @@ async function show(answer, { remember = true, play = false } = {}) {
   if (number !== shows) return;
   if (remember && before && before.key !== answer.key) trail.leave(before);
   if (remember && location.hash) history.replaceState(null, "", location.pathname); // A reload stays here.
-  current = answer;
+  current = { ...answer, locked: [...locked] };
   own = sound;
   for (const id of ["hear", "turn", "keys", "take"]) $(id).hidden = false;
   views.draw(target, sound);
@@ -214,8 +214,9 @@ async function improve() {
       if (!event.course) return;
       waiting = null;
       if (number === asked) cards.course(event.course);
-      // Where the visitor has turned to something else, it stays.
-      showing = showing.then(() => trying(says, () => took(event, { isLatest: number === asked })));
+      // Where the visitor has turned to something else, it stays; so do locks that were set meanwhile.
+      const how = () => ({ isLatest: number === asked, locked: panel.locked });
+      showing = showing.then(() => trying(says, () => took(event, how())));
     };
     await visit.alive(() => {
       waiting = new AbortController();
