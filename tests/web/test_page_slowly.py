@@ -216,9 +216,7 @@ def test_a_keyboard_by_pointer_keys_and_midi_plays_the_synth(browse):
   page.keyboard.down("k")  # It is no key that hangs.
   expect(key).to_have_class(re.compile("pressed"))
   page.keyboard.up("k")
-  key.focus()
-  page.keyboard.press("Space")
-  expect(key).to_have_class(re.compile("pressed"))
+  assert "pressed" in key.evaluate("key => { key.click(); return key.className; }")  # No pointer.
   expect(key).not_to_have_class(re.compile("pressed"))
   page.locator("#shortcuts").uncheck()
   page.locator("h1").click()
@@ -255,9 +253,9 @@ def test_answers_survive_a_reload_a_tab_and_another_server(opened, tiny_run, tmp
     expect(knob(page, "osc1_amp")).to_have_attribute("aria-valuetext", "0 dB")
   with served(tiny_run, folders[2], f"--port={address.rsplit(':', 1)[1]}"):
     knob(page, "osc1_amp").focus()
-    with page.expect_response("**/restore"):
+    with page.expect_request("**/change"):
       page.keyboard.press("PageDown")  # On the page that was left open.
-    page.reload()  # Before the answers are there again.
+    page.reload()  # Before the synth has played it.
     ready(page)
     expect(knob(page, "osc1_amp")).to_have_attribute("aria-valuetext", "-1.83 dB")
     bring(page, EXAMPLES / "strings.flac")
@@ -441,7 +439,7 @@ def test_a_search_that_waits_is_given_up_by_stop(browse):
   expect(pages[1].locator("#improve")).to_be_enabled()
   expect(pages[1].locator("#turn-says")).to_have_text("")
   pages[0].locator("#stop").click()
-  expect(pages[0].locator("#turn-says")).to_contain_text("Searched")
+  expect(pages[0].locator("#turn-says")).to_contain_text(re.compile("Searched|nothing nearer"))
   expect(cards(pages[1])).to_have_count(1)
 
 
