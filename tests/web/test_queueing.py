@@ -216,13 +216,13 @@ def test_notes_that_nobody_waits_for_any_more_take_no_place(page, held, sound):
   body, visit = {"sound": sound}, "leaving-0123456789"
   note = f"POST /api/visits/{visit}/play HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
   with held() as begun:
-    first = Asking(page, body, visit="first-0123456789")
+    first = Asking(page, body, visit="the-first-0123456789")
     assert begun.wait(120)
     with contextlib.ExitStack() as notes:
       for _ in range(4):
         left = socket.create_connection(("127.0.0.1", urlsplit(page).port), timeout=120)
         notes.enter_context(left).sendall(note.encode() + b'{"key":1}')
-      last = Asking(page, body, visit="last-0123456789")
+      last = Asking(page, body, visit="the-last-0123456789")
     while '"place": 1}' not in last.text:  # It has moved up, though the first has not ended.
       assert last.more.wait(120)
       last.more.clear()
