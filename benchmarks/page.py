@@ -1,9 +1,11 @@
-"""Many visitors at once: how many are answered or told to wait, and how long it takes.
+"""What visitors of the page wait for: one in a browser, and many at once.
 
     python -m benchmarks.page [--workdir=W] [--sound=examples/guitar.flac] [--requests=50]
 
-The page is served as by `python -m synthmatch_jax.app`. First one visitor sends a few requests
-alone, then all visitors send one at the same moment, each in a visit of its own.
+The page is served as by `python -m synthmatch_jax.app`. First one visitor uses it in Chromium: from
+the first paint to a preset, with the time from a key, a knob or a flip to what is heard. Then one
+sends a few requests without a browser, and at last all send one at the same moment, each in a visit
+of its own.
 """
 
 import argparse
@@ -19,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.browser import waits
 from benchmarks.client import Client
 from synthmatch_jax import bundled, cores
 
@@ -67,9 +70,8 @@ def at_once(address: str, sound: bytes, requests: int) -> list[Asked]:
     return list(pool.map(lambda client: ask(client, sound), clients))
 
 
-def _line(label: str, asked: Sequence[Asked]) -> str:
-  seconds = [a.seconds for a in asked]
-  return f"| {label} | {len(asked)} | {statistics.median(seconds):.2f} | {max(seconds):.2f} |"
+def _line(label: str, seconds: Sequence[float]) -> str:
+  return f"| {label} | {len(seconds)} | {statistics.median(seconds):.3f} | {max(seconds):.3f} |"
 
 
 def main() -> None:
@@ -81,18 +83,23 @@ def main() -> None:
   parser.add_argument("--workers", type=int, default=1, help="number of workers of the page")
   options = parser.parse_args()
   sound = Path(options.sound).read_bytes()
+  begun = time.perf_counter()
   with served(f"--workdir={options.workdir}", f"--workers={options.workers}") as address:
+    rows = [("from the command to the address", [time.perf_counter() - begun])]
+    rows += waits(address, Path(options.sound))
     one = Client(address, visit="the-only-visitor")
     ask(one, sound)
     alone = [ask(one, sound) for _ in range(5)]
     together = at_once(address, sound, options.requests)
   print(f"\n{options.workdir}; {platform.machine()}, {cores.available()} cores")
-  print("| | requests | median, s | slowest, s |")
+  print("| | times | median, s | slowest, s |")
   print("|---|---:|---:|---:|")
-  print(_line("one visitor, answered", alone))
+  rows.append(("one visitor without a browser, answered", [a.seconds for a in alone]))
   for outcome in sorted({a.outcome for a in together}):
-    found = [a for a in together if a.outcome == outcome]
-    print(_line(f"{options.requests} at once, {outcome}", found))
+    found = [a.seconds for a in together if a.outcome == outcome]
+    rows.append((f"{options.requests} at once, {outcome}", found))
+  for label, seconds in rows:
+    print(_line(label, seconds))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ was made of is in docs/images/made.json, and a test (tests/test_screens.py) says
 
 import argparse
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -31,9 +32,12 @@ _PACKAGE = ROOT / "synthmatch_jax"
 _EXAMPLES = ROOT / "examples"
 _ANSWERS = ("audio/**/*.py", "matching/**/*.py")  # They decide what is heard, and the MSS of it.
 _REPORTS = ("reports/figures.py", "reports/templates/*.css", "reports/templates/base.html")
+_PAGE = ("web/static/*", "web/panel.*", "web/telling.py")
 SOURCES: dict[str, tuple[str, ...]] = {
   "matches.png": ("reports/templates/matches.html", "reports/templates/nearness.html", *_REPORTS),
-  "app.png": ("web/static/*", "web/panel.*", "web/telling.py"),
+  "app.png": _PAGE,
+  "app_dark.png": _PAGE,
+  "app_narrow.png": _PAGE,
 }
 """What is seen on each picture of a page, below the package."""
 
@@ -84,10 +88,11 @@ def matches(browser: Any, path: Path) -> None:
     page.close()
 
 
-def app(browser: Any, path: Path) -> None:
-  """Photographs the page with an answer to a flute."""
+def app(browser: Any, path: Path, *, width: int = _WIDTH, scheme: str = "light") -> None:
+  """Photographs the page with an answer to a flute; a narrow one as far as a long screen goes."""
   with _served() as address:
-    page = browser.new_page(viewport={"width": _WIDTH, "height": 900})
+    viewport = {"width": width, "height": 900 if width == _WIDTH else 1500}
+    page = browser.new_page(viewport=viewport, color_scheme=scheme)
     page.set_default_timeout(_SECONDS)
     page.goto(address)
     page.locator("html[data-ready=true]").wait_for()
@@ -96,7 +101,7 @@ def app(browser: Any, path: Path) -> None:
     page.locator("#match").click()
     page.locator("#match-says", has_text="distance").wait_for()
     page.locator("#play").click()  # So that the playhead stands still.
-    page.screenshot(path=path, full_page=True)
+    page.screenshot(path=path, full_page=width == _WIDTH)
     page.close()
 
 
@@ -142,7 +147,12 @@ def main() -> None:
 
   draw(IMAGES)
   made = json.loads(MADE.read_text(encoding="utf-8")) if MADE.exists() else {}
-  pages: dict[str, Callable[[Any, Path], None]] = {"matches.png": matches, "app.png": app}
+  pages: dict[str, Callable[[Any, Path], None]] = {
+    "matches.png": matches,
+    "app.png": app,
+    "app_dark.png": functools.partial(app, scheme="dark"),
+    "app_narrow.png": functools.partial(app, width=360),
+  }
   with sync_playwright() as playwright:
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     arguments = ["--no-sandbox"] * root

@@ -1,8 +1,9 @@
 """The addresses of the page: what is shown, what a visitor asks, and the responses."""
 
+import asyncio
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -130,9 +131,7 @@ class Api:
     except (MalformedError, FullError) as error:
       return _refusal(error)
     try:
-      async for _ in self._queue.places(ticket):
-        pass
-      if await request.is_disconnected():
+      if not await _is_there(request, until=self._queue.places(ticket)):
         return Response(status_code=204)
       return await self._at_once(request, play)
     finally:
@@ -184,6 +183,26 @@ async def _read(request: Request, fields: Sequence[str], read: Callable[[Questio
     MalformedError: It is none that the page can have sent.
   """
   return read(Question(await request.json(), fields))
+
+
+async def _is_there(request: Request, *, until: AsyncIterator[int]) -> bool:
+  """Waits for the turn of a request; false as soon as the client has gone away."""
+
+  async def turn() -> None:
+    async for _ in until:
+      pass
+
+  async def gone() -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+      pass
+
+  waits = [asyncio.ensure_future(turn()), asyncio.ensure_future(gone())]
+  try:
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    return not waits[1].done()
+  finally:
+    for one in waits:
+      one.cancel()
 
 
 def _token(request: Request) -> str:

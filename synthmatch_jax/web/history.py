@@ -1,8 +1,10 @@
 """The answers of a visit and their files."""
 
+import filecmp
 import itertools
 import secrets
 import shutil
+import time
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -26,7 +28,8 @@ class Entry:
   """An answer of the visit, with its files.
 
   Attributes:
-    key: The number of the answer in the visit.
+    key: The name of the answer in the page's addresses; no two visits have the same.
+    number: The number of the answer in the visit, from 1.
     match: The sound with this one answer.
     folder: The folder of the files.
     target: The file of the sound, as it was heard.
@@ -40,6 +43,7 @@ class Entry:
   """
 
   key: int
+  number: int
   match: Match
   folder: Path
   target: Path
@@ -53,7 +57,7 @@ class Entry:
   @property
   def title(self) -> str:
     """The name of the answer's files where a visitor takes them along."""
-    return f"{file_name(self.match.source)} {self.key}"
+    return f"{file_name(self.match.source)} {self.number}"
 
   @property
   def files(self) -> dict[str, tuple[Path, str]]:
@@ -67,7 +71,13 @@ class Entry:
 
 
 class History:
-  """The answers of a visit, each with a folder of its own; the oldest are forgotten."""
+  """The answers of a visit, each with a folder of its own; the oldest are forgotten.
+
+  Attributes:
+    began: When the history was begun, in microseconds. Keys count from there, so that a key of a
+      page that was left open, while the server was started anew, never names another answer.
+    version: The number of changes until now, by which a page tells an older state from a newer.
+  """
 
   def __init__(self, folder: Path, *, most: int):
     """Begins without an answer.
@@ -78,7 +88,8 @@ class History:
     """
     self._folder, self._most = folder, max(1, most)
     self._entries: dict[int, Entry] = {}
-    self._keys = itertools.count(1)
+    self.began, self.version = time.time_ns() // 1000, 0
+    self._numbers = itertools.count(1)
     self._left: list[Path] = []  # Folders of dropped answers.
 
   @property
@@ -112,15 +123,16 @@ class History:
     folders: list[Path] = []
     try:
       for match in matches:
-        key = next(self._keys)
-        folders.append(self._folder / str(key))  # No name of a client is ever part of a path.
-        known = {"upload": upload, "locked": frozenset(locked)}
-        added.append(_write(match, folders[-1], key, pool, **known))
+        number = next(self._numbers)
+        folders.append(self._folder / str(number))  # No name of a client is ever part of a path.
+        known = {"key": self.began + number, "number": number, "upload": upload}
+        added.append(_write(match, folders[-1], pool, locked=frozenset(locked), **known))
     except BaseException:
       for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
       raise
     self._entries |= {entry.key: entry for entry in added}
+    self.version += 1
     while len(self._entries) > self._most:
       self.drop(next(iter(self._entries)))
     return tuple(added)
@@ -129,6 +141,7 @@ class History:
     """Forgets an answer, if it is kept still; the files go a little later."""
     if entry := self._entries.pop(key, None):
       self._left.append(entry.folder)
+      self.version += 1
     while len(self._left) > _LINGERING:
       shutil.rmtree(self._left.pop(0), ignore_errors=True)
 
@@ -146,14 +159,24 @@ class History:
     if not self._entries:
       raise UserError("there is no answer yet: match a sound")
     path = self._folder / f"{secrets.token_hex(8)}.zip"
-    names = {name: file for e in self._entries.values() for file, name in e.files.values()}
     with failures.of_disk(), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-      for name, file in names.items():
+      for name, file in self._named().items():
         archive.write(file, name, compresslevel=1)  # Sounds hardly shrink.
     return path
 
+  def _named(self) -> dict[str, Path]:
+    """Returns the files by names that are all different, as those of two recordings are not."""
+    named: dict[str, Path] = {}
+    for entry in self._entries.values():
+      for file, name in entry.files.values():
+        shown, count = name, 1
+        while shown in named and not filecmp.cmp(named[shown], file, shallow=False):
+          shown = f"{Path(name).stem} ({(count := count + 1)}){Path(name).suffix}"
+        named[shown] = file
+    return named
 
-def _write(match: Match, folder: Path, key: int, pool: Pool, **known: Any) -> Entry:
+
+def _write(match: Match, folder: Path, pool: Pool, **known: Any) -> Entry:
   """Writes the files of an answer into a folder, which is made.
 
   Raises:
@@ -171,4 +194,4 @@ def _write(match: Match, folder: Path, key: int, pool: Pool, **known: Any) -> En
     io.save(sound, match.best.estimate, rate)
     files.write_json(patch, description)
   paths = {"target": target, "sound": sound, "preset": preset, "patch": patch}
-  return Entry(key=key, match=match, folder=folder, **paths, **known)
+  return Entry(match=match, folder=folder, **paths, **known)

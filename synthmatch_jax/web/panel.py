@@ -26,15 +26,16 @@ def describe(space: ParameterSpace) -> list[dict[str, Any]]:
 
   Returns:
     Each module has a name, the controls, and what is drawn as curves: an "envelope" of attack,
-    decay and what else there is, or a "filter" of cutoff and resonance, as names of parameters.
+    decay and what else there is, or a "filter" of cutoff and resonance, as names of parameters; or
+    the "levels" of a DX7's envelope and the rates between, by what their names begin with.
   """
   known = _KNOWN.get(space.name, {})
   modules: dict[str, dict[str, Any]] = {}
   for parameter in space.parameters:
     module, label = _place(parameter, known)
     made = modules.setdefault(module, {"name": module, "controls": [], "curves": []})
-    at = space.slices[parameter.name].start
-    made["controls"].append(_control(parameter) | {"label": label, "at": at})
+    place = {"index": space.names.index(parameter.name), "at": space.slices[parameter.name].start}
+    made["controls"].append(_control(parameter) | {"label": label} | place)
   for curve in known.get("curves", ()):
     module, _ = _place(space.parameters[space.names.index(curve["module_of"])], known)
     drawn = {key: name for key, name in curve.items() if key != "module_of"}

@@ -20,6 +20,7 @@ def answer(entry: Entry) -> Told:
   searched = None if best.origin.by_hand else match.searched
   return {
     "key": entry.key,
+    "number": entry.number,
     "sound": entry.upload.name,
     "source": match.source,
     "title": entry.title,

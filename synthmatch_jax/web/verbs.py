@@ -34,8 +34,10 @@ class Verb:
 
 
 def history(visit: Visit) -> Told:
-  """Returns all answers of a visit, the newest first."""
-  return {"answers": [telling.answer(entry) for entry in visit.history]}
+  """Returns all answers of a visit, the newest first, and the state that this is of."""
+  began, version = visit.state  # Before the answers, which may become more meanwhile.
+  answers = [telling.answer(entry) for entry in visit.history]
+  return {"answers": answers, "began": began, "version": version}
 
 
 def _match(asked: Question, names: Sequence[str]) -> Work:

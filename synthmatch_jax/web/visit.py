@@ -13,13 +13,11 @@ from jaxtyping import Float
 
 from synthmatch_jax.audio import io
 from synthmatch_jax.audio.hearing import NOTHING, Assume, Recording
-from synthmatch_jax.audio.listen import AS_RECORDED
-from synthmatch_jax.data.example import Example
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching import installing
 from synthmatch_jax.matching.matcher import Matcher
-from synthmatch_jax.matching.result import Match, Origin
-from synthmatch_jax.web import failures, improving, playing
+from synthmatch_jax.matching.result import Match
+from synthmatch_jax.web import failures, improving, playing, restoring
 from synthmatch_jax.web.asking import Kept, Limits, shown_name
 from synthmatch_jax.web.history import Entry, History
 from synthmatch_jax.web.improving import Progress
@@ -65,6 +63,11 @@ class Visit:
     """The answers so far, the newest first."""
     return self._history.newest_first
 
+  @property
+  def state(self) -> tuple[int, int]:
+    """When the history was begun and its version: a later state is greater."""
+    return self._history.began, self._history.version
+
   def match(
     self, upload: Path | None, *, name: str = "", assume: Assume = NOTHING, top: int = 1
   ) -> Entry:
@@ -94,6 +97,8 @@ class Visit:
   ) -> tuple[Entry, ...]:
     """Makes answers again that the visitor's browser has kept, and adds them in their order.
 
+    An answer that is there already, as where a page was loaded anew meanwhile, stays as it is.
+
     Args:
       upload: The path of the sound, which lies in the folder of uploads.
       kept: The answers to it.
@@ -104,24 +109,18 @@ class Visit:
       UserError: The sound or an answer does not fit, with the reason.
     """
     recording = self._hear(upload, shown_name(name or str(upload)), assume)
-    model, listen = self.matcher.models[0], AS_RECORDED
-    note = recording.heard.held_note(self.matcher.recipe.note)
-    candidates, locked = [], {}
-    for one in kept:
-      example = Example(controls=self._controls(one.controls), note=note)
-      locked[example.controls.tobytes()] = one.locked
-      origin = Origin(model=model.name, hearing=listen.name, step=one.step, by_hand=one.by_hand)
-      candidates.append((origin, example))
+    wanted = {self._controls(one.controls).tobytes(): one for one in kept}
     with self._serving():
-      target = model.listen(recording)[listen]
-      with failures.of_engine(self.matcher.recipe.engine):
-        answers = self.matcher.choose(target, candidates, count=None)
-      known = {"source": recording.source, "target": target, "heard": recording.heard}
-      found = Match(recipe=self.matcher.recipe, answers=answers, **known)
-      return tuple(
-        self._add(one, upload=upload, locked=locked[one.best.controls.tobytes()])[0]
-        for one in _one_by_one(found)
-      )
+      there = {
+        entry.match.best.controls.tobytes(): entry
+        for entry in self.history
+        if entry.upload == upload and entry.match.heard.told == assume
+      }
+      lost = {key: one for key, one in wanted.items() if key not in there}
+      for found, one in restoring.again(self.matcher, recording, lost):
+        (entry,) = self._add(found, upload=upload, locked=one.locked)
+        there[found.best.controls.tobytes()] = entry
+      return tuple(there[key] for key in wanted if key in there)
 
   def improve(self, key: int, locked: Iterable[str] = ()) -> Iterator[Progress]:
     """Searches for a nearer answer, and yields how far it is.

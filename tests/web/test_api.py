@@ -56,6 +56,7 @@ def test_the_page_is_told_of_the_synth(page):
   assert names[:3] == ["Oscillator 1", "Oscillator 2", "Noise"]
   controls = [control for module in told["modules"] for control in module["controls"]]
   assert sorted(control["at"] for control in controls) == list(range(16))
+  assert sorted(control["index"] for control in controls) == list(range(16))
   assert told["limits"] == {"seconds": 30.0, "bytes": 20 << 20, "answers": 20, "top": 4}
   assert {"en", "de"} <= set(told["languages"])
   assert ".aiff" in told["accept"].split(",")

@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import json
 import resource
+import socket
 import threading
 import urllib.request
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -182,11 +184,14 @@ class Asking(threading.Thread):
     )
     self._response = urllib.request.urlopen(request, timeout=120)
     self.text = self._response.readline().decode()
+    self.more = threading.Event()  # More has come.
     self.start()
 
   def run(self):
     with self._response:
-      self.text += self._response.read().decode()
+      for line in self._response:
+        self.text += line.decode()
+        self.more.set()
 
 
 def test_a_visit_waits_its_turn_is_told_its_place_and_has_a_share(page, held, sound):
@@ -203,6 +208,26 @@ def test_a_visit_waits_its_turn_is_told_its_place_and_has_a_share(page, held, so
     one.join(120)
     places = [event["place"] for event in events(one.text) if "place" in event]
     assert places == list(range(number, -1, -1))
+    assert events(one.text)[-1]["answers"]
+
+
+def test_notes_that_nobody_waits_for_any_more_take_no_place(page, held, sound):
+  """As where keys are pressed, and then another answer is shown."""
+  body, visit = {"sound": sound}, "leaving-0123456789"
+  note = f"POST /api/visits/{visit}/play HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+  with held() as begun:
+    first = Asking(page, body, visit="the-first-0123456789")
+    assert begun.wait(120)
+    with contextlib.ExitStack() as notes:
+      for _ in range(4):
+        left = socket.create_connection(("127.0.0.1", urlsplit(page).port), timeout=120)
+        notes.enter_context(left).sendall(note.encode() + b'{"key":1}')
+      last = Asking(page, body, visit="the-last-0123456789")
+    while '"place": 1}' not in last.text:  # It has moved up, though the first has not ended.
+      assert last.more.wait(120)
+      last.more.clear()
+  for one in (first, last):
+    one.join(120)
     assert events(one.text)[-1]["answers"]
 
 

@@ -22,8 +22,13 @@ def used():
   return found
 
 
-def test_every_text_that_is_used_is_there():
-  assert used() <= set(WORDS["words.en.json"])
+def test_every_text_that_is_used_is_there_and_no_other():
+  words = set(WORDS["words.en.json"])
+  assert used() <= words
+  loaded = "".join(path.read_text() for path in STATIC.iterdir() if path.suffix in (".js", ".html"))
+  assert {name for name in words if f'"{name}"' not in loaded} == {
+    name for name in words if name.startswith("help_")
+  }
 
 
 def test_all_languages_have_the_same_texts_with_the_same_values():

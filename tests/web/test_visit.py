@@ -127,6 +127,10 @@ def test_answers_are_made_again_from_what_a_browser_has_kept(visit, matcher, tmp
     assert now.locked == was.locked
     np.testing.assert_array_equal(now.match.best.controls, was.match.best.controls)
     np.testing.assert_allclose(now.match.best.estimate, was.match.best.estimate, atol=1e-3)
+  assert again.restore(flute, kept, name="a flute.flac", assume=Assume(pitch=57)) == made
+  assert again.history == made[::-1]  # What is there already stays as it is.
+  assert again.state > visit.state
+  assert not {entry.key for entry in again.history} & {first.key, second.key}
   with pytest.raises(UserError, match="16 controls"):
     again.restore(flute, [Kept(controls=[0.5])])
   again.close()
@@ -137,11 +141,15 @@ def test_a_zip_has_all_answers_and_a_preset_goes_into_vitals_folder(
 ):
   with pytest.raises(UserError, match="no answer yet"):
     visit.archive()
-  entry = visit.match(flute, name="../a flute.flac", top=2)
+  entry = visit.match(flute, name="../a flute.flac")
+  other = visit.match(flute, name="a flute.flac", assume=Assume(onset_seconds=0.1))
   with zipfile.ZipFile(visit.archive()) as archive:
     names = set(archive.namelist())
     assert archive.read(f"{entry.title}.vital") == entry.preset.read_bytes()
-  assert names == {name for e in visit.history for _, name in e.files.values()}
+    assert archive.read("a flute.wav") == entry.target.read_bytes()
+    assert archive.read("a flute (2).wav") == other.target.read_bytes()
+  files = {name for e in visit.history for _, name in e.files.values()}
+  assert names == files | {"a flute (2).wav"}
   monkeypatch.setattr(installing, "folder", lambda: tmp_path / "Presets")
   path = visit.install(entry.key)
   assert path == tmp_path / "Presets" / f"{entry.title}.vital"

@@ -37,7 +37,7 @@ async function ask(path, options = {}) {
 const body = (fields) => ({ method: "POST", body: JSON.stringify(fields) });
 
 export const page = async () => (await ask("/api/page")).json();
-export const answers = async () => (await (await ask(at(""))).json()).answers;
+export const answers = async () => (await ask(at(""))).json();
 export const tell = async (verb, fields = {}) => (await ask(at(`/${verb}`), body(fields))).json();
 
 /** Returns the bytes of a WAV file of an answer: "target.wav" or "answer.wav". */
@@ -56,8 +56,8 @@ export async function upload(blob, name) {
 }
 
 /** Asks for something that waits its turn; `on` gets each event. Returns the last one. */
-export async function stream(verb, fields, on = () => {}) {
-  const response = await ask(at(`/${verb}`), body(fields));
+export async function stream(verb, fields, on = () => {}, signal = undefined) {
+  const response = await ask(at(`/${verb}`), { ...body(fields), signal });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   let last = {};
@@ -65,7 +65,8 @@ export async function stream(verb, fields, on = () => {}) {
     let read;
     try {
       read = await reader.read();
-    } catch {
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
       throw new Refused(lost());
     }
     if (read.done) break;
@@ -77,5 +78,6 @@ export async function stream(verb, fields, on = () => {}) {
       on(last);
     }
   }
+  if (!last.answers && !last.course?.over) throw new Refused(lost()); // It broke off.
   return last;
 }

@@ -9,30 +9,38 @@ import * as listening from "./listening.js";
 import { Panel } from "./panel.js";
 import * as shortcuts from "./shortcuts.js";
 import { decode } from "./sound.js";
+import { Trail } from "./trail.js";
 import * as views from "./views.js";
-import { digits, load, say, t } from "./words.js";
+import { Visit } from "./visit.js";
+import { digits, enable, load, say, t } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 
 const page = await api.page();
 await load(page.languages);
-api.begin(keep.token(), () => t("lost"));
+const controls = page.modules.flatMap((module) => module.controls);
+const width = controls.reduce((sum, control) => sum + control.width, 0);
+api.begin(keep.begin(page.synth, width), () => t("lost"));
 
-let answers = []; // All of the visit, the newest first.
-let current = null; // The one that is shown.
-const past = []; // What undo goes back to: answers, the latest last.
-const future = [];
+let current = null; // The answer that is shown.
+let own = null; // Its sound.
 let asked = 0; // Counts what was asked: an older response is not shown over a newer one.
 let shows = 0;
-let reviving = null; // What is made again at the moment: once, whoever has missed it.
+let waiting = null; // Ends a search that has not begun yet.
 const previews = { busy: false, next: null };
-const changes = { busy: false, next: null };
+const changes = { done: null, next: null };
 
 const { flip } = listening;
 const bring = new Bring(page.limits, () => $("match").focus());
+const visit = new Visit({
+  shown: () => current,
+  took: (event) => took(event, { remember: false }),
+  busy: (event) => (event ? placed($("match-says"), t("restoring"))(event) : say($("match-says"), "")),
+});
 const keyboard = new Keyboard(
-  (pitch, signal) => alive(() => api.note({ key: current.key, pitch }, signal)), $("keys-says"),
+  (pitch, signal) => visit.alive(() => api.note({ key: current.key, pitch }, signal())), $("keys-says"),
 );
+const trail = new Trail({ shown: () => current, idle: () => changes.done, go: goBack });
 const panel = new Panel(page.modules, {
   input: preview,
   change: (controls) => change(controls),
@@ -53,93 +61,80 @@ const placed = (says, doing) => ({ place }) => {
   if (place !== undefined) say(says, place ? t("waiting", { place }) : doing);
 };
 
-/** Takes in what the server says: all answers, and the key of the one to show. */
-async function took(event, how = {}) {
+/** Takes in what the server says: all answers, and the key of the one to show, if it is the latest. */
+async function took(event, { isLatest = true, ...how } = {}) {
   if (!event.answers) return;
-  answers = event.answers;
-  await keep.save(answers);
-  const found = answers.find((one) => one.key === (event.key ?? event.course?.key));
-  if (found) await show(found, how);
-  else cards.show(answers, current, choose);
+  await visit.take(event);
+  const found = visit.answers.find((one) => one.key === (event.key ?? event.course?.key));
+  if (found && isLatest) await show(found, how);
+  else cards.show(visit.answers, current, choose);
 }
 
-async function show(answer, { remember = true, play = false } = {}) {
+async function show(answer, { remember = true, play = false, locked = answer.locked } = {}) {
   const before = current;
   const number = ++shows;
   const [target, sound] = await Promise.all(["target.wav", "answer.wav"].map(async (name) =>
-    (name === "target.wav" && before?.sound === answer.sound && sameTarget(before, answer))
+    (name === "target.wav" && before && sameTarget(before, answer))
       ? flip.buffers.target : decode(await api.file(answer.key, name))));
   if (number !== shows) return;
-  if (remember && before) {
-    past.push(before);
-    future.length = 0;
-  }
-  current = answer;
+  if (remember && before && before.key !== answer.key) trail.leave(before);
+  if (remember && location.hash) history.replaceState(null, "", location.pathname); // A reload stays here.
+  current = { ...answer, locked: [...locked] };
+  own = sound;
   for (const id of ["hear", "turn", "keys", "take"]) $(id).hidden = false;
-  listening.set(target, sound, play);
   views.draw(target, sound);
-  panel.show(answer, answer.by_hand ? baseOf(answer) : answer.controls);
+  settle(target);
+  if (play) listening.hear("answer");
   keyboard.show(answer.note.pitch);
-  cards.show(answers, answer, choose);
+  cards.show(visit.answers, answer, choose);
   cards.offer(answer, page);
   cards.describe(answer);
   if (answer.searched) cards.course(answer.searched);
   else $("course").setAttribute("hidden", "");
-  showTravel();
 }
 
-const sameTarget = (one, other) => JSON.stringify(one.assumed) === JSON.stringify(other.assumed);
+/** Puts sounds and knobs to those of the answer that is shown. */
+function settle(target = flip.buffers.target) {
+  listening.set(target, own);
+  panel.show(current, current.by_hand ? baseOf(current) : current.controls);
+}
+
+const sameTarget = (one, other) =>
+  one.sound === other.sound && JSON.stringify(one.assumed) === JSON.stringify(other.assumed);
 
 /** Returns the controls that a double click goes back to: those before any were moved by hand. */
 function baseOf(answer) {
-  const older = answers.filter((one) => !one.by_hand && one.sound === answer.sound);
+  const older = visit.answers.filter((one) => !one.by_hand && one.sound === answer.sound);
   return (older.find((one) => one.key < answer.key) ?? older[0] ?? answer).controls;
 }
 
-function showTravel() {
-  $("undo").disabled = !past.length;
-  $("redo").disabled = !future.length;
-}
-
-/**
- * Asks for something of the current answer; if the server has forgotten it, as a new one has, all
- * answers that this browser has kept are made again first.
- */
-async function alive(ask) {
-  const was = current;
-  try {
-    return await ask();
-  } catch (error) {
-    if (!(error instanceof api.Refused)) throw error;
-    if (current.key === was.key) {
-      const there = reviving ? [] : await api.answers();
-      if (there.some((one) => one.key === was.key && keep.isSame(one, was))) throw error;
-      reviving ??= restore(keep.kept(), was).finally(() => { reviving = null; });
-      if (!(await reviving)) throw error;
-    }
-    return ask();
-  }
+/** Begins something else: what was asked before is not shown any more. */
+function turnTo() {
+  waiting?.abort();
+  changes.next = null;
+  return ++asked;
 }
 
 async function match() {
+  if (!$("working").hidden) return;
   const says = $("match-says");
-  const number = ++asked;
+  const number = turnTo();
   $("working").hidden = false;
-  $("match").disabled = true;
+  $("match").setAttribute("aria-disabled", "true"); // It keeps the focus.
   await trying(says, async () => {
     const { blob, name } = bring.chosen();
     const fields = bring.told();
+    await visit.wake();
     say(says, t("uploading"));
     const sound = await api.upload(blob, name);
-    await keep.keepSound(sound, blob);
     const last = await api.stream("match", { sound, name, ...fields }, placed(says, t("matching")));
-    if (number !== asked) return;
-    await took(last, { play: true });
-    const { distance, confidence, title } = current;
+    await keep.keepSound(sound, blob);
+    await took(last, { play: true, isLatest: number === asked });
+    const { distance, confidence, title } = last.answers.find((one) => one.key === last.key);
     say(says, t("matched", { title, distance: distance === null ? "∞" : digits(distance), words: confidence.words }));
   });
   $("working").hidden = true;
-  $("match").disabled = false;
+  $("match").removeAttribute("aria-disabled");
 }
 
 /** Lets hear what a knob does while it is held: the latest place, one render at a time. */
@@ -151,8 +146,10 @@ async function preview(controls) {
     const moved = previews.next;
     previews.next = null;
     await trying($("turn-says"), async () => {
-      const note = () => api.note({ key: current.key, controls: moved });
-      const buffer = await decode(await alive(note));
+      let of;
+      const note = () => api.note({ key: (of = current).key, controls: moved });
+      const buffer = await decode(await visit.alive(note));
+      if (of !== current) return; // Another answer has come meanwhile.
       flip.set("answer", buffer);
       listening.start();
     });
@@ -161,124 +158,120 @@ async function preview(controls) {
 }
 
 /** Has the synth play moved controls, one change at a time; of those that wait, the latest. */
-async function change(controls, { remember = true } = {}) {
+function change(controls, { remember = true } = {}) {
+  waiting?.abort();
   previews.next = null;
-  changes.next = controls;
-  if (changes.busy) return;
-  changes.busy = true;
-  while (changes.next) {
-    const moved = changes.next;
-    const number = ++asked;
-    changes.next = null;
-    await trying($("turn-says"), async () => {
-      const on = placed($("turn-says"), t("rendering"));
-      const last = await alive(() => {
-        const fields = { key: current.key, controls: moved, locked: [...panel.locked] };
-        return api.stream("change", fields, on);
-      });
-      if (number !== asked) return;
-      if (changes.next) { // The knobs stay where they have got to meanwhile.
-        if (remember) past.push(current);
-        current = last.answers.find((one) => one.key === last.key);
-        return;
-      }
-      await took(last, { play: true, remember });
-      say($("turn-says"), "");
-    });
-  }
-  changes.busy = false;
+  changes.next = { moved: controls.map(Math.fround), remember };
+  changes.done ??= makeChanges().finally(() => { changes.done = null; });
+  return changes.done;
 }
 
-async function choose(answer, { remember = true } = {}) {
-  asked++;
-  changes.next = null;
-  await trying($("turn-says"), async () => {
+async function makeChanges() {
+  const says = $("turn-says");
+  while (changes.next) {
+    const { moved, remember } = changes.next;
+    const number = ++asked;
+    changes.next = null;
+    keep.turn({ ...current, controls: moved, locked: [...panel.locked], by_hand: true });
+    const isDone = await trying(says, async () => {
+      const last = await visit.alive(() => {
+        const fields = { key: current.key, controls: moved, locked: [...panel.locked] };
+        return api.stream("change", fields, placed(says, t("rendering")));
+      });
+      const isFollowed = Boolean(changes.next);
+      await took(last, { play: true, remember, isLatest: number === asked && !isFollowed });
+      if (number !== asked) return true;
+      if (isFollowed) { // The knobs stay where they have got to meanwhile.
+        if (remember) trail.leave(current);
+        current = last.answers.find((one) => one.key === last.key);
+      } else say(says, "");
+      return true;
+    });
+    if (!isDone && !changes.next) settle();
+  }
+  keep.turn(null);
+}
+
+function choose(answer, { remember = true } = {}) {
+  turnTo();
+  return trying($("turn-says"), async () => {
     api.tell("stop").catch(() => {});
-    await show(answer, { play: true, remember });
+    await visit.alive(() => show(visit.same(answer) ?? answer, { play: true, remember }), answer);
+    return true;
   });
 }
 
 async function improve() {
-  const number = ++asked;
-  $("improve").disabled = true;
-  $("stop").disabled = false;
-  await trying($("turn-says"), async () => {
+  const number = turnTo();
+  const says = $("turn-says");
+  enable($("stop"), true);
+  enable($("improve"), false, $("stop"));
+  await trying(says, async () => {
     listening.start();
     let showing = Promise.resolve();
     const on = (event) => {
-      placed($("turn-says"), "")(event);
+      placed(says, "")(event);
       if (!event.course) return;
+      waiting = null;
       if (number === asked) cards.course(event.course);
-      showing = showing.then(async () => {
-        if (!event.answers) return;
-        const { course, ...rest } = event; // The visitor has turned to something else: it stays.
-        await took(number === asked ? event : rest);
-      });
+      // Where the visitor has turned to something else, it stays; so do locks that were set meanwhile.
+      const how = () => ({ isLatest: number === asked, locked: panel.locked });
+      showing = showing.then(() => trying(says, () => took(event, how())));
     };
-    await alive(() => api.stream("improve", { key: current.key, locked: [...panel.locked] }, on));
+    await visit.alive(() => {
+      waiting = new AbortController();
+      return api.stream("improve", { key: current.key, locked: [...panel.locked] }, on, waiting.signal);
+    });
     await showing;
   });
-  $("improve").disabled = false;
-  $("stop").disabled = true;
+  if (waiting?.signal.aborted) say(says, "");
+  waiting = null;
+  enable($("improve"), true);
+  enable($("stop"), false, $("improve"));
 }
 
-/** Goes back or forth between what was shown; what the server has dropped is made again. */
-async function travel(from, to) {
-  const there = from.pop();
-  if (!there) return;
-  to.push(current);
-  const kept = answers.find((one) => one.key === there.key);
-  if (kept) await choose(kept, { remember: false });
-  else await change(there.controls, { remember: false });
-  showTravel();
+async function stop() {
+  if (waiting) waiting.abort();
+  else await trying($("turn-says"), () => api.tell("stop"));
 }
 
-/** Makes answers again that this browser has kept, and shows one of them, or else the last. */
-async function restore(essences, wanted) {
-  const says = $("match-says");
-  let last = null;
-  for (const fields of keep.restorations(essences)) {
-    const blob = await keep.soundOf(fields.sound);
-    if (!blob) continue;
-    say(says, t("restoring"));
-    await api.upload(blob, fields.name);
-    last = await api.stream("restore", fields, placed(says, t("restoring")));
-  }
-  if (!last) return false;
-  say(says, "");
-  const key = wanted && last.answers.find((one) => keep.isSame(one, wanted))?.key;
-  await took({ ...last, key: key ?? last.key }, { remember: false });
-  return true;
+/** Shows an answer that was shown before; what the server has dropped is made again. */
+async function goBack(there) {
+  const before = current;
+  const kept = visit.same(there);
+  if (kept) return choose(kept, { remember: false });
+  if (sameTarget(there, before)) await change(there.controls, { remember: false });
+  else await trying($("turn-says"), () => visit.revive(there));
+  return current !== before;
 }
 
 /** Shows what there was before: of a link, of the visit, or of what this browser has kept. */
 async function begin() {
   const linked = keep.ofLink(location.hash);
-  answers = await api.answers();
-  const found = linked ? answers.find((one) => keep.isSame(one, linked)) : answers[0];
-  if (found) return show(found);
-  if (linked && (await restore([linked]))) return null;
-  if (linked) say($("match-says"), t("no_link"), { isError: true });
-  if (!answers.length) await restore(keep.kept());
-  else await show(answers[0]);
+  const isHere = linked && keep.fits(linked);
+  const wanted = linked ? isHere && linked : keep.turned();
+  const isThere = await visit.revive(wanted || null);
+  if (linked && !isThere) say($("match-says"), t(isHere ? "no_link" : "other_synth"), { isError: true });
 }
 
 function wire() {
   const on = (id, act) => $(id).addEventListener("click", act);
   on("match", match);
   on("improve", improve);
-  on("stop", () => trying($("turn-says"), () => api.tell("stop")));
-  on("undo", () => travel(past, future));
-  on("redo", () => travel(future, past));
+  on("stop", stop);
+  on("undo", trail.undo);
+  on("redo", trail.redo);
   on("take-link", () => cards.copyLink(current));
   on("install", () => trying($("take-says"), async () =>
     say($("take-says"), t("installed", await api.tell("install", { key: current.key })))));
   shortcuts.wire({
-    undo: () => travel(past, future),
-    redo: () => travel(future, past),
+    undo: trail.undo,
+    redo: trail.redo,
     isReady: () => current !== null,
     typed: (event) => keyboard.typed(event),
   });
+  cards.wire(() => trying($("take-says"), () => visit.wake()));
+  addEventListener("hashchange", () => keep.ofLink(location.hash) && trying($("match-says"), begin));
   const redraw = () => { views.redraw(); bring.redraw(); };
   new ResizeObserver(redraw).observe(document.body);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);

@@ -21,7 +21,10 @@ export class Bring {
     this.sound = null; // {blob, name, buffer?}, and {sound} where the server has it.
     this.recorder = null;
     this.previewing = null;
-    $("file").addEventListener("change", () => $("file").files[0] && this.take($("file").files[0]));
+    $("file").addEventListener("change", () => {
+      if ($("file").files[0]) this.take($("file").files[0]);
+      $("file").value = ""; // So that the same file can be chosen again.
+    });
     $("record").addEventListener("click", () => this.record());
     $("region-play").addEventListener("click", () => this.preview());
     for (const id of ["region-start", "region-end"]) {
@@ -149,14 +152,17 @@ export class Bring {
   /** Records after a count of three, or ends the recording. */
   async record() {
     if (this.recorder) return this.recorder.state === "recording" ? this.recorder.stop() : undefined;
+    this.recorder = {}; // Asked for: once.
     let stream;
     try {
       stream = await navigator.mediaDevices.getUserMedia({ audio: PLAIN });
     } catch {
+      this.recorder = null;
       return say($("match-says"), t("no_microphone"), { isError: true });
     }
     const chunks = [];
     const recorder = (this.recorder = new MediaRecorder(stream));
+    const shown = $("sound-name").textContent;
     const ended = new AbortController();
     recorder.addEventListener("dataavailable", (event) => chunks.push(event.data));
     recorder.addEventListener("stop", async () => {
@@ -166,21 +172,27 @@ export class Bring {
       $("record").textContent = t("record");
       $("level").hidden = true;
       say($("match-says"), "");
-      const buffer = await decode(await new Blob(chunks).arrayBuffer());
-      this.take(wav(buffer, 0, buffer.duration), t("recording_name")); // Which every server reads.
+      try {
+        const buffer = await decode(await new Blob(chunks).arrayBuffer());
+        this.take(wav(buffer, 0, buffer.duration), t("recording_name")); // Which every server reads.
+      } catch {
+        $("sound-name").textContent = shown;
+        say($("match-says"), t("no_recording"), { isError: true });
+      }
     });
     this.#meter(stream, ended.signal);
     for (let count = 3; count > 0; count--) {
       say($("match-says"), t("count_in", { count }));
       await new Promise((resolve) => setTimeout(resolve, 700));
     }
+    say($("match-says"), "");
     recorder.start();
     $("record").textContent = t("record_stop");
     const begun = performance.now();
     const tick = () => {
       if (ended.signal.aborted) return;
       const seconds = (performance.now() - begun) / 1000;
-      $("match-says").textContent = t("recording", { seconds: digits(seconds) });
+      $("sound-name").textContent = t("recording", { seconds: digits(seconds) });
       if (seconds > this.limits.seconds) recorder.stop();
       else setTimeout(tick, 200);
     };

@@ -19,7 +19,7 @@ export function show(answers, current, choose) {
     card.className = "card";
     card.dataset.key = answer.key;
     card.setAttribute("aria-pressed", String(answer.key === current?.key));
-    const { key: number, source, origin, distance } = answer;
+    const { number, source, origin, distance } = answer;
     const words = { number, source, origin, distance: distance === null ? "" : digits(distance) };
     card.textContent = t(distance === null ? "card_silent" : "card", words);
     card.style.setProperty("--near", `${100 * (1 - (distance ?? furthest) / (1.25 * furthest || 1))}%`);
@@ -52,6 +52,16 @@ function link(element, path, name, type) {
     event.dataTransfer.setData("text/uri-list", address);
     event.dataTransfer.effectAllowed = "copy";
   };
+}
+
+/** Follows links to files after `wake`, which returns whether the server is sure to know them. */
+export function wire(wake) {
+  $("take").addEventListener("click", async (event) => {
+    const chosen = event.target.closest("a");
+    if (!chosen || !event.isTrusted) return;
+    event.preventDefault();
+    if (await wake()) chosen.click();
+  });
 }
 
 /** Copies a link to an answer, and says it. */

@@ -18,7 +18,7 @@ export function make(curve, module, controls) {
   svg.setAttribute("aria-label", t("curve_of", { name: module.name }));
   const path = svgElement("path");
   svg.append(path);
-  const shape = (curve.kind === "filter" ? filter : envelope)(curve, controls);
+  const shape = SHAPES[curve.kind](curve, controls);
   const handles = shape.handles.map((handle) => {
     const point = svgElement("circle", { r: 5 });
     svg.append(point);
@@ -40,18 +40,18 @@ export function make(curve, module, controls) {
 function drag(svg, point, event, handle, controls) {
   event.preventDefault();
   point.setPointerCapture(event.pointerId);
-  const names = new Set();
+  const moves = {};
   const move = (moved) => {
     const at = new DOMPoint(moved.clientX, moved.clientY).matrixTransform(svg.getScreenCTM().inverse());
     for (const [name, share] of Object.entries(handle.move(at.x, at.y))) {
-      names.add(name);
-      controls[name].input([Math.min(1, Math.max(0, share))]);
+      moves[name] = [Math.min(1, Math.max(0, share))];
+      controls[name].input(moves[name]);
     }
   };
   point.addEventListener("pointermove", move);
   point.addEventListener("lostpointercapture", () => {
     point.removeEventListener("pointermove", move);
-    for (const name of names) controls[name].change([controls[name].get()[0]]);
+    for (const [name, values] of Object.entries(moves)) controls[name].change(values);
   }, { once: true });
 }
 
@@ -88,6 +88,21 @@ function envelope({ attack, decay, sustain, release, level, fixed_sustain: fixed
   return { path, handles };
 }
 
+/** The four levels of a DX7's envelope, and the ways to them: the longer, the lower the rate. */
+function levels({ of }, controls) {
+  const share = (name, i) => controls[`${of}${name}${i + 1}`].get()[0];
+  const wide = (WIDE * (1 - HOLD)) / 4;
+  const way = (i) => (1 - share("rate", i)) * wide;
+  const from = (i) => [0, 1, 2].slice(0, i).reduce((x, k) => x + way(k), i === 3 ? HOLD * WIDE : 0); // Level 3 is held.
+  const at = (i) => [from(i) + way(i), HIGH * (1 - share("level", i))];
+  const handles = [0, 1, 2, 3].map((i) => ({
+    at: () => at(i),
+    move: (x, y) => ({ [`${of}rate${i + 1}`]: 1 - (x - from(i)) / wide, [`${of}level${i + 1}`]: 1 - y / HIGH }),
+  }));
+  const path = () => `M0,${at(3)[1]}L${at(0)}L${at(1)}L${at(2)}H${from(3)}L${at(3)}`;
+  return { path, handles };
+}
+
 /** The response of a filter of second order, as Vital's analogue model is drawn: 36 dB in height. */
 function filter({ cutoff, resonance, blend, shape }, controls) {
   const share = (name) => controls[name].get()[0];
@@ -115,6 +130,8 @@ function filter({ cutoff, resonance, blend, shape }, controls) {
   };
   return { path, handles: [handle] };
 }
+
+const SHAPES = { envelope, filter, levels };
 
 function svgElement(name, attributes = {}) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", name);

@@ -16,7 +16,8 @@ export class Keyboard {
   /**
    * Makes the keys.
    *
-   * @param fetchNote Returns a promise of the bytes of a pitch's sound: (pitch, signal) => bytes.
+   * @param fetchNote Returns a promise of the bytes of a pitch's sound: (pitch, signal) => bytes;
+   *   `signal()` is the one by which all notes of the answer that is shown are given up.
    * @param says The element for what is to be said.
    */
   constructor(fetchNote, says) {
@@ -24,11 +25,13 @@ export class Keyboard {
     this.says = says;
     this.host = document.getElementById("piano");
     this.notes = new Map(); // Pitch -> promise of its sound.
-    this.sounding = new Map(); // Pitch -> {source, gain}, or null until it is there.
+    this.sounding = new Map(); // Pitch -> {source, gain}, or {} until it is there.
+    this.typing = new Map(); // Key of the computer -> the pitch that it plays.
     this.ahead = [];
     this.busy = false;
     this.leaving = new AbortController();
     this.host.addEventListener("keydown", (event) => this.#move(event));
+    window.addEventListener("blur", () => this.#releaseAll()); // Nobody says that keys are let go of.
     document.getElementById("octave-down").addEventListener("click", () => this.shift(-12));
     document.getElementById("octave-up").addEventListener("click", () => this.shift(12));
     document.getElementById("midi").addEventListener("click", (event) => this.useMidi(event.target));
@@ -40,13 +43,20 @@ export class Keyboard {
     this.leaving = new AbortController();
     this.notes.clear();
     this.ahead = [];
-    const lowest = Math.min(84, Math.max(24, 12 * Math.floor(pitch / 12) - 12));
     this.own = pitch;
-    this.#draw(this.lowest ?? lowest);
+    if (this.lowest === undefined) this.#draw(Math.min(84, Math.max(24, 12 * Math.floor(pitch / 12) - 12)));
+    for (const key of this.host.children) key.classList.toggle("own", Number(key.dataset.pitch) === pitch);
   }
 
   shift(by) {
+    const place = [...this.host.children].indexOf(document.activeElement);
+    this.#releaseAll();
     this.#draw(Math.min(84, Math.max(12, this.lowest + by)));
+    this.host.children[place]?.focus();
+  }
+
+  #releaseAll() {
+    for (const pitch of [...this.sounding.keys()]) this.release(pitch);
   }
 
   #draw(lowest) {
@@ -69,6 +79,11 @@ export class Keyboard {
       });
       key.addEventListener("pointerenter", (event) => {
         if (event.buttons & 1) this.press(pitch);
+      });
+      key.addEventListener("click", (event) => {
+        if (event.detail) return;
+        this.press(pitch); // For a moment: a screen reader, or Space, has no pointer to hold.
+        this.release(pitch);
       });
       for (const name of ["pointerup", "pointerleave", "pointercancel"]) {
         key.addEventListener(name, () => this.release(pitch));
@@ -123,8 +138,8 @@ export class Keyboard {
 
   #note(pitch) {
     if (!this.notes.has(pitch)) {
-      const found = this.fetchNote(pitch, this.leaving.signal).then(decode);
-      found.catch(() => this.notes.delete(pitch));
+      const found = this.fetchNote(pitch, () => this.leaving.signal).then(decode);
+      found.catch(() => this.notes.get(pitch) === found && this.notes.delete(pitch));
       this.notes.set(pitch, found);
     }
     return this.notes.get(pitch);
@@ -144,13 +159,17 @@ export class Keyboard {
 
   /** Plays by the keys of the computer; returns whether a key is one of them. */
   typed(event) {
-    const place = KEYS.indexOf(event.key.toLowerCase());
-    if (place >= 0) {
-      const pitch = this.lowest + 12 + place;
-      if (event.type === "keyup") this.release(pitch);
-      else if (!event.repeat) this.press(pitch);
-    } else if (event.type === "keydown" && "zx".includes(event.key.toLowerCase())) {
-      this.shift(event.key.toLowerCase() === "z" ? -12 : 12);
+    const name = event.key.toLowerCase();
+    const place = KEYS.indexOf(name);
+    if (event.type === "keyup" && this.typing.has(name)) {
+      this.release(this.typing.get(name));
+      this.typing.delete(name);
+    } else if (place >= 0) {
+      if (event.type === "keyup" || event.repeat) return true;
+      this.typing.set(name, this.lowest + 12 + place);
+      this.press(this.lowest + 12 + place);
+    } else if (event.type === "keydown" && "zx".includes(name)) {
+      this.shift(name === "z" ? -12 : 12);
     } else return false;
     return true;
   }

@@ -38,6 +38,7 @@ function makeMenu(control, on) {
   select.addEventListener("change", () =>
     on.change(control.options.map((_, i) => (i === select.selectedIndex ? 1 : 0))));
   select.addEventListener("wheel", (event) => {
+    if (document.activeElement !== select) return; // Else the page is scrolled.
     event.preventDefault();
     const next = select.selectedIndex + Math.sign(event.deltaY);
     if (next < 0 || next >= control.options.length) return;
@@ -79,8 +80,9 @@ function makeKnob(control, on) {
   /** Turns by a key or the wheel: it is let go of when nothing has come for a while. */
   function nudge(value) {
     if (!turn(value)) return;
+    const turned = share; // Another answer may be shown meanwhile.
     clearTimeout(settling);
-    settling = setTimeout(() => on.change([share]), 300);
+    settling = setTimeout(() => on.change([turned]), 300);
   }
 
   function reset() {
@@ -106,7 +108,7 @@ function makeKnob(control, on) {
     dial.addEventListener("pointermove", move);
     const end = () => {
       dial.removeEventListener("pointermove", move);
-      if (share !== before) on.change([share]);
+      if (at !== before) on.change([at]); // Another answer may have been shown meanwhile.
     };
     dial.addEventListener("lostpointercapture", end, { once: true });
   });
@@ -122,7 +124,7 @@ function makeKnob(control, on) {
       PageUp: 0.1, PageDown: -0.1, Home: -1, End: 1,
     };
     if (event.key in moves) nudge(share + moves[event.key]);
-    else if (event.key === "Enter") text.select();
+    else if (event.key === "Enter") text.focus();
     else if (event.key === "Delete" || event.key === "Backspace") reset();
     else return;
     event.preventDefault();

@@ -3,7 +3,7 @@
 import { Flip } from "./flip.js";
 import { audio } from "./sound.js";
 import { movePlayhead, secondsAt } from "./views.js";
-import { t } from "./words.js";
+import { digits, t } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const NAMES = ["target", "answer"];
@@ -14,7 +14,6 @@ export const flip = new Flip(audio(), show);
 export function show() {
   const playing = Boolean(flip.playing);
   $("play").textContent = t(playing ? "pause" : "play");
-  $("play").setAttribute("aria-pressed", String(playing));
   for (const name of NAMES) {
     const chosen = flip.heard === name;
     $(`hear-${name}`).setAttribute("aria-checked", String(chosen));
@@ -62,6 +61,16 @@ export function wire() {
   $("views").addEventListener("pointerdown", (event) => {
     if (!event.target.closest("canvas")) return;
     flip.play(secondsAt(event));
+    start();
+  });
+  $("playhead").addEventListener("keydown", (event) => {
+    const by = { ArrowLeft: -0.1, ArrowRight: 0.1, Home: -Infinity }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    const place = Math.min(flip.seconds - 0.01, Math.max(0, flip.position() + by));
+    event.target.setAttribute("aria-valuenow", ((100 * place) / flip.seconds).toFixed());
+    event.target.setAttribute("aria-valuetext", `${digits(place)} s`);
+    flip.play(place);
     start();
   });
   const follow = () => {

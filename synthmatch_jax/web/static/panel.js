@@ -29,11 +29,11 @@ export class Panel {
     this.base = base;
     this.locked = new Set(answer.locked);
     const heard = answer.heard;
-    Object.values(this.parts).forEach((part, i) => {
+    Object.values(this.parts).forEach((part) => {
       part.set(part.get());
-      part.frame.classList.toggle("unheard", !heard[i]);
-      const { meaning, name } = part.control;
-      part.frame.title = `${heard[i] ? meaning : t("unheard", { meaning })} (${name})`;
+      const { meaning, name, index } = part.control;
+      part.frame.classList.toggle("unheard", !heard[index]);
+      part.frame.title = `${heard[index] ? meaning : t("unheard", { meaning })} (${name})`;
       this.#showLock(part);
     });
     for (const curve of this.curves) curve.draw();

@@ -5,12 +5,12 @@ import { t } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const LISTED = {
-  "Space": "space",
-  "B": "b",
-  "Ctrl Z, Ctrl Shift Z": "undo",
-  "A W S E D F T G Y H U J K": "piano",
-  "Z X": "octave",
-  "↑ ↓": "knob",
+  space: () => t("key_space"),
+  b: () => "B",
+  undo: () => t("key_undo"),
+  piano: () => "A W S E D F T G Y H U J K",
+  octave: () => "Z X",
+  knob: () => "↑ ↓",
 };
 
 /**
@@ -23,9 +23,9 @@ export function wire(on) {
   document.addEventListener("keydown", heard);
   document.addEventListener("keyup", heard);
   $("help").addEventListener("click", () => $("help-dialog").showModal());
-  for (const [key, name] of Object.entries(LISTED)) {
+  for (const [name, key] of Object.entries(LISTED)) {
     const [term, meaning] = ["dt", "dd"].map((one) => document.createElement(one));
-    [term.textContent, meaning.textContent] = [key, t(`help_${name}`)];
+    [term.textContent, meaning.textContent] = [key(), t(`help_${name}`)];
     $("help-keys").append(term, meaning);
   }
 }

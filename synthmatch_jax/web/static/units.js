@@ -20,7 +20,7 @@ export function shareOf(control, value) {
   return clamp((inside ** power - bottom) / (top - bottom));
 }
 
-const three = (value) => String(Number(value.toPrecision(3)));
+const three = (value) => (value + 0).toLocaleString(document.documentElement.lang, { maximumSignificantDigits: 3, useGrouping: false });
 const signed = (value) => (value > 0 ? `+${three(value)}` : three(value));
 const scaled = (value, small, large) => (value < 1 ? `${three(1000 * value)} ${small}` : `${three(value)} ${large}`);
 const hertz = (value) => (value < 1000 ? `${three(value)} Hz` : `${three(value / 1000)} kHz`);

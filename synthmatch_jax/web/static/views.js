@@ -136,7 +136,7 @@ function drawAxis({ context, width }, ink) {
     const x = (at / shown.seconds) * width;
     context.fillRect(Math.min(width - 1, x), 0, 1, 4);
     context.textAlign = at === 0 ? "left" : x > width - 12 ? "right" : "center";
-    context.fillText(`${Number(at.toFixed(2))} s`, x, 14);
+    context.fillText(`${at.toLocaleString(document.documentElement.lang, { maximumFractionDigits: 1 })} s`, x, 14);
   }
 }
 

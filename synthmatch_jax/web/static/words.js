@@ -28,6 +28,13 @@ export function digits(value, count = 1) {
   return value.toLocaleString(document.documentElement.lang, fixed);
 }
 
+/** Sets whether a button can be pressed; one that cannot any more hands the focus on. */
+export function enable(button, isOn, other) {
+  const had = document.activeElement === button;
+  button.disabled = !isOn;
+  if (had && !isOn) other.focus();
+}
+
 /** Says something beside what it is about; an error is announced at once. */
 export function say(element, text, { isError = false } = {}) {
   element.classList.toggle("error", isError);
