@@ -110,7 +110,7 @@ def runs() -> str:
   for name, run in RUNS.items():
     for seed in run.seeds:
       logs = LOGS / folder(name, seed)
-      if not logs.exists() or _is_short(name) or "/" in run.data:
+      if not logs.exists() or _is_short(name) or "/" in run.data or not run.is_regression:
         continue
       found = validations(logs)
       best, loss = min(found, key=lambda one: one[1])
@@ -221,6 +221,7 @@ TABLES: dict[str, Callable[[], str]] = {
   "runs": runs,
   "scaling": grown,
   "short_runs": lambda: short_runs("short"),
+  "notes_short": lambda: short_runs("notes-"),
   "notes": lambda: measured("notes", without=_LONG),
   "notes_against": lambda: against("notes"),
   "notes_groups": lambda: grouped("notes", "model", "nearest_mel", "mean"),

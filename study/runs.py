@@ -57,6 +57,11 @@ class Run:
     """The whole name of its data set."""
     return self.data if "/" in self.data else f"massive16/{self.data}"
 
+  @property
+  def is_regression(self) -> bool:
+    """Whether its loss is the squared error of the controls."""
+    return not self.config.startswith(("configs/flow", "configs/proxy"))
+
   def command(self, *, seed: int, data_dir: Path, workdir: Path) -> list[str]:
     """Returns the command line."""
     fields = {"data.dir": data_dir, "data.name": self.dataset, "seed": seed, **self.fields}
