@@ -37,8 +37,11 @@ def test_a_sound_is_matched_heard_turned_and_taken_along(opened, page):
   assert json.loads(caught.value.path().read_text())["settings"]
   # As after a restart of the server: what a page that was left open asks for is made again first.
   forget(page)
-  knob.focus()
-  shown.keyboard.press("Home")
+  with shown.expect_request("**/answer.wav") as restored:
+    # The change is refused when the answers are there again, but none of them is shown yet.
+    shown.route("**/change", lambda route: (restored.value, route.continue_()))
+    knob.focus()
+    shown.keyboard.press("Home")
   expect(shown.locator(".card")).to_have_count(3)
   expect(knob).to_have_attribute("aria-valuetext", "-∞ dB")
   forget(page)

@@ -263,7 +263,7 @@ function wire() {
   on("redo", trail.redo);
   on("take-link", () => cards.copyLink(current));
   on("install", () => trying($("take-says"), async () =>
-    say($("take-says"), t("installed", await api.tell("install", { key: current.key })))));
+    say($("take-says"), t("installed", await visit.alive(() => api.tell("install", { key: current.key }))))));
   shortcuts.wire({
     undo: trail.undo,
     redo: trail.redo,

@@ -39,6 +39,7 @@ export class Visit {
       return await ask();
     } catch (error) {
       if (!(error instanceof api.Refused)) throw error;
+      await this.reviving; // Only then is the answer shown under its new key.
       if (began === this.began) {
         const told = await api.answers();
         if (told.answers.some((one) => one.key === answer.key) || !(await this.revive(answer))) throw error;
@@ -50,6 +51,7 @@ export class Visit {
   /** Makes again what a new server does not know, before it is asked for something else. */
   async wake() {
     const told = await api.answers();
+    await this.reviving;
     if (told.began !== this.began) await this.revive(this.on.shown());
     return true;
   }
