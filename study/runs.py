@@ -121,7 +121,7 @@ def _of_notes(
 _OF_NOTES = {
   "aligned": _of_notes("aligned, by Adam", _ADAM),
   "token": _of_notes("told by a token, by Adam", {"model.note": "token"} | _ADAM),
-  "muon": _of_notes("aligned, by Muon, as all below", {}),
+  "muon": _of_notes("aligned, by Muon", {}),
   "muon-low": _of_notes("rate 1e-3", _MUON),
   "film": _of_notes("told by FiLM", {"model.note": "film"}),
   "untold": _of_notes("neither told nor predicted", _UNTOLD),

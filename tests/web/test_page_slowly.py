@@ -109,22 +109,27 @@ def test_a_knob_is_dragged_wheeled_typed_reset_and_undone(browse):
   expect(cards(page)).to_have_count(2)
 
 
-def test_a_curve_is_taken_hold_of(browse):
+@pytest.mark.parametrize(
+  ("names", "right", "up"),
+  [
+    (("filter1_cut_prm_1", "filter1_res_prm_3"), -40, 20),
+    (("envelope1_att_tme", "envelope1_att_lev"), -12, 8),
+  ],
+)
+def test_a_curve_is_taken_hold_of(browse, names, right, up):
   page = browse()
   match(page)
-  handle = page.locator("fieldset:has([data-name=filter1_cut_prm_1]) circle")
+  handle = page.locator(f"fieldset:has([data-name={names[0]}]) circle").first
   handle.scroll_into_view_if_needed()
-  cutoff, resonance = knob(page, "filter1_cut_prm_1"), knob(page, "filter1_res_prm_3")
-  before = [one.get_attribute("aria-valuenow") for one in (cutoff, resonance)]
+  before = [float(knob(page, name).get_attribute("aria-valuenow") or 0) for name in names]
   box = handle.bounding_box()
   page.mouse.move(box["x"] + 4, box["y"] + 4)
   page.mouse.down()
-  page.mouse.move(box["x"] - 36, box["y"] - 16, steps=4)
+  page.mouse.move(box["x"] + 4 + right, box["y"] + 4 - up, steps=4)
   page.mouse.up()
   expect(cards(page)).to_have_count(2)
-  after = [one.get_attribute("aria-valuenow") for one in (cutoff, resonance)]
-  assert float(after[0]) < float(before[0])
-  assert float(after[1]) > float(before[1])
+  after = [float(knob(page, name).get_attribute("aria-valuenow") or 0) for name in names]
+  assert after[0] < before[0] and after[1] > before[1]
 
 
 def test_an_answer_is_improved_and_what_is_locked_stays(browse):
