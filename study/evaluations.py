@@ -65,7 +65,6 @@ class Evaluation:
     return [*base, *flags]
 
 
-_DRAWN = ("best_of_16", "nearest_16", "jitter_16")
 _BASELINES = ("mlp", "cnn", "resnet")
 
 
@@ -80,6 +79,19 @@ def _of_wide(synth: str, about: str, where: str, folder: str) -> Evaluation:
     where=(where, "--gallery=0"),
     folder=folder,
     against=(*others, "nearest_mel"),
+  )
+
+
+def _of_draws(about: str, where: str, folder: str) -> Evaluation:
+  """Returns an evaluation of the draws of many notes, beside as many neighbours and jitters."""
+  return Evaluation(
+    about=about,
+    workdir="flow_notes",
+    others=("notes_further",),
+    rows=("best_of_16", "nearest_16", "jitter_16"),
+    where=(where, "--draws=16", "--gallery=0"),
+    folder=folder,
+    against=("notes_further",),
   )
 
 
@@ -135,23 +147,8 @@ ALL = {
     folder="{ood}",
     against=("unsnapped", "nearest_mel"),
   ),
-  "draws": Evaluation(
-    about="draws of a model of many notes, beside as many neighbours and jittered answers",
-    workdir="flow_notes",
-    others=("notes_further",),
-    rows=_DRAWN,
-    where=("--num_examples=200", "--draws=16", "--gallery=0"),
-    against=("notes_further",),
-  ),
-  "draws_ood": Evaluation(
-    about="the same on sounds from outside",
-    workdir="flow_notes",
-    others=("notes_further",),
-    rows=_DRAWN,
-    where=("--sounds={ood}", "--draws=16", "--gallery=0"),
-    folder="{ood}",
-    against=("notes_further",),
-  ),
+  "draws": _of_draws("draws and their controls", "--num_examples=200", "test"),
+  "draws_ood": _of_draws("the same on sounds from outside", "--sounds={ood}", "{ood}"),
   "scaling": Evaluation(
     about="runs on fewer training sounds, beside those of the table",
     workdir="ast-10k",
