@@ -15,6 +15,7 @@ from mkdocs.structure.pages import Page
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LINK = re.compile(r"(?<=\]\()([^)#\s:]+)(?=[)#])")
+_sources: dict[str, str] = {}  # The place of a page in the site -> its file in the repository.
 _ROOTS = ("README.md", "WORKSPACE.md", "CHANGELOG.md")  # Pages of the navigation to begin with.
 
 
@@ -24,12 +25,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
   known = set(waiting)
   for path in waiting:
     text = _text(path)
+    _sources[_place(path)] = path
     if not path.startswith("docs/"):
-      if text is None:
-        source = str(_ROOT / path)
-        files.append(File.generated(config, _place(path), abs_src_path=source))
-      else:
-        files.append(File.generated(config, _place(path), content=text))
+      file = File.generated(config, _place(path), abs_src_path=str(_ROOT / path))
+      if text is not None:  # A notebook becomes a page.
+        file.content_string = text
+      files.append(file)
     for link in _LINK.findall(text or ""):
       target = posixpath.normpath(posixpath.join(posixpath.dirname(path), link))
       if target not in known and (_ROOT / target).is_file():
@@ -41,7 +42,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
   """Leads the links of a page to where their files are in the site."""
   here = page.file.src_uri
-  path = next(p for p in (_path(here), f"docs/{here}") if (_ROOT / p).is_file())
+  path = _sources[here]
 
   def lead(found: re.Match[str]) -> str:
     target = posixpath.normpath(posixpath.join(posixpath.dirname(path), found[1]))
@@ -57,14 +58,6 @@ def _place(path: str) -> str:
   place = path.removeprefix("docs/").replace(".ipynb", ".md")
   # A browser shows a text, and would keep a file of a kind that it does not know.
   return f"{place}.txt" if Path(place).suffix in ("", ".py") else place
-
-
-def _path(place: str) -> str:
-  """Returns the file of the repository that a page outside docs/ was made of."""
-  if place == "index.md":
-    return "README.md"
-  notebook = place.removesuffix(".md") + ".ipynb"
-  return notebook if (_ROOT / notebook).is_file() else place
 
 
 def _text(path: str) -> str | None:
