@@ -140,11 +140,7 @@ def in_harmonics(
     centres: frequency of each bin, in Hz.
     count: number of quarters, from the first one on.
   """
-  bins = jnp.array(centres)
-  first = 440 * 2 ** ((jnp.nan_to_num(pitch, nan=_C4) - _A4) / 12) / _PARTS
-  wanted = first[:, None] * jnp.arange(1, count + 1)
-  reach = jnp.maximum(first[:, None, None], jnp.array(np.gradient(centres)))
-  near = jnp.maximum(1 - jnp.abs(wanted[:, :, None] - bins) / reach, 0)
+  near = quarters(pitch, centres=centres, count=count)
   total = near.sum(axis=2)
   loudest = mel.max(axis=2, keepdims=True)
   power = jnp.exp(_POWER * (mel - loudest)) @ near.swapaxes(1, 2)
@@ -152,6 +148,26 @@ def in_harmonics(
   level = loudest + jnp.log(jnp.maximum(power, _LEAST)) / _POWER
   lowest = mel.min(axis=(1, 2), keepdims=True)
   return jnp.where(total[:, None] > 0, jnp.maximum(level, lowest), lowest)
+
+
+def quarters(
+  pitch: Float[Array, " b"], *, centres: Sequence[float], count: int
+) -> Float[Array, "b h f"]:
+  """Returns how near the mel bins lie to the quarters of the harmonics of a pitch.
+
+  It is 1 where a bin lies on a quarter, and falls to 0 a quarter of a harmonic away, or where that
+  is farther, at the next bin.
+
+  Args:
+    pitch: see `in_harmonics`, as for the others.
+    centres: see there.
+    count: see there.
+  """
+  bins = jnp.array(centres)
+  first = 440 * 2 ** ((jnp.nan_to_num(pitch, nan=_C4) - _A4) / 12) / _PARTS
+  wanted = first[:, None] * jnp.arange(1, count + 1)
+  reach = jnp.maximum(first[:, None, None], jnp.array(np.gradient(centres)))
+  return jnp.maximum(1 - jnp.abs(wanted[:, :, None] - bins) / reach, 0)
 
 
 class NoteHead(nnx.Module):
