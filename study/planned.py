@@ -114,6 +114,7 @@ _OF_NOTES = {
   "untold": _of_notes("neither told nor predicted", _UNTOLD),
   "predicted": _of_notes("predicted, not told", {"model.note": "none"}),
   "told_alone": _of_notes("not predicted", {"model.note_loss": 0.0}),
+  "little": _of_notes("the loss of the note a tenth of that", {"model.note_loss": 0.003}),
   "half_hidden": _of_notes("half of the notes hidden", {"train.note_hidden": 0.5}),
   "64_bins": _of_notes("64 mel bins", {}, data="notes_64"),
   **{kind: _of_notes(kind, {f"disturbance.{kind}": 0.5}) for kind in KINDS},
