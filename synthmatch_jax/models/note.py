@@ -21,7 +21,8 @@ FEATURES = 6 + 2 * len(_PERIODS)
 _MIDDLE, _SCALE = (64.0, 64.0, 0.5), (32.0, 64.0, 2.5)
 _C4, _A4 = 60.0, 69.0  # MIDI numbers.
 _PARTS = 4  # Of a harmonic.
-_POWER = 2.6  # Of a normalised level: its deviation is some 11 dB, and power e-folds every 4.3.
+POWER = 2.6
+"""What makes a power of a normalised level, whose deviation is some 11 dB: `exp(POWER * level)`."""
 _LEAST = 1e-12
 # Semitones: the width of a target, and how far a prediction looks around its peak.
 _BLUR, _AROUND = 1.0, 2
@@ -143,9 +144,9 @@ def in_harmonics(
   near = quarters(pitch, centres=centres, count=count)
   total = near.sum(axis=2)
   loudest = mel.max(axis=2, keepdims=True)
-  power = jnp.exp(_POWER * (mel - loudest)) @ near.swapaxes(1, 2)
+  power = jnp.exp(POWER * (mel - loudest)) @ near.swapaxes(1, 2)
   power = power / jnp.maximum(total, _LEAST)[:, None]
-  level = loudest + jnp.log(jnp.maximum(power, _LEAST)) / _POWER
+  level = loudest + jnp.log(jnp.maximum(power, _LEAST)) / POWER
   lowest = mel.min(axis=(1, 2), keepdims=True)
   return jnp.where(total[:, None] > 0, jnp.maximum(level, lowest), lowest)
 
