@@ -18,7 +18,8 @@ def get_config(variant: str = "") -> Config:
   """Returns the config; variants "runlocal" and "small" are half as wide."""
   config = base_config()
   config.model.name = "proxy"
-  config.optimizer.learning_rate = 1e-3
+  config.optimizer.name = "muon"
+  config.optimizer.learning_rate = 4e-3
   config.optimizer.schedule = "cosine"
   config.optimizer.warmup_steps = 300
   config.optimizer.clip_norm = 1.0

@@ -88,7 +88,7 @@ def _of_draws(about: str, where: str, folder: str) -> Evaluation:
     about=about,
     workdir="flow_notes",
     others=("notes_further",),
-    rows=("best_of_16", "nearest_16", "jitter_16"),
+    rows=("best_of_16", "other_of_16", "picked_16", "steered_16", "nearest_16", "jitter_16"),
     where=(where, "--draws=16", "--gallery=0"),
     folder=folder,
     against=("notes_further",),

@@ -17,7 +17,8 @@ from typing import Any
 
 from study import audit, curve, ears, objectives, peaks, pictures, race, reach
 from study.evaluations import EVALUATIONS
-from study.runs import LOGS, ROOT, RUNS, folder
+from study.planned import RUNS
+from study.runs import LOGS, ROOT, folder
 from synthmatch_jax.reports.tables import interval, join, number
 from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.training import run_log

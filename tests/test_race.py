@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study import halves, peaks, race, runs
+from study import halves, peaks, race, runs, sampling
 from synthmatch_jax import exported
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.search.candidate import Candidate
@@ -66,6 +66,24 @@ def test_peaks_are_found_where_the_truth_has_them():
   assert found["error on peaks"]["mean"] == pytest.approx((0.105 + 0.255) / 2)
 
 
+def test_settings_of_sampling_are_told_against_the_first(monkeypatch, tmp_path):
+  monkeypatch.setattr(sampling, "LOG", tmp_path)
+  at = dict.fromkeys(sampling._METRICS, 1.0)
+  base, other = sampling.label(*sampling.SETTINGS[0]), sampling.label(*sampling.SETTINGS[1])
+  lines = [
+    {"setting": setting, "where": "ood", "rows": {row: {"a": {**at, "mss": mss}, "b": at}}}
+    for row in ("one draw",)
+    for setting, mss in ((base, 1.0), (other, 4.0))
+  ]
+  lines = [line | {"rows": line["rows"] | {"best": line["rows"]["one draw"]}} for line in lines]
+  (tmp_path / sampling.LINES).write_text("".join(json.dumps(line) + "\n" for line in lines))
+  places = {"judging": {"folder": "ood", "sounds": ["a", "c"]}}
+  (tmp_path / sampling.ABOUT).write_text(json.dumps({"places": places}))
+  said = sampling.table().splitlines()
+  assert len(said) == 6
+  assert said[3].startswith(f"| judging, one draw: {other} |  | 1 | 4.00 (4.00 to 4.00) |")
+
+
 @pytest.mark.slow
 def test_a_race_and_peaks_run_and_go_on(
   tiny_flow, tiny_run, tiny_proxy, monkeypatch, tmp_path, capsys
@@ -87,6 +105,12 @@ def test_a_race_and_peaks_run_and_go_on(
   monkeypatch.setattr(sys, "argv", [*command, f"--workdir={tiny_run}"])
   with pytest.raises(SystemExit, match="--workdir names a model that draws its answers"):
     race.main()
+  monkeypatch.setattr(sampling, "LOG", tmp_path / "sampling")
+  monkeypatch.setattr(sampling, "SETTINGS", ((8, 1.0), (2, 1.5)))
+  counts = ["--draws=2", "--num_examples=2"]
+  monkeypatch.setattr(sys, "argv", ["sampling", models[0], command[3], *counts])
+  sampling.main()
+  assert "inside, best: 2 steps, guidance 1.5 |  | 2 | " in capsys.readouterr().out
   monkeypatch.setattr(peaks, "LOG", tmp_path / "peaks.json")
   monkeypatch.setattr(peaks, "PICTURE", tmp_path / "peaks.png")
   monkeypatch.setattr(sys, "argv", ["peaks", models[0], f"--others={tiny_run}", "--draws=3"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study import audit, controls, ears, evaluations, known, peers, report, runs, searching
+from study import audit, controls, ears, evaluations, known, peers, planned, report, runs, searching
 from study.halves import halves
 from synthmatch_jax import bundled
 from synthmatch_jax import config as configs
@@ -29,9 +29,9 @@ def get_config(run):
   return config
 
 
-@pytest.mark.parametrize("name", runs.RUNS)
+@pytest.mark.parametrize("name", planned.RUNS)
 def test_a_run_is_a_recipe_with_fields_that_it_has(name, tmp_path):
-  run = runs.RUNS[name]
+  run = planned.RUNS[name]
   config = get_config(run)
   configs.check(config)
   for field in run.fields:
@@ -44,7 +44,7 @@ def test_a_run_is_a_recipe_with_fields_that_it_has(name, tmp_path):
 @pytest.mark.parametrize("name", evaluations.ALL)
 def test_an_evaluation_is_of_runs(name, tmp_path):
   evaluation = evaluations.ALL[name]
-  assert {evaluation.workdir, *evaluation.others} <= set(runs.RUNS)
+  assert {evaluation.workdir, *evaluation.others} <= set(planned.RUNS)
   command = evaluation.command(data_dir=tmp_path, runs=tmp_path, ood=tmp_path / "sounds")
   assert not any("{" in part for part in command)
 
@@ -79,7 +79,7 @@ def test_the_logs_are_small_and_hold_no_path_of_a_machine():
 
 
 def test_what_was_trained_came_to_an_end():
-  for name, run in runs.RUNS.items():
+  for name, run in planned.RUNS.items():
     for seed in run.seeds:
       logs = runs.LOGS / runs.folder(name, seed)
       if logs.exists():

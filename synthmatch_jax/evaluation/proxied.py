@@ -18,6 +18,7 @@ from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.evaluation.summary import summarise
 from synthmatch_jax.models.note import features
+from synthmatch_jax.reports.tables import interval
 from synthmatch_jax.search.stand_in import StandIn, levelled
 
 RESULTS = "proxy.json"
@@ -49,9 +50,11 @@ def evaluate(
 
   Returns:
     What is written: "rows" has for each of `MEANINGS` the mean absolute error in dB, over all
-    values of the mels, with its 95 % interval over sounds. "ranking" has the share of pairs that
-    the proxied distance (`stand_in.apart`) orders as the true one does, among the 16 sounds
-    nearest to a target, of the first 1,000 of the split: 0.5 is chance.
+    values of the mels, with its 95 % interval over sounds; "apart" has the same of mels at the same
+    power, as they are compared by what makes use of a proxy (`stand_in.apart`). "ranking" has the
+    share of pairs that the proxied distance orders as the true one does, among all of the first
+    1,000 sounds of the split, and "ranking_near" among the 16 that are the nearest to a target:
+    0.5 is chance.
 
   Raises:
     UserError: There is no proxy in the folder, or its data set is not there.
@@ -67,9 +70,16 @@ def evaluate(
   proxied = stand_in.mels(controls, notes)
   nearest, mean = _floors(dataset, _points(controls, notes))
   answers = {"proxy": proxied, "nearest_patch": nearest, "mean": np.broadcast_to(mean, mel.shape)}
+  true, *others = (_levelled(one) for one in (mel, *answers.values()))
+  ranked = np.array(list(_agreements(true, others[0])))
   results = {
     "rows": {n: summarise(np.abs(one - mel).mean(axis=(1, 2))) for n, one in answers.items()},
-    "ranking": summarise(np.array(list(_agreements(*map(_levelled, (mel, proxied)))))),
+    "apart": {
+      name: summarise(np.abs(one - true).mean(axis=(1, 2)))
+      for name, one in zip(answers, others, strict=True)
+    },
+    "ranking": summarise(ranked[:, 0]),
+    "ranking_near": summarise(ranked[:, 1]),
     "sounds": len(mel),
     "step": found.step,
     "machine": f"{platform.machine()}, {cores.available()} cores",
@@ -90,13 +100,16 @@ def is_proxy(workdir: Path) -> bool:
 
 def table(results: dict[str, Any]) -> str:
   """Returns the results as a Markdown table."""
-  lines = ["| row | error, dB | |", "|---|---:|---|"]
-  for name, one in results["rows"].items():
-    error = f"{one['mean']:.2f} ({one['low']:.2f} to {one['high']:.2f})"
-    lines.append(f"| {name} | {error} | {MEANINGS[name]} |")
-  mean, low, high = (100 * results["ranking"][key] for key in ("mean", "low", "high"))
-  ordered = f"{mean:.1f} % ({low:.1f} to {high:.1f}) of pairs of near sounds are ordered as by"
-  return "\n".join([*lines, "", f"{ordered} their renders; {results['sounds']} sounds"])
+  lines = ["| row | error, dB | at the same power | |", "|---|---:|---:|---|"]
+  for name, meaning in MEANINGS.items():
+    cells = [interval(results[of][name]) for of in ("rows", "apart")]
+    lines.append(f"| {name} | {' | '.join(cells)} | {meaning} |")
+  pairs, near = (
+    "{mean:.1%} ({low:.1%} to {high:.1%})".format(**results[of])
+    for of in ("ranking", "ranking_near")
+  )
+  said = f"{pairs} of pairs of sounds are ordered as by their renders, {near} of near ones"
+  return "\n".join([*lines, "", f"{said}; {results['sounds']} sounds"])
 
 
 def _levelled(mel: Mels) -> Mels:
@@ -134,13 +147,15 @@ def _floors(
   return best, total / count
 
 
-def _agreements(mel: Mels, proxied: Mels) -> Iterator[float]:
-  """Yields, for each target, the share of pairs of near sounds that are ordered alike."""
+def _agreements(mel: Mels, proxied: Mels) -> Iterator[tuple[float, float]]:
+  """Yields, for each target, the share of pairs that are ordered alike: of all, of near ones."""
   flat, heard = (one.reshape(len(one), -1) for one in (mel, proxied))
-  true = cdist(flat, flat, "cityblock")
+  true, said = cdist(flat, flat, "cityblock"), cdist(flat, heard, "cityblock")
   np.fill_diagonal(true, np.inf)
-  for distances, target in zip(true, flat, strict=True):
-    near = np.argsort(distances)[: min(_NEAR, len(mel) - 1)]
-    said = np.abs(heard[near] - target).sum(axis=1)
-    one, other = np.triu_indices(len(near), k=1)  # By truth, the first is the nearer one.
-    yield float((said[one] < said[other]).mean())
+  for distances, proxied_ones in zip(true, said, strict=True):
+    order = np.argsort(distances)[:-1]  # The last one is the target itself.
+    ordered = proxied_ones[order]  # By truth, the nearer ones come first.
+    alike = ordered[:, None] < ordered
+    one, other = np.triu_indices(len(order), k=1)
+    few = np.triu_indices(min(_NEAR, len(order)), k=1)
+    yield float(alike[one, other].mean()), float(alike[few].mean())

@@ -111,7 +111,7 @@ def create(
     num_frames: mel frames of the input.
     num_bins: mel bins of the input.
     num_controls: length of the output.
-    centres: frequency of each mel bin in Hz, for ways to tell a note that ask.
+    centres: frequency of each mel bin in Hz, for proxies and ways to tell a note that ask.
     seconds: length of the sounds, for proxies.
     layout: what the controls stand for, for heads that ask; by default each is a number.
     seed: seed of the weights and of dropout; None where only shapes are wanted, and nothing is to
@@ -145,7 +145,8 @@ def create(
   try:
     mel = {"num_frames": num_frames, "num_bins": num_bins}
     if encoder is None:
-      return build(PROXIES[name], **mel, num_controls=num_controls, seconds=seconds)
+      sizes = {**mel, "num_controls": num_controls, "seconds": seconds, "centres": centres}
+      return build(PROXIES[name], **sizes)
     require_choice(NOTES, note=note)
     if note_loss < 0:
       raise ValueError(f"note_loss must be at least 0, not {note_loss}")

@@ -21,7 +21,8 @@ FEATURES = 6 + 2 * len(_PERIODS)
 _MIDDLE, _SCALE = (64.0, 64.0, 0.5), (32.0, 64.0, 2.5)
 _C4, _A4 = 60.0, 69.0  # MIDI numbers.
 _PARTS = 4  # Of a harmonic.
-_POWER = 2.6  # Of a normalised level: its deviation is some 11 dB, and power e-folds every 4.3.
+POWER = 2.6
+"""What makes a power of a normalised level, whose deviation is some 11 dB: `exp(POWER * level)`."""
 _LEAST = 1e-12
 # Semitones: the width of a target, and how far a prediction looks around its peak.
 _BLUR, _AROUND = 1.0, 2
@@ -140,18 +141,34 @@ def in_harmonics(
     centres: frequency of each bin, in Hz.
     count: number of quarters, from the first one on.
   """
+  near = quarters(pitch, centres=centres, count=count)
+  total = near.sum(axis=2)
+  loudest = mel.max(axis=2, keepdims=True)
+  power = jnp.exp(POWER * (mel - loudest)) @ near.swapaxes(1, 2)
+  power = power / jnp.maximum(total, _LEAST)[:, None]
+  level = loudest + jnp.log(jnp.maximum(power, _LEAST)) / POWER
+  lowest = mel.min(axis=(1, 2), keepdims=True)
+  return jnp.where(total[:, None] > 0, jnp.maximum(level, lowest), lowest)
+
+
+def quarters(
+  pitch: Float[Array, " b"], *, centres: Sequence[float], count: int
+) -> Float[Array, "b h f"]:
+  """Returns how near the mel bins lie to the quarters of the harmonics of a pitch.
+
+  It is 1 where a bin lies on a quarter, and falls to 0 a quarter of a harmonic away, or where that
+  is farther, at the next bin.
+
+  Args:
+    pitch: see `in_harmonics`, as for the others.
+    centres: see there.
+    count: see there.
+  """
   bins = jnp.array(centres)
   first = 440 * 2 ** ((jnp.nan_to_num(pitch, nan=_C4) - _A4) / 12) / _PARTS
   wanted = first[:, None] * jnp.arange(1, count + 1)
   reach = jnp.maximum(first[:, None, None], jnp.array(np.gradient(centres)))
-  near = jnp.maximum(1 - jnp.abs(wanted[:, :, None] - bins) / reach, 0)
-  total = near.sum(axis=2)
-  loudest = mel.max(axis=2, keepdims=True)
-  power = jnp.exp(_POWER * (mel - loudest)) @ near.swapaxes(1, 2)
-  power = power / jnp.maximum(total, _LEAST)[:, None]
-  level = loudest + jnp.log(jnp.maximum(power, _LEAST)) / _POWER
-  lowest = mel.min(axis=(1, 2), keepdims=True)
-  return jnp.where(total[:, None] > 0, jnp.maximum(level, lowest), lowest)
+  return jnp.maximum(1 - jnp.abs(wanted[:, :, None] - bins) / reach, 0)
 
 
 class NoteHead(nnx.Module):

@@ -1,5 +1,6 @@
 """A model of the synth: what a patch sounds like, without playing it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -11,10 +12,12 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from synthmatch_jax.data.batch import Batch
 from synthmatch_jax.models.encoder import require_positive
 from synthmatch_jax.models.model import Heard, Model
-from synthmatch_jax.models.note import FEATURES, features
+from synthmatch_jax.models.note import FEATURES, POWER, features, quarters
 
 # Groups of frames: the shortest period of the waves that tell a time; and their number.
 _SHORTEST, _WAVES = 4.0, 12
+_LEAST = 1e-6
+_LEVEL = 0.1  # The weight of the error of the level, beside that of all bins.
 
 
 class Proxy(Model):
@@ -25,9 +28,14 @@ class Proxy(Model):
   the note, and the times since the onset and since the end of the hold, so that envelopes stay
   where they are; groups look at their neighbours by short convolutions.
 
+  A mel is the sum of two parts, as that of a filtered tone is: one over frequency, and one over the
+  quarters of the note's harmonics, where partials and intervals lie in the same place whichever
+  note is played (see `note.quarters`). Where a note is not known, they are those of C4.
+
   Attributes:
     num_frames: mel frames of the output.
     num_bins: mel bins of the output.
+    centres: frequency of each mel bin, in Hz.
     seconds: length of the sounds.
     proxy_group: frames that are computed together.
   """
@@ -39,6 +47,7 @@ class Proxy(Model):
     num_bins: int,
     num_controls: int,
     seconds: float,
+    centres: Sequence[float],
     proxy_width: int = 192,
     proxy_hidden: int = 768,
     proxy_depth: int = 3,
@@ -48,6 +57,9 @@ class Proxy(Model):
     require_positive(num_frames=num_frames, num_bins=num_bins, num_controls=num_controls)
     require_positive(proxy_width=proxy_width, proxy_hidden=proxy_hidden)
     require_positive(proxy_depth=proxy_depth, proxy_group=proxy_group)
+    if len(centres) != num_bins:
+      raise ValueError(f"a proxy takes the frequency of each of its {num_bins} mel bins")
+    self.centres, self.num_quarters = tuple(centres), 2 * num_bins
     self.num_frames, self.num_bins, self.proxy_group = num_frames, num_bins, proxy_group
     self.num_controls, self.seconds = num_controls, seconds
     count = 2 * (2 * _WAVES + 1)
@@ -63,7 +75,7 @@ class Proxy(Model):
       [_Block(proxy_width, proxy_hidden, rngs=rngs) for _ in range(proxy_depth)]
     )
     self.norm = nnx.LayerNorm(proxy_width, rngs=rngs)
-    self.output = nnx.Linear(proxy_width, proxy_group * num_bins, rngs=rngs)
+    self.output = nnx.Linear(proxy_width, proxy_group * (num_bins + self.num_quarters), rngs=rngs)
 
   def __call__(
     self, controls: Float[Array, "b d"], note: Float[Array, "b 3"] | None = None
@@ -82,18 +94,24 @@ class Proxy(Model):
     x = self.times(self._clock(known[:, 2])) + self.begin(patch)[:, None]
     for block in self.blocks:
       x = block(x, patch)
-    mel = self.output(self.norm(x)).reshape(len(x), -1, self.num_bins)
-    return mel[:, : self.num_frames]
+    frames = self.output(self.norm(x)).reshape(len(x), -1, self.num_bins + self.num_quarters)
+    mel, tone = jnp.split(frames[:, : self.num_frames], [self.num_bins], axis=2)
+    near = quarters(known[:, 0], centres=self.centres, count=self.num_quarters)
+    return mel + tone @ (near / jnp.maximum(near.sum(axis=1, keepdims=True), _LEAST))
 
   def loss(self, batch: Batch, key: PRNGKeyArray, *, hear: Any = None) -> Heard:
-    """See `Model.loss`; the loss is the mean absolute error of the normalised mel.
+    """See `Model.loss`; the loss is the mean absolute error of the normalised mel and of its level.
 
-    The report holds its squared error ("mel_mse").
+    Most bins of a mel are far below the few that are heard. What makes use of a proxy compares mels
+    at the same power, which those few decide; so their error counts once more. The report holds
+    the squared error of the mel ("mel_mse") and the absolute error of the level ("level").
     """
     del key, hear
     note = jnp.asarray(batch["note"]) if "note" in batch else None
-    error = self(jnp.asarray(batch["controls"]), note) - jnp.asarray(batch["mel"])
-    return jnp.abs(error).mean(axis=(1, 2)), {"mel_mse": jnp.square(error).mean(axis=(1, 2))}
+    mel, wanted = self(jnp.asarray(batch["controls"]), note), jnp.asarray(batch["mel"])
+    level = jnp.abs(_level(mel) - _level(wanted))
+    losses = jnp.abs(mel - wanted).mean(axis=(1, 2)) + _LEVEL * level
+    return losses, {"mel_mse": jnp.square(mel - wanted).mean(axis=(1, 2)), "level": level}
 
   def once(self) -> Array:
     """See `Model.once`."""
@@ -118,6 +136,11 @@ def _waves(place: Float[Array, "*s g"], groups: int) -> Float[Array, "*s g v"]:
   angles = 2 * jnp.pi * place[..., None] * rates
   ramp = jnp.tanh(4 * place)[..., None]
   return jnp.concatenate([jnp.sin(angles), jnp.cos(angles), ramp], axis=-1)
+
+
+def _level(mel: Float[Array, "b t f"]) -> Float[Array, " b"]:
+  """The level of the whole sound, in the unit of its bins."""
+  return jax.nn.logsumexp(POWER * mel, axis=(1, 2)) / POWER
 
 
 class _Block(nnx.Module):

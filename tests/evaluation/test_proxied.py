@@ -52,15 +52,20 @@ def test_errors_are_those_of_the_mels(measured, tiny_dataset):
 def test_pairs_are_counted_by_their_order():
   rng = np.random.default_rng(0)
   mel = rng.normal(size=(30, 5, 3)).astype(np.float32)
-  assert list(proxied._agreements(mel, mel)) == [1.0] * 30
-  chance = np.mean(list(proxied._agreements(mel, rng.normal(size=mel.shape).astype(np.float32))))
-  assert chance == pytest.approx(0.5, abs=0.1)
+  assert list(proxied._agreements(mel, mel)) == [(1.0, 1.0)] * 30
+  other = rng.normal(size=mel.shape).astype(np.float32)
+  chance = np.mean(list(proxied._agreements(mel, other)), axis=0)
+  np.testing.assert_allclose(chance, 0.5, atol=0.1)
+  # Of four sounds, the proxy takes the farthest for the nearest: of three pairs, one is in order.
+  line = np.array([0.0, 1.0, 3.0, 7.0], np.float32).reshape(4, 1, 1)
+  swapped = np.array([0.0, 3.0, 7.0, 1.0], np.float32).reshape(4, 1, 1)
+  assert next(iter(proxied._agreements(line, swapped)))[0] == pytest.approx(1 / 3)
 
 
 def test_the_table_has_every_row(measured):
   said = proxied.table(measured[1])
   assert all(name in said for name in proxied.MEANINGS)
-  assert "% (" in said and "of pairs of near sounds" in said
+  assert "% (" in said and "of pairs of sounds" in said
 
 
 def test_only_a_proxy_is_measured_so(measured, tiny_run):

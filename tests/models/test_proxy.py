@@ -15,7 +15,12 @@ from synthmatch_jax.models.proxy import Proxy
 from synthmatch_jax.training import card, loop, run_log
 from synthmatch_jax.training.run import Run
 
-SIZES = {"num_frames": 21, "num_bins": 4, "num_controls": 2}
+SIZES = {
+  "num_frames": 21,
+  "num_bins": 4,
+  "num_controls": 2,
+  "centres": (200.0, 225.0, 400.0, 425.0),
+}
 SMALL = {"proxy_width": 32, "proxy_hidden": 64, "proxy_depth": 2}
 
 
@@ -66,6 +71,18 @@ def test_controls_are_clamped_as_decoding_does_and_a_note_need_not_be_known():
   np.testing.assert_array_equal(one, other)
 
 
+def test_partials_move_with_the_note():
+  """What lies on a harmonic of one note lies on that of another, in the bins that are there."""
+  model = create()
+  model.output.kernel[...] = jnp.zeros_like(model.output.kernel[...])
+  on_fourth = jnp.zeros((2, 12)).at[:, 4 + 3].set(1.0)  # The first harmonic: four quarters.
+  model.output.bias[...] = on_fourth.ravel()
+  pitch = 69 + 12 * jnp.log2(jnp.array([200.0, 400.0]) / 440)
+  note = jnp.stack([pitch, jnp.full(2, 100.0), jnp.ones(2)], axis=1)
+  mel = np.asarray(model(jnp.zeros((2, 2)), note))
+  np.testing.assert_allclose(mel[:, 0, [0, 2]], np.eye(2), atol=1e-5)
+
+
 def test_the_clock_runs_with_the_length_of_sounds():
   """The end of the hold is at the same place of a sound, whatever the unit."""
   note = jnp.array([[60.0, 100.0, 2.0]])
@@ -108,7 +125,8 @@ def test_a_sound_is_counted():
   hidden = 2 * (2 + 14) * 64 + 2 * 64 * 64 + 2 * 64 * 32
   times = 2 * 11 * 2 * 25 * 32
   block = 2 * 64 * 64 + 2 * 11 * (3 * 32 * 64 + 64 * 32)
-  assert flops.forward_flops(model) == hidden + times + 2 * block + 2 * 11 * 32 * 8
+  output = 2 * 11 * 32 * 2 * (4 + 8) + 2 * 21 * 8 * 4
+  assert flops.forward_flops(model) == hidden + times + 2 * block + output
 
 
 def test_an_argument_of_a_head_is_none_of_a_proxys():
