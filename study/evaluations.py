@@ -1,10 +1,11 @@
 """The evaluations of the study, each of which is one call of `eval` and can be resumed.
 
     python -m study.evaluations table ood --data_dir=D --runs=R [--ood=FOLDER] [--presets=FOLDER]
+    python -m study.evaluations one_shots --data_dir=D --runs=R --ood=one_shots
     python -m study.evaluations --list
 
 The results of `eval` are copied to study/logs/evaluations/NAME.json, which is all that the tables
-need. FOLDER is the benchmark of `python -m synthmatch_jax.ood` (docs/ood.md).
+need. FOLDER is a benchmark of `python -m synthmatch_jax.ood` (docs/ood.md).
 """
 
 import argparse
@@ -142,6 +143,13 @@ ALL = {
   ),
   "notes_ood": Evaluation(
     about="sounds from outside, answered by models of many notes",
+    workdir="notes_further",
+    where=("--sounds={ood}",),
+    folder="{ood}",
+    against=("unsnapped", "nearest_mel"),
+  ),
+  "one_shots": Evaluation(
+    about="one-shots of producers (`--ood` names their folder), answered by models of many notes",
     workdir="notes_further",
     where=("--sounds={ood}",),
     folder="{ood}",

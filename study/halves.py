@@ -35,17 +35,21 @@ def halves(sounds: Sequence[SoundFile]) -> dict[Half, list[SoundFile]]:
   """Halves the benchmark by instrument, so that no half knows an instrument of the other.
 
   The instruments of each family are put in the order of the SHA-256 of their names, and every
-  second one judges. Each half is listed so that its first sounds are of all families.
+  second one judges. Where the list says what a sound is for, that counts. Each half is listed so
+  that its first sounds are of all families.
   """
   families: dict[str, dict[str, list[SoundFile]]] = {}
   for sound in sounds:
-    stem = sound.name.rsplit("_", 1)[0] if sound.name[-1].isdigit() else sound.name
+    numbered = sound.name[-1].isdigit() and not sound.half
+    stem = sound.name.rsplit("_", 1)[0] if numbered else sound.name
     families.setdefault(sound.family, {}).setdefault(stem, []).append(sound)
   found: dict[Half, list[tuple[float, SoundFile]]] = {"choosing": [], "judging": []}
   for stems in families.values():
     order = sorted(stems, key=_digest)
-    parts: dict[Half, list[str]] = {"choosing": order[::2], "judging": order[1::2]}
+    free = [stem for stem in order if not stems[stem][0].half]
+    parts: dict[Half, list[str]] = {"choosing": free[::2], "judging": free[1::2]}
     for half, mine in parts.items():
+      mine += [stem for stem in order if stems[stem][0].half == half]
       # First one sound of every instrument, then the second of each.
       turns = [(turn, i, s) for i, m in enumerate(mine) for turn, s in enumerate(_mixed(stems[m]))]
       listed = [sound for _, _, sound in sorted(turns, key=lambda t: t[:2])]

@@ -1,7 +1,8 @@
 """Builds the out-of-domain benchmark: `python -m synthmatch_jax.ood --out=DIR`.
 
-154 sounds of instruments, of an FM synth and of a voice, from freely licensed packages of Debian
-(docs/ood.md); `python -m synthmatch_jax.eval --workdir=W --sounds=DIR` measures a model on them.
+154 sounds of instruments, of an FM synth and of a voice, or with `--list=one_shots` 159 samples as
+producers use them, from freely licensed packages of Debian (docs/ood.md);
+`python -m synthmatch_jax.eval --workdir=W --sounds=DIR` measures a model on them.
 It says which sounds differ from the list in any bit; the exit status is then 1.
 """
 
@@ -9,6 +10,9 @@ from absl import flags
 
 from synthmatch_jax import cli, files
 
+_LIST = flags.DEFINE_enum(
+  "list", "benchmark", ["benchmark", "one_shots"], "The list of the sounds (docs/ood.md)."
+)
 _OUT = cli.define_path("out", "ood", "The folder for the sounds.")
 _ALLOW = flags.DEFINE_bool(
   "allow_differences",
@@ -24,7 +28,7 @@ def main() -> int:
   from synthmatch_jax.generation.ood import benchmark
 
   differences: list[str] = []
-  manifest = benchmark.build(out, report=differences.append)
+  manifest = benchmark.build(out, wanted=benchmark.listed(_LIST.value), report=differences.append)
   print("\n".join([*differences, f"{len(manifest['sounds'])} sounds are in {out}"]))
   if _RECORD.value:
     listed = [{k: v for k, v in e.items() if k != "file"} for e in manifest["sounds"]]

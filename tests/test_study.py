@@ -4,6 +4,7 @@ import importlib.util
 import math
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,10 @@ def test_the_halves_of_the_benchmark_share_no_instrument():
   for half in halved.values():
     assert {one.family for one in half[:2]} == {"dx7", "voice"}
   assert halved == halves(sounds[::-1])
+  told = [replace(one, half="judging" if "a" in one.name else "choosing") for one in sounds]
+  for half, said in halves(told).items():
+    assert {one.half for one in said} == {half}
+    assert len(said) == sum(one.half == half for one in told)
 
 
 def test_peers_measures_are_those_of_librosa_as_their_code_calls_it():

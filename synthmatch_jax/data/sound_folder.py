@@ -25,11 +25,13 @@ class SoundFile:
     name: The path within its folder, without the suffix.
     path: The file.
     family: The family that it belongs to; empty for none.
+    half: What it is for, "choosing" or "judging", where its list says so; empty otherwise.
   """
 
   name: str
   path: Path
   family: str = ""
+  half: str = ""
 
 
 def load(folder: Path) -> list[SoundFile]:
@@ -79,14 +81,17 @@ def _is_sound(path: Path, folder: Path) -> bool:
 def _of_manifest(folder: Path) -> list[SoundFile]:
   try:
     manifest: dict[str, Any] = untrusted.read_json(folder / MANIFEST)
-    entries = [(e["name"], e["family"], e["file"], e["sha256"]) for e in manifest["sounds"]]
+    entries = [
+      (e["name"], e["family"], e["file"], e["sha256"], e.get("half", ""))
+      for e in manifest["sounds"]
+    ]
   except (OSError, ValueError, KeyError, TypeError) as error:
     raise UserError(
       f"{folder / MANIFEST} is no list of sounds ({error}); build the benchmark again"
     ) from None
   sounds = []
-  for name, family, file, expected in entries:
+  for name, family, file, expected, half in entries:
     if digest(folder / file) != expected:
       raise UserError(f"{folder / file} was altered; build the benchmark again")
-    sounds.append(SoundFile(name=name, path=folder / file, family=family))
+    sounds.append(SoundFile(name=name, path=folder / file, family=family, half=half))
   return sounds

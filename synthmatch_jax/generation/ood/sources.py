@@ -1,7 +1,7 @@
-"""The sources of the out-of-domain benchmark: three synthesizers that Debian packages.
+"""The sources of the out-of-domain benchmark: synthesizers and sample packages of Debian.
 
-Each source renders one entry of benchmark.json as mono audio at 44.1 kHz, the same samples at every
-call. Its program is asked for its version once; a missing one is a `UserError`.
+Each source renders one entry of a list as mono audio at 44.1 kHz, the same samples at every call.
+It is asked for its version once; one that is not installed is a `UserError`.
 """
 
 import functools
@@ -18,6 +18,7 @@ import soundfile as sf
 import soxr
 from jaxtyping import Float
 
+from synthmatch_jax.audio import io
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.spaces import dx7
@@ -25,13 +26,16 @@ from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths import dexed
 
 SAMPLE_RATE = 44_100
+SECONDS = 4.0
+"""The length at which every sound of the lists is cut off."""
+
 Entry = Mapping[str, Any]
 """A sound of the list: how it is made, in the terms of its source."""
 
 
 @runtime_checkable
 class Source(Protocol):
-  """A synthesizer that makes one family of sounds.
+  """A synthesizer or a package that sounds of a list come from.
 
   Attributes:
     licence: The licence of its sounds, or of what they are made with, and its holders.
@@ -73,7 +77,7 @@ class GeneralMidi:
 
   def render(self, entry: Entry) -> Float[np.ndarray, " n"]:
     """Renders a note of entry["program"], counted from 0, as `play` does."""
-    return self.play(entry["program"], Note(pitch=entry["note"]), seconds=4.0)
+    return self.play(entry["program"], Note(pitch=entry["note"]), seconds=SECONDS)
 
   def play(self, program: int, note: Note, *, seconds: float) -> Float[np.ndarray, " n"]:
     """Renders a note without the reverb and chorus that fluidsynth would add."""
@@ -106,7 +110,7 @@ class Dx7:
 
   def render(self, entry: Entry) -> Float[np.ndarray, " n"]:
     """Renders a note of entry["voice"], counted from 0: one second at full velocity."""
-    return self.play(entry["voice"], Note(pitch=entry["note"]), seconds=4.0)
+    return self.play(entry["voice"], Note(pitch=entry["note"]), seconds=SECONDS)
 
   def play(self, voice: int, note: Note, *, seconds: float) -> Float[np.ndarray, " n"]:
     """Renders a note of a voice."""
@@ -135,15 +139,52 @@ class Voice:
       speech = f"<speak>{entry['say']}</speak>"
       _run("espeak-ng", "-m", "-v", entry["voice"], "-s", "80", "-w", str(wav), speech)
       audio, rate = sf.read(wav)
-    return soxr.resample(audio, rate, SAMPLE_RATE, quality="VHQ")[: 4 * SAMPLE_RATE]
+    return soxr.resample(audio, rate, SAMPLE_RATE, quality="VHQ")[: round(SECONDS * SAMPLE_RATE)]
+
+
+class Samples:
+  """One-shots: the sound files of a package.
+
+  Args:
+    package: The package of Debian.
+    folder: The folder in which it puts its sounds.
+    licence: See `Source`.
+  """
+
+  def __init__(self, package: str, folder: Path, *, licence: str):
+    self.folder, self.licence = folder, licence
+    self._package = package
+
+  def version(self) -> str:
+    """See `Source`."""
+    if not self.folder.is_dir():
+      raise UserError(f"there is no {self.folder}: apt-get install {self._package}")
+    asked = ["dpkg-query", "--show", "--showformat=${Version}", self._package]
+    known = shutil.which(asked[0]) and subprocess.run(
+      asked, capture_output=True, text=True, check=False
+    )
+    return f"{self._package} {(known and known.stdout) or 'of an unknown version'}"
+
+  def render(self, entry: Entry) -> Float[np.ndarray, " n"]:
+    """Reads entry["path"], a file in the folder, from its beginning."""
+    path = self.folder / entry["path"]
+    if not path.is_file():
+      raise UserError(f"there is no {path}: apt-get install --reinstall {self._package}")
+    return io.load(path, sample_rate=SAMPLE_RATE)[: round(SECONDS * SAMPLE_RATE)]
 
 
 SOURCES: Mapping[str, Source] = {
   "general_midi": GeneralMidi(),
   "dx7": Dx7(),
   "voice": Voice(),
+  "lmms": Samples("lmms-common", Path("/usr/share/lmms/samples"), licence="GPL-2+ (LMMS)"),
+  "sonic_pi": Samples(
+    "sonic-pi-samples",
+    Path("/usr/share/sonic-pi/samples"),
+    licence="each sound its own: CC0, or MIT (Samuel Aaron)",
+  ),
 }
-"""The source of each family of sounds."""
+"""The sources by their names; a family of rendered sounds is called like its source."""
 
 
 def _need(program: str) -> None:
