@@ -81,7 +81,7 @@ def main(sounds: Sequence[str]) -> int:
     raise UserError("name at least one sound: match SOUND... [--workdir=W] [--out=O]")
   if not _JSON.value and not any(sound == "-" or os.path.lexists(sound) for sound in sounds):
     raise UserError(f"there is no file {', '.join(sounds)}: check the path")
-  from synthmatch_jax.search.budget import Budget
+  from synthmatch_jax.search.budget import Budget, Use
 
   budget = Budget.parse(_SEARCH.value)
   if budget is None and (_LOCK.value or _START.value):
@@ -107,7 +107,6 @@ def main(sounds: Sequence[str]) -> int:
   from tqdm import tqdm
 
   from synthmatch_jax.matching import bulk
-  from synthmatch_jax.search.stand_in import Use
 
   cli.keep_compiled()
 

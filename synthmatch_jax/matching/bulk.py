@@ -26,10 +26,10 @@ from synthmatch_jax.matching.progress import Bar, stoppable
 from synthmatch_jax.matching.result import Match
 from synthmatch_jax.matching.stored import Description
 from synthmatch_jax.search import begin
+from synthmatch_jax.search.budget import NO_USE
 from synthmatch_jax.search.journal import Journal
 from synthmatch_jax.search.locks import Locks
 from synthmatch_jax.search.search import LANES
-from synthmatch_jax.search.stand_in import NO_USE
 from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.play import engine
