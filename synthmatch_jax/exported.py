@@ -14,8 +14,6 @@ Such a folder may come from a stranger: docs/trust.md says what it can and canno
 import dataclasses
 import functools
 import hashlib
-import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +49,10 @@ PROXY = "proxy"
 """The folder of a proxy of the synth (`search.stand_in`), in the same folder."""
 
 _MODEL, _WEIGHTS, _CARD = "model.json", "weights.safetensors", "README.md"
+
+MODEL_FILES = (_WEIGHTS, _CARD, _MODEL)
+"""The files of a model without what lies beside it; the last one makes it a model."""
+
 _KEYS = {"format", "step", "model", "data", "snapping", "files"}
 
 # Raised where a folder cannot be read by earlier versions any more.
@@ -137,54 +139,6 @@ def write(
     (folder / _MODEL).unlink(missing_ok=True)  # Until all of the new one is there, it is no model.
   files.write_text(folder / _CARD, card)
   files.write_json(folder / _MODEL, checksums.seal(described))
-
-
-def carry_evaluation(workdir: Path, folder: Path, trained: TrainedModel) -> bool:
-  """Copies the results of `eval` on the test split, from which `match` tells its confidence.
-
-  For single sounds, only the distances of the model's answers are copied, and which notes
-  they are of. Results that an earlier export of another model has left are removed.
-
-  Returns:
-    Whether there was a whole evaluation of these weights with this snapping.
-  """
-  shutil.rmtree((folder / RESULTS).parent, ignore_errors=True)
-  try:
-    results = (workdir / RESULTS).read_text()
-    if not trained.is_measured_by(json.loads(results)):
-      return False
-    # Opened here: NumPy does not close what it cannot read.
-    with (workdir / PER_SOUND).open("rb") as file, np.load(file) as found:
-      names = [name for name in found.files if name.startswith(("model/", HELD, PITCH))]
-      arrays = {name: found[name] for name in names}
-    kept = {name: array for name, array in arrays.items() if name.count("/") < 2 > array.ndim}
-  except files.UNREADABLE:
-    return False
-  with files.writing(folder / PER_SOUND) as partial, partial.open("wb") as file:
-    np.savez_compressed(file, allow_pickle=False, **kept)
-  files.write_text(folder / RESULTS, results)
-  seal(folder)
-  return True
-
-
-def carry_neighbours(workdir: Path, folder: Path) -> None:
-  """Copies the index of sounds; what an earlier export has left of another model is removed."""
-  (folder / NEIGHBOURS).unlink(missing_ok=True)
-  if (workdir / NEIGHBOURS).exists():
-    with files.writing(folder / NEIGHBOURS) as partial:
-      shutil.copyfile(workdir / NEIGHBOURS, partial)
-    seal(folder)
-
-
-def carry_proxy(workdir: Path, folder: Path) -> None:
-  """Copies the proxy of the synth; what an earlier export has left of another model is removed."""
-  shutil.rmtree(folder / PROXY, ignore_errors=True)
-  if is_exported(workdir / PROXY):
-    (folder / PROXY).mkdir()
-    for name in (_WEIGHTS, _CARD, _MODEL):
-      with files.writing(folder / PROXY / name) as partial:
-        shutil.copyfile(workdir / PROXY / name, partial)
-    seal(folder)
 
 
 def read_proxy(folder: Path, sums: Mapping[str, str]) -> TrainedModel:

@@ -241,8 +241,8 @@ class Predictor:
     return function
 
   def dataset(self, *, dir: Path | None = None) -> "Dataset":
-    """Opens the data set that the model was trained on; see `dataset_of`."""
-    return dataset_of(self.data, dir=dir)
+    """Opens the data set that the model was trained on; see `TrainingData.open`."""
+    return self.data.open(dir=dir)
 
 
 def _about(found: TrainedModel) -> dict[str, bool]:
@@ -264,39 +264,6 @@ def _about(found: TrainedModel) -> dict[str, bool]:
     "is_told_notes": model.note_input is not None,
     "predicts_notes": model.note_head is not None,
   }
-
-
-def dataset_of(data: TrainingData, *, dir: Path | None = None) -> "Dataset":
-  """Opens the data set that a model was trained on.
-
-  Args:
-    data: What is kept of the data.
-    dir: The folder where it is now (TFDS's data_dir), if it was moved since.
-
-  Raises:
-    UserError: it is not there, or is another one of the same name.
-  """
-  from synthmatch_jax.data import pipeline  # Slow, and not needed to predict.
-
-  stored = data.dataset
-  name = f"{stored['name']}/{stored['version']}"
-  root, count = dir or stored["dir"], sum(stored["num_examples"].values())
-  advice = (
-    "the model was trained on it: name the place where it is by --data_dir, or let eval measure"
-    " on other sounds, by --sounds or --dataset; if it is lost,"
-    f" {pipeline.building(name, count, dir=root)} and the options that it had beside"
-  )
-  dataset = pipeline.open_dataset(name, dir=root, advice=advice)
-  wanted = stored["num_examples"]["train"]
-  if stored.get("first") and wanted <= dataset.num_examples("train"):
-    dataset = dataset.with_first(wanted)
-  counts = {split: dataset.num_examples(split) for split in dataset.sources}
-  if dataset.recipe.digest() != data.recipe.digest() or counts != stored["num_examples"]:
-    raise UserError(
-      f"the data set {dataset.path} is not the one that the model was trained on, only of the"
-      " same name; build that one again, or train on this one"
-    )
-  return dataset
 
 
 def load(folder: Path) -> TrainedModel:

@@ -23,6 +23,8 @@ from synthmatch_jax.errors import UserError
 
 # The code that is traced.
 _CODE = ("models/*.py", "data/statistics.py", "inference.py")
+# The settings of JAX that change what is traced.
+_SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_default_prng_impl")
 _SUM_BYTES = 32
 
 
@@ -51,7 +53,7 @@ class Programs:
     if self._folder is None:
       return
     said = (arguments, data.recipe.sizes, data.statistics.to_dict(), sorted(shapes.items()))
-    settings = (jax.config.jax_enable_x64, jax.config.jax_default_matmul_precision)
+    settings = [jax.config.values[name] for name in _SETTINGS]
     key = hashlib.sha256(repr((_code(), settings, said)).encode()).hexdigest()
     self._folder /= key[:32]
     found = _read(self._folder / "about")
@@ -61,9 +63,7 @@ class Programs:
     """Keeps what is to be known of the model without building it: that it can be built, too."""
     self._write("about", json.dumps(dict(about)).encode())
 
-  def get(
-    self, name: str, make: Callable[[], Callable[..., Any]], inputs: tuple[Any, ...]
-  ) -> Callable[..., Any]:
+  def get(self, name: str, make: Callable[[], Any], inputs: tuple[Any, ...]) -> Callable[..., Any]:
     """Returns a compiled function for inputs of certain shapes.
 
     Args:
@@ -105,7 +105,7 @@ def _folder() -> Path | None:
   On an accelerator nothing is kept: what is compiled there is not bound to be portable, and a start
   takes much longer anyway.
   """
-  named = jax.config.jax_compilation_cache_dir
+  named = jax.config.values["jax_compilation_cache_dir"]
   if not named or "://" in named or jax.default_backend() != "cpu":
     return None
   return Path(named) / "synthmatch_jax"

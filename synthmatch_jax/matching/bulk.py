@@ -127,7 +127,6 @@ def match_all(
   locks = Locks.parse(request.locks, recipe.space)
   start = begin.read(request.start, recipe, plays) if request.start else None
   ensemble.prepare(models, count=len(HEARINGS if searching else ways(request.top, request.listen)))
-  output.prepare()
   # A search is work for several cores already.
   at_once = max(1, workers // LANES) if searching else workers
   with _claimed(out):
