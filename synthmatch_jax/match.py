@@ -14,7 +14,7 @@ from typing import Any
 
 from absl import flags
 
-from synthmatch_jax import cli, cores
+from synthmatch_jax import cli, cores, startup
 from synthmatch_jax.errors import UserError
 
 _WORKDIR, _SYNTH = cli.define_models()
@@ -93,8 +93,10 @@ def main(sounds: Sequence[str]) -> int:
   from synthmatch_jax.matching import installing
 
   presets = installing.folder() if _INSTALL.value else None
-  from synthmatch_jax.audio.hearing import Assume
-  from synthmatch_jax.audio.note import pitch_of
+  # Imported here, so that a mistyped flag is answered before JAX is loaded, which takes seconds.
+  with startup.loading():
+    from synthmatch_jax.audio.hearing import Assume
+    from synthmatch_jax.audio.note import pitch_of
 
   assume = Assume(
     pitch=None if _NOTE.value is None else pitch_of(_NOTE.value),
@@ -103,12 +105,12 @@ def main(sounds: Sequence[str]) -> int:
     level_db=_LEVEL.value,
     clear=None if _NOISE.value is None else _NOISE.value == "remove",
   )
-  # Imported here, so that a mistyped flag is answered before JAX is loaded, which takes seconds.
-  from tqdm import tqdm
+  with startup.loading():
+    from tqdm import tqdm
 
-  from synthmatch_jax.matching import bulk
+    from synthmatch_jax.matching import bulk
 
-  cli.keep_compiled()
+  startup.keep_compiled()
 
   def say(line: str) -> None:
     tqdm.write(line, file=sys.stderr if _JSON.value else sys.stdout)

@@ -2,7 +2,7 @@
 
 Tracing takes Flax and the code of a model, whose import and work take longer than an answer. What
 was traced (`jax.export`: StableHLO) needs neither. It lies in the folder where JAX keeps what it
-has compiled, and nowhere if there is none (`cli.keep_compiled`). Code in that folder is run.
+has compiled, and nowhere if there is none (`startup.keep_compiled`). Code in that folder is run.
 """
 
 import contextlib

@@ -12,7 +12,7 @@ FLOORS = (
   {"errors"},
   {"untrusted", "cores", "extras", "bundled"},
   {"files"},
-  {"cli", "completion", "checksums", "arrays", "audio", "spaces"},
+  {"cli", "completion", "startup", "checksums", "arrays", "audio", "spaces"},
   {"data"},
   {"models", "programs", "metrics", "synths", "reports"},
   {"config", "exported", "selection"},

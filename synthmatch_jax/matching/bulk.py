@@ -139,6 +139,7 @@ def match_all(
       stoppable(enabled=searching) as stopped,
       ThreadPoolExecutor(at_once) as threads,
     ):
+      pool.prepare()
       matcher = Matcher(models, pool)
       plan = _Plan(request=request, locks=locks, start=start, bar=bar, stopped=stopped)
       try:

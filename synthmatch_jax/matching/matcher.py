@@ -99,6 +99,7 @@ class Matcher:
     ensemble.prepare(loaded, count=1)
     found = engine(loaded[0].predictor.recipe, path=plugin)
     with Pool(found, size=max(engines, cores.available())) as pool:
+      pool.prepare()
       yield cls(loaded, pool)
 
   def match(
