@@ -15,7 +15,7 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation import record
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.inspection import dataset_report
-from synthmatch_jax.synths import play, vital
+from synthmatch_jax.synths import hosts, play, vital
 from synthmatch_jax.synths.base import RenderError, sound
 from synthmatch_jax.synths.registry import Engine
 from synthmatch_jax.synths.vital import Vital, VitalDescription
