@@ -8,7 +8,7 @@ DEMO := demo
 # TensorFlow, which only the tfds command loads, talks a lot.
 export TF_CPP_MIN_LOG_LEVEL := 3
 
-.PHONY: setup demo demo-train instrument test test-slow lint types wheelhouse lock clean
+.PHONY: setup demo demo-train instrument test test-slow lint types docs wheelhouse lock clean
 
 setup: $(VENV)/ready  ## virtual environment with everything a contributor needs
 
@@ -54,6 +54,10 @@ lint: setup
 types: setup
 	$(BIN)/basedpyright
 
+# Not by --quiet, under which MkDocs passes over broken links.
+docs: setup  ## the site, with the API, in build/site; broken links are errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 wheelhouse: setup  ## the wheels that a GPU machine without a network lacks (docs/accelerators.md)
 	$(BIN)/python -m benchmarks.wheelhouse --out=wheelhouse
 
@@ -67,4 +71,4 @@ lock: ## writes constraints.txt anew from the newest versions that fit together
 	rm -r $(VENV)-lock
 
 clean:
-	rm -rf $(VENV) $(DEMO) wheelhouse
+	rm -rf $(VENV) $(DEMO) build/site wheelhouse

@@ -11,7 +11,7 @@ PAGES = sorted(
   path.relative_to(ROOT).as_posix()
   for path in (
     *(ROOT / name for name in ("README.md", "WORKSPACE.md")),
-    *(ROOT / "docs").glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
     *(ROOT / "examples").glob("*.md"),
     *(ROOT / "datasets").rglob("*.md"),
   )
@@ -19,6 +19,7 @@ PAGES = sorted(
 
 # How a command begins, behind the folder of a virtual environment or the name of a program alone.
 _COMMAND = re.compile(r"(?:\.venv[/\\]bin/)?(python -m|synthmatch|tfds|make) ")
+_PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,14 @@ class Command:
 
 
 def lines(page: str) -> list[tuple[int, str]]:
-  """Lines of a page's code blocks, indented or fenced, those that go on on the next one joined."""
+  """Lines of a page's code blocks, indented or fenced, those that go on on the next one joined.
+
+  Blocks that are marked as Python are left out; see `snippets`.
+  """
   found: list[tuple[int, str]] = []
   fenced, blank, block, goes_on = False, True, False, False
-  for number, line in enumerate((ROOT / page).read_text().splitlines(), start=1):
+  text = _PYTHON.sub(lambda block: "\n" * block[0].count("\n"), (ROOT / page).read_text())
+  for number, line in enumerate(text.splitlines(), start=1):
     if line.lstrip().startswith("```"):
       fenced = not fenced
       continue
@@ -64,6 +69,11 @@ def lines(page: str) -> list[tuple[int, str]]:
       goes_on = line.endswith("\\")
     blank, block = not line.strip(), indented or (block and not line.strip())
   return found
+
+
+def snippets(page: str) -> list[str]:
+  """The blocks of a page that are marked as Python."""
+  return _PYTHON.findall((ROOT / page).read_text())
 
 
 def commands(page: str) -> list[Command]:

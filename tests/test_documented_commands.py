@@ -4,6 +4,7 @@
 not here or a cluster are only parsed, by the parser of the program itself.
 """
 
+import ast
 import json
 import re
 import shlex
@@ -232,6 +233,15 @@ def test_the_python_of_the_docs_imports_what_there_is():
     for _, text in documented.lines(page):
       if re.match(r"from synthmatch_jax\S* import ", text):
         exec(compile(text, page, "exec"), {})
+    for snippet in documented.snippets(page):
+      imports = [n for n in ast.parse(snippet).body if isinstance(n, ast.Import | ast.ImportFrom)]
+      exec(compile(ast.Module(imports, []), page, "exec"), {})
+
+
+@pytest.mark.parametrize("page", ["evaluation", "spaces", "synths"])
+def test_the_python_of_the_api_that_needs_no_file_runs(page):
+  (snippet,) = documented.snippets(f"docs/api/{page}.md")
+  exec(compile(snippet, page, "exec"), {})
 
 
 def typed(command, **places):

@@ -52,9 +52,9 @@ def ways(top: int, listen: Listen | None) -> tuple[Hearing, ...]:
 class Matcher:
   """Answers to sounds, by one model or several that play the same synth.
 
-    with Matcher.open() as matcher:
-      found = matcher.match("guitar.wav", top=3)
-      found.best.patch
+      with Matcher.open() as matcher:
+        found = matcher.match("guitar.wav", top=3)
+        found.best.patch
 
   A matcher can be used from several threads at once. An answer does not depend on what else the
   engines have played or are playing, nor on how many there are.
@@ -180,10 +180,10 @@ class Matcher:
   def search(self, recording: Recording, **asked: Any) -> Refinement:
     """Begins a search for the answers to a sound: an iterator of improvements.
 
-      search = matcher.search(matcher.hear("guitar.wav"), budget=Budget(renders=200))
-      for step in search:
-        print(step.renders, step.value)
-      search.match().best.patch
+        search = matcher.search(matcher.hear("guitar.wav"), budget=Budget(renders=200))
+        for step in search:
+          print(step.renders, step.value)
+        search.match().best.patch
 
     Args:
       recording: The sound.

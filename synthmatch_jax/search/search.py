@@ -41,10 +41,10 @@ TIDY_AT = 0.95
 class Search:
   """A search for a sound, to be iterated once: each item is an improvement.
 
-    search = Search(objective, seeds, recipe=recipe, note=note, engine=engine, budget=budget)
-    for step in search:
-      print(step.renders, step.value)
-    search.chosen(3)
+      search = Search(objective, seeds, recipe=recipe, note=note, engine=engine, budget=budget)
+      for step in search:
+        print(step.renders, step.value)
+      search.chosen(3)
 
   It may be left at any time, by a `break` or by Ctrl-C: what was found until then is kept. With a
   budget in renders the same seeds give the same answers to the last bit, whatever the number of
