@@ -5,7 +5,8 @@
 The model is the bundled one, or any trained one; sounds are as long as those it was trained on.
 
 * cold: a new process, from its start to the answer: Python, imports, weights, compilation, engine
-  and match; in Python, and by the command, which also writes the folder and its page;
+  and match; in Python, which compiles anew, and by the command, which takes what is compiled from
+  the user's cache and also writes the folder and its page, without a search and with one;
 * warm: a match in a process that has already made one, for one answer and for up to four;
 * raw rendering: the same patch at the same note by the same engine, used and new; no match with
   that engine can be faster.
@@ -53,15 +54,18 @@ def cold(options: argparse.Namespace) -> dict[str, list[float]]:
   def run(*arguments: str) -> None:
     subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
 
-  def command() -> None:
+  def command(*more: str) -> None:
     with tempfile.TemporaryDirectory() as out:
-      flags = (f"--workdir={options.workdir}", f"--out={out}", f"--plugin={options.plugin}")
+      flags = (f"--workdir={options.workdir}", f"--out={out}", f"--plugin={options.plugin}", *more)
       run("-m", "synthmatch_jax.match", options.sound, *flags)
+
+  command("--search=0")  # From now on what was traced and compiled is in the user's cache.
 
   return {
     "cold, in Python": seconds(
       lambda: run("-c", COLD, options.workdir, options.sound, options.plugin), options.times
     ),
+    "cold, the command without a search": seconds(lambda: command("--search=0"), options.times),
     "cold, the command with all its files": seconds(command, options.times),
   }
 

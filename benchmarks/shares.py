@@ -5,7 +5,7 @@
 Each run is a process of its own, which imports, loads, compiles, matches and writes in the order of
 `synthmatch match --search=0`; the table has the median of each part, and of a second match in the
 same process. Processor seconds, of all threads, depend less on what else a machine does than a
-clock does. Compiled code comes from the user's cache, as it does from the second match on.
+clock does. Traced and compiled code come from the user's cache, as from the second match on.
 """
 
 import argparse
@@ -23,22 +23,21 @@ def mark(name, spent=[0.0]):
   spent[0] = times.user + times.system
 
 mark("Python")
-from synthmatch_jax import cli, cores
+from synthmatch_jax import cli, cores, startup
 mark("flags")
-import numpy, scipy.fft
-mark("import NumPy, scipy.fft")
-import scipy.signal, scipy.ndimage, pyloudnorm
-mark("import scipy.signal, scipy.ndimage")
-import jax
-mark("import JAX")
-import flax.nnx
-mark("import Flax")
-from synthmatch_jax.matching import bulk, ensemble, output
-from synthmatch_jax.matching.matcher import Matcher
-from synthmatch_jax.synths.play import engine
-from synthmatch_jax.synths.pool import Pool
-mark("import the rest")
-cli.keep_compiled()
+with startup.loading():
+  import numpy, scipy.fft
+  mark("import NumPy, scipy.fft")
+  import scipy.signal, scipy.ndimage, pyloudnorm
+  mark("import scipy.signal, scipy.ndimage")
+  import jax
+  mark("import JAX")
+  from synthmatch_jax.matching import bulk, ensemble, output
+  from synthmatch_jax.matching.matcher import Matcher
+  from synthmatch_jax.synths.play import engine
+  from synthmatch_jax.synths.pool import Pool
+  mark("import the rest")
+startup.keep_compiled()
 models = ensemble.load([])
 mark("load the model")
 plays = engine(models[0].predictor.recipe, path="")
@@ -46,9 +45,6 @@ with tempfile.TemporaryDirectory() as out, Pool(plays, size=1) as pool, cores.on
   for again in ("", ", again"):
     found = Matcher(models, pool).match(sys.argv[1])
     mark(f"compile, listen, play, judge{again}")
-    if not again:
-      import synthmatch_jax.reports.figures
-      mark("import Matplotlib")
     output.write(found, Path(out, "match"), pool=pool)
     mark(f"write, draw{again}")
 """

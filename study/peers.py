@@ -20,7 +20,7 @@ import scipy.fft
 import soxr
 from jaxtyping import Float
 
-from synthmatch_jax import cli
+from synthmatch_jax import startup
 from synthmatch_jax.audio.mel import MelSettings, mel_power, power_db
 from synthmatch_jax.audio.stft import StftSettings, stft_magnitude
 from synthmatch_jax.evaluation import material, presets, rows
@@ -120,7 +120,7 @@ def main() -> None:
   parser.add_argument("--data_dir", type=Path, help="folder of the data set, if it was moved")
   parser.add_argument("--num_examples", type=int, default=1000, help="most sounds to measure")
   options = parser.parse_args()
-  cli.keep_compiled()
+  startup.keep_compiled()
   predictor, limit = Predictor.load(options.workdir), options.num_examples
   if options.presets:
     found = presets.read(options.presets, predictor.recipe, limit=limit)

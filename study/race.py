@@ -42,9 +42,8 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching import ensemble
 from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.matching.result import Origin
-from synthmatch_jax.search.budget import Budget
+from synthmatch_jax.search.budget import NO_USE, Budget, Use
 from synthmatch_jax.search.candidate import Candidate
-from synthmatch_jax.search.stand_in import NO_USE, Use
 from synthmatch_jax.selection import RANKED_BY
 
 LOG = LOGS / "race"
@@ -184,7 +183,7 @@ def require_alike(regression: Matcher, flow: Matcher, setups: Sequence[str]) -> 
   if any(SETUPS[name].proxy != NO_USE for name in setups):
     for model in (one, other):
       ensemble.proxy([model])  # It says what is missing.
-  if not other.predictor.model.head.is_drawn or one.predictor.model.head.is_drawn:
+  if not other.predictor.is_drawn or one.predictor.is_drawn:
     raise UserError(
       "--workdir names a model that draws its answers, --regression one that does not"
     )

@@ -31,7 +31,7 @@ RELEASED = bundled.model()
 _PACKAGE = ROOT / "synthmatch_jax"
 _EXAMPLES = ROOT / "examples"
 _ANSWERS = ("audio/**/*.py", "matching/**/*.py")  # They decide what is heard, and the MSS of it.
-_REPORTS = ("reports/figures.py", "reports/templates/*.css", "reports/templates/base.html")
+_REPORTS = ("reports/spectrograms.py", "reports/templates/*.css", "reports/templates/base.html")
 _PAGE = ("web/static/*", "web/panel.*", "web/telling.py")
 SOURCES: dict[str, tuple[str, ...]] = {
   "matches.png": ("reports/templates/matches.html", "reports/templates/nearness.html", *_REPORTS),

@@ -28,7 +28,7 @@ from synthmatch_jax import files
 from synthmatch_jax.audio.mel import MelSettings, log_mel
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.metrics.suite import measure
-from synthmatch_jax.reports.figures import spectrogram_pair
+from synthmatch_jax.reports import spectrograms
 from synthmatch_jax.reports.tables import join, number
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.spaces.discrete import Choice, Switch
@@ -177,7 +177,7 @@ def _played(folder: Path, name: str, engine: vital.VitalDescription, to: Path) -
   sound = engine.make().render(reduced.patch, note=_NOTE, seconds=_SECONDS, sample_rate=_RATE)
   mel = MelSettings()
   drawings = log_mel(original, mel), log_mel(sound, mel)
-  spectrogram_pair(*drawings, mel, to / f"{name}.png", titles=(name, "reduced"))
+  spectrograms.pair(*drawings, mel, to / f"{name}.png", titles=(name, "reduced"))
   pairs = {"reduced": sound, "again": again}
   found: Mapping[str, Mapping[str, float]] = {k: measure(original, v) for k, v in pairs.items()}
   rounded = {k: {m: round(v[m], 3) for m in _SHOWN} for k, v in found.items()}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from absl import flags
 
-from synthmatch_jax import cli, extras
+from synthmatch_jax import cli, extras, startup
 
 _WORKDIR, _SYNTH = cli.define_models()
 _PORT = flags.DEFINE_integer(
@@ -46,11 +46,12 @@ def main() -> None:
 
 
 def _serve(workdirs: Sequence[Path], listener: socket.socket) -> None:
-  from synthmatch_jax.matching.matcher import Matcher
-  from synthmatch_jax.web import server
-  from synthmatch_jax.web.asking import Limits
+  with startup.loading():
+    from synthmatch_jax.matching.matcher import Matcher
+    from synthmatch_jax.web import server
+    from synthmatch_jax.web.asking import Limits
 
-  cli.keep_compiled()
+  startup.keep_compiled()
   limits = Limits(max_seconds=_MAX_SECONDS.value, max_bytes=_MAX_MEGABYTES.value << 20)
   of_models = {"synth": _SYNTH.value, "plugin": _PLUGIN.value}
   with Matcher.open(workdirs, **of_models, engines=_WORKERS.value) as matcher:

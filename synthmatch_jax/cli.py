@@ -240,21 +240,6 @@ def folder_to_write(path: Path) -> Path:
   return path
 
 
-def keep_compiled() -> None:
-  """Lets JAX keep what it compiles from run to run, in the user's cache folder.
-
-  Nothing changes if JAX_COMPILATION_CACHE_DIR names another folder. If the cache folder cannot be
-  written, each run compiles anew, which takes seconds.
-  """
-  cache = files.user_cache()
-  if os.environ.get("JAX_COMPILATION_CACHE_DIR") or cache is None:
-    return
-  import jax
-
-  jax.config.update("jax_compilation_cache_dir", str(cache / "synthmatch_jax" / "jax"))
-  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
-
-
 def explain(error: Exception, argv: Sequence[str] = ()) -> str:
   """Returns a sentence for an exception of ml_collections' config flags, whatever its kind."""
   text = str(error.args[0]) if error.args else str(error)

@@ -67,7 +67,7 @@ def main() -> None:
   extras.need("train", "an evaluation")
   # This stands here so that a mistyped flag is answered at once, before JAX takes its seconds.
   from synthmatch_jax.evaluation import drawn, evaluator, proxied
-  from synthmatch_jax.search.stand_in import Use
+  from synthmatch_jax.search.budget import Use
 
   if proxied.is_proxy(workdir):
     of_models = (_SPLIT, _SOUNDS, _DATASET, _PRESETS, _ROWS, _OTHERS)

@@ -25,14 +25,14 @@ def main() -> None:
   # This stands here so that a mistyped flag is answered at once, before JAX takes its seconds.
   from synthmatch_jax import exported
   from synthmatch_jax.models.estimator import Estimator
-  from synthmatch_jax.training import card, trained
+  from synthmatch_jax.training import card, carry, trained
 
   found = trained.load(workdir)
   text = card.write(found, workdir, dtype=_DTYPE.value)
   exported.write(out, found, card=text, dtype=cast(exported.StoredDtype, _DTYPE.value))
-  evaluated = exported.carry_evaluation(workdir, out, found)
-  exported.carry_neighbours(workdir, out)
-  exported.carry_proxy(workdir, out)
+  evaluated = carry.evaluation(workdir, out, found)
+  carry.neighbours(workdir, out)
+  carry.proxy(workdir, out)
   if out.name == exported.PROXY and exported.is_exported(out.parent):
     exported.seal(out.parent)  # It was put beside a model that was exported before.
   asks = isinstance(found.model, Estimator) and not evaluated

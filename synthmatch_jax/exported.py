@@ -12,25 +12,26 @@ Such a folder may come from a stranger: docs/trust.md says what it can and canno
 """
 
 import dataclasses
+import functools
 import hashlib
-import json
-import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import SafetensorError
 
-from synthmatch_jax import checksums, files, untrusted
+from synthmatch_jax import arrays, checksums, files, untrusted
+from synthmatch_jax.arrays import StoredDtype
 from synthmatch_jax.data.statistics import TrainingData
 from synthmatch_jax.errors import UserError, brief
-from synthmatch_jax.models import weights
-from synthmatch_jax.models.model import Model
-from synthmatch_jax.models.weights import StoredDtype
+from synthmatch_jax.programs import Programs
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.spaces.snapping import Snapping
+
+if TYPE_CHECKING:
+  from synthmatch_jax.models.model import Model
 
 RESULTS, PER_SOUND = "eval/test/results.json", "eval/test/per_sound.npz"
 """The results of `eval` on the test split, in the folder of a run or of an exported model."""
@@ -48,6 +49,10 @@ PROXY = "proxy"
 """The folder of a proxy of the synth (`search.stand_in`), in the same folder."""
 
 _MODEL, _WEIGHTS, _CARD = "model.json", "weights.safetensors", "README.md"
+
+MODEL_FILES = (_WEIGHTS, _CARD, _MODEL)
+"""The files of a model without what lies beside it; the last one makes it a model."""
+
 _KEYS = {"format", "step", "model", "data", "snapping", "files"}
 
 # Raised where a folder cannot be read by earlier versions any more.
@@ -59,7 +64,8 @@ class TrainedModel:
   """A trained model, from the folder of a run or of an export.
 
   Attributes:
-    model: The model, in evaluation mode; its weights are float32, whatever dtype it computes in.
+    weights: Its weights by their names in files, float32, whatever dtype it computes in.
+    build: Builds the model with them, in evaluation mode.
     arguments: The arguments that it was built with, its name included.
     data: What is kept of the data that it was trained on.
     step: The step of training at which its weights had the lowest validation loss.
@@ -68,12 +74,25 @@ class TrainedModel:
       for one that was exported before there were checksums.
   """
 
-  model: Model
+  weights: Mapping[str, Any]
+  build: Callable[[], "Model"]
   arguments: Mapping[str, Any]
   data: TrainingData
   step: int
   snapping: Snapping = field(default_factory=dict)
   sums: Mapping[str, str] = field(default_factory=dict)
+
+  @classmethod
+  def of(cls, model: "Model", **others: Any) -> "TrainedModel":
+    """Takes a model that is there, in evaluation mode, with what else belongs to it."""
+    from synthmatch_jax.models import weights
+
+    return cls(weights=weights.arrays_of(model), build=lambda: model, **others)
+
+  @functools.cached_property
+  def model(self) -> "Model":
+    """The model itself, which is built when it is asked for first: that takes Flax and time."""
+    return self.build()
 
   def is_measured_by(self, results: Mapping[str, Any]) -> bool:
     """Returns whether an evaluation (results.json) measured these weights with this snapping."""
@@ -106,7 +125,7 @@ def write(
     raise UserError(f"{folder} holds something else than an exported model: take another --out")
   data = trained.data.to_dict()
   data["dataset"].pop("dir", None)  # The folder is one of this machine.
-  data_of_weights = weights.dumps(trained.model, dtype=dtype)
+  data_of_weights = arrays.dumps(trained.weights, dtype=dtype)
   described = {
     "format": _FORMAT if trained.snapping else 1,
     "step": trained.step,
@@ -120,54 +139,6 @@ def write(
     (folder / _MODEL).unlink(missing_ok=True)  # Until all of the new one is there, it is no model.
   files.write_text(folder / _CARD, card)
   files.write_json(folder / _MODEL, checksums.seal(described))
-
-
-def carry_evaluation(workdir: Path, folder: Path, trained: TrainedModel) -> bool:
-  """Copies the results of `eval` on the test split, from which `match` tells its confidence.
-
-  For single sounds, only the distances of the model's answers are copied, and which notes
-  they are of. Results that an earlier export of another model has left are removed.
-
-  Returns:
-    Whether there was a whole evaluation of these weights with this snapping.
-  """
-  shutil.rmtree((folder / RESULTS).parent, ignore_errors=True)
-  try:
-    results = (workdir / RESULTS).read_text()
-    if not trained.is_measured_by(json.loads(results)):
-      return False
-    # Opened here: NumPy does not close what it cannot read.
-    with (workdir / PER_SOUND).open("rb") as file, np.load(file) as found:
-      names = [name for name in found.files if name.startswith(("model/", HELD, PITCH))]
-      arrays = {name: found[name] for name in names}
-    kept = {name: array for name, array in arrays.items() if name.count("/") < 2 > array.ndim}
-  except files.UNREADABLE:
-    return False
-  with files.writing(folder / PER_SOUND) as partial, partial.open("wb") as file:
-    np.savez_compressed(file, allow_pickle=False, **kept)
-  files.write_text(folder / RESULTS, results)
-  seal(folder)
-  return True
-
-
-def carry_neighbours(workdir: Path, folder: Path) -> None:
-  """Copies the index of sounds; what an earlier export has left of another model is removed."""
-  (folder / NEIGHBOURS).unlink(missing_ok=True)
-  if (workdir / NEIGHBOURS).exists():
-    with files.writing(folder / NEIGHBOURS) as partial:
-      shutil.copyfile(workdir / NEIGHBOURS, partial)
-    seal(folder)
-
-
-def carry_proxy(workdir: Path, folder: Path) -> None:
-  """Copies the proxy of the synth; what an earlier export has left of another model is removed."""
-  shutil.rmtree(folder / PROXY, ignore_errors=True)
-  if is_exported(workdir / PROXY):
-    (folder / PROXY).mkdir()
-    for name in (_WEIGHTS, _CARD, _MODEL):
-      with files.writing(folder / PROXY / name) as partial:
-        shutil.copyfile(workdir / PROXY / name, partial)
-    seal(folder)
 
 
 def read_proxy(folder: Path, sums: Mapping[str, str]) -> TrainedModel:
@@ -228,9 +199,9 @@ def read(folder: Path) -> TrainedModel:
       raise ValueError(f"its step is {step!r:.50}")
     snaps = snapping.check(described.get("snapping", {}), data.recipe.space)
     sums = described.get("files", {})
-    model = weights.read(
-      folder / _WEIGHTS, arguments, data.recipe.sizes, sha256=sums.get(_WEIGHTS, "")
-    )
+    with arrays.opened(folder / _WEIGHTS) as stored:
+      build = _building(arguments, data, stored.shapes)
+      weights = stored.read(sha256=sums.get(_WEIGHTS, ""))
     # This is asked last, for all else says more about what is wrong.
     checksums.unseal(_MODEL, described, keys=_KEYS)
   except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
@@ -238,8 +209,39 @@ def read(folder: Path) -> TrainedModel:
   except UserError as error:
     raise UserError(f"the model in {folder} cannot be used: {brief(error)}") from None
   return TrainedModel(
-    model=model, arguments=arguments, data=data, step=step, snapping=snaps, sums=sums
+    weights=weights,
+    build=lambda: build(weights),
+    arguments=arguments,
+    data=data,
+    step=step,
+    snapping=snaps,
+    sums=sums,
   )
+
+
+def _building(
+  arguments: Mapping[str, Any], data: TrainingData, shapes: Mapping[str, tuple[int, ...]]
+) -> Callable[[Mapping[str, np.ndarray]], "Model"]:
+  """Returns what builds a model with its weights.
+
+  Raises:
+    UserError: There is no such model with weights of these shapes.
+  """
+
+  @functools.cache
+  def blueprint() -> "Model":
+    from synthmatch_jax.models import weights
+
+    return weights.blueprint(arguments, data.recipe.sizes, shapes)
+
+  def build(values: Mapping[str, np.ndarray]) -> "Model":
+    from synthmatch_jax.models import weights
+
+    return weights.filled(blueprint(), values)
+
+  if Programs(arguments, data, shapes).about is None:  # Otherwise it has been built before.
+    blueprint()
+  return build
 
 
 def _said(folder: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from synthmatch_jax import exported
@@ -23,13 +23,13 @@ from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.data.statistics import Statistics, TrainingData
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.exported import TrainedModel
-from synthmatch_jax.models import weights
-from synthmatch_jax.models.estimator import Estimator
+from synthmatch_jax.programs import Programs
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.spaces.snapping import Snapping
 
 if TYPE_CHECKING:
   from synthmatch_jax.data.pipeline import Dataset
+  from synthmatch_jax.models.estimator import Estimator
 
 # Numbers of sounds predicted at once: one, the ways of listening to one, or many. 32 is within a
 # quarter of the fastest for the small AST on a CPU.
@@ -40,12 +40,14 @@ class Predictor:
   """Predicts the controls of sounds.
 
   Attributes:
-    model: The model, in evaluation mode.
     arguments: The arguments that the model was built with, its name included.
     data: What is kept of the data that it was trained on.
     step: The step at which its weights had the lowest validation loss.
     snapping: The snapping of its answers.
     sums: SHA-256 of the files beside an exported model; see `TrainedModel`.
+    is_drawn: Whether the model draws its answers, so that there are as many as one likes.
+    is_told_notes: Whether it is told what is known of the notes.
+    predicts_notes: Whether it predicts the notes of sounds.
   """
 
   def __init__(self, found: TrainedModel):
@@ -54,28 +56,21 @@ class Predictor:
     Raises:
       UserError: It is a proxy of the synth.
     """
-    if not isinstance(found.model, Estimator):
-      raise UserError(
-        "the model is a proxy of the synth, which plays patches and answers to no sound: name"
-        " another --workdir"
-      )
-    self.model: Estimator = found.model
+    self._found = found
     self.arguments: Mapping[str, Any] = found.arguments
     self.data: TrainingData = found.data
     self.step: int = found.step
     self.snapping: Snapping = found.snapping
     self.sums: Mapping[str, str] = found.sums
-    graphdef, self._state = nnx.split(self.model)
-
-    def answers(state, mel, note, seeds, count):
-      model, keys = nnx.merge(graphdef, state), jax.vmap(jax.random.key)(seeds)
-      found = model.answers(self.statistics.normalise(mel), note, keys=keys, count=count)
-      return jnp.clip(found, 0.0, 1.0)
-
-    def notes(state, mel):
-      return nnx.merge(graphdef, state).notes(self.statistics.normalise(mel))
-
-    self._answers, self._notes = jax.jit(answers, static_argnames="count"), jax.jit(notes)
+    shapes = {name: tuple(array.shape) for name, array in found.weights.items()}
+    self._programs = Programs(found.arguments, found.data, shapes)
+    about = self._programs.about
+    if about is None:
+      about = _about(found)
+      self._programs.keep(about)
+    self.is_drawn, self.is_told_notes = about["is_drawn"], about["is_told_notes"]
+    self.predicts_notes = about["predicts_notes"]
+    self._compiled: dict[tuple[str, int], Callable[..., Array]] = {}
     self._preparing: list[threading.Thread] = []
 
   @classmethod
@@ -97,9 +92,15 @@ class Predictor:
     """The statistics of its training data."""
     return self.data.statistics
 
-  def arrays(self) -> dict[str, Any]:
+  @property
+  def model(self) -> "Estimator":
+    """The model, in evaluation mode; see `TrainedModel.model`."""
+    model: Any = self._found.model
+    return model
+
+  def arrays(self) -> Mapping[str, Any]:
     """Returns all arrays that it computes with, by their names."""
-    return weights.arrays_of(self.model)
+    return self._found.weights
 
   def predict(
     self, mel: Float[np.ndarray, "b t f"], notes: Sequence[Note | KnownNote] | None = None
@@ -157,15 +158,19 @@ class Predictor:
     Raises:
       ValueError: the model predicts none.
     """
-    if self.model.note_head is None:
+    if not self.predicts_notes:
       raise ValueError("the model was not trained to predict notes (model.note_loss)")
-    found = _in_batches({"mel": mel}, lambda part: self._notes(self._state, part["mel"]))
+
+    def notes(weights, mel):
+      return self._model_of(weights).notes(self.statistics.normalise(mel))
+
+    found = _in_batches({"mel": mel}, lambda part: self._run("notes", notes, part["mel"]))
     rows = [row for part in found for row in part.tolist()]
     return [PredictedNote(pitch=p, confidence=sure, hold_seconds=h) for p, sure, h in rows]
 
   def hear(self, recording: Recording) -> Recording:
     """Returns a recording with the note that the model predicts, if it predicts any."""
-    if self.model.note_head is None:
+    if not self.predicts_notes:
       return recording
     clips = listen(recording, pitch=self.recipe.note.pitch, level_db=self.statistics.level_db)
     (predicted,) = self.notes(log_mel(clips[AS_RECORDED], self.recipe.mel)[None])
@@ -201,52 +206,64 @@ class Predictor:
 
   def _compute(self, mel, notes=None, *, count=1, seeds=None) -> Float[np.ndarray, "b n d"]:
     columns = {"mel": mel, "seeds": np.zeros(len(mel), np.int32) if seeds is None else seeds}
-    if self.model.note_input is not None:
+    if self.is_told_notes:
       columns["note"] = note_rows([KnownNote()] * len(mel) if notes is None else notes)
 
-    def answers(part: Columns) -> Array:
+    def answers(weights, mel, note, seeds):
+      model, keys = self._model_of(weights), jax.vmap(jax.random.key)(seeds)
+      found = model.answers(self.statistics.normalise(mel), note, keys=keys, count=count)
+      return jnp.clip(found, 0.0, 1.0)
+
+    def compute(part: Columns) -> Array:
       inputs = part["mel"], part.get("note"), part["seeds"]
-      return self._answers(self._state, *inputs, count=count)
+      return self._run(f"answers-{count}", answers, *inputs)
 
     none = np.zeros((0, 1, self.recipe.space.width), np.float32)
-    return np.concatenate(list(_in_batches(columns, answers)) if len(mel) else [none])
+    return np.concatenate(list(_in_batches(columns, compute)) if len(mel) else [none])
+
+  def _run(self, name: str, function: Callable[..., Array], mel, *others) -> Array:
+    """Calls a function of weights and inputs, which is compiled, or was, for their shapes."""
+    key, inputs = (name, len(mel)), (self._weights, mel, *others)
+    if key not in self._compiled:
+      program = "-".join(map(str, key))
+      self._compiled[key] = self._programs.get(program, lambda: jax.jit(function), inputs)
+    return self._compiled[key](*inputs)
+
+  @functools.cached_property
+  def _weights(self) -> dict[str, Array]:
+    return jax.device_put(dict(self._found.weights))
+
+  @functools.cached_property
+  def _model_of(self) -> Callable[[Mapping[str, Array]], "Estimator"]:
+    from synthmatch_jax.models import weights
+
+    function: Any = weights.functional(self.model)
+    return function
 
   def dataset(self, *, dir: Path | None = None) -> "Dataset":
-    """Opens the data set that the model was trained on; see `dataset_of`."""
-    return dataset_of(self.data, dir=dir)
+    """Opens the data set that the model was trained on; see `TrainingData.open`."""
+    return self.data.open(dir=dir)
 
 
-def dataset_of(data: TrainingData, *, dir: Path | None = None) -> "Dataset":
-  """Opens the data set that a model was trained on.
-
-  Args:
-    data: What is kept of the data.
-    dir: The folder where it is now (TFDS's data_dir), if it was moved since.
+def _about(found: TrainedModel) -> dict[str, bool]:
+  """Returns what is to be known of a model that answers.
 
   Raises:
-    UserError: it is not there, or is another one of the same name.
+    UserError: It is a proxy of the synth.
   """
-  from synthmatch_jax.data import pipeline  # Slow, and not needed to predict.
+  from synthmatch_jax.models.estimator import Estimator
 
-  stored = data.dataset
-  name = f"{stored['name']}/{stored['version']}"
-  root, count = dir or stored["dir"], sum(stored["num_examples"].values())
-  advice = (
-    "the model was trained on it: name the place where it is by --data_dir, or let eval measure"
-    " on other sounds, by --sounds or --dataset; if it is lost,"
-    f" {pipeline.building(name, count, dir=root)} and the options that it had beside"
-  )
-  dataset = pipeline.open_dataset(name, dir=root, advice=advice)
-  wanted = stored["num_examples"]["train"]
-  if stored.get("first") and wanted <= dataset.num_examples("train"):
-    dataset = dataset.with_first(wanted)
-  counts = {split: dataset.num_examples(split) for split in dataset.sources}
-  if dataset.recipe.digest() != data.recipe.digest() or counts != stored["num_examples"]:
+  model = found.model
+  if not isinstance(model, Estimator):
     raise UserError(
-      f"the data set {dataset.path} is not the one that the model was trained on, only of the"
-      " same name; build that one again, or train on this one"
+      "the model is a proxy of the synth, which plays patches and answers to no sound: name"
+      " another --workdir"
     )
-  return dataset
+  return {
+    "is_drawn": model.head.is_drawn,
+    "is_told_notes": model.note_input is not None,
+    "predicts_notes": model.note_head is not None,
+  }
 
 
 def load(folder: Path) -> TrainedModel:

@@ -14,7 +14,7 @@ from typing import Any
 
 from absl import flags
 
-from synthmatch_jax import cli, cores
+from synthmatch_jax import cli, cores, startup
 from synthmatch_jax.errors import UserError
 
 _WORKDIR, _SYNTH = cli.define_models()
@@ -81,7 +81,7 @@ def main(sounds: Sequence[str]) -> int:
     raise UserError("name at least one sound: match SOUND... [--workdir=W] [--out=O]")
   if not _JSON.value and not any(sound == "-" or os.path.lexists(sound) for sound in sounds):
     raise UserError(f"there is no file {', '.join(sounds)}: check the path")
-  from synthmatch_jax.search.budget import Budget
+  from synthmatch_jax.search.budget import Budget, Use
 
   budget = Budget.parse(_SEARCH.value)
   if budget is None and (_LOCK.value or _START.value):
@@ -93,8 +93,10 @@ def main(sounds: Sequence[str]) -> int:
   from synthmatch_jax.matching import installing
 
   presets = installing.folder() if _INSTALL.value else None
-  from synthmatch_jax.audio.hearing import Assume
-  from synthmatch_jax.audio.note import pitch_of
+  # Imported here, so that a mistyped flag is answered before JAX is loaded, which takes seconds.
+  with startup.loading():
+    from synthmatch_jax.audio.hearing import Assume
+    from synthmatch_jax.audio.note import pitch_of
 
   assume = Assume(
     pitch=None if _NOTE.value is None else pitch_of(_NOTE.value),
@@ -103,13 +105,12 @@ def main(sounds: Sequence[str]) -> int:
     level_db=_LEVEL.value,
     clear=None if _NOISE.value is None else _NOISE.value == "remove",
   )
-  # Imported here, so that a mistyped flag is answered before JAX is loaded, which takes seconds.
-  from tqdm import tqdm
+  with startup.loading():
+    from tqdm import tqdm
 
-  from synthmatch_jax.matching import bulk
-  from synthmatch_jax.search.stand_in import Use
+    from synthmatch_jax.matching import bulk
 
-  cli.keep_compiled()
+  startup.keep_compiled()
 
   def say(line: str) -> None:
     tqdm.write(line, file=sys.stderr if _JSON.value else sys.stdout)

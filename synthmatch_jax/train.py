@@ -10,7 +10,7 @@ from typing import Any
 
 from absl import flags
 
-from synthmatch_jax import bundled, cli, extras
+from synthmatch_jax import bundled, cli, extras, startup
 from synthmatch_jax.errors import UserError
 
 try:
@@ -66,7 +66,7 @@ def main() -> int:
   # Imported late, so that a mistyped flag is answered before JAX is loaded, which takes seconds.
   from synthmatch_jax.training import loop, parallel, sweep
 
-  cli.keep_compiled()
+  startup.keep_compiled()
   if _DISTRIBUTED.value:
     parallel.join(_DISTRIBUTED.value, num_processes=_PROCESSES.value, process=_PROCESS.value)
   workdir = _WORKDIR.value

@@ -139,7 +139,7 @@ def _untrained(trained_run, folder, **arguments):
   """Exports a model that has learnt nothing, for the sounds of a run."""
   data = trained.load(trained_run).data
   model = models.create(**arguments, **data.recipe.sizes, seed=0)
-  found = TrainedModel(model=model, arguments=arguments, data=data, step=0)
+  found = TrainedModel.of(model, arguments=arguments, data=data, step=0)
   exported.write(folder, found, card="")
   return folder
 

@@ -12,9 +12,9 @@ FLOORS = (
   {"errors"},
   {"untrusted", "cores", "extras", "bundled"},
   {"files"},
-  {"cli", "completion", "checksums", "audio", "spaces"},
+  {"cli", "completion", "startup", "checksums", "arrays", "audio", "spaces"},
   {"data"},
-  {"models", "metrics", "synths", "reports"},
+  {"models", "programs", "metrics", "synths", "reports"},
   {"config", "exported", "selection"},
   {"training", "generation", "probing"},
   {"inference", "inspection"},
@@ -107,3 +107,18 @@ def test_engine_libraries_are_imported_lazily_and_by_their_engine_alone(path):
 @pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_files_stay_short(path):
   assert len(path.read_text().splitlines()) <= 300
+
+
+def test_a_match_loads_neither_flax_nor_matplotlib():
+  """They are loaded where a model is built, and what was traced of it is kept (`programs`)."""
+  todo, seen = ["synthmatch_jax.matching.bulk", "synthmatch_jax.matching.output"], set()
+  while todo:
+    parts = todo.pop().split(".")
+    for count in range(1, len(parts) + 1):
+      place = PACKAGE.parent.joinpath(*parts[:count])
+      for path in (place.with_suffix(".py"), place / "__init__.py"):
+        if path.exists() and path not in seen:
+          seen.add(path)
+          todo += [name for name, at_top in imports(path) if at_top]
+    assert parts[0] not in {"flax", "optax", "matplotlib", "orbax", "tensorflow_datasets"}
+  assert PACKAGE / "inference.py" in seen

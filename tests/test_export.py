@@ -13,7 +13,7 @@ from synthmatch_jax import exported, files
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching import confidence
-from synthmatch_jax.training import loop, trained
+from synthmatch_jax.training import carry, loop, trained
 
 ROOT = Path(__file__).parents[1]
 # Flax itself imports optax.
@@ -137,7 +137,7 @@ def test_an_evaluation_of_other_weights_stays_behind(tiny_run, folder, tmp_path)
   for content in (json.dumps({"step": -1, "rows": {}}), '{"step'):  # Of earlier ones, damaged.
     (workdir / "eval" / "test" / "results.json").write_text(content)
     (out / "eval" / "test").mkdir(parents=True)
-    assert not exported.carry_evaluation(workdir, out, found)
+    assert not carry.evaluation(workdir, out, found)
     assert not (out / "eval" / "test").exists()
 
 

@@ -148,7 +148,7 @@ def test_a_proxy_plays_what_the_synth_would_decide_for(run):
   data = trained.load(run).data
   small = {"name": "proxy", "proxy_width": 16, "proxy_hidden": 32, "proxy_depth": 1}
   proxy = models.create(**small, **data.recipe.sizes, seed=0)
-  playing = StandIn(TrainedModel(model=proxy, arguments=small, data=data, step=0))
+  playing = StandIn(TrainedModel.of(proxy, arguments=small, data=data, step=0))
   space, note = data.recipe.space, data.recipe.note
   vague, sure = np.full((2, 1, space.width), 0.5, np.float32)
   vague[0, -4:], sure[0, -4:] = (0.7, 0.2, 0.4, 0.3), (1, 0, 1, 0)

@@ -16,6 +16,7 @@ from tests.test_locked_down import environment, sandbox
 ROOT = Path(__file__).parents[1]
 SOUND = ROOT / "examples" / "guitar.flac"
 HEAVY = (
+  "matplotlib",
   "tensorflow",
   "tensorflow_datasets",
   "grain",

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Array, Float
@@ -12,6 +12,9 @@ from jaxtyping import Array, Float
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.spaces.parameters import require_text
+
+if TYPE_CHECKING:
+  from synthmatch_jax.data.pipeline import Dataset
 
 # In dB: silence alone has no deviation, and no level is so far from full scale.
 _LEAST_DEVIATION, _LARGEST_DB = 1e-6, 1e4
@@ -113,6 +116,37 @@ class TrainingData:
       reason = brief(error)
       raise UserError(f"what is kept of the training data is damaged: {reason}") from None
     return cls(dataset=data["dataset"], recipe=recipe, statistics=statistics)
+
+  def open(self, *, dir: Path | None = None) -> "Dataset":
+    """Opens the data set itself.
+
+    Args:
+      dir: The folder where it is now (TFDS's data_dir), if it was moved since.
+
+    Raises:
+      UserError: it is not there, or is another one of the same name.
+    """
+    from synthmatch_jax.data import pipeline  # Slow, and not needed to predict.
+
+    stored = self.dataset
+    name = f"{stored['name']}/{stored['version']}"
+    root, count = dir or stored["dir"], sum(stored["num_examples"].values())
+    advice = (
+      "the model was trained on it: name the place where it is by --data_dir, or let eval measure"
+      " on other sounds, by --sounds or --dataset; if it is lost,"
+      f" {pipeline.building(name, count, dir=root)} and the options that it had beside"
+    )
+    dataset = pipeline.open_dataset(name, dir=root, advice=advice)
+    wanted = stored["num_examples"]["train"]
+    if stored.get("first") and wanted <= dataset.num_examples("train"):
+      dataset = dataset.with_first(wanted)
+    counts = {split: dataset.num_examples(split) for split in dataset.sources}
+    if dataset.recipe.digest() != self.recipe.digest() or counts != stored["num_examples"]:
+      raise UserError(
+        f"the data set {dataset.path} is not the one that the model was trained on, only of the"
+        " same name; build that one again, or train on this one"
+      )
+    return dataset
 
 
 def _require_named(dataset: Any) -> None:

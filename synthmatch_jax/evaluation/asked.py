@@ -12,7 +12,8 @@ from synthmatch_jax.data.pipeline import Dataset
 from synthmatch_jax.evaluation.material import Material
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.search import seeds
-from synthmatch_jax.search.stand_in import NO_USE, StandIn, Use
+from synthmatch_jax.search.budget import NO_USE, Use
+from synthmatch_jax.search.stand_in import StandIn
 
 _BATCH_SIZE = 512
 

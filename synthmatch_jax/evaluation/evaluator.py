@@ -16,7 +16,7 @@ from synthmatch_jax.evaluation.rerender import Renderer
 from synthmatch_jax.evaluation.sheet import Sheet
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.search import stand_in
-from synthmatch_jax.search.stand_in import NO_USE, Use
+from synthmatch_jax.search.budget import NO_USE, Use
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.training import run_log
 
@@ -154,6 +154,6 @@ def evaluate(
 
 def _draws_nothing(predictor: Predictor, draws: int) -> str:
   """Returns why no answers are drawn; empty where they are."""
-  if not predictor.model.head.is_drawn:
+  if not predictor.is_drawn:
     return "the model knows one answer"
   return "" if draws else "--draws says how many answers"

@@ -12,7 +12,7 @@ from synthmatch_jax.evaluation import material
 from synthmatch_jax.evaluation.material import Material
 from synthmatch_jax.evaluation.rerender import Renderer
 from synthmatch_jax.inference import Predictor
-from synthmatch_jax.reports import figures
+from synthmatch_jax.reports import spectrograms
 from synthmatch_jax.training import checkpoints, workdir
 
 
@@ -71,5 +71,5 @@ def _show(predictor: Predictor, validation: Material, renderer: Renderer, folder
         loud = match_loudness(audio, LISTENING_DB, mel.sample_rate)
         board.add_audio(f"validation_{i}/{name}", loud, step, sample_rate=mel.sample_rate)
       target, answer = (log_mel(sounds[name], mel) for name in ("target", "answer"))
-      picture = figures.side_by_side(target, answer, mel)
-      board.add_figure(f"validation_{i}/spectrograms", picture, step)
+      picture = spectrograms.side_by_side(target, answer, mel)
+      board.add_image(f"validation_{i}/spectrograms", picture, step, dataformats="HWC")

@@ -15,7 +15,7 @@ from synthmatch_jax.evaluation import results, rows
 from synthmatch_jax.evaluation.rerender import Renderer
 from synthmatch_jax.evaluation.results import Stored
 from synthmatch_jax.evaluation.sheet import Sheet
-from synthmatch_jax.reports import blind, figures, listening
+from synthmatch_jax.reports import blind, listening, spectrograms
 from synthmatch_jax.selection import RANKED_BY
 
 _PICKS = 3  # The number of the best ones, and of median and worst ones.
@@ -50,7 +50,7 @@ def write(sheet: Sheet, renderer: Renderer, folder: Path, *, count: int) -> None
     for row, audio in sounds.items():
       path = folder / "sounds" / stems[row]
       io.save(path.with_suffix(".mp3"), gain * audio, mel.sample_rate)
-      figures.spectrogram(log_mel(audio, mel), mel, path.with_suffix(".png"), top_db=top_db)
+      spectrograms.alone(log_mel(audio, mel), mel, path.with_suffix(".png"), top_db=top_db)
     entry = {"index": i, "note": targets[i].assumed, "family": targets[i].family}
     entries[i] = {**entry, "picks": chosen[i], "sounds": stems}
   files.write_json(folder / "gallery.json", [entries[i] for i in sorted(entries)], indent=1)

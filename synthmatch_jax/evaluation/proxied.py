@@ -62,7 +62,7 @@ def evaluate(
   started = time.monotonic()
   found = inference.load(workdir)
   stand_in = StandIn(found)
-  dataset = inference.dataset_of(found.data, dir=data_dir)
+  dataset = found.data.open(dir=data_dir)
   mel, controls = dataset.read("test", limit=num_examples)
   if len(mel) <= 2:
     raise UserError("two sounds have no order: measure the proxy on three or more")

@@ -17,7 +17,7 @@ from synthmatch_jax.generation.record import require_revision
 from synthmatch_jax.inspection.file_checks import TOO_QUIET
 from synthmatch_jax.inspection.inspect import Inspection, inspect
 from synthmatch_jax.inspection.replay import Replay, spoken
-from synthmatch_jax.reports import distributions, figures, pages
+from synthmatch_jax.reports import distributions, pages, spectrograms
 from synthmatch_jax.synths import play
 from synthmatch_jax.synths.registry import Engine
 
@@ -182,7 +182,7 @@ def _example(one: Replay, found: Inspection, folder: Path) -> dict[str, Any]:
   name = f"{one.place.split}-{one.place.index}"
   audible = match_loudness(sound.audio, _EXAMPLE_DB, recipe.mel.sample_rate)
   io.save(folder / f"{name}.wav", audible, recipe.mel.sample_rate)
-  figures.spectrogram_pair(
+  spectrograms.pair(
     sound.stored,
     sound.mel,
     recipe.mel,

@@ -26,10 +26,10 @@ from synthmatch_jax.matching.progress import Bar, stoppable
 from synthmatch_jax.matching.result import Match
 from synthmatch_jax.matching.stored import Description
 from synthmatch_jax.search import begin
+from synthmatch_jax.search.budget import NO_USE
 from synthmatch_jax.search.journal import Journal
 from synthmatch_jax.search.locks import Locks
 from synthmatch_jax.search.search import LANES
-from synthmatch_jax.search.stand_in import NO_USE
 from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.play import engine
@@ -127,7 +127,6 @@ def match_all(
   locks = Locks.parse(request.locks, recipe.space)
   start = begin.read(request.start, recipe, plays) if request.start else None
   ensemble.prepare(models, count=len(HEARINGS if searching else ways(request.top, request.listen)))
-  output.prepare()
   # A search is work for several cores already.
   at_once = max(1, workers // LANES) if searching else workers
   with _claimed(out):
@@ -140,6 +139,7 @@ def match_all(
       stoppable(enabled=searching) as stopped,
       ThreadPoolExecutor(at_once) as threads,
     ):
+      pool.prepare()
       matcher = Matcher(models, pool)
       plan = _Plan(request=request, locks=locks, start=start, bar=bar, stopped=stopped)
       try:

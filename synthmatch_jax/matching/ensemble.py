@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -20,10 +21,12 @@ from synthmatch_jax.exported import PROXY
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching import confidence
 from synthmatch_jax.matching.confidence import Reference
-from synthmatch_jax.search import neighbours, stand_in
+from synthmatch_jax.search import neighbours
 from synthmatch_jax.search.neighbours import Neighbours
-from synthmatch_jax.search.stand_in import StandIn
 from synthmatch_jax.spaces import snapping
+
+if TYPE_CHECKING:
+  from synthmatch_jax.search.stand_in import StandIn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +55,14 @@ class Model:
     return neighbours.read(self.folder, self.predictor.recipe, sums=self.predictor.sums)
 
   @functools.cached_property
-  def stand_in(self) -> StandIn | None:
+  def stand_in(self) -> "StandIn | None":
     """The proxy that stands in for the synth; None where it has none.
 
     Raises:
       UserError: The proxy is damaged, plays another synth, or did not come with the model.
     """
+    from synthmatch_jax.search import stand_in  # It takes Flax, which a match can spare.
+
     return stand_in.read(self.folder, self.predictor.recipe, sums=self.predictor.sums)
 
   @functools.cached_property
@@ -122,7 +127,7 @@ def prepare(models: Sequence[Model], *, count: int) -> None:
     model.predictor.prepare(count)
 
 
-def proxy(models: Sequence[Model]) -> StandIn:
+def proxy(models: Sequence[Model]) -> "StandIn":
   """The first proxy of the synth that lies beside one of the models.
 
   Raises:

@@ -16,8 +16,7 @@ from synthmatch_jax.data import sound_folder
 from synthmatch_jax.errors import UserError, printable
 from synthmatch_jax.matching import output
 from synthmatch_jax.matching.matcher import Listen
-from synthmatch_jax.search.budget import Budget
-from synthmatch_jax.search.stand_in import NO_USE, Use
+from synthmatch_jax.search.budget import NO_USE, Budget, Use
 
 STDIN = "-"
 """The name of a sound file whose bytes are on standard input."""

@@ -23,7 +23,7 @@ from synthmatch_jax.matching.judging import Candidate
 from synthmatch_jax.matching.refinement import Refinement
 from synthmatch_jax.matching.result import Answer, Match, Origin
 from synthmatch_jax.search import seeds
-from synthmatch_jax.search.stand_in import NO_USE, Use
+from synthmatch_jax.search.budget import NO_USE, Use
 from synthmatch_jax.synths.play import engine
 from synthmatch_jax.synths.pool import Pool
 
@@ -99,6 +99,7 @@ class Matcher:
     ensemble.prepare(loaded, count=1)
     found = engine(loaded[0].predictor.recipe, path=plugin)
     with Pool(found, size=max(engines, cores.available())) as pool:
+      pool.prepare()
       yield cls(loaded, pool)
 
   def match(
@@ -224,7 +225,7 @@ class Matcher:
       mels = np.stack([log_mel(clip, model.predictor.recipe.mel) for clip in clips.values()])
       notes = [model.known_note(recording, way, played=note) for way in clips]
       places = np.arange(len(clips), dtype=np.int32)  # As seeds, so that what is drawn differs.
-      count = math.ceil(draws / len(listened)) if model.predictor.model.head.is_drawn else 1
+      count = math.ceil(draws / len(listened)) if model.predictor.is_drawn else 1
       found = model.predictor.answers(mels, notes, count=count, seeds=places)
       for way, answers in zip(clips, found, strict=True):
         for sample, controls in enumerate(answers):

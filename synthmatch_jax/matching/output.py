@@ -1,12 +1,9 @@
 """Writes the folder of a match: patch.json, presets, sounds, spectrograms and a page."""
 
 import contextlib
-import functools
-import importlib
 import math
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +16,7 @@ from synthmatch_jax.matching import stored
 from synthmatch_jax.matching.result import Answer, Match, Searched
 from synthmatch_jax.matching.stored import PATCH, Description
 from synthmatch_jax.metrics.suite import sound_metrics
-from synthmatch_jax.reports import pages
+from synthmatch_jax.reports import pages, spectrograms
 from synthmatch_jax.selection import RANKED_BY
 from synthmatch_jax.spaces.space import Patch
 from synthmatch_jax.synths.base import Synth
@@ -49,8 +46,6 @@ def write(
     UserError: The folder cannot be written.
     RenderError: The engine failed to save a preset.
   """
-  from synthmatch_jax.reports import figures  # Matplotlib, which `prepare` has begun to load.
-
   with _replacing(folder) as partial:
     rate, mel = match.recipe.mel.sample_rate, match.recipe.mel
     io.save(partial / _TARGET, match.target, rate)
@@ -61,7 +56,7 @@ def write(
       names = {"sound": f"match{mark}.wav", "spectrograms": f"spectrograms{mark}.png"}
       io.save(partial / names["sound"], answer.estimate, rate)
       both = heard, log_mel(answer.estimate, mel)
-      figures.spectrogram_pair(*both, mel, partial / names["spectrograms"])
+      spectrograms.pair(*both, mel, partial / names["spectrograms"])
       preset = save_preset(pool, answer.patch, partial / f"{folder.name}{mark}")
       entries.append(describe_answer(answer, match) | {"preset": preset.name} | names)
     description = describe(match) | {
@@ -74,12 +69,6 @@ def write(
     pages.write("match.html", partial / stored.PAGE, match=description, recipe=match.recipe)
     files.write_json(partial / PATCH, description)
   return description
-
-
-def prepare() -> None:
-  """Begins to load what draws, so that it is there when the first match is written."""
-  load = functools.partial(importlib.import_module, "synthmatch_jax.reports.figures")
-  threading.Thread(target=load).start()
 
 
 def describe(match: Match) -> Description:

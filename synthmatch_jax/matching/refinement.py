@@ -16,14 +16,13 @@ from synthmatch_jax.matching import ensemble
 from synthmatch_jax.matching.result import Match, Origin, Searched
 from synthmatch_jax.metrics import suite
 from synthmatch_jax.search import seeds
-from synthmatch_jax.search.budget import Budget
+from synthmatch_jax.search.budget import NO_USE, Budget, Use
 from synthmatch_jax.search.candidate import Step
 from synthmatch_jax.search.journal import Journal
 from synthmatch_jax.search.locks import NONE, Locks
 from synthmatch_jax.search.objective import Objective
 from synthmatch_jax.search.search import LANES, Search
 from synthmatch_jax.search.seeds import Seed
-from synthmatch_jax.search.stand_in import NO_USE, Use
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.play import play
 

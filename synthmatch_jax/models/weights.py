@@ -1,92 +1,64 @@
-"""Keeps the weights of a model in a file (safetensors), which may come from a stranger.
+"""The weights of a model by their names in files, and models made of such weights.
 
-The header of the file says what it holds. It is compared with what the model needs before any
-weight is read, and both are bounded, since a long file may occupy no space on a disk.
+Both may come from a stranger: what a file holds is compared with what the model needs before any
+weight is read, and what a model takes is bounded.
 """
 
 import hashlib
-import math
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from safetensors import numpy as safetensors
 
-from synthmatch_jax import models, untrusted
+from synthmatch_jax import models
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.models import flops
 from synthmatch_jax.models.model import Model
 
-StoredDtype = Literal["float32", "float16"]
-
-_BYTES = {"F32": 4, "F16": 2}
-# The paper's model has 200 arrays in a header of 20 kB, and a model as deep as any is three times
-# as deep; tracing one takes a fifth of a second a layer.
-_MOST_HEADER_BYTES, _MOST_ARRAYS, _MOST_LAYERS = 1 << 18, 1024, 48
+# A model as deep as any is three times as deep as the paper's; tracing one takes a fifth of a
+# second a layer.
+_MOST_LAYERS = 48
 _LARGEST_ARGUMENT = 1 << 16
 # Arguments that count layers -> the least number of arrays in a layer, over all models.
 _ARRAYS_OF_LAYERS = {"depth": 6, "conv_depth": 6, "stages": 10, "head_depth": 2}
 _ARRAYS_OF_LAYERS |= {"flow_depth": 18, "proxy_depth": 6}
-# All weights as float32; the paper's model has 350 MB. Reading takes some three times as much.
-_MOST_BYTES = 1 << 30
 # For one sound; the paper's model takes 2e10 operations, and its largest array has 4e5 values.
 _MOST_FLOPS, _MOST_VALUES = 1e12, 1 << 24
 
 
-def dumps(model: Model, *, dtype: StoredDtype) -> bytes:
-  """Returns the bytes of a file with the weights of a model.
-
-  Raises:
-    UserError: a weight is no number, or is too large for the dtype.
-  """
-  with np.errstate(over="ignore"):  # An overflow is found below.
-    arrays = {name: np.asarray(array).astype(dtype) for name, array in arrays_of(model).items()}
-  _require_finite(arrays, advice=f"train it again, or store it as float32 and not {dtype}")
-  return safetensors.save(arrays)
-
-
-def read(
-  path: Path, arguments: Mapping[str, Any], sizes: Mapping[str, Any], *, sha256: str = ""
+def blueprint(
+  arguments: Mapping[str, Any], sizes: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]
 ) -> Model:
-  """Builds a model with the weights in a file; none is drawn at random on the way.
+  """Builds a model without weights, for those of a file; none is drawn at random on the way.
 
   Args:
-    path: The file.
     arguments: The arguments that the model was built with, its name included.
     sizes: The sizes of its input and output, as `models.create` takes them.
-    sha256: The SHA-256 that the file must have; empty where it is not known.
-
-  Returns:
-    The model, in evaluation mode; its weights are float32.
+    shapes: The name of each weight in the file -> its shape.
 
   Raises:
-    OSError, ValueError, SafetensorError: the file cannot be read, or is damaged.
-    UserError: there is no such model, or the file holds the weights of another one.
+    UserError: there is no such model, it takes too much, or the file holds the weights of another.
   """
-  with untrusted.opened(path) as (file, size):
-    length = int.from_bytes(file.read(8), "little")
-    if size < 8 or not 2 <= length <= min(size - 8, _MOST_HEADER_BYTES):
-      raise ValueError(f"{path.name} has no header of weights")
-    header = file.read(length)
-    shapes, held = _shapes(header.decode(), path.name)
-    if size != 8 + length + held:
-      raise ValueError(f"{path.name} is not as long as its header says")
-    if 4 * sum(map(math.prod, shapes.values())) > _MOST_BYTES:
-      raise ValueError(f"{path.name} holds more weights than fit into {_MOST_BYTES >> 20:,} MiB")
-    abstract = _abstract(arguments, sizes, arrays=len(shapes))
-    if shapes != {name: tuple(array.shape) for name, array in arrays_of(abstract).items()}:
-      raise UserError(f"the weights in {path.parent} are not those of its model; export it again")
-    file.seek(0)
-    data = file.read(size)
-  if sha256:
-    untrusted.require_sum(path.name, hashlib.sha256(data).hexdigest(), sha256)
-  arrays = safetensors.load(data)
-  _require_finite(arrays, advice="export it again")
-  return _filled(abstract, arrays)
+  abstract = _abstract(arguments, sizes, arrays=len(shapes))
+  if shapes != {name: tuple(array.shape) for name, array in arrays_of(abstract).items()}:
+    raise UserError("its weights are not those of its model; export it again")
+  return abstract
+
+
+def filled(abstract: Model, arrays: Mapping[str, np.ndarray]) -> Model:
+  """Returns a blueprint with its weights in place, in evaluation mode."""
+  # NumPy makes what is missing: JAX would compile a function for each shape.
+  model = _put(abstract, jax.device_put(dict(arrays)), otherwise=_zeros)
+  model.eval()
+  return model
+
+
+def functional(model: Model) -> Callable[[Mapping[str, Any]], Model]:
+  """Returns a function of weights by their names, which may be traced, to the model with them."""
+  return lambda arrays: _put(model, arrays, otherwise=lambda leaf: leaf)
 
 
 def arrays_of(model: Model) -> dict[str, Any]:
@@ -153,25 +125,6 @@ def renamed(tree: Any, paths: Mapping[tuple[Any, ...], tuple[Any, ...]]) -> Any:
   return jax.tree.map(move, tree, is_leaf=lambda part: isinstance(part, nnx.State))
 
 
-def _shapes(header: str, name: str) -> tuple[dict[str, tuple[int, ...]], int]:
-  """Returns the shape of every array in a header, and the bytes of all of them together."""
-  said = untrusted.parse_json(header.rstrip(" "))
-  if not isinstance(said, dict) or len(said) > _MOST_ARRAYS:
-    raise ValueError(f"{name} has no header of weights")
-  shapes, held = {}, 0
-  for array, about in said.items():
-    if array == "__metadata__":
-      continue
-    if not isinstance(about, dict) or about.get("dtype") not in tuple(_BYTES):
-      raise ValueError(f"{name} holds {array:.50}, which is not of {', '.join(_BYTES)}")
-    shape = about.get("shape")
-    if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
-      raise ValueError(f"{name} holds {array:.50}, which has no shape")
-    shapes[array] = tuple(shape)
-    held += math.prod(shape) * _BYTES[about["dtype"]]
-  return shapes, held
-
-
 def _abstract(arguments: Mapping[str, Any], sizes: Mapping[str, Any], *, arrays: int) -> Model:
   """Builds the model without weights, if a file with so many arrays can hold it."""
   _check(arguments, arrays)
@@ -210,32 +163,23 @@ def _check(arguments: Mapping[str, Any], arrays: int) -> None:
       raise UserError(f"the model's {key} is {value}; a file with its weights has at most {most}")
 
 
-def _filled(abstract: Model, arrays: Mapping[str, np.ndarray]) -> Model:
-  graphdef, state = nnx.split(abstract)
+def _put(model: Model, arrays: Mapping[str, Any], *, otherwise: Callable[[Any], Any]) -> Model:
+  """Returns a model with other weights; what else it holds is made of what is there."""
+  graphdef, state = nnx.split(model)
   paths = paths_in_files(state)
-  flat = [
-    (path, variable.replace(_value(_name(paths[path]), variable, arrays)))
-    for path, variable in nnx.to_flat_state(state)
-  ]
-  model = nnx.merge(graphdef, nnx.from_flat_state(flat))
-  model.eval()
-  return model
+  flat = []
+  for path, variable in nnx.to_flat_state(state):
+    name = _name(paths[path])
+    value = arrays[name] if name in arrays else otherwise(variable.get_raw_value())
+    flat.append((path, variable.replace(value)))
+  return nnx.merge(graphdef, nnx.from_flat_state(flat))
 
 
-def _value(name: str, variable: Any, arrays: Mapping[str, np.ndarray]) -> Any:
-  # NumPy converts and makes them: JAX would compile a function for each shape.
-  if name in arrays:
-    return jax.device_put(arrays[name].astype(np.float32))
-  leaf = variable.get_raw_value()  # The state of dropout, which does not act here.
+def _zeros(leaf: Any) -> Any:
+  """Returns the state of dropout, which does not act here, with zeros."""
   if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
     return jax.random.wrap_key_data(jax.device_put(np.zeros(2, np.uint32)), impl="threefry2x32")
   return jax.device_put(np.zeros(leaf.shape, leaf.dtype))
-
-
-def _require_finite(arrays: Mapping[str, np.ndarray], *, advice: str) -> None:
-  for name, array in arrays.items():
-    if not np.isfinite(array).all():
-      raise UserError(f"the weights {name} hold what is no number (NaN or infinite): {advice}")
 
 
 def _name(path: tuple[Any, ...]) -> str:

@@ -1,4 +1,4 @@
-"""How long a search may go on."""
+"""What a search may spend, and what it makes of a proxy."""
 
 import re
 from dataclasses import dataclass
@@ -57,3 +57,22 @@ class Budget:
   def __str__(self) -> str:
     """The same for people."""
     return f"{self.renders} renders" if self.renders is not None else f"{self.seconds:g} s"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+  """What a match makes of the proxy of its model.
+
+  Attributes:
+    steps: Steps of Adam through the proxy, by which answers are made better before they are
+      played; 0 for none.
+    sieve: The number of candidates of a search that the proxy hears for each that is played; 1
+      for those that are played alone.
+  """
+
+  steps: int = 0
+  sieve: int = 1
+
+
+NO_USE = Use()
+"""The synth plays everything itself."""

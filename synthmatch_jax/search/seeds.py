@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -11,9 +12,11 @@ from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.search.neighbours import Neighbours
 from synthmatch_jax.search.quantiles import Quantiles
-from synthmatch_jax.search.stand_in import StandIn
 from synthmatch_jax.search.strategy import free
 from synthmatch_jax.spaces import prior
+
+if TYPE_CHECKING:
+  from synthmatch_jax.search.stand_in import StandIn
 
 _DRAWS = 512
 _STEERED = 8  # Patches that are steered at once: the nearest ones, by the proxy.
@@ -57,7 +60,7 @@ def nearest(
 
 
 def steered(
-  stand_in: StandIn,
+  stand_in: "StandIn",
   target: Float[np.ndarray, "t f"],
   starts: Sequence[Float[np.ndarray, " d"]],
   note: Note,

@@ -3,7 +3,6 @@
 import functools
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,25 +30,6 @@ _BATCH = 256  # Sounds at once.
 _ALIKE = 16  # Numbers of patches are rounded up to multiples of it, so that few are compiled for.
 _RANGE_DB = 60.0  # Below the mean power of a sound, where distances end.
 _RATE = 0.02  # Of Adam, on the scale that it steps on; it falls to 0 along half a cosine.
-
-
-@dataclass(frozen=True, kw_only=True)
-class Use:
-  """What a match makes of the proxy of its model.
-
-  Attributes:
-    steps: Steps of Adam through the proxy, by which answers are made better before they are
-      played; 0 for none.
-    sieve: The number of candidates of a search that the proxy hears for each that is played; 1
-      for those that are played alone.
-  """
-
-  steps: int = 0
-  sieve: int = 1
-
-
-NO_USE = Use()
-"""The synth plays everything itself."""
 
 
 class StandIn:

@@ -47,7 +47,8 @@ class Pool:
     """
     self.engine, self.size = engine, size
     self.workers = min(workers or size, size)
-    self._hosts = [hosts.host(engine, report=report) for _ in range(size)]
+    self._spare = hosts.Spare(engine)
+    self._hosts = [hosts.host(engine, report=report, spare=self._spare) for _ in range(size)]
     self._free = set(range(size))
     self._changed = threading.Condition()
     self._threads = ThreadPoolExecutor(self.workers)
@@ -121,6 +122,8 @@ class Pool:
           done = map(one, places) if lanes else host.steadily(one, places)
           for k, result in zip(places, done, strict=True):
             results[k].set_result(result)
+          if lanes:
+            host.prepare()
         except BaseException as error:
           for k in places:
             if not results[k].done():
@@ -134,6 +137,11 @@ class Pool:
       stopped.set()
       for lane in working:
         lane.exception()  # Waits for it.
+
+  def prepare(self) -> None:
+    """Begins to make the first engine, where engines are threads, and returns at once."""
+    if self.engine.parallelism == "thread":
+      self._spare.make()
 
   def renew(self) -> None:
     """Makes all engines as good as new: what follows does not depend on what came before."""

@@ -44,6 +44,9 @@ class ProcessHost:
     if self._engine.repeatable_db is not None:
       self._end()
 
+  def prepare(self) -> None:
+    """See `Host`. A process starts when it is used."""
+
   def call(self, task: Callable[..., Result], *args: Any) -> Result:
     """See `Host`."""
     call = pickle.dumps((task, args))

@@ -41,8 +41,8 @@ def load(workdir: Path, *, snapped: bool = True) -> TrainedModel:
   )
   model = nnx.merge(graphdef, params, variables)
   model.eval()
-  return TrainedModel(
-    model=model,
+  return TrainedModel.of(
+    model,
     arguments=arguments,
     data=data,
     step=step,

@@ -13,7 +13,7 @@ from synthmatch_jax.evaluation.material import Material
 from synthmatch_jax.evaluation.rows import ROWS, Row
 from synthmatch_jax.evaluation.sheet import Line, Sheet
 from synthmatch_jax.evaluation.targets import of_dataset
-from synthmatch_jax.search.stand_in import Use
+from synthmatch_jax.search.budget import Use
 from synthmatch_jax.training import loop
 
 NOTHING_LACKS = dict.fromkeys(("truth", "training", "snapping", "search", "draws", "proxy"), "")

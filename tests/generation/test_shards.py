@@ -16,7 +16,7 @@ from synthmatch_jax.generation import record, shards
 from synthmatch_jax.generation.plan import Plan
 from synthmatch_jax.generation.store import Store
 from synthmatch_jax.spaces import prior
-from synthmatch_jax.synths.hosts import ThreadHost
+from synthmatch_jax.synths import hosts
 from synthmatch_jax.synths.play import play
 from synthmatch_jax.synths.registry import Engine
 
@@ -166,7 +166,7 @@ def test_anything_that_shapes_a_record_has_a_cache_of_its_own(tmp_path):
 
 
 def vital():
-  return ThreadHost(Engine(name="vital"))
+  return hosts.host(Engine(name="vital"))
 
 
 def test_a_record_can_be_made_again_alone():

@@ -14,8 +14,7 @@ from synthmatch_jax.matching import bulk, ensemble
 from synthmatch_jax.matching.bulk import Request
 from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.matching.progress import Bar
-from synthmatch_jax.search.budget import Budget
-from synthmatch_jax.search.stand_in import Use
+from synthmatch_jax.search.budget import Budget, Use
 
 FLUTE = Path(__file__).parents[2] / "examples" / "flute.flac"
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from synthmatch_jax.audio import io
 from synthmatch_jax.audio.mel import MelSettings, log_mel
-from synthmatch_jax.reports import figures
+from synthmatch_jax.reports import figures, spectrograms
 from synthmatch_jax.reports.listening import TARGET, Metric, Row, Section, Sound
 
 SETTINGS = MelSettings()
@@ -63,7 +63,7 @@ def _sound(folder: Path, i: int) -> Sound:
     io.save(folder / audio[name], sound, SETTINGS.sample_rate)
     pictures[name] = place / f"{name}.png"
     mel = log_mel(sound, SETTINGS)
-    figures.spectrogram(mel, SETTINGS, folder / pictures[name], top_db=float(mel.max()))
+    spectrograms.alone(mel, SETTINGS, folder / pictures[name], top_db=float(mel.max()))
   *scores, pick = SCORES[i]
   return Sound(
     name=f"sound {10 - i}" if i else HOSTILE,

@@ -14,7 +14,7 @@ from synthmatch_jax.exported import PROXY
 from synthmatch_jax.search import seeds, stand_in
 from synthmatch_jax.search.quantiles import Quantiles
 from synthmatch_jax.search.stand_in import StandIn, apart
-from synthmatch_jax.training import trained
+from synthmatch_jax.training import carry, trained
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def beside(trained_run, tiny_proxy, tmp_path):
   """A sealed model with a sealed proxy beside it."""
   shutil.copytree(tiny_proxy, tmp_path / "run" / PROXY)
   exported.write(tmp_path / "model", trained.load(trained_run), card="")
-  exported.carry_proxy(tmp_path / "run", tmp_path / "model")
+  carry.proxy(tmp_path / "run", tmp_path / "model")
   return tmp_path / "model"
 
 
@@ -107,7 +107,7 @@ def read(folder):
 
 def test_a_proxy_travels_with_its_model(beside, playing):
   assert read(beside).digest == playing.digest
-  exported.carry_proxy(beside / "nothing", beside)
+  carry.proxy(beside / "nothing", beside)
   assert read(beside) is None
 
 

@@ -15,9 +15,8 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation import record
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.inspection import dataset_report
-from synthmatch_jax.synths import play, vital
+from synthmatch_jax.synths import hosts, play, vital
 from synthmatch_jax.synths.base import RenderError, sound
-from synthmatch_jax.synths.hosts import ThreadHost
 from synthmatch_jax.synths.registry import Engine
 from synthmatch_jax.synths.vital import Vital, VitalDescription
 
@@ -119,7 +118,7 @@ def test_a_sound_that_is_not_finite_is_no_sound(recipe, monkeypatch, value):
     play.play(synth, recipe, Example(controls=np.full(16, 0.5), note=recipe.note))
   with pytest.raises(UserError, match="vital failed on 10 patches of 10"):
     record.make_record(
-      dataclasses.replace(recipe, seconds=0.2), 0, ThreadHost(Engine(name="vital"))
+      dataclasses.replace(recipe, seconds=0.2), 0, hosts.host(Engine(name="vital"))
     )
 
 

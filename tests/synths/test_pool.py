@@ -65,6 +65,22 @@ def test_lanes_have_the_same_results_in_any_pool_whatever_it_plays_meanwhile(lan
       assert len(noise.result()) == 7
 
 
+def test_an_engine_that_is_made_ahead_plays_what_a_new_one_plays(monkeypatch):
+  makers, make = [], Engine.make
+
+  def noting(engine):
+    makers.append(threading.current_thread().name)
+    return make(engine)
+
+  monkeypatch.setattr(Engine, "make", noting)
+  with Pool(VITAL, size=1) as pool:
+    first, *others = [list(pool.map(sound, ITEMS[:2], lanes=1)) for _ in range(4)]
+  for found in others:
+    np.testing.assert_array_equal(found, first)
+  # From the second list on, which renews the engine first, the next one is made meanwhile.
+  assert makers[0] == makers[1] != makers[2] == makers[3] == makers[4]
+
+
 def test_closing_calls_off_a_list_whose_turn_has_not_come():
   begun, go = threading.Event(), threading.Event()
 
