@@ -11,7 +11,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ NAMES = {"model": "**AST, small**", "unsnapped": "the same, not snapped"}
 NAMES |= {"mlp": "MLP (paper)", "cnn": "CNN (paper)"}
 NAMES |= {"resnet": "ResNet", "nearest_mel": "nearest by mel"}
 NAMES |= {"nearest_mfcc": "nearest by MFCC"}
+_DRAWN = {"model": "**one draw**", "notes_further": "the regression"}
 
 
 def results(name: str) -> dict[str, Any]:
@@ -54,7 +55,11 @@ def results(name: str) -> dict[str, Any]:
 
 
 def measured(
-  name: str, *, among: Collection[str] = tuple(_METRICS), without: Collection[str] = ()
+  name: str,
+  *,
+  among: Collection[str] = tuple(_METRICS),
+  without: Collection[str] = (),
+  names: Mapping[str, str] = NAMES,
 ) -> str:
   """Tabulates the metrics of an evaluation with their intervals, and the median of f0."""
   found = results(name)
@@ -65,7 +70,7 @@ def measured(
     if row in without:
       continue
     cells = [*[interval(values[m]) for m in metrics], number(values[_MEDIAN]["median"])]
-    lines.append([NAMES.get(row) or row, *cells])
+    lines.append([names.get(row) or row, *cells])
   return join(lines)
 
 
@@ -230,6 +235,7 @@ TABLES: dict[str, Callable[[], str]] = {
   "c4": lambda: measured("c4"),
   "notes_ood": lambda: measured("notes_ood"),
   "notes_ood_against": lambda: against("notes_ood"),
+  "draws_ood": lambda: measured("draws_ood", names=_DRAWN),
   "controls": controls,
   "audit": audited,
   "reach": reach.told,
