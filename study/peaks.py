@@ -6,7 +6,7 @@ A regression answers between the peaks (docs/training.md, "Snapping"). The comma
 split of the model's data set, lets each model answer, and counts how many values lie within a peak:
 of the truth, of a model's answers before snapping, and after it where the model has it. A model
 that draws gives several answers to each sound. Nothing is rendered; a thousand sounds take minutes.
-The figures are in study/logs/peaks.json, the picture is docs/images/peaks.png.
+The figures are in study/logs/peaks.json, the picture is docs/images/results_peaks.png.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from synthmatch_jax.evaluation.summary import summarise
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.reports.tables import interval, join
 
-LOG, PICTURE = LOGS / "peaks.json", ROOT / "docs" / "images" / "peaks.png"
+LOG, PICTURE = LOGS / "peaks.json", ROOT / "docs" / "images" / "results_peaks.png"
 _NARROW = 0.02  # The largest standard deviation of what is called a peak.
 _WITHIN = 3.0  # Standard deviations: what is within a peak.
 

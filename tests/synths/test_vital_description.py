@@ -12,8 +12,7 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.generation import record
 from synthmatch_jax.spaces import prior
 from synthmatch_jax.spaces.massive16 import TABLE_1
-from synthmatch_jax.synths import play, registry, vital
-from synthmatch_jax.synths.hosts import ThreadHost
+from synthmatch_jax.synths import hosts, play, registry, vital
 
 SMALL = """{
   "name": "small",
@@ -120,7 +119,7 @@ def test_records_are_made_and_what_is_set_is_part_of_the_fingerprint(small, monk
     seconds=0.5,
     threshold_db=-100.0,
   )
-  made, _ = record.make_record(recipe, 3, ThreadHost(play.engine(recipe)))
+  made, _ = record.make_record(recipe, 3, hosts.host(play.engine(recipe)))
   np.testing.assert_allclose(made["read_back"], made["controls"], atol=1e-6)
   assert " settings/" in recipe.fingerprint
   other = json.loads(SMALL.replace("[0, 2, 6]", "[0, 2, 5]"))

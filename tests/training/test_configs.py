@@ -31,7 +31,12 @@ def load(name):
 def abstract_model(config):
   return nnx.eval_shape(
     lambda: models.create(
-      num_frames=87, num_bins=64, num_controls=16, seed=0, **configs.arguments(config.model)
+      num_frames=87,
+      num_bins=64,
+      num_controls=16,
+      centres=tuple(100.0 * k for k in range(1, 65)),
+      seed=0,
+      **configs.arguments(config.model),
     )
   )
 
