@@ -86,7 +86,7 @@ def test_settings_of_sampling_are_told_against_the_first(monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_a_race_and_peaks_run_and_go_on(
-  tiny_flow, tiny_run, tiny_proxy, monkeypatch, tmp_path, capsys
+  tiny_flow, tiny_run, tiny_proxy, tiny_dataset, monkeypatch, tmp_path, capsys
 ):
   shutil.copytree(tiny_proxy, tiny_run / exported.PROXY)
   monkeypatch.setattr(race, "LOG", tmp_path)
@@ -107,13 +107,14 @@ def test_a_race_and_peaks_run_and_go_on(
     race.main()
   monkeypatch.setattr(sampling, "LOG", tmp_path / "sampling")
   monkeypatch.setattr(sampling, "SETTINGS", ((8, 1.0), (2, 1.5)))
-  counts = ["--draws=2", "--num_examples=2"]
+  data = f"--data_dir={tiny_dataset.dir}"
+  counts = ["--draws=2", "--num_examples=2", data]
   monkeypatch.setattr(sys, "argv", ["sampling", models[0], command[3], *counts])
   sampling.main()
   assert "inside, best: 2 steps, guidance 1.5 |  | 2 | " in capsys.readouterr().out
   monkeypatch.setattr(peaks, "LOG", tmp_path / "peaks.json")
   monkeypatch.setattr(peaks, "PICTURE", tmp_path / "peaks.png")
-  monkeypatch.setattr(sys, "argv", ["peaks", models[0], f"--others={tiny_run}", "--draws=3"])
+  monkeypatch.setattr(sys, "argv", ["peaks", models[0], f"--others={tiny_run}", "--draws=3", data])
   peaks.main()
   assert {"truth", "tiny_flow", "tiny_run"} <= {
     *json.loads((tmp_path / "peaks.json").read_text())["rows"]
