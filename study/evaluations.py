@@ -66,6 +66,9 @@ class Evaluation:
     return [*base, *flags]
 
 
+_CHANGED = tuple(
+  f"notes-{name}" for name in ("told_alone", "little", "detune", "room", "tilt", "noise")
+)
 _BASELINES = ("mlp", "cnn", "resnet")
 
 
@@ -147,6 +150,15 @@ ALL = {
     where=("--sounds={ood}",),
     folder="{ood}",
     against=("unsnapped", "nearest_mel"),
+  ),
+  "short_ood": Evaluation(
+    about="short runs on sounds from outside: the loss of the note, and disturbances",
+    workdir="notes-muon",
+    others=_CHANGED,
+    rows=(),
+    where=("--sounds={ood}", "--gallery=0"),
+    folder="{ood}",
+    against=_CHANGED,
   ),
   "one_shots": Evaluation(
     about="one-shots of producers (`--ood` names their folder), answered by models of many notes",

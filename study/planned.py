@@ -145,17 +145,22 @@ _DRAWN = {
   )
 }
 
-# The wide spaces: an hour or less of one core each, by what runs of the same models have taken on
-# massive16. Their sounds are built by, with vital and with dexed,
-#   tfds build datasets/dexed --data_dir D --config '{"name": "100k", "num_examples": 100000}'
+# The wide spaces, at many notes as well: their models seek sounds that people bring. The sounds are
+# built by
+#   tfds build datasets/dexed --data_dir D --config '{"name": "notes", "notes": "varied",
+#     "n_mels": 128, "num_examples": 151040}'
+# and those of vital likewise, 40,960 of them.
 _WIDE = {
   f"{synth}-{model}": Run(
-    config=config, about=about, fields={"train.epochs": epochs}, data=f"{synth}/100k"
+    config=config,
+    about=f"{about}, {synth}",
+    fields={"train.epochs": epochs[synth], **fields},
+    data=f"{synth}/notes",
   )
-  for model, config, about, epochs in (
-    ("ast", SMALL, "small AST", 5),
-    ("resnet", RESNET, "ResNet", 3),
-    ("mlp", MLP, "the paper's MLP", 8),
+  for model, config, about, fields, epochs in (
+    ("ast", _NOTES, "small AST", {}, {"vital": 6, "dexed": 2}),
+    ("resnet", RESNET, "ResNet", _TOLD, {"vital": 3, "dexed": 1}),
+    ("mlp", MLP, "the paper's MLP", _TOLD, {"vital": 8, "dexed": 4}),
   )
   for synth in ("vital", "dexed")
 }

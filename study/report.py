@@ -228,6 +228,7 @@ TABLES: dict[str, Callable[[], str]] = {
   "scaling": grown,
   "short_runs": lambda: short_runs("short"),
   "notes_short": lambda: short_runs("notes-"),
+  "short_ood": lambda: against("short_ood"),
   "notes": lambda: measured("notes", without=_LONG),
   "notes_against": lambda: against("notes"),
   "notes_groups": lambda: grouped("notes", "model", "nearest_mel", "mean"),
