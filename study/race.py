@@ -68,10 +68,10 @@ class Setup:
 SETUPS = {
   "plain": Setup(),
   "steered": Setup(proxy=Use(steps=40)),
-  "sieved": Setup(proxy=Use(sieve=4)),
+  "sieved": Setup(proxy=Use(steps=0, sieve=4)),
   "draws": Setup(draws=True),
   "draws-steered": Setup(draws=True, proxy=Use(steps=40)),
-  "draws-sieved": Setup(draws=True, proxy=Use(sieve=4)),
+  "draws-sieved": Setup(draws=True, proxy=Use(steps=0, sieve=4)),
   "draws-both": Setup(draws=True, proxy=Use(steps=40, sieve=4)),
 }
 """The setups by their names in the log."""

@@ -116,3 +116,11 @@ def _require_finite(arrays: Mapping[str, np.ndarray], *, advice: str) -> None:
   for name, array in arrays.items():
     if not np.isfinite(array).all():
       raise UserError(f"the weights {name} hold what is no number (NaN or infinite): {advice}")
+
+
+def digest(named: Mapping[str, Any]) -> str:
+  """Returns 16 hexadecimal digits that stand for arrays and their names."""
+  state = hashlib.sha256()
+  for name, array in sorted(named.items()):
+    state.update(name.encode() + np.asarray(array).tobytes())
+  return state.hexdigest()[:16]

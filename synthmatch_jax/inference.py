@@ -65,7 +65,7 @@ class Predictor:
     shapes = {name: tuple(array.shape) for name, array in found.weights.items()}
     self._programs = Programs(found.arguments, found.data, shapes)
     about = self._programs.about
-    if about is None:
+    if about is None or "is_drawn" not in about:  # What is kept of a proxy says no such thing.
       about = _about(found)
       self._programs.keep(about)
     self.is_drawn, self.is_told_notes = about["is_drawn"], about["is_told_notes"]
@@ -177,8 +177,8 @@ class Predictor:
     heard = dataclasses.replace(recording.heard, predicted=predicted)
     return dataclasses.replace(recording, heard=heard)
 
-  def prepare(self, count: int) -> None:
-    """Begins to compile for so many sounds in the background, and returns at once.
+  def prepare(self, count: int, *, answers: int = 1) -> None:
+    """Begins to compile for so many sounds and answers in the background, and returns at once.
 
     Call it before the first prediction, which waits for it.
     """
@@ -186,7 +186,7 @@ class Predictor:
 
     def compile() -> None:
       with contextlib.suppress(Exception):  # The prediction raises it again, to its caller.
-        self._compute(mel)
+        self._compute(mel, count=answers)
 
     preparing = threading.Thread(target=compile)
     preparing.start()

@@ -40,9 +40,9 @@ _START = cli.define_path(
 )
 _STEER = flags.DEFINE_integer(
   "steer",
-  0,
+  None,
   "Steps of Adam by which answers are made better before they are played, by gradients through the"
-  " proxy of the synth that came with the model.",
+  " proxy of the synth that came with the model; by default 40 where one did.",
   lower_bound=0,
   upper_bound=1_000,
 )

@@ -22,7 +22,7 @@ from synthmatch_jax.data.statistics import TrainingData
 from synthmatch_jax.errors import UserError
 
 # The code that is traced.
-_CODE = ("models/*.py", "data/statistics.py", "inference.py")
+_CODE = ("models/*.py", "data/statistics.py", "inference.py", "search/stand_in.py")
 # The settings of JAX that change what is traced.
 _SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_default_prng_impl")
 _SUM_BYTES = 32

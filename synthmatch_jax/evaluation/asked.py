@@ -71,7 +71,7 @@ class Asked:
       steps: The number of steps, of which 0 only ranks; by default that of `proxy`.
     """
     assert self.stand_in is not None
-    recipe, steps = self.predictor.recipe, self.proxy.steps if steps is None else steps
+    recipe, steps = self.predictor.recipe, self.proxy.steps or 0 if steps is None else steps
     found = []
     for mel, target, starts in zip(
       self.material.mel, self.material.targets, candidates, strict=True

@@ -16,7 +16,7 @@ from synthmatch_jax.evaluation.rerender import Renderer
 from synthmatch_jax.evaluation.sheet import Sheet
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.search import stand_in
-from synthmatch_jax.search.budget import NO_USE, Use
+from synthmatch_jax.search.budget import USUAL, Use
 from synthmatch_jax.spaces import snapping
 from synthmatch_jax.training import run_log
 
@@ -33,7 +33,7 @@ def evaluate(
   others: Sequence[Path] = (),
   renders: int = 0,
   draws: int = 0,
-  proxy: Use = NO_USE,
+  proxy: Use = USUAL,
   gallery_size: int = 40,
   data_dir: Path | None = None,
   workers: int = 0,
@@ -111,7 +111,7 @@ def evaluate(
       renders=renders,
       draws=draws,
       stand_in=playing,
-      proxy=proxy,
+      proxy=proxy.settled(is_there=playing is not None),
     )
     told: dict[str, Any] = {}
     draws_some = any("draws" in row.all_needs for row in chosen.values())
@@ -134,7 +134,7 @@ def evaluate(
         "machine": f"{platform.machine()}, {cores.available()} cores",
         "workers": renderer.workers,
         "search": renders,
-        "proxy": {"digest": playing.digest, **vars(proxy)} if playing else None,
+        "proxy": {"digest": playing.digest, **vars(asked.proxy)} if playing else None,
         "seconds": time.monotonic() - started,
         "sounds_taken_from_an_interrupted_run": resumed,
       },

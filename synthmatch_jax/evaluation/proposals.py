@@ -11,7 +11,6 @@ from synthmatch_jax.spaces import prior
 
 _STREAM = 2  # This keeps the random numbers apart from those of the data set.
 _SPREAD_OF = 64  # Draws that tell how far those of a sound lie apart.
-_STEERED = 4  # Candidates that were steered through a proxy, of which a search makes seeds.
 
 
 def mean(asked: Asked) -> np.ndarray:
@@ -71,5 +70,5 @@ def draws_and_middle(asked: Asked) -> np.ndarray:
 def steered_and_model(asked: Asked) -> np.ndarray:
   """The model's answers, what gradients through the proxy make of them, and the middle."""
   given = asked.drawn(max(1, asked.draws))
-  steered = asked.steered(given, count=_STEERED)
+  steered = asked.steered(given, count=seeds.STEERED)
   return np.concatenate([given, steered, middle(asked)[:, None]], axis=1)

@@ -16,6 +16,7 @@ from synthmatch_jax.evaluation.rerender import Proposal
 from synthmatch_jax.evaluation.settle import Settle, nearest, other
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.reports.listening import TARGET
+from synthmatch_jax.search import seeds
 
 Kind = Literal["model", "floor", "ceiling"]
 Need = Literal["truth", "training", "snapping", "search", "draws", "proxy"]
@@ -144,6 +145,12 @@ ROWS: dict[str, Row] = {
   f"steered_{_NUMBER}": Row(
     meaning="the nearest, by the proxy, of the draws made better by gradients through it",
     propose=lambda asked: asked.steered(asked.drawn(asked.draws), count=1),
+    kind="model",
+    needs=("draws", "proxy"),
+  ),
+  f"answered_{_NUMBER}": Row(
+    meaning="what `match` answers without a search: of these the nearest, of a few that are played",
+    propose=lambda asked: asked.steered(asked.drawn(asked.draws), count=seeds.STEERED),
     kind="model",
     needs=("draws", "proxy"),
   ),

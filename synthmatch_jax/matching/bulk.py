@@ -1,6 +1,7 @@
 """Matches many sounds in parallel, and goes on where an earlier run was broken off."""
 
 import contextlib
+import dataclasses
 import hashlib
 import sys
 import threading
@@ -25,7 +26,7 @@ from synthmatch_jax.matching.matcher import Matcher, ways
 from synthmatch_jax.matching.progress import Bar, stoppable
 from synthmatch_jax.matching.result import Match
 from synthmatch_jax.matching.stored import Description
-from synthmatch_jax.search import begin
+from synthmatch_jax.search import begin, seeds
 from synthmatch_jax.search.budget import NO_USE
 from synthmatch_jax.search.journal import Journal
 from synthmatch_jax.search.locks import Locks
@@ -121,12 +122,14 @@ def match_all(
   models = ensemble.load(workdirs, synth=synth)
   recipe = models[0].predictor.recipe
   plays = engine(recipe, path=plugin)
-  if request.proxy != NO_USE:
-    ensemble.proxy(models)  # It is missed before anything is played.
+  proxy = ensemble.use(models, request.proxy)
+  request = dataclasses.replace(request, proxy=proxy)
   searching = request.search is not None
   locks = Locks.parse(request.locks, recipe.space)
   start = begin.read(request.start, recipe, plays) if request.start else None
-  ensemble.prepare(models, count=len(HEARINGS if searching else ways(request.top, request.listen)))
+  listened = HEARINGS if searching else ways(request.top, request.listen)
+  many = searching or request.top > 1 or proxy.steps
+  ensemble.prepare(models, ways=len(listened), draws=seeds.DRAWS if many else 1, use=proxy)
   # A search is work for several cores already.
   at_once = max(1, workers // LANES) if searching else workers
   with _claimed(out):

@@ -10,10 +10,11 @@ from jaxtyping import Float, Int
 
 from synthmatch_jax import files, untrusted
 from synthmatch_jax.audio.pitch import HeardPitch
-from synthmatch_jax.exported import HELD, PER_SOUND, PITCH, RESULTS
+from synthmatch_jax.exported import HELD, PER_SOUND, PITCH, PROXY, RESULTS
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching.result import Confidence, Kind, Verdict
 from synthmatch_jax.metrics.suite import SOUND_METRICS
+from synthmatch_jax.search.seeds import DRAWS
 from synthmatch_jax.spaces import snapping
 
 ENOUGH = 200
@@ -22,6 +23,7 @@ ENOUGH = 200
 _OUT = 99.0  # The percentile of it: one in a hundred answers without a search is as far off.
 _FEWEST = 20  # With this number of sounds, one of them is 5 percent.
 _COMPARED = 200  # Sounds of the synth, those whose notes are most nearly the same.
+_ANSWERED = f"answered_{DRAWS}"
 _KINDS: tuple[Kind, ...] = ("none", "near", "usual", "far", "out_of_reach", "unknown")
 _WORDS = {"usual": "fair", "out_of_reach": "out of reach"}
 _INTERVALS = ("a semitone", "a whole tone", "a minor third", "a major third", "a fourth")
@@ -78,6 +80,9 @@ class Pair:
 @dataclass(frozen=True, kw_only=True)
 class Reference:
   """The model's answers to the test sounds of its data set, measured by `eval`.
+
+  Where it has a proxy of the synth, and `eval --draws=16` has measured what a match makes of it,
+  they are the answers of the row `answered_16`, else those of the row `model`.
 
   Attributes:
     distances: The name of the metric of an aspect -> its distance of each sound, from its best
@@ -198,7 +203,10 @@ def reference(workdir: Path, predictor: Predictor) -> Reference:
       raise ValueError("what was measured is not what came with the model")
     results = untrusted.read_json(workdir / RESULTS, sha256=sums.get(RESULTS, ""))
     step, snapped = results["step"], results.get("snapping", "")
-    names = [f"model/{metric}" for metric in metrics] + [HELD]
+    row = (
+      _ANSWERED if (workdir / PROXY).is_dir() and _ANSWERED in results.get("rows", ()) else "model"
+    )
+    names = [f"{row}/{metric}" for metric in metrics] + [HELD]
     names += [PITCH] if predictor.recipe.notes is not None else []
     found = untrusted.read_arrays(workdir / PER_SOUND, names, sha256=sums.get(PER_SOUND, ""))
     table = np.stack([found[name].astype(np.float64).ravel() for name in names])
@@ -217,6 +225,6 @@ def reference(workdir: Path, predictor: Predictor) -> Reference:
     return unknown(f"this model was evaluated on {table.shape[1]} sounds only, too few to tell")
   found = dict(zip(names, table, strict=True))
   distances = {
-    metric: np.abs(found[f"model/{metric}"] - SOUND_METRICS[metric].floor) for metric in metrics
+    metric: np.abs(found[f"{row}/{metric}"] - SOUND_METRICS[metric].floor) for metric in metrics
   }
   return Reference(distances=distances, held=found[HELD], pitch=found.get(PITCH, np.zeros(0)))

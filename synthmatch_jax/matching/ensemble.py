@@ -1,8 +1,11 @@
 """The models that answer together; they all play the same synth."""
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
+import math
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +24,8 @@ from synthmatch_jax.exported import PROXY
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching import confidence
 from synthmatch_jax.matching.confidence import Reference
-from synthmatch_jax.search import neighbours
+from synthmatch_jax.search import neighbours, seeds
+from synthmatch_jax.search.budget import NO_USE, USUAL, Use
 from synthmatch_jax.search.neighbours import Neighbours
 from synthmatch_jax.spaces import snapping
 
@@ -64,6 +68,10 @@ class Model:
     from synthmatch_jax.search import stand_in  # It takes Flax, which a match can spare.
 
     return stand_in.read(self.folder, self.predictor.recipe, sums=self.predictor.sums)
+
+  def draws_in_each(self, ways: int, *, draws: int) -> int:
+    """The number of answers that it is asked for in each way of listening, of so many in all."""
+    return math.ceil(draws / ways) if self.predictor.is_drawn else 1
 
   @functools.cached_property
   def digest(self) -> str:
@@ -121,10 +129,42 @@ def load(workdirs: Sequence[Path], *, synth: str | None = None) -> tuple[Model, 
   return tuple(models)
 
 
-def prepare(models: Sequence[Model], *, count: int) -> None:
-  """Begins to compile the models for `count` sounds at once (see `Predictor.prepare`)."""
-  for model in models:
-    model.predictor.prepare(count)
+def prepare(models: Sequence[Model], *, ways: int, draws: int, use: Use) -> None:
+  """Begins to compile what answers in the background (see `Predictor.prepare`).
+
+  Args:
+    models: The models.
+    ways: The number of ways in which they listen.
+    draws: The number of answers of a model that draws them, over all ways.
+    use: What is made of the proxy of the synth.
+  """
+  counts = [model.draws_in_each(ways, draws=draws) for model in models]
+  for model, count in zip(models, counts, strict=True):
+    model.predictor.prepare(ways, answers=count)
+  if use.steps:
+    steering = functools.partial(_steer, proxy(models), ways * sum(counts), steps=use.steps)
+    threading.Thread(target=steering).start()
+
+
+def _steer(proxy: "StandIn", count: int, *, steps: int) -> None:
+  """Steers so many patches to silence, for which all is compiled that others need."""
+  recipe = proxy.recipe
+  silence = np.full((recipe.num_frames, recipe.mel.n_mels), recipe.mel.floor_db, np.float32)
+  starts = [np.full(recipe.space.width, 0.5, np.float32)] * count
+  with contextlib.suppress(Exception):  # Who needs it meets it again.
+    seeds.steered(proxy, silence, starts, recipe.note, recipe=recipe, steps=steps, count=1)
+
+
+def use(models: Sequence[Model], asked: Use) -> Use:
+  """What is made of the proxy of the synth, if a model has one.
+
+  Raises:
+    UserError: A proxy is asked for, and there is none.
+  """
+  is_there = any(model.stand_in for model in models)
+  if not is_there and asked not in (USUAL, NO_USE):
+    proxy(models)  # It says what to do.
+  return asked.settled(is_there=is_there)
 
 
 def proxy(models: Sequence[Model]) -> "StandIn":

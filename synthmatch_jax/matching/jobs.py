@@ -16,7 +16,7 @@ from synthmatch_jax.data import sound_folder
 from synthmatch_jax.errors import UserError, printable
 from synthmatch_jax.matching import output
 from synthmatch_jax.matching.matcher import Listen
-from synthmatch_jax.search.budget import NO_USE, Budget, Use
+from synthmatch_jax.search.budget import USUAL, Budget, Use
 
 STDIN = "-"
 """The name of a sound file whose bytes are on standard input."""
@@ -45,7 +45,7 @@ class Request:
   search: Budget | None = None
   locks: tuple[str, ...] = ()
   start: Path | None = None
-  proxy: Use = NO_USE
+  proxy: Use = USUAL
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import math
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +22,7 @@ from synthmatch_jax.matching.judging import Candidate
 from synthmatch_jax.matching.refinement import Refinement
 from synthmatch_jax.matching.result import Answer, Match, Origin
 from synthmatch_jax.search import seeds
-from synthmatch_jax.search.budget import NO_USE, Use
+from synthmatch_jax.search.budget import USUAL, Use
 from synthmatch_jax.synths.play import engine
 from synthmatch_jax.synths.pool import Pool
 
@@ -33,9 +32,6 @@ an array of NumPy, JAX or another library, or a list."""
 
 Listen = Literal["once", "widely"]
 """Whether a model listens to a sound as it is recorded, or in all the ways of `audio.listen`."""
-
-_DRAWS = 16  # Of a model that draws its answers, over all ways of listening.
-_STEERED = 4  # The most candidates that are played of those that were steered through a proxy.
 
 
 def ways(top: int, listen: Listen | None) -> tuple[Hearing, ...]:
@@ -96,7 +92,8 @@ class Matcher:
       UserError: There is no model, or no engine as the one that it was trained with.
     """
     loaded = ensemble.load(workdirs, synth=synth)
-    ensemble.prepare(loaded, count=1)
+    use = ensemble.use(loaded, USUAL)
+    ensemble.prepare(loaded, ways=1, draws=seeds.DRAWS if use.steps else 1, use=use)
     found = engine(loaded[0].predictor.recipe, path=plugin)
     with Pool(found, size=max(engines, cores.available())) as pool:
       pool.prepare()
@@ -111,12 +108,13 @@ class Matcher:
     assume: Assume = NOTHING,
     top: int = 1,
     listen: Listen | None = None,
-    proxy: Use = NO_USE,
+    proxy: Use = USUAL,
   ) -> Match:
     """Finds the patches for a sound, and plays them at the pitch heard (paper section 4).
 
     One answer by one model is one prediction and one rendering. With more models, or where the
-    models listen widely, all candidates are rendered and the nearest is the first answer.
+    models listen widely, all candidates are rendered and the nearest is the first answer. Where a
+    model has a proxy of the synth, the answer is the nearest of a few that it has made better.
 
     Args:
       sound: A path; the bytes of a sound file; a file open for reading bytes, read from its
@@ -127,7 +125,7 @@ class Matcher:
       assume: What is told about the sound; all else is heard.
       top: The number of distinct answers wanted; there may be fewer.
       listen: None means once for one answer and widely for more.
-      proxy: What is made of the proxy of the synth; nothing by default.
+      proxy: What is made of the proxy of the synth, if a model has one; see `Use`.
 
     Raises:
       UserError: The sound cannot be matched, or not with what is told.
@@ -157,18 +155,20 @@ class Matcher:
     *,
     top: int = 1,
     listen: Listen | None = None,
-    proxy: Use = NO_USE,
+    proxy: Use = USUAL,
   ) -> Match:
     """The second half of `match`."""
     if top < 1:
       raise ValueError(f"at least one answer is given, not {top}")
     target = self.models[0].listen(recording)[AS_RECORDED]
     note = recording.heard.held_note(self.recipe.note)
-    draws = _DRAWS if top > 1 else 1
-    candidates = self.candidates(recording, ways(top, listen), note=note, draws=draws)
+    listened, proxy = ways(top, listen), ensemble.use(self.models, proxy)
+    draws = seeds.DRAWS if top > 1 or proxy.steps else 1
+    candidates = self.candidates(recording, listened, note=note, draws=draws)
     if proxy.steps:
       starts = [example.controls for _, example in candidates]
-      candidates += self.steered(target, starts, note=note, steps=proxy.steps)
+      steered = self.steered(target, starts, note=note, steps=proxy.steps)
+      candidates = steered if top == 1 and listen != "widely" else candidates + steered
     return Match(
       source=recording.source,
       target=target,
@@ -209,7 +209,7 @@ class Matcher:
     return dataclasses.replace(found, answers=self.choose(found.target, [candidate]))
 
   def candidates(
-    self, recording: Recording, listened: Sequence[Hearing], *, note: Note, draws: int = _DRAWS
+    self, recording: Recording, listened: Sequence[Hearing], *, note: Note, draws: int = seeds.DRAWS
   ) -> list[Candidate]:
     """Returns what each model predicts in each way of listening; the plain answer comes first.
 
@@ -225,7 +225,7 @@ class Matcher:
       mels = np.stack([log_mel(clip, model.predictor.recipe.mel) for clip in clips.values()])
       notes = [model.known_note(recording, way, played=note) for way in clips]
       places = np.arange(len(clips), dtype=np.int32)  # As seeds, so that what is drawn differs.
-      count = math.ceil(draws / len(listened)) if model.predictor.is_drawn else 1
+      count = model.draws_in_each(len(listened), draws=draws)
       found = model.predictor.answers(mels, notes, count=count, seeds=places)
       for way, answers in zip(clips, found, strict=True):
         for sample, controls in enumerate(answers):
@@ -255,7 +255,7 @@ class Matcher:
       note,
       recipe=self.recipe,
       steps=steps,
-      count=_STEERED,
+      count=seeds.STEERED,
       locked=locked,
     )
     origins = [

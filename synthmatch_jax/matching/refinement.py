@@ -13,10 +13,10 @@ from synthmatch_jax.audio.loudness import loudness_db, match_loudness
 from synthmatch_jax.audio.mel import log_mel
 from synthmatch_jax.data.example import Example
 from synthmatch_jax.matching import ensemble
-from synthmatch_jax.matching.result import Match, Origin, Searched
+from synthmatch_jax.matching.result import Answer, Match, Origin, Searched
 from synthmatch_jax.metrics import suite
 from synthmatch_jax.search import seeds
-from synthmatch_jax.search.budget import NO_USE, Budget, Use
+from synthmatch_jax.search.budget import NO_USE, USUAL, Budget, Use
 from synthmatch_jax.search.candidate import Step
 from synthmatch_jax.search.journal import Journal
 from synthmatch_jax.search.locks import NONE, Locks
@@ -53,13 +53,14 @@ class Refinement:
     *,
     budget: Budget,
     start: Float[np.ndarray, " d"] | None = None,
+    known: Answer | None = None,
     locks: Locks = NONE,
     strategy: str = "cma",
     seed: int = 0,
     workers: int = LANES,
     stopped: Callable[[], bool] = lambda: False,
     journal: Journal | None = None,
-    proxy: Use = NO_USE,
+    proxy: Use = USUAL,
   ):
     """Listens to the sound; nothing is rendered yet.
 
@@ -68,13 +69,15 @@ class Refinement:
       recording: The sound.
       budget: What may be spent.
       start: The controls to begin with, instead of what the models say.
+      known: An answer that is there already, with which it begins before all that models say.
       locks: The controls that stay.
       strategy: The name of the strategy (`search.strategy.STRATEGIES`).
       seed: The seed of what is drawn at random.
       workers: The number of threads.
       stopped: Is asked after every sound whether to stop.
       journal: See `Search`.
-      proxy: What is made of the proxy of the synth; nothing by default.
+      proxy: What is made of the proxy of the synth, if a model has one; see `Use`. A start that is
+        given is not steered where nothing is said.
 
     Raises:
       UserError: A proxy is asked for, and no model has one.
@@ -84,10 +87,11 @@ class Refinement:
     self._bound = bool(locks.held) or start is not None  # It may not find what there is.
     self._target = matcher.models[0].listen(recording)[AS_RECORDED]
     if start is None:
-      self._origins, controls = self._begin(budget)
+      self._origins, controls = self._begin(budget, known)
     else:
       self._origins = [Origin(model=matcher.models[0].name, hearing="as given")]
       controls = [start]
+    proxy = ensemble.use(matcher.models, NO_USE if start is not None and proxy == USUAL else proxy)
     if proxy.steps:
       held = locks.at(controls[0])
       found = matcher.steered(
@@ -160,11 +164,14 @@ class Refinement:
       ),
     )
 
-  def _begin(self, budget: Budget) -> tuple[list[Origin], list[Float[np.ndarray, " d"]]]:
-    """Where to begin, each patch once: the first model's plain answer comes first."""
+  def _begin(
+    self, budget: Budget, known: Answer | None
+  ) -> tuple[list[Origin], list[Float[np.ndarray, " d"]]]:
+    """Where to begin, each patch once: what is known, or the first model's plain answer, first."""
     matcher, recording = self._matcher, self._recording
     answered = matcher.candidates(recording, HEARINGS, note=self.note)
-    found = [(origin, example.controls) for origin, example in answered]
+    found = [] if known is None else [(known.origin, known.controls)]
+    found += [(origin, example.controls) for origin, example in answered]
     count = min(_MOST_NEIGHBOURS, (budget.renders or _MOST_NEIGHBOURS * _SHARE) // _SHARE)
     count //= len(matcher.models)
     for model in matcher.models:

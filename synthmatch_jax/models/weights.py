@@ -4,7 +4,6 @@ Both may come from a stranger: what a file holds is compared with what the model
 weight is read, and what a model takes is bounded.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from flax import nnx
 
 from synthmatch_jax import models
+from synthmatch_jax.arrays import digest as digest_of
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.models import flops
 from synthmatch_jax.models.model import Model
@@ -70,10 +70,7 @@ def arrays_of(model: Model) -> dict[str, Any]:
 
 def digest(model: Model) -> str:
   """Returns 16 hexadecimal digits that stand for all arrays that inference computes with."""
-  state = hashlib.sha256()
-  for name, array in sorted(arrays_of(model).items()):
-    state.update(name.encode() + np.asarray(array).tobytes())
-  return state.hexdigest()[:16]
+  return digest_of(arrays_of(model))
 
 
 def take_over(model: Model, other: Model) -> list[str]:

@@ -1,5 +1,6 @@
 """What a search may spend, and what it makes of a proxy."""
 
+import dataclasses
 import re
 from dataclasses import dataclass
 
@@ -65,14 +66,25 @@ class Use:
 
   Attributes:
     steps: Steps of Adam through the proxy, by which answers are made better before they are
-      played; 0 for none.
+      played; 0 for none. None stands for `STEPS` where a model has a proxy, and else for none.
     sieve: The number of candidates of a search that the proxy hears for each that is played; 1
       for those that are played alone.
   """
 
-  steps: int = 0
+  steps: int | None = None
   sieve: int = 1
 
+  def settled(self, *, is_there: bool) -> "Use":
+    """The same with a number of steps, where there is a proxy or none."""
+    usual = STEPS if is_there else 0
+    return dataclasses.replace(self, steps=usual if self.steps is None else self.steps)
 
-NO_USE = Use()
+
+STEPS = 40
+"""The usual number of steps: what more would gain has not been seen beyond chance."""
+
+USUAL = Use()
+"""What is made of a proxy where nothing is said of it."""
+
+NO_USE = Use(steps=0)
 """The synth plays everything itself."""

@@ -18,8 +18,17 @@ from synthmatch_jax.spaces import prior
 if TYPE_CHECKING:
   from synthmatch_jax.search.stand_in import StandIn
 
-_DRAWS = 512
-_STEERED = 8  # Patches that are steered at once: the nearest ones, by the proxy.
+DRAWS = 16
+"""The number of answers to a sound that a model which draws them is asked for."""
+
+STEERED = 4
+"""The largest number of patches that are played of those that were steered through a proxy."""
+
+BY_PROXY = "steered by the proxy"
+"""The name of such a seed."""
+
+_DRAWS = 512  # Of the prior.
+_AT_ONCE = 8  # Patches that are steered at once: the nearest ones, by the proxy.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +100,7 @@ def steered(
   if steps:
     scale = Quantiles(recipe)
     order = np.argsort(stand_in.distances(target, found, note), kind="stable")
-    found = found[order[:_STEERED]]
+    found = found[order[:_AT_ONCE]]
     found = stand_in.descend(
       target,
       found,
@@ -103,4 +112,4 @@ def steered(
     )
   distances = stand_in.distances(target, found, note).astype(np.float64)
   chosen = selection.choose(list(found), distances, recipe.space, count=count)
-  return [Seed(controls=found[i], name="steered by the proxy") for i in chosen]
+  return [Seed(controls=found[i], name=BY_PROXY) for i in chosen]

@@ -2,25 +2,23 @@
 
 import functools
 import hashlib
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from flax import nnx
 from jaxtyping import Array, Bool, Float
 
-from synthmatch_jax import exported
+from synthmatch_jax import arrays, exported
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data.batch import note_rows, pad
 from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError, brief
 from synthmatch_jax.exported import TrainedModel
-from synthmatch_jax.models import weights
-from synthmatch_jax.models.proxy import Proxy
+from synthmatch_jax.programs import Programs
 from synthmatch_jax.search.strategy import Sieve
 
 Mels = Float[np.ndarray, "n t f"]
@@ -45,48 +43,20 @@ class StandIn:
     Raises:
       UserError: The model is no proxy.
     """
-    if not isinstance(found.model, Proxy):
-      raise UserError("the model is no proxy of the synth, and stands in for none")
     self.recipe = found.data.recipe
-    self._model, self._statistics = found.model, found.data.statistics
-    graphdef, self._state = nnx.split(found.model)
-    mean, std = self._statistics.mel_mean, self._statistics.mel_std
-
-    def mels(state, controls, notes):
-      return nnx.merge(graphdef, state)(controls, notes) * std + mean
-
-    def distances(state, controls, notes, target):
-      return apart(mels(state, controls, notes), target)
-
-    def descend(state, begin, moved, start, values, notes, target, steps):
-      optimizer = optax.adam(optax.cosine_decay_schedule(_RATE, steps))
-
-      def heard(place):
-        found = distances(state, _back(place, moved, start, values), notes, target)
-        return found.sum(), found
-
-      def step(carried, _):
-        place, memory, best, least = carried
-        (_, found), slope = jax.value_and_grad(heard, has_aux=True)(place)
-        best = jnp.where((found < least)[:, None], place, best)
-        updates, memory = optimizer.update(slope, memory)
-        stepped: Any = optax.apply_updates(place, updates)
-        place = jnp.clip(stepped, 0.0, 1.0)
-        return (place, memory, best, jnp.minimum(found, least)), None
-
-      first = begin, optimizer.init(begin), begin, jnp.full(len(begin), jnp.inf)
-      (place, _, best, least), _ = jax.lax.scan(step, first, length=steps)
-      found = heard(place)[1]
-      best = jnp.where((found < least)[:, None], place, best)
-      return _back(best, moved, start, values)
-
-    self._mels, self._distances = jax.jit(mels), jax.jit(distances)
-    self._descend = jax.jit(descend, static_argnames="steps")
+    self._found, self._statistics = found, found.data.statistics
+    shapes = {name: tuple(array.shape) for name, array in found.weights.items()}
+    self._programs = Programs(found.arguments, found.data, shapes)
+    if not (self._programs.about or {}).get("is_proxy"):
+      _require_proxy(found)
+      self._programs.keep({"is_proxy": True})
+    self._compiled: dict[str, Callable[..., Array]] = {}
+    self._compiling = threading.Lock()
 
   @functools.cached_property
   def digest(self) -> str:
     """A hash, 16 hexadecimal digits, of all that it says."""
-    said = self.recipe.digest(), self._statistics.to_dict(), weights.digest(self._model)
+    said = self.recipe.digest(), self._statistics.to_dict(), arrays.digest(self._found.weights)
     return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
 
   def mels(self, controls: Controls, notes: Float[np.ndarray, "n 3"]) -> Mels:
@@ -102,7 +72,7 @@ class StandIn:
     controls, parts = self._decided(controls), range(0, len(controls), _BATCH)
     told = [None if self.recipe.notes is None else notes[k : k + _BATCH] for k in parts]
     played = [
-      self._mels(self._state, controls[k : k + _BATCH], note)
+      self._run("mels", self._played, controls[k : k + _BATCH], note)
       for k, note in zip(parts, told, strict=True)
     ]
     return np.concatenate(played)
@@ -120,7 +90,7 @@ class StandIn:
     decided = self._decided(controls)
     whole, is_there = pad({"controls": decided}, -(-len(decided) // _ALIKE) * _ALIKE)
     told = self._told(note, len(is_there))
-    found = self._distances(self._state, whole["controls"], told, target)
+    found = self._run("distances", self._apart, whole["controls"], told, target)
     return np.asarray(found)[is_there]
 
   def descend(
@@ -151,7 +121,8 @@ class StandIn:
     told = self._told(note, len(controls))
     start, scale = self._decided(controls), np.asarray(values, np.float32)
     places = np.asarray(begin, np.float32), moved, start, scale
-    return np.asarray(self._descend(self._state, *places, told, target, steps=steps))
+    found = self._run(f"steered-{steps}", self._descending(steps), *places, told, target)
+    return np.asarray(found)
 
   def sieve(self, target: Float[np.ndarray, "t f"], note: Note, *, times: int) -> Sieve | None:
     """A sieve for a search that hears so many candidates for each that is played; 1 needs none."""
@@ -168,6 +139,68 @@ class StandIn:
 
   def _told(self, note: Note, count: int) -> Float[np.ndarray, "n 3"] | None:
     return None if self.recipe.notes is None else np.tile(note_rows([note]), (count, 1))
+
+  def _run(self, name: str, function: Callable[..., Array], *inputs: Any) -> Array:
+    """Calls a function of weights and inputs, which is compiled, or was, for so many patches."""
+    key, inputs = f"{name}-{len(inputs[0])}", (self._weights, *inputs)
+    if key in self._compiled:
+      return self._compiled[key](*inputs)
+    with self._compiling:
+      if key not in self._compiled:
+        self._compiled[key] = self._programs.get(key, lambda: jax.jit(function), inputs)
+      return self._compiled[key](*inputs)
+
+  @functools.cached_property
+  def _weights(self) -> dict[str, Array]:
+    return jax.device_put(dict(self._found.weights))
+
+  @functools.cached_property
+  def _model_of(self) -> Callable[[Mapping[str, Array]], Any]:
+    from synthmatch_jax.models import weights  # It takes Flax, which what was traced spares.
+
+    return weights.functional(self._found.model)
+
+  def _played(self, weights, controls, notes):
+    std, mean = self._statistics.mel_std, self._statistics.mel_mean
+    return self._model_of(weights)(controls, notes) * std + mean
+
+  def _apart(self, weights, controls, notes, target):
+    return apart(self._played(weights, controls, notes), target)
+
+  def _descending(self, steps: int) -> Callable[..., Array]:
+    def descend(weights, begin, moved, start, values, notes, target):
+      import optax
+
+      optimizer = optax.adam(optax.cosine_decay_schedule(_RATE, steps))
+
+      def heard(place):
+        found = self._apart(weights, _back(place, moved, start, values), notes, target)
+        return found.sum(), found
+
+      def step(carried, _):
+        place, memory, best, least = carried
+        (_, found), slope = jax.value_and_grad(heard, has_aux=True)(place)
+        best = jnp.where((found < least)[:, None], place, best)
+        updates, memory = optimizer.update(slope, memory)
+        stepped: Any = optax.apply_updates(place, updates)
+        place = jnp.clip(stepped, 0.0, 1.0)
+        return (place, memory, best, jnp.minimum(found, least)), None
+
+      first = begin, optimizer.init(begin), begin, jnp.full(len(begin), jnp.inf)
+      (place, _, best, least), _ = jax.lax.scan(step, first, length=steps)
+      found = heard(place)[1]
+      best = jnp.where((found < least)[:, None], place, best)
+      return _back(best, moved, start, values)
+
+    return descend
+
+
+def _require_proxy(found: TrainedModel) -> None:
+  """Raises a UserError if a model is no proxy of the synth."""
+  from synthmatch_jax.models.proxy import Proxy
+
+  if not isinstance(found.model, Proxy):
+    raise UserError("the model is no proxy of the synth, and stands in for none")
 
 
 def apart(mel: Float[Array, "n t f"], target: Float[Array, "t f"]) -> Float[Array, " n"]:

@@ -1,5 +1,6 @@
 """Answers that are made better while the visitor listens: when one is worth showing."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from synthmatch_jax.matching.refinement import Refinement
 from synthmatch_jax.matching.result import Match, Origin
 from synthmatch_jax.search.budget import Budget
 from synthmatch_jax.search.locks import Locks
+from synthmatch_jax.search.seeds import BY_PROXY
 from synthmatch_jax.web.history import Entry
 
 BUDGET = Budget(renders=120, seconds=20.0)
@@ -64,11 +66,15 @@ def begin(
   locks = Locks.parse(sorted(locked), space).at(best.controls)
   if locks.names >= set(space.names):
     raise UserError("all controls are locked: unlock one, and it can be searched")
-  is_plain = best.origin == Origin(model=matcher.models[0].name, hearing=AS_RECORDED.name)
+  is_plain = best.origin in (
+    dataclasses.replace(best.origin, hearing=BY_PROXY, step=0, by_hand=False),
+    Origin(model=matcher.models[0].name, hearing=AS_RECORDED.name),
+  )
   return matcher.search(
     recording,
     budget=BUDGET,
     start=None if is_plain else best.controls,
+    known=best if is_plain else None,
     locks=locks,
     workers=max(1, cores.available() // 2),  # The other half is for the other visitors.
     stopped=stopped,

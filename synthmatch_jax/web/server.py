@@ -19,6 +19,8 @@ from synthmatch_jax.data.recipe import Recipe
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching import ensemble, installing
 from synthmatch_jax.matching.matcher import Matcher, ways
+from synthmatch_jax.search import seeds
+from synthmatch_jax.search.budget import USUAL
 from synthmatch_jax.web import panel
 from synthmatch_jax.web.address import is_loopback
 from synthmatch_jax.web.api import STATIC, Api
@@ -54,7 +56,8 @@ def serve(
     workers: The number of requests that are served at once.
     say: Gets the page's address, once it can be opened.
   """
-  ensemble.prepare(matcher.models, count=len(ways(MOST_ANSWERS, None)))
+  listened, use = ways(MOST_ANSWERS, None), ensemble.use(matcher.models, USUAL)
+  ensemble.prepare(matcher.models, ways=len(listened), draws=seeds.DRAWS, use=use)
   # So that a `kill` unwinds, and what is temporary is removed; uvicorn raises it again.
   signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
   with tempfile.TemporaryDirectory(prefix="synthmatch-page-") as folder:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from synthmatch_jax.audio.pitch import HeardPitch
-from synthmatch_jax.exported import HELD
+from synthmatch_jax.exported import HELD, PROXY
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching import confidence, ensemble
 from synthmatch_jax.matching.confidence import ENOUGH, Pair, Reference
@@ -20,14 +20,14 @@ def run(tiny_run, tmp_path):
   return shutil.copytree(tiny_run, tmp_path / "run", ignore=shutil.ignore_patterns("eval"))
 
 
-def evaluate(workdir, distances, *, step):
+def evaluate(workdir, distances, *, step, row="model"):
   """What `eval` leaves, of what matters here."""
   folder = workdir / "eval" / "test"
   folder.mkdir(parents=True, exist_ok=True)
   timbre = np.array(distances, float)
-  arrays = {"model/loudness_spectrum": timbre, "model/rms_cosine": 1 - timbre}
+  arrays = {f"{row}/loudness_spectrum": timbre, f"{row}/rms_cosine": 1 - timbre}
   np.savez(folder / "per_sound.npz", **arrays, **{HELD: np.ones(timbre.size)})
-  (folder / "results.json").write_text(json.dumps({"step": step}))
+  (folder / "results.json").write_text(json.dumps({"step": step, "rows": {row: {}}}))
 
 
 def note(midi):
@@ -174,6 +174,17 @@ def test_what_is_unknown_is_said_with_the_command_that_makes_it_known(run):
   says += ["earlier version, or has no row", "is damaged"]
   for reason, words in zip(reasons, says, strict=True):
     assert words in reason
+
+
+def test_with_a_proxy_answers_are_judged_beside_what_a_match_makes_of_it(run):
+  predictor = Predictor.load(run)
+  (run / PROXY).mkdir()
+  for row, is_known in {"model": True, "answered_16": True, "answered_8": False}.items():
+    evaluate(run, range(100), step=predictor.step, row=row)
+    assert (not confidence.reference(run, predictor).unknown) == is_known
+  evaluate(run, range(100), step=predictor.step, row="answered_16")
+  (run / PROXY).rmdir()
+  assert "has no row" in confidence.reference(run, predictor).unknown
 
 
 def test_a_real_evaluation_is_understood(tiny_run):

@@ -14,7 +14,8 @@ from synthmatch_jax.matching import bulk, ensemble
 from synthmatch_jax.matching.bulk import Request
 from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.matching.progress import Bar
-from synthmatch_jax.search.budget import Budget, Use
+from synthmatch_jax.search.budget import NO_USE, Budget, Use
+from synthmatch_jax.search.seeds import BY_PROXY, STEERED
 
 FLUTE = Path(__file__).parents[2] / "examples" / "flute.flac"
 
@@ -37,10 +38,10 @@ def test_several_answers_are_draws_and_one_is_the_first_of_them(drawing, recordi
   ways = list(dict.fromkeys(origin.hearing for origin, _ in drawn))
   assert [o.sample for o, _ in drawn] == list(range(share)) * len(ways)
   assert len({example.controls.tobytes() for _, example in drawn}) == share * len(ways)
-  (plain,) = drawing.answer(recording).answers
+  (plain,) = drawing.answer(recording, proxy=NO_USE).answers
   assert (plain.origin.hearing, plain.origin.sample) == (AS_RECORDED.name, 0)
   np.testing.assert_allclose(plain.controls, drawn[0][1].controls, atol=1e-6)
-  answers = drawing.answer(recording, top=4, listen="once").answers
+  answers = drawing.answer(recording, top=4, listen="once", proxy=NO_USE).answers
   assert len(answers) == 4
   assert {answer.origin.hearing for answer in answers} == {AS_RECORDED.name}
   assert max(answer.origin.sample for answer in answers) > share
@@ -48,15 +49,33 @@ def test_several_answers_are_draws_and_one_is_the_first_of_them(drawing, recordi
 
 def test_a_proxy_makes_answers_better_before_they_are_played(drawing, recording):
   found = drawing.answer(recording, top=30, listen="once", proxy=Use(steps=3))
-  steered = [a for a in found.answers if a.origin.hearing == "steered by the proxy"]
-  assert 1 <= len(steered) <= 4
+  steered = [a for a in found.answers if a.origin.hearing == BY_PROXY]
+  assert 1 <= len(steered) <= STEERED
   refinement = drawing.search(recording, budget=Budget(renders=3), proxy=Use(steps=3))
   list(refinement)
   tried = refinement.search.tried
   assert [refinement._origins[one.seed].hearing for one in tried[:2]] == [
     AS_RECORDED.name,
-    "steered by the proxy",
+    BY_PROXY,
   ]
+
+
+def test_where_there_is_a_proxy_the_answer_is_the_nearest_of_a_few_that_it_steered(
+  drawing, recording, monkeypatch
+):
+  played = []
+  choose = drawing.choose
+  monkeypatch.setattr(
+    drawing, "choose", lambda target, some, **asked: played.extend(some) or choose(target, some)
+  )
+  (answer,) = drawing.answer(recording).answers
+  assert 1 <= len(played) <= STEERED
+  assert {origin.hearing for origin, _ in played} == {BY_PROXY} == {answer.origin.hearing}
+  search = drawing.search(recording, budget=Budget(renders=2), known=answer).search
+  list(search)
+  np.testing.assert_array_equal(search.tried[0].controls, answer.controls)
+  plain = drawing.search(recording, budget=Budget(renders=2), start=answer.controls)
+  assert [origin.hearing for origin in plain._origins] == ["as given"]
 
 
 def match_all(workdir, out, *, workers=1, **request):

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from synthmatch_jax import exported, inference
 from synthmatch_jax.audio.note import Note
 from synthmatch_jax.errors import UserError
 from synthmatch_jax.exported import PROXY
+from synthmatch_jax.models import weights
 from synthmatch_jax.search import seeds, stand_in
 from synthmatch_jax.search.quantiles import Quantiles
 from synthmatch_jax.search.stand_in import StandIn, apart
@@ -56,6 +58,27 @@ def test_gradients_bring_patches_nearer_and_move_what_is_free_alone(playing, tas
   np.testing.assert_array_equal(found[:, 2:], others[:, 2:])
   assert (found[:, :2] != others[:, :2]).any()
   np.testing.assert_array_equal(playing.descend(mel, others, note, **asked), found)
+
+
+def test_what_was_traced_plays_and_steers_as_the_model_does(
+  tiny_proxy, playing, task, tmp_path, monkeypatch
+):
+  mel, others, note = task
+  exported.write(tmp_path / "proxy", inference.load(tiny_proxy), card="")
+  asked = {"recipe": playing.recipe, "count": 2, "steps": 5}
+  wanted = seeds.steered(playing, mel, list(others), note, **asked)
+  before = jax.config.values["jax_compilation_cache_dir"]
+  jax.config.update("jax_compilation_cache_dir", str(tmp_path / "jax"))
+  try:
+    for build in (weights.blueprint, None):
+      monkeypatch.setattr(weights, "blueprint", build)
+      found = StandIn(exported.read(tmp_path / "proxy"))
+      assert found.digest == playing.digest
+      steered = seeds.steered(found, mel, list(others), note, **asked)
+      for one, other in zip(steered, wanted, strict=True):
+        np.testing.assert_array_equal(one.controls, other.controls)
+  finally:
+    jax.config.update("jax_compilation_cache_dir", before)
 
 
 def test_seeds_are_steered_ranked_and_leave_what_is_locked(playing, task):
