@@ -10,7 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study import audit, controls, ears, evaluations, known, peers, planned, report, runs, searching
+from study import (
+  audit,
+  controls,
+  ears,
+  evaluations,
+  known,
+  peers,
+  planned,
+  report,
+  runs,
+  searching,
+  tables,
+)
 from study.halves import halves
 from synthmatch_jax import bundled
 from synthmatch_jax import config as configs
@@ -85,10 +97,10 @@ def test_what_was_trained_came_to_an_end():
       logs = runs.LOGS / runs.folder(name, seed)
       if logs.exists():
         train = get_config(run).train
-        epoch = report.trained_on(logs.name) // train.batch_size
+        epoch = tables.trained_on(logs.name) // train.batch_size
         steps = train.steps or train.epochs * epoch
         wanted = math.ceil(steps / (train.eval_every or epoch))
-        assert len(report.validations(logs)) == wanted, name
+        assert len(tables.validations(logs)) == wanted, name
 
 
 @pytest.mark.parametrize(
