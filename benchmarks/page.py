@@ -31,7 +31,7 @@ class Asked:
   """The result of a request.
 
   Attributes:
-    seconds: time from the upload to the end of the response.
+    seconds: Time from the upload to the end of the response.
     outcome: "answered", "told to wait", or the end of any other response.
   """
 

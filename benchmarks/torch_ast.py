@@ -19,7 +19,7 @@ class TorchAST(nn.Module):
   """Computes what our AST computes with ASTModel: with our weights, and dropout where ours has it.
 
   Attributes:
-    encoder: the ASTModel.
+    encoder: The ASTModel.
     head: MLP on the mean of the two class tokens, which ASTModel calls the pooled output.
   """
 

@@ -31,14 +31,14 @@ class Evaluation:
   """A call of `eval`.
 
   Attributes:
-    about: purpose of the evaluation.
-    workdir: run whose folder holds the results, and which is the row `model`.
-    others: runs that are further rows.
-    rows: floors and ceilings that are further rows; None for all.
-    where: flags that choose the sounds; the test split by default.
-    folder: folder of the results, below eval/ in the workdir.
-    chosen: rows for one more row, which takes the nearest by MSS of their answers to each sound.
-    against: rows that the model is compared with sound by sound.
+    about: Purpose of the evaluation.
+    workdir: Run whose folder holds the results, and which is the row `model`.
+    others: Runs that are further rows.
+    rows: Floors and ceilings that are further rows; None for all.
+    where: Flags that choose the sounds; the test split by default.
+    folder: Folder of the results, below eval/ in the workdir.
+    chosen: Rows for one more row, which takes the nearest by MSS of their answers to each sound.
+    against: Rows that the model is compared with sound by sound.
   """
 
   about: str

@@ -13,14 +13,14 @@ class Run:
   """A training run.
 
   Attributes:
-    config: file of its config, with the variant.
-    about: description of the run in the tables.
-    fields: fields of the config that are changed.
-    data: name of its data set, below massive16/ where it has no slash.
-    seeds: seeds of weights and order; the run with the first one is evaluated.
-    begins: name of the run whose weights it begins with; empty where they are drawn.
-    proxy: name of the run whose proxy of the synth hears the answers; empty for none.
-    snapped: whether its answers are snapped to the peaks of the prior after training.
+    config: File of its config, with the variant.
+    about: Description of the run in the tables.
+    fields: Fields of the config that are changed.
+    data: Name of its data set, below massive16/ where it has no slash.
+    seeds: Seeds of weights and order; the run with the first one is evaluated.
+    begins: Name of the run whose weights it begins with; empty where they are drawn.
+    proxy: Name of the run whose proxy of the synth hears the answers; empty for none.
+    snapped: Whether its answers are snapped to the peaks of the prior after training.
   """
 
   config: str

@@ -48,7 +48,7 @@ def load(folder: Path, *, steps: int, guidance: float) -> Predictor:
   """Loads a model that draws with other steps and guidance than it was trained with.
 
   Raises:
-    UserError: it does not draw.
+    UserError: It does not draw.
   """
   trained = inference.load(folder)
   head = trained.model.head if isinstance(trained.model, Estimator) else None

@@ -45,16 +45,16 @@ class Setup:
   """A way to search.
 
   Attributes:
-    weights: metric -> weight of its distance, as a multiple of the distance at the start.
-    sigma: step of the search at its start, in controls.
-    population: renders of a generation.
-    shape: whether all controls take equal steps, or steps in proportion to the model's errors, or
+    weights: Metric -> weight of its distance, as a multiple of the distance at the start.
+    sigma: Step of the search at its start, in controls.
+    population: Renders of a generation.
+    shape: Whether all controls take equal steps, or steps in proportion to the model's errors, or
       equal steps in the prior's quantiles, of which a peak of the prior takes up many.
-    seeds: number of the model's answers, all of which the match has rendered, of which the best by
+    seeds: Number of the model's answers, all of which the match has rendered, of which the best by
       the objective is the start; 1 for the nearest by MSS.
-    margin: how far beyond [0, 1] the search may step, so that 0 and 1 themselves are found.
-    tidied: number of small controls that are set to 0 at the end, where the sound is as good.
-    control: whether renders are drawn around the start instead, all from the first generation.
+    margin: How far beyond [0, 1] the search may step, so that 0 and 1 themselves are found.
+    tidied: Number of small controls that are set to 0 at the end, where the sound is as good.
+    control: Whether renders are drawn around the start instead, all from the first generation.
   """
 
   weights: Mapping[str, float]
@@ -190,7 +190,7 @@ class Warp:
   """A monotonic map of each control in [0, 1] onto [0, 1].
 
   Attributes:
-    values: values of each control, sorted, that are mapped to even steps; none for no change.
+    values: Values of each control, sorted, that are mapped to even steps; none for no change.
   """
 
   values: Float[np.ndarray, "d k"] | None

@@ -138,7 +138,7 @@ def check(config: Config) -> None:
   """Checks the fields that no constructor takes; those of other sections are checked there.
 
   Raises:
-    UserError: a field has a value that cannot be meant; the sentence names it.
+    UserError: A field has a value that cannot be meant; the sentence names it.
   """
   if config.model.name is None:
     raise UserError("model.name is not set; set it in the config or by --config.model.name=NAME")

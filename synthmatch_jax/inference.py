@@ -78,7 +78,7 @@ class Predictor:
     """Loads an exported model, or from a run's folder the one with the lowest validation loss.
 
     Raises:
-      UserError: there is no trained model in `folder`, or it is a proxy of the synth.
+      UserError: There is no trained model in `folder`, or it is a proxy of the synth.
     """
     return cls(load(folder))
 
@@ -108,11 +108,11 @@ class Predictor:
     """Returns one answer to each sound: controls in [0, 1], float32.
 
     Args:
-      mel: log-mels in dB, as `audio.mel.log_mel` gives them.
-      notes: what is known of the note of each sound; None for nothing of any.
+      mel: Log-mels in dB, as `audio.mel.log_mel` gives them.
+      notes: What is known of the note of each sound; None for nothing of any.
 
     Raises:
-      UserError: an answer is no number.
+      UserError: An answer is no number.
     """
     return self.answers(mel, notes)[:, 0]
 
@@ -137,16 +137,16 @@ class Predictor:
     """Returns up to `count` answers to each sound; the first is the one that `predict` gives.
 
     Args:
-      mel: log-mels in dB, as `audio.mel.log_mel` gives them.
-      notes: what is known of the note of each sound; None for nothing of any.
-      count: how many are wanted; a model that knows only one gives one.
-      seeds: the seed of what is drawn at random for each sound; 0 by default.
+      mel: Log-mels in dB, as `audio.mel.log_mel` gives them.
+      notes: What is known of the note of each sound; None for nothing of any.
+      count: How many are wanted; a model that knows only one gives one.
+      seeds: The seed of what is drawn at random for each sound; 0 by default.
 
     The model is compiled at most three times for a count: for one sound, and for batches of 8
     and of 32.
 
     Raises:
-      UserError: an answer is no number.
+      UserError: An answer is no number.
     """
     found = self._ready(mel, notes, count=count, seeds=seeds)
     flat = snapping.apply(self.snapping, self.recipe.space, found.reshape(-1, found.shape[-1]))
@@ -156,7 +156,7 @@ class Predictor:
     """Returns the note that the model makes of each sound, by its log-mel alone.
 
     Raises:
-      ValueError: the model predicts none.
+      ValueError: The model predicts none.
     """
     if not self.predicts_notes:
       raise ValueError("the model was not trained to predict notes (model.note_loss)")
@@ -270,7 +270,7 @@ def load(folder: Path) -> TrainedModel:
   """Loads an exported model, or from a run's folder the one with the lowest validation loss.
 
   Raises:
-    UserError: there is no trained model in `folder`.
+    UserError: There is no trained model in `folder`.
   """
   if exported.is_exported(folder):
     return exported.read(folder)

@@ -27,8 +27,8 @@ class Command:
   """A command of a page.
 
   Attributes:
-    page: where it stands, with its line.
-    words: as a shell splits it, without comments; of what may be left out, all.
+    page: Where it stands, with its line.
+    words: As a shell splits it, without comments; of what may be left out, all.
   """
 
   page: str

@@ -16,11 +16,11 @@ class Batch(TypedDict):
   """The records that a model learns from: their sounds, and the examples that made them.
 
   Attributes:
-    mel: log-mel spectrograms in dB, as `audio.mel.log_mel` gives them.
-    controls: the true controls, in [0, 1].
+    mel: Log-mel spectrograms in dB, as `audio.mel.log_mel` gives them.
+    controls: The true controls, in [0, 1].
     note: MIDI number, velocity and hold in seconds; left out where all records have one note.
-    heard: whether each parameter can be heard; left out where all parameters are numbers.
-    told: whether a model is told each of these three while it learns; left out if it is told all.
+    heard: Whether each parameter can be heard; left out where all parameters are numbers.
+    told: Whether a model is told each of these three while it learns; left out if it is told all.
   """
 
   mel: Float[Array, "b t f"] | Float[np.ndarray, "b t f"]

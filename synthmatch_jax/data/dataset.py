@@ -50,13 +50,13 @@ class Dataset:
   """A data set on disk, open for reading.
 
   Attributes:
-    name: e.g. "massive16/standard".
-    version: e.g. "2.0.0".
+    name: E.g. "massive16/standard".
+    version: E.g. "2.0.0".
     path: The folder of the data set.
     recipe: The recipe of its records.
-    sources: split -> its records, serialised, in the order of their indices.
+    sources: Split -> its records, serialised, in the order of their indices.
     features: The features of a record, a tfds.features.FeaturesDict (see records.py).
-    files: split -> name and number of records of each of its shards, in their order.
+    files: Split -> name and number of records of each of its shards, in their order.
   """
 
   name: str
@@ -75,7 +75,7 @@ class Dataset:
     """Returns the data set with only the first records of its training split.
 
     Raises:
-      UserError: it has fewer, or none is asked for.
+      UserError: It has fewer, or none is asked for.
     """
     if train_examples < 1:
       raise UserError(f"data.train_examples must be at least 1, not {train_examples}")
@@ -102,7 +102,7 @@ class Dataset:
     """Reads the mels and controls of a split in its order, or of its first `limit` records.
 
     Raises:
-      UserError: a record is damaged.
+      UserError: A record is damaged.
     """
     size = min(len(self.sources[split]), limit or sys.maxsize)
     examples = [self.example(split, position, EXAMPLE) for position in range(size)]
@@ -113,7 +113,7 @@ class Dataset:
     """Reads the notes of a split in its order, or of its first `limit` records.
 
     Raises:
-      UserError: a record is damaged.
+      UserError: A record is damaged.
     """
     size = min(len(self.sources[split]), limit or sys.maxsize)
     keys = records.note_keys(self.recipe)
@@ -125,7 +125,7 @@ class Dataset:
     """Reads the named features of a record.
 
     Raises:
-      UserError: the record is damaged, cannot be read, or has a number that is not finite; the
+      UserError: The record is damaged, cannot be read, or has a number that is not finite; the
         sentence names it and its file.
     """
     advice = REBUILD

@@ -19,8 +19,8 @@ class Example:
   """A patch and the note that it is played with.
 
   Attributes:
-    controls: the patch, in the order of a recipe's space.
-    note: the note that is played.
+    controls: The patch, in the order of a recipe's space.
+    note: The note that is played.
   """
 
   controls: Float[np.ndarray, " d"]
@@ -35,12 +35,12 @@ class NotePrior:
   whose ends are equal is a fixed value; where all three are, there is one note.
 
   Attributes:
-    pitch: the lowest and the highest MIDI note number.
-    velocity: the least and the largest MIDI velocity.
-    hold_seconds: the shortest and the longest time from note-on to note-off.
+    pitch: The lowest and the highest MIDI note number.
+    velocity: The least and the largest MIDI velocity.
+    hold_seconds: The shortest and the longest time from note-on to note-off.
 
   Raises:
-    UserError: an end of a range cannot be the value of a note, or lies beyond the other end.
+    UserError: An end of a range cannot be the value of a note, or lies beyond the other end.
   """
 
   pitch: tuple[int, int] = (33, 96)
@@ -99,7 +99,7 @@ class NotePrior:
     """Reads what `to_dict` gives; a range may be one value, and one left out is the default.
 
     Raises:
-      UserError: an entry is unknown, or is no range.
+      UserError: An entry is unknown, or is no range.
     """
     if not isinstance(data, Mapping) or not set(data) <= set(_RANGES):
       raise UserError(f"notes are given as ranges of {', '.join(_RANGES)}, not as {data!r}")

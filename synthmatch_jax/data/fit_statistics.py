@@ -17,12 +17,12 @@ def compute(dataset: Dataset, *, max_examples: int = MAX_EXAMPLES, seed: int = 0
   """Computes the statistics of the training split, in float64.
 
   Args:
-    dataset: the data set.
-    max_examples: a larger split is represented by a random sample of this many records.
-    seed: the seed of the sample.
+    dataset: The data set.
+    max_examples: A larger split is represented by a random sample of this many records.
+    seed: The seed of the sample.
 
   Raises:
-    UserError: a record is damaged, or all spectrograms are one value.
+    UserError: A record is damaged, or all spectrograms are one value.
   """
   total = dataset.num_examples("train")
   indices = np.arange(total)

@@ -42,7 +42,7 @@ def open_dataset(name: str, *, dir: str | Path, advice: str = "") -> Dataset:
     advice: What to do where there is no such data set; the default is to build one.
 
   Raises:
-    UserError: there is no such data set, synthmatch_jax did not build it, or its description is
+    UserError: There is no such data set, synthmatch_jax did not build it, or its description is
       damaged.
   """
   root = files.expanded(dir)
@@ -152,16 +152,16 @@ def training_batches(
   rendered, passes take the place of epochs.
 
   Args:
-    dataset: the data set.
-    batch_size: number of records in a batch, of all processes together.
-    seed: the seed of the order.
-    start: the number of the batch to begin with; a run that goes on from its step n begins with
+    dataset: The data set.
+    batch_size: Number of records in a batch, of all processes together.
+    seed: The seed of the order.
+    start: The number of the batch to begin with; a run that goes on from its step n begins with
       batch n.
     part: (which, of how many): each process reads the part of every batch that is its own; the
       batches of all parts, one after the other, are those of a single process.
-    workers: number of processes that read, for devices that are faster than one thread. They
+    workers: Number of processes that read, for devices that are faster than one thread. They
       change no batch. The program must have parsed absl's flags.
-    passes: the passes over the training split, if it is growing.
+    passes: The passes over the training split, if it is growing.
   """
   which, count = part
   size = batch_size // count
@@ -193,11 +193,11 @@ def ordered_batches(
   """Batches of a split in its order, each record once; the last one may be smaller.
 
   Args:
-    dataset: the data set.
+    dataset: The data set.
     split: "train", "validation" or "test".
-    batch_size: records in a batch.
-    keys: features to read.
-    indices: positions within the split, to read only those; all by default.
+    batch_size: Records in a batch.
+    keys: Features to read.
+    indices: Positions within the split, to read only those; all by default.
   """
   chosen = range(dataset.num_examples(split)) if indices is None else indices
   return iter(

@@ -73,24 +73,24 @@ class Recipe:
   renders or analyses a sound later does it in the same way.
 
   Attributes:
-    engine: the synth's name in `synths.registry`.
-    fingerprint: what identifies the engine, with its version and the hash of its base preset.
-    space: the parameters that the controls stand for.
-    prior: the distribution of the controls.
-    seed: the seed of all that is random.
-    note: the note that is played; where notes vary, the one that an answer plays by default.
-    notes: the distribution of notes; None where every record plays `note`.
-    seconds: length of a sound.
-    mel: the spectrogram; its sample rate is the rate of the rendering.
-    threshold_db: a sound of less loudness (LUFS) is drawn again.
-    shard_size: records that one engine renders in a row, from new to discarded. It belongs to
+    engine: The synth's name in `synths.registry`.
+    fingerprint: What identifies the engine, with its version and the hash of its base preset.
+    space: The parameters that the controls stand for.
+    prior: The distribution of the controls.
+    seed: The seed of all that is random.
+    note: The note that is played; where notes vary, the one that an answer plays by default.
+    notes: The distribution of notes; None where every record plays `note`.
+    seconds: Length of a sound.
+    mel: The spectrogram; its sample rate is the rate of the rendering.
+    threshold_db: A sound of less loudness (LUFS) is drawn again.
+    shard_size: Records that one engine renders in a row, from new to discarded. It belongs to
       the recipe since an engine's last bits depend on what it played before.
-    revision: the revision of the code that makes records.
+    revision: The revision of the code that makes records.
     render_revision: The revision of the code between controls, sound and mel.
-    plugin: the description of the plugin (`synths.description`), where the engine is one.
+    plugin: The description of the plugin (`synths.description`), where the engine is one.
 
   Raises:
-    UserError: a number is out of its bounds, or the spectrograms would be too large.
+    UserError: A number is out of its bounds, or the spectrograms would be too large.
   """
 
   engine: str
@@ -170,7 +170,7 @@ class Recipe:
     """Reads what `to_dict` gives.
 
     Raises:
-      UserError: the data is no recipe; the sentence names what is wrong.
+      UserError: The data is no recipe; the sentence names what is wrong.
     """
     try:
       plain = dict(data)

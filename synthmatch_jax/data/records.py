@@ -64,8 +64,8 @@ def note_of(record: Mapping[str, Any], recipe: Recipe) -> Note:
   """Returns the note of a record.
 
   Args:
-    record: its decoded features, those of `note_keys` among them.
-    recipe: the recipe of its data set.
+    record: Its decoded features, those of `note_keys` among them.
+    recipe: The recipe of its data set.
   """
   if recipe.notes is None:
     return recipe.note

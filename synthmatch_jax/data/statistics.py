@@ -25,11 +25,11 @@ class Statistics:
   """Statistics of a training split.
 
   Attributes:
-    mel_mean: mean over all records, frames and bins, in dB.
-    mel_std: standard deviation over the same, in dB.
-    controls_mean: mean of each control, float32.
-    level_db: median loudness of the sounds, in LUFS.
-    num_examples: number of records that were counted.
+    mel_mean: Mean over all records, frames and bins, in dB.
+    mel_std: Standard deviation over the same, in dB.
+    controls_mean: Mean of each control, float32.
+    level_db: Median loudness of the sounds, in LUFS.
+    num_examples: Number of records that were counted.
   """
 
   mel_mean: float
@@ -63,7 +63,7 @@ class Statistics:
     """Reads what `to_dict` gives.
 
     Raises:
-      ValueError, TypeError, KeyError: the data is none, or a number is not finite.
+      ValueError, TypeError, KeyError: The data is none, or a number is not finite.
     """
     mean = np.asarray(data["controls_mean"], np.float32)
     made = cls(**{**data, "controls_mean": mean})
@@ -80,9 +80,9 @@ class TrainingData:
   """The facts about a data set that are kept with the weights that were trained on it.
 
   Attributes:
-    dataset: name, version, dir and number of records of each split.
-    recipe: the recipe of its records.
-    statistics: the statistics of its training split.
+    dataset: Name, version, dir and number of records of each split.
+    recipe: The recipe of its records.
+    statistics: The statistics of its training split.
   """
 
   dataset: Mapping[str, Any]
@@ -102,7 +102,7 @@ class TrainingData:
     """Reads what `to_dict` gives.
 
     Raises:
-      UserError: the data is none; the sentence names what is wrong.
+      UserError: The data is none; the sentence names what is wrong.
     """
     try:
       recipe = Recipe.from_dict(data["recipe"])
@@ -124,7 +124,7 @@ class TrainingData:
       dir: The folder where it is now (TFDS's data_dir), if it was moved since.
 
     Raises:
-      UserError: it is not there, or is another one of the same name.
+      UserError: It is not there, or is another one of the same name.
     """
     from synthmatch_jax.data import pipeline  # Slow, and not needed to predict.
 

@@ -40,7 +40,7 @@ class Proposal:
   """What a row proposes, before anything is rendered.
 
   Attributes:
-    controls: n candidates for the answer to each target.
+    controls: N candidates for the answer to each target.
     settle: How the candidates for a target become the answer to it.
     meaning: A phrase that says what the row answers with, and how, if not by `nearest`.
   """

@@ -74,11 +74,11 @@ def arguments(name: Any, head: Any = "regression") -> dict[str, Any]:
   """Returns the arguments that `create` takes for a model, from its constructors: name -> default.
 
   Args:
-    name: key of `MODELS`; a file may hold anything in its place.
-    head: key of `HEADS`, likewise.
+    name: Key of `MODELS`; a file may hold anything in its place.
+    head: Key of `HEADS`, likewise.
 
   Raises:
-    UserError: there is no such model or head; the message lists the known ones.
+    UserError: There is no such model or head; the message lists the known ones.
   """
   if isinstance(name, str) and name in PROXIES:
     return _arguments(PROXIES[name])
@@ -107,23 +107,23 @@ def create(
   """Builds a model in training mode; the same arguments give the same weights.
 
   Args:
-    name: key of `MODELS`, or of `PROXIES`.
-    num_frames: mel frames of the input.
-    num_bins: mel bins of the input.
-    num_controls: length of the output.
-    centres: frequency of each mel bin in Hz, for proxies and ways to tell a note that ask.
-    seconds: length of the sounds, for proxies.
-    layout: what the controls stand for, for heads that ask; by default each is a number.
-    seed: seed of the weights and of dropout; None where only shapes are wanted, and nothing is to
+    name: Key of `MODELS`, or of `PROXIES`.
+    num_frames: Mel frames of the input.
+    num_bins: Mel bins of the input.
+    num_controls: Length of the output.
+    centres: Frequency of each mel bin in Hz, for proxies and ways to tell a note that ask.
+    seconds: Length of the sounds, for proxies.
+    layout: What the controls stand for, for heads that ask; by default each is a number.
+    seed: Seed of the weights and of dropout; None where only shapes are wanted, and nothing is to
       be drawn.
-    head: key of `HEADS`.
-    note: key of `NOTES`, the way in which the model is told notes.
-    note_loss: weight of the loss of the notes that it predicts (see `NoteHead`); 0 for none.
-    **overrides: other arguments of the constructors of encoder and head, e.g. `stride=16`; one
+    head: Key of `HEADS`.
+    note: Key of `NOTES`, the way in which the model is told notes.
+    note_loss: Weight of the loss of the notes that it predicts (see `NoteHead`); 0 for none.
+    **overrides: Other arguments of the constructors of encoder and head, e.g. `stride=16`; one
       that both take goes to both.
 
   Raises:
-    UserError: there is no such model, head or argument (the message lists the known ones), or
+    UserError: There is no such model, head or argument (the message lists the known ones), or
       the arguments do not fit together.
   """
   known = arguments(name, head)

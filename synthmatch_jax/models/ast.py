@@ -41,18 +41,18 @@ class AST(Encoder):
   that is given beside the mel comes last, without a position.
 
   Attributes:
-    num_frames: mel frames of the input.
-    num_bins: mel bins of the input.
-    patch_size: side of the square patches, in frames and bins.
-    stride: distance between patches, in frames and bins; at most `patch_size`.
-    width: width of the tokens.
-    depth: number of blocks.
-    heads: number of attention heads; it divides `width`.
+    num_frames: Mel frames of the input.
+    num_bins: Mel bins of the input.
+    patch_size: Side of the square patches, in frames and bins.
+    stride: Distance between patches, in frames and bins; at most `patch_size`.
+    width: Width of the tokens.
+    depth: Number of blocks.
+    heads: Number of attention heads; it divides `width`.
     class_tokens: 1 as in ViT, 2 as in DeiT and AST.
-    dropout: dropout rate, in [0, 1), after the position embedding and in the blocks.
-    activation: form of the GELU, in blocks and head.
-    dtype: compute dtype; weights and controls are always float32.
-    grid: number of patches in time and in frequency.
+    dropout: Dropout rate, in [0, 1), after the position embedding and in the blocks.
+    activation: Form of the GELU, in blocks and head.
+    dtype: Compute dtype; weights and controls are always float32.
+    grid: Number of patches in time and in frequency.
   """
 
   takes_token = True

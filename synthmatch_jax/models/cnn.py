@@ -21,15 +21,15 @@ class CNN(Encoder):
   padding; the first two are those of the code of its reference [7] (flow_synthesizer).
 
   Attributes:
-    num_frames: mel frames of the input.
-    num_bins: mel bins of the input.
-    channels: output channels of each convolution.
-    conv_depth: number of convolutions.
-    kernel: side of the square kernels.
-    stride: stride of each convolution, in time and frequency.
-    width: width of each hidden layer of the MLP.
-    depth: number of hidden layers of the MLP.
-    dropout: dropout rate, in [0, 1), in convolutions and MLP.
+    num_frames: Mel frames of the input.
+    num_bins: Mel bins of the input.
+    channels: Output channels of each convolution.
+    conv_depth: Number of convolutions.
+    kernel: Side of the square kernels.
+    stride: Stride of each convolution, in time and frequency.
+    width: Width of each hidden layer of the MLP.
+    depth: Number of hidden layers of the MLP.
+    dropout: Dropout rate, in [0, 1), in convolutions and MLP.
   """
 
   def __init__(

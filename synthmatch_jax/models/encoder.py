@@ -14,13 +14,13 @@ class Encoder(nnx.Module):
   """Base class of all encoders, which map the mel of a sound to tokens.
 
   Attributes:
-    num_frames: mel frames of the input.
-    num_bins: mel bins of the input.
-    token_width: width of the tokens.
-    class_tokens: number of tokens, the first ones, whose mean stands for the whole sound.
-    takes_token: whether a token can be given to it beside the mel.
-    activation: form of the GELU.
-    dtype: compute dtype; weights are float32.
+    num_frames: Mel frames of the input.
+    num_bins: Mel bins of the input.
+    token_width: Width of the tokens.
+    class_tokens: Number of tokens, the first ones, whose mean stands for the whole sound.
+    takes_token: Whether a token can be given to it beside the mel.
+    activation: Form of the GELU.
+    dtype: Compute dtype; weights are float32.
   """
 
   takes_token = False
@@ -48,11 +48,11 @@ class Encoder(nnx.Module):
     """Maps sounds to tokens.
 
     Args:
-      mel: normalised log-mel spectrograms, time first.
-      token: a token to look at beside the mel, for encoders that take one.
+      mel: Normalised log-mel spectrograms, time first.
+      token: A token to look at beside the mel, for encoders that take one.
 
     Raises:
-      ValueError: the mel does not have the frames and bins that the encoder was built for.
+      ValueError: The mel does not have the frames and bins that the encoder was built for.
     """
     if mel.ndim != 3 or mel.shape[1:] != (self.num_frames, self.num_bins):
       raise ValueError(

@@ -20,10 +20,10 @@ class Estimator(Model):
   Mels are normalised over the training data to about zero mean and unit variance.
 
   Attributes:
-    encoder: maps the mel to tokens.
-    head: maps the tokens to controls.
-    note_input: tells the encoder what is known of the notes; None where it is told nothing.
-    note_head: maps the tokens to notes; None where they are not predicted.
+    encoder: Maps the mel to tokens.
+    head: Maps the tokens to controls.
+    note_input: Tells the encoder what is known of the notes; None where it is told nothing.
+    note_head: Maps the tokens to notes; None where they are not predicted.
   """
 
   def __init__(
@@ -85,17 +85,17 @@ class Estimator(Model):
     """Gives up to `count` answers to each sound, in no order of merit.
 
     Args:
-      mel: normalised log-mel spectrograms, time first.
-      note: the notes as in `Batch`; NaN, or None for all of them, where they are not known.
-      keys: keys for what is drawn at random, one for each sound, so that its answers do not
+      mel: Normalised log-mel spectrograms, time first.
+      note: The notes as in `Batch`; NaN, or None for all of them, where they are not known.
+      keys: Keys for what is drawn at random, one for each sound, so that its answers do not
         depend on the other sounds of the batch.
-      count: how many answers are wanted; a model that knows only one gives one.
+      count: How many answers are wanted; a model that knows only one gives one.
 
     Returns:
       Controls, float32, not clamped; decoding clamps them.
 
     Raises:
-      ValueError: the mel does not have the frames and bins that the model was built for.
+      ValueError: The mel does not have the frames and bins that the model was built for.
     """
     return self.head.answers(self.tokens(mel, note), keys=keys, count=count)
 

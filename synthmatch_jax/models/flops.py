@@ -25,8 +25,8 @@ class Cost:
   """The cost of one answer to one sound.
 
   Attributes:
-    flops: floating-point operations.
-    largest: number of values of the largest array on the way.
+    flops: Floating-point operations.
+    largest: Number of values of the largest array on the way.
   """
 
   flops: int

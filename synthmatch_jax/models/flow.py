@@ -30,12 +30,12 @@ class Flow(Head):
 
   Attributes:
     flow_steps: Euler steps of an answer.
-    flow_draws: number of times and noises that each record is trained on in a step. The encoder,
+    flow_draws: Number of times and noises that each record is trained on in a step. The encoder,
       which costs the most, hears it once.
-    guidance: how far an answer follows the sound: 1 is what was learned, more exaggerates it
+    guidance: How far an answer follows the sound: 1 is what was learned, more exaggerates it
       (classifier-free guidance, arXiv:2207.12598), at twice the cost.
-    unconditional: share of the records of which training hides the sound, for guidance.
-    condition_noise: the largest standard deviation of noise that training adds to the encoder's
+    unconditional: Share of the records of which training hides the sound, for guidance.
+    condition_noise: The largest standard deviation of noise that training adds to the encoder's
       tokens, which are normalised; each record draws its own.
   """
 

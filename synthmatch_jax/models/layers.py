@@ -82,9 +82,9 @@ def self_attention(
   """Self-attention that computes query, key and value in one matrix product.
 
   Args:
-    attention: the layer, without dropout.
-    x: tokens of all sounds, one sound after the other.
-    length: number of tokens of a sound.
+    attention: The layer, without dropout.
+    x: Tokens of all sounds, one sound after the other.
+    length: Number of tokens of a sound.
   """
   width, heads = x.shape[-1], attention.num_heads
   parts = (attention.query, attention.key, attention.value)

@@ -13,11 +13,11 @@ class MLP(Encoder):
   There are five hidden layers of width 2048 (paper, section 3.2.1); see `HiddenLayers`.
 
   Attributes:
-    num_frames: mel frames of the input.
-    num_bins: mel bins of the input.
-    width: width of each hidden layer.
-    depth: number of hidden layers.
-    dropout: dropout rate, in [0, 1).
+    num_frames: Mel frames of the input.
+    num_bins: Mel bins of the input.
+    width: Width of each hidden layer.
+    depth: Number of hidden layers.
+    dropout: Dropout rate, in [0, 1).
   """
 
   def __init__(

@@ -136,10 +136,10 @@ def in_harmonics(
   of the two nearest. Where no bin is, it is the lowest level of the sound.
 
   Args:
-    mel: normalised log-mels.
+    mel: Normalised log-mels.
     pitch: MIDI numbers with cents; NaN for C4.
-    centres: frequency of each bin, in Hz.
-    count: number of quarters, from the first one on.
+    centres: Frequency of each bin, in Hz.
+    count: Number of quarters, from the first one on.
   """
   near = quarters(pitch, centres=centres, count=count)
   total = near.sum(axis=2)
@@ -160,9 +160,9 @@ def quarters(
   is farther, at the next bin.
 
   Args:
-    pitch: see `in_harmonics`, as for the others.
-    centres: see there.
-    count: see there.
+    pitch: See `in_harmonics`, as for the others.
+    centres: See there.
+    count: See there.
   """
   bins = jnp.array(centres)
   first = 440 * 2 ** ((jnp.nan_to_num(pitch, nan=_C4) - _A4) / 12) / _PARTS
@@ -180,7 +180,7 @@ class NoteHead(nnx.Module):
   of a second.
 
   Attributes:
-    note_loss: weight of its loss: the cross-entropy of the pitch and the squared error of the hold,
+    note_loss: Weight of its loss: the cross-entropy of the pitch and the squared error of the hold,
       in octaves.
   """
 

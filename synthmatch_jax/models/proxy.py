@@ -33,11 +33,11 @@ class Proxy(Model):
   note is played (see `note.quarters`). Where a note is not known, they are those of C4.
 
   Attributes:
-    num_frames: mel frames of the output.
-    num_bins: mel bins of the output.
-    centres: frequency of each mel bin, in Hz.
-    seconds: length of the sounds.
-    proxy_group: frames that are computed together.
+    num_frames: Mel frames of the output.
+    num_bins: Mel bins of the output.
+    centres: Frequency of each mel bin, in Hz.
+    seconds: Length of the sounds.
+    proxy_group: Frames that are computed together.
   """
 
   def __init__(

@@ -19,11 +19,11 @@ class Regression(Head):
   class tokens, their outputs are averaged.
 
   Attributes:
-    encoder: the encoder whose tokens it takes; hidden layers compute in its dtype, the output
+    encoder: The encoder whose tokens it takes; hidden layers compute in its dtype, the output
       layer in float32.
-    num_controls: length of the answer.
-    head_width: width of each hidden layer.
-    head_depth: number of hidden layers; 0 for the output layer alone, as in the original AST.
+    num_controls: Length of the answer.
+    head_width: Width of each hidden layer.
+    head_depth: Number of hidden layers; 0 for the output layer alone, as in the original AST.
   """
 
   def __init__(

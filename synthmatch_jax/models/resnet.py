@@ -16,13 +16,13 @@ class ResNet(Encoder):
   sound starts and ends.
 
   Attributes:
-    num_frames: mel frames of the input.
-    num_bins: mel bins of the input.
-    width: channels of the first stage; every further stage has twice as many.
-    stages: number of stages.
-    depth: residual blocks in a stage.
-    head_width: width of the hidden layer.
-    dropout: dropout rate before and after the hidden layer, in [0, 1).
+    num_frames: Mel frames of the input.
+    num_bins: Mel bins of the input.
+    width: Channels of the first stage; every further stage has twice as many.
+    stages: Number of stages.
+    depth: Residual blocks in a stage.
+    head_width: Width of the hidden layer.
+    dropout: Dropout rate before and after the hidden layer, in [0, 1).
   """
 
   def __init__(

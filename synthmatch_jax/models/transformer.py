@@ -28,11 +28,11 @@ class Block(nnx.Module):
   with zero biases.
 
   Attributes:
-    width: width of the tokens.
-    heads: number of attention heads; it divides `width`.
-    dropout: dropout rate, in [0, 1).
-    activation: form of the GELU.
-    dtype: compute dtype; weights are float32.
+    width: Width of the tokens.
+    heads: Number of attention heads; it divides `width`.
+    dropout: Dropout rate, in [0, 1).
+    activation: Form of the GELU.
+    dtype: Compute dtype; weights are float32.
   """
 
   def __init__(

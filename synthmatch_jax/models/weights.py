@@ -40,7 +40,7 @@ def blueprint(
     shapes: The name of each weight in the file -> its shape.
 
   Raises:
-    UserError: there is no such model, it takes too much, or the file holds the weights of another.
+    UserError: There is no such model, it takes too much, or the file holds the weights of another.
   """
   abstract = _abstract(arguments, sizes, arrays=len(shapes))
   if shapes != {name: tuple(array.shape) for name, array in arrays_of(abstract).items()}:

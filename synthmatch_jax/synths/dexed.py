@@ -43,7 +43,7 @@ class DexedDescription:
     """Returns the fingerprint of the engine (see `Synth`), without making one.
 
     Raises:
-      UserError: dexed-py is not installed.
+      UserError: Dexed-py is not installed.
     """
     effective = json.dumps([(p.name, *p.effective) for p in self.space.parameters])
     digest = hashlib.sha256(effective.encode()).hexdigest()[:16]

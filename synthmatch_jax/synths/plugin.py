@@ -192,7 +192,7 @@ def fingerprint_frame(description: Description) -> tuple[str, str]:
   """Returns the two parts of a fingerprint around the plugin's own, which need no plugin.
 
   Raises:
-    UserError: pedalboard is not installed.
+    UserError: Pedalboard is not installed.
   """
   try:
     host = f"pedalboard/{metadata.version('pedalboard')}"
@@ -206,7 +206,7 @@ def load(path: Path, *, inside: str = "") -> Any:
   """Loads an instrument.
 
   Raises:
-    UserError: pedalboard is not installed, or the file is no instrument that can be loaded here.
+    UserError: Pedalboard is not installed, or the file is no instrument that can be loaded here.
   """
   pedalboard = _pedalboard()
   if why := bundle.trouble(path):  # pedalboard gives no reasons, and crashes on some files.

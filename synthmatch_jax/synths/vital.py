@@ -114,7 +114,7 @@ class VitalDescription:
     It tells what the parameters set. Their ranges are compared whenever an engine plays (`play`).
 
     Raises:
-      UserError: vita is not installed.
+      UserError: Vita is not installed.
     """
     try:
       version = metadata.version("vita")
@@ -268,7 +268,7 @@ def load_vita() -> Any:
   """Returns the module vita.
 
   Raises:
-    UserError: vita is not installed.
+    UserError: Vita is not installed.
   """
   try:
     import vita

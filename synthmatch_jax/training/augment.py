@@ -17,13 +17,13 @@ class Masking:
   `bin_width` bins are masked, at random places and of random widths. There is no time warping.
 
   Attributes:
-    time_masks: number of runs of frames; 0 for none.
-    time_width: longest run, in frames.
-    bin_masks: number of bands of bins; 0 for none.
-    bin_width: widest band, in bins.
+    time_masks: Number of runs of frames; 0 for none.
+    time_width: Longest run, in frames.
+    bin_masks: Number of bands of bins; 0 for none.
+    bin_width: Widest band, in bins.
 
   Raises:
-    UserError: one of them is negative.
+    UserError: One of them is negative.
   """
 
   time_masks: int = 0
@@ -53,9 +53,9 @@ def told(key: PRNGKeyArray, size: int, *, hidden: float) -> Bool[Array, "b 3"]:
   and hold.
 
   Args:
-    key: key of what is drawn.
-    size: number of records.
-    hidden: the share, in [0, 1].
+    key: Key of what is drawn.
+    size: Number of records.
+    hidden: The share, in [0, 1].
   """
   which, what = jax.random.split(key)
   drawn = jax.random.uniform(which, (size, 1))

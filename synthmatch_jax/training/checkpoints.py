@@ -113,7 +113,7 @@ class Checkpoints:
       losses: The losses that are not logged yet.
 
     Raises:
-      UserError: a number of the state is not finite; nothing is saved.
+      UserError: A number of the state is not finite; nothing is saved.
     """
     if not integrity.is_finite(state):
       raise UserError(
@@ -141,7 +141,7 @@ class Checkpoints:
     A damaged checkpoint is named on standard error, and kept under the name damaged-STEP.
 
     Raises:
-      UserError: all of the checkpoints are damaged, or one cannot be read for a reason that may
+      UserError: All of the checkpoints are damaged, or one cannot be read for a reason that may
         pass; nothing was changed.
     """
     there = sorted(integrity.steps(self._folder), reverse=True)
@@ -199,7 +199,7 @@ def best_step(folder: Path) -> int | None:
   """Returns the step with the lowest validation loss; None before the first.
 
   Raises:
-    UserError: the metrics of a checkpoint are damaged, or cannot be read.
+    UserError: The metrics of a checkpoint are damaged, or cannot be read.
   """
   if not folder.is_dir():
     return None
@@ -225,7 +225,7 @@ def restore_best(folder: Path, *, params: Any, variables: Any) -> tuple[int, Any
     Step, params and variables.
 
   Raises:
-    UserError: there is no finished checkpoint, or the best one is damaged or cannot be read.
+    UserError: There is no finished checkpoint, or the best one is damaged or cannot be read.
   """
   while True:
     there = integrity.steps(folder)

@@ -35,27 +35,27 @@ class Disturbance:
   the phases, and there is neither clipping nor a constant offset.
 
   Attributes:
-    mel: the settings of the spectrograms.
-    detune: share of the sounds that are out of tune, as is the note that is told with them.
-    detune_cents: how far at most, in cents, up or down.
-    onset: share of the sounds that begin early or late.
-    onset_frames: by how many frames at most.
-    room: share of the sounds that are smeared over time, as by a room.
-    room_seconds: the longest time in which its reverberation falls by 60 dB; the shortest is 0.1.
-    tilt: share of the sounds whose spectrum is tilted about 1 kHz.
-    tilt_db: by how many dB an octave at most, up or down.
-    noise: share of the sounds with a floor of noise, from white to brown.
-    noise_db: level of the loudest floor, against the loudest frame of the sound; the softest is
+    mel: The settings of the spectrograms.
+    detune: Share of the sounds that are out of tune, as is the note that is told with them.
+    detune_cents: How far at most, in cents, up or down.
+    onset: Share of the sounds that begin early or late.
+    onset_frames: By how many frames at most.
+    room: Share of the sounds that are smeared over time, as by a room.
+    room_seconds: The longest time in which its reverberation falls by 60 dB; the shortest is 0.1.
+    tilt: Share of the sounds whose spectrum is tilted about 1 kHz.
+    tilt_db: By how many dB an octave at most, up or down.
+    noise: Share of the sounds with a floor of noise, from white to brown.
+    noise_db: Level of the loudest floor, against the loudest frame of the sound; the softest is
       50 dB below.
-    hum: share of the sounds with the hum of mains of 50 or 60 Hz.
-    hum_db: level of the loudest hum, likewise.
-    band: share of the sounds of which a band is heard only, noise included.
-    band_hz: the narrowest low pass; the highest high pass is a telephone's, 300 Hz.
-    gain: share of the sounds that are louder or softer.
-    gain_db: by how many dB at most.
+    hum: Share of the sounds with the hum of mains of 50 or 60 Hz.
+    hum_db: Level of the loudest hum, likewise.
+    band: Share of the sounds of which a band is heard only, noise included.
+    band_hz: The narrowest low pass; the highest high pass is a telephone's, 300 Hz.
+    gain: Share of the sounds that are louder or softer.
+    gain_db: By how many dB at most.
 
   Raises:
-    UserError: a share is out of [0, 1].
+    UserError: A share is out of [0, 1].
   """
 
   mel: MelSettings

@@ -63,7 +63,7 @@ def steps(folder: Path) -> set[int]:
   """Returns the steps of the finished checkpoints in a folder, which need not exist.
 
   Raises:
-    UserError: the folder cannot be read now; a run that took it for empty would begin anew.
+    UserError: The folder cannot be read now; a run that took it for empty would begin anew.
   """
   try:
     # Unfinished and damaged ones have longer names.
@@ -91,7 +91,7 @@ def damage(folder: Path, *, only_metrics: bool = False) -> str | None:
     only_metrics: Whether to check only what tells which checkpoint is the best.
 
   Raises:
-    UserError: the files cannot be read now.
+    UserError: The files cannot be read now.
   """
   try:
     if not checksums.exist(folder):

@@ -23,15 +23,15 @@ def train_and_evaluate(config: Config, workdir: Path) -> bool:
   SIGTERM it writes a checkpoint and returns.
 
   Args:
-    config: see `config.base_config`.
-    workdir: gets config.json, data.json, checkpoints/, metrics.jsonl, validation.md and
+    config: See `config.base_config`.
+    workdir: Gets config.json, data.json, checkpoints/, metrics.jsonl, validation.md and
       tensorboard/.
 
   Returns:
     Whether the run is finished; one that SIGTERM has ended is not.
 
   Raises:
-    UserError: something in the config, the data set or the folder does not fit; the sentence
+    UserError: Something in the config, the data set or the folder does not fit; the sentence
       says what.
   """
   run = Run.open(config)

@@ -23,8 +23,8 @@ def muon(
   four iterations do after scaling by the Schatten norm (arXiv:2506.10935).
 
   Args:
-    learning_rate: the learning rate of both.
-    weight_decay: decay of the kernels, decoupled as in AdamW.
+    learning_rate: The learning rate of both.
+    weight_decay: Decay of the kernels, decoupled as in AdamW.
   """
   return optax.contrib.muon(
     learning_rate,
@@ -70,16 +70,16 @@ def create(
   """Builds an optimizer.
 
   Args:
-    name: key of `OPTIMIZERS`; the paper's is "adam" (section 3.2.1).
-    learning_rate: highest learning rate, e.g. 5e-5.
-    total_steps: number of steps of the run; the cosine schedule needs it.
+    name: Key of `OPTIMIZERS`; the paper's is "adam" (section 3.2.1).
+    learning_rate: Highest learning rate, e.g. 5e-5.
+    total_steps: Number of steps of the run; the cosine schedule needs it.
     schedule: "constant", as in the paper, or "cosine", which decays to 0 over the run.
-    warmup_steps: number of first steps over which the rate rises from 0.
-    clip_norm: largest norm of the gradients of all weights together; None does not clip.
-    **arguments: other arguments of the constructor, e.g. `b1=0.9`.
+    warmup_steps: Number of first steps over which the rate rises from 0.
+    clip_norm: Largest norm of the gradients of all weights together; None does not clip.
+    **arguments: Other arguments of the constructor, e.g. `b1=0.9`.
 
   Raises:
-    UserError: there is no such optimizer, schedule or argument, or a number cannot be meant.
+    UserError: There is no such optimizer, schedule or argument, or a number cannot be meant.
   """
   for field, value in (("learning_rate", learning_rate), ("clip_norm", clip_norm)):
     if value is not None and not value > 0:

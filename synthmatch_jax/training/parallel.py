@@ -29,7 +29,7 @@ class Layout:
   """A mesh of devices with one axis, along which every batch is split.
 
   Attributes:
-    mesh: mesh of all devices of all processes.
+    mesh: Mesh of all devices of all processes.
     params: "replicated": each device holds the whole state of the run (data parallel);
       "sharded": each array of the weights, their average and the optimizer's state is split along
       its longest side and gathered where it is needed (fully sharded, as in ZeRO-3 and FSDP).
@@ -75,13 +75,13 @@ def layout(*, devices: int | None, params: str, batch_size: int, accumulate: int
   """Creates the layout that a config's `mesh` section asks for.
 
   Args:
-    devices: number of this process's devices to use; None for all devices of all processes.
-    params: see `Layout`.
-    batch_size: number of records in a step, on all devices together.
-    accumulate: number of parts in which a batch is processed, one after the other.
+    devices: Number of this process's devices to use; None for all devices of all processes.
+    params: See `Layout`.
+    batch_size: Number of records in a step, on all devices together.
+    accumulate: Number of parts in which a batch is processed, one after the other.
 
   Raises:
-    UserError: the machine has fewer devices, or the batch cannot be split evenly.
+    UserError: The machine has fewer devices, or the batch cannot be split evenly.
   """
   if params not in get_args(Params):
     raise UserError(f"mesh.params must be {' or '.join(get_args(Params))}, not {params!r}")
@@ -134,11 +134,11 @@ def join(address: str, *, num_processes: int | None, process: int | None) -> Non
   Args:
     address: "HOST:PORT" of the first process; "auto" where a cluster (TPU, Slurm, Open MPI,
       Kubernetes) provides it.
-    num_processes: number of processes; None where the cluster provides it.
-    process: index of this process, from 0; None where the cluster provides it.
+    num_processes: Number of processes; None where the cluster provides it.
+    process: Index of this process, from 0; None where the cluster provides it.
 
   Raises:
-    UserError: the processes do not find each other.
+    UserError: The processes do not find each other.
   """
   # For several CPU processes, where JAX's default does not work.
   jax.config.update("jax_cpu_collectives_implementation", "gloo")

@@ -36,12 +36,12 @@ class Progress:
     """Begins after `step` steps of `total`.
 
     Args:
-      step: number of steps made before.
-      total: number of steps of the run.
-      batch_size: number of records in a step.
-      losses: losses of earlier steps that are not in a log yet.
-      share: fraction of the devices' peak that one example per second takes, if it is known.
-      silent: whether to show nothing.
+      step: Number of steps made before.
+      total: Number of steps of the run.
+      batch_size: Number of records in a step.
+      losses: Losses of earlier steps that are not in a log yet.
+      share: Fraction of the devices' peak that one example per second takes, if it is known.
+      silent: Whether to show nothing.
     """
     self._step, self._total, self._batch_size = step, total, batch_size
     self._share, self._silent = share, silent
@@ -83,7 +83,7 @@ class Progress:
     """Waits for the steps so far and returns the losses of those since the last `drain`.
 
     Raises:
-      UserError: a loss is not finite. (A step's loss is computed before its update, so the effect
+      UserError: A loss is not finite. (A step's loss is computed before its update, so the effect
         of the last update shows only in the next step.)
     """
     while self._pending:
@@ -106,7 +106,7 @@ class Progress:
       the model's own floating-point operations take).
 
     Raises:
-      UserError: the loss is no longer finite.
+      UserError: The loss is no longer finite.
     """
     self.settle()
     metrics = {"train/loss": float(np.mean(self._losses))}

@@ -37,17 +37,17 @@ class Run:
   """A run before its first step.
 
   Attributes:
-    config: the config that shapes it; it names the head where that depends on the data set.
-    dataset: the data set that it trains on.
-    live: the sounds that it trains on in place of the training split, while they are rendered.
-    layout: the layout of its arrays on the devices.
-    masking: the masking of its mels.
-    disturbance: what happens to its sounds before they are heard.
-    start: the model whose weights it begins with, where they fit; None for none.
-    audio: what a proxy of the synth adds to its loss; None for nothing.
-    optimizer: the optimizer of its weights.
-    total: number of steps, unless it stops early.
-    eval_every: number of steps from one validation to the next.
+    config: The config that shapes it; it names the head where that depends on the data set.
+    dataset: The data set that it trains on.
+    live: The sounds that it trains on in place of the training split, while they are rendered.
+    layout: The layout of its arrays on the devices.
+    masking: The masking of its mels.
+    disturbance: What happens to its sounds before they are heard.
+    start: The model whose weights it begins with, where they fit; None for none.
+    audio: What a proxy of the synth adds to its loss; None for nothing.
+    optimizer: The optimizer of its weights.
+    total: Number of steps, unless it stops early.
+    eval_every: Number of steps from one validation to the next.
   """
 
   config: Config
@@ -67,7 +67,7 @@ class Run:
     """Checks a config and opens what it names.
 
     Raises:
-      UserError: something in it, or in the data set, does not fit.
+      UserError: Something in it, or in the data set, does not fit.
     """
     configs.check(config)
     train = config.train
@@ -175,7 +175,7 @@ class Run:
     """Returns the passes over sounds that are being rendered, if it trains on such sounds.
 
     Raises:
-      UserError: those of the steps up to `start` cannot be made again.
+      UserError: Those of the steps up to `start` cannot be made again.
     """
     train, seed = self.config.train, self.config.seed
     if self.live is None:
@@ -226,7 +226,7 @@ def _live(config: Config, dataset: Dataset) -> Rendered:
   """Returns the sounds that are being rendered.
 
   Raises:
-    UserError: there are none yet, or a field does not fit.
+    UserError: There are none yet, or a field does not fit.
   """
   if config.train.steps is None or config.data.train_examples is not None:
     raise UserError(

@@ -122,7 +122,7 @@ def read(workdir: Path) -> list[dict[str, Any]]:
   """Reads what a run has logged, as a dictionary for each step; empty before the first.
 
   Raises:
-    UserError: the file is damaged, or cannot be read.
+    UserError: The file is damaged, or cannot be read.
   """
   path = workdir / "metrics.jsonl"
   try:

@@ -15,12 +15,12 @@ class TrainState:
   """State of a run after some steps; its leaves are arrays (or shapes, when abstract).
 
   Attributes:
-    step: number of steps made, int32.
-    params: weights of the network, an nnx.State.
-    variables: other variables of the network: running statistics of batch normalisation, random
+    step: Number of steps made, int32.
+    params: Weights of the network, an nnx.State.
+    variables: Other variables of the network: running statistics of batch normalisation, random
       state of dropout.
-    optimizer: state of the optimizer.
-    average: exponential moving average of the weights; None where none is kept.
+    optimizer: State of the optimizer.
+    average: Exponential moving average of the weights; None where none is kept.
   """
 
   step: Any

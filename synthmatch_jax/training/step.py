@@ -46,17 +46,17 @@ def make_train_step(
   """Makes a function (state, batch) -> (next state, loss of the batch).
 
   Args:
-    graphdef: structure of the model.
-    optimizer: optimizer of the weights.
-    statistics: statistics by which mels are normalised.
-    masking: masking of the mels, if any.
-    disturbance: what happens to sounds before they are heard, if anything.
-    audio: what is added to the loss by a proxy of the synth, if anything.
-    note_hidden: share of the records of which a model is not told the whole note (see `told`).
-    seed: seed of what is drawn at random; a step's draws are a function of seed and step.
-    accumulate: number of parts in which a batch is processed, one after the other, where the
+    graphdef: Structure of the model.
+    optimizer: Optimizer of the weights.
+    statistics: Statistics by which mels are normalised.
+    masking: Masking of the mels, if any.
+    disturbance: What happens to sounds before they are heard, if anything.
+    audio: What is added to the loss by a proxy of the synth, if anything.
+    note_hidden: Share of the records of which a model is not told the whole note (see `told`).
+    seed: Seed of what is drawn at random; a step's draws are a function of seed and step.
+    accumulate: Number of parts in which a batch is processed, one after the other, where the
       memory does not hold it at once; the gradient is that of the whole batch.
-    average_decay: decay of the exponential moving average of the weights, if there is one.
+    average_decay: Decay of the exponential moving average of the weights, if there is one.
   """
 
   def hear(part, key):

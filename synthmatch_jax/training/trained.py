@@ -14,7 +14,7 @@ def read(folder: Path) -> TrainedModel:
   """Reads the model in the folder of a run or of an export.
 
   Raises:
-    UserError: there is none.
+    UserError: There is none.
   """
   return exported.read(folder) if exported.is_exported(folder) else load(folder)
 
@@ -27,7 +27,7 @@ def load(workdir: Path, *, snapped: bool = True) -> TrainedModel:
     snapped: Whether to load the snapping that was fitted to the weights, if there is one.
 
   Raises:
-    UserError: there is no trained model in `workdir`.
+    UserError: There is no trained model in `workdir`.
   """
   config, data = workdirs.read(workdir)
   arguments = {key: value for key, value in config["model"].items() if value is not None}

@@ -34,7 +34,7 @@ def evaluate(eval_step: EvalStep, state: TrainState, run: Run) -> dict[str, floa
     that is never heard.
 
   Raises:
-    UserError: one of them is not a finite number.
+    UserError: One of them is not a finite number.
   """
   dataset = run.dataset
   batches = _batches(dataset, run.layout, run.config.train.batch_size)

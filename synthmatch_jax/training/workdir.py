@@ -46,7 +46,7 @@ def read(workdir: Path) -> tuple[dict[str, Any], TrainingData]:
   """Reads the config of a run and the facts about its data.
 
   Raises:
-    UserError: there is no run in the folder, or one of the two files is damaged.
+    UserError: There is no run in the folder, or one of the two files is damaged.
   """
   config, data = _read(workdir, "config.json"), _read(workdir, "data.json")
   try:
@@ -94,7 +94,7 @@ def read_snapping(workdir: Path, recipe: Recipe, *, step: int) -> Snapping:
   """Reads the snapping that was fitted to the weights of a step, if there is one.
 
   Raises:
-    UserError: the file is damaged.
+    UserError: The file is damaged.
   """
   path = workdir / _SNAPPING
   try:
@@ -110,7 +110,7 @@ def write_snapping(workdir: Path, curves: Snapping, *, step: int) -> None:
   """Writes the snapping that was fitted to the weights of a step.
 
   Raises:
-    UserError: the folder cannot be written.
+    UserError: The folder cannot be written.
   """
   files.write_json(
     workdir / _SNAPPING, checksums.seal({"step": step, "curves": curves}), indent=None
@@ -122,7 +122,7 @@ def claim(workdir: Path) -> Iterator[None]:
   """Makes the folder and keeps others from training in it; the first process does so for all.
 
   Raises:
-    UserError: the folder cannot be written, now or later, or another run is at work in it.
+    UserError: The folder cannot be written, now or later, or another run is at work in it.
   """
   busy = f"another training is at work in {workdir}; wait for it or end it"
   with contextlib.ExitStack() as stack:
@@ -144,7 +144,7 @@ def prepare(workdir: Path, config: Config, dataset: Dataset) -> TrainingData:
   """Writes config.json and data.json; where a run goes on, it first compares them.
 
   Raises:
-    UserError: the folder's checkpoints are of another config or another data set.
+    UserError: The folder's checkpoints are of another config or another data set.
   """
   plain = json.loads(json.dumps(config.to_dict()))
   description = {

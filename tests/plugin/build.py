@@ -45,13 +45,13 @@ def build(folder: Path) -> Path:
   """Compiles the instrument, unless the folder has a build of the same source.
 
   Args:
-    folder: where the bundle goes; made if it is not there.
+    folder: Where the bundle goes; made if it is not there.
 
   Returns:
     The bundle, `folder/Testbed.vst3`.
 
   Raises:
-    RuntimeError: it cannot be built here (see `why_not`), or the compiler refused.
+    RuntimeError: It cannot be built here (see `why_not`), or the compiler refused.
   """
   if reason := why_not():
     raise RuntimeError(reason)

@@ -19,7 +19,7 @@ def alone(function: Callable, *args: Any, seconds: float = 60) -> Any:
   """Gives what `function(*args)` gives in a new process, or raises what it raises.
 
   Raises:
-    Died: the process ended, or took longer than `seconds`.
+    Died: The process ended, or took longer than `seconds`.
   """
   here, there = SPAWN.Pipe()
   process = SPAWN.Process(target=_answer, args=(there, function, args), daemon=True)

@@ -34,13 +34,13 @@ def build(folder: Path) -> dict[str, Path]:
   """Fetches the sources with apt-get, touching nothing of the system, and compiles them.
 
   Args:
-    folder: where the bundles go, and stay: a second call finds them there.
+    folder: Where the bundles go, and stay: a second call finds them there.
 
   Returns:
     The bundle of each of `NAMES`.
 
   Raises:
-    RuntimeError: they cannot be built here (see `why_not`), or apt-get or the compiler refused.
+    RuntimeError: They cannot be built here (see `why_not`), or apt-get or the compiler refused.
   """
   if reason := why_not():
     raise RuntimeError(reason)
