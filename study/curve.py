@@ -1,10 +1,12 @@
 """The budget curve: how near a search comes to the benchmark's sounds after so many renders.
 
     python -m study.curve --ood=FOLDER [--half=judging] [--setups="NAME;..."] [--renders=800]
+    python -m study.curve --ood=FOLDER --workdir=W --setups=plain
 
 FOLDER is the benchmark of `python -m synthmatch_jax.ood` (docs/ood.md). Every search is that of
-`match`, on the released model; its best answers at each mark are measured by every metric, whether
-the search has listened to it or not. Each finished search is a line in a log of its setup:
+`match`, on the released model or another; its best answers at each mark are measured by every
+metric, whether the search has listened to it or not. Each finished search is a line in a log of its
+model and setup, study/logs/curve/MODEL/SETUP.jsonl:
 the command goes on where it was interrupted, two of them can work on different setups, and the
 numbers are the same on any machine, since budgets are counted in renders.
 """
@@ -25,9 +27,9 @@ from synthmatch_jax.audio.note import Note
 from synthmatch_jax.data import sound_folder
 from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.sound_folder import SoundFile
-from synthmatch_jax.matching.matcher import Matcher
+from synthmatch_jax.matching.matcher import Listen, Matcher
 from synthmatch_jax.matching.result import Answer, Origin
-from synthmatch_jax.search.budget import Budget
+from synthmatch_jax.search.budget import NO_USE, USUAL, Budget, Use
 from synthmatch_jax.search.candidate import Candidate
 from synthmatch_jax.search.objective import Objective
 from synthmatch_jax.search.search import TIDY_AT, Search
@@ -48,8 +50,26 @@ SETUPS: Mapping[str, Mapping[str, Any]] = {
 """Name -> what is asked of the search: as `match` does it; as many renders drawn at random around
 the same start; and the search without a model, from the middle of the prior."""
 
-KNOWN = ("plain", "widely", *SETUPS)
-"""The setups and, without a search, the model's answers in one way of listening and in all."""
+KNOWN = ("plain", "unsteered", "widely", *SETUPS)
+"""The setups and, without a search, the model's answers: in one way of listening, the same without
+the proxy, and in all ways."""
+
+LADDER = (
+  ("vital16", "plain", "0", "the paper's way: one note"),
+  ("notes", "plain", "0", "many notes, told to the model"),
+  ("notes_further", "plain", "0", "trained further, by Muon"),
+  ("massive16", "unsteered", "0", "a draw in place of the mean"),
+  ("massive16", "plain", "0", "four draws of 16, steered by the proxy"),
+  ("massive16", "search", "100", "a search of 100 renders, as by default"),
+  ("massive16", "search", "200", "of 200"),
+)
+"""Model, setup and budget of each rung from the paper's way to the default, and what it adds."""
+
+
+_FIRST: Mapping[str, tuple[Listen, Use]] = {
+  "widely": ("widely", NO_USE),
+  "unsteered": ("once", NO_USE),
+}
 
 
 def searched(
@@ -107,13 +127,15 @@ def measured(answer: Answer) -> dict[str, float | None]:
 
 def run(matcher: Matcher, sounds: Sequence[SoundFile], setup: str, *, renders: int) -> None:
   """Runs what the log does not have yet, sound by sound."""
-  path = LOG / f"{setup}.jsonl"
+  path = LOG / matcher.models[0].name / f"{setup}.jsonl"
+  path.parent.mkdir(parents=True, exist_ok=True)
   done = {(line["sound"], line["renders"]) for line in halves.read(path)}
   for sound in sounds:
     if (sound.name, renders) in done:
       continue
     recording = matcher.hear(sound.path)
-    first = matcher.answer(recording, listen="widely" if setup == "widely" else "once")
+    listen, proxy = _FIRST.get(setup, ("once", USUAL))
+    first = matcher.answer(recording, listen=listen, proxy=proxy)
     at = {"0": measured(first.best)}
     if setup in SETUPS:
       candidates = [
@@ -136,15 +158,38 @@ def run(matcher: Matcher, sounds: Sequence[SoundFile], setup: str, *, renders: i
     print(setup, sound.name, *(at[mark][RANKED_BY] for mark in at), flush=True)
 
 
-def table() -> str:
-  """Tabulates every setup and mark against the model's plain answers, and search against random."""
+def logged(model: str) -> tuple[dict[tuple[str, str], dict[str, Any]], set[str]]:
+  """Reads what was measured of a model: (setup, mark) -> sound -> metrics; and what has a pitch."""
   found: dict[tuple[str, str], dict[str, Any]] = {}
   voiced: set[str] = set()
   for setup in KNOWN:
-    for line in halves.read(LOG / f"{setup}.jsonl"):
+    for line in halves.read(LOG / model / f"{setup}.jsonl"):
       voiced |= {line["sound"]} if line["pitch"] else set()
       for mark, values in line["at"].items():
         found.setdefault((setup, mark), {})[line["sound"]] = values
+  return found, voiced
+
+
+def ladder() -> str:
+  """Tabulates the rungs, each against the first and, in a row of its own, against the one before.
+
+  The sounds are those of the judging half that every rung has answered.
+  """
+  models = {model: logged(model) for model, *_ in LADDER}
+  rungs = [(*rung, models[rung[0]][0].get(rung[1:3], {})) for rung in LADDER]
+  common = set.intersection(*[set(at) for *_, at in rungs])
+  measured = [({sound: at[sound] for sound in common}, about) for *_, about, at in rungs]
+  first, rows = measured[0][0], []
+  for place, (at, about) in enumerate(measured):
+    rows.append((about, LADDER[place][2], at, first))
+    if place > 1:
+      rows.append(("… against the row before", "", at, measured[place - 1][0]))
+  return halves.table(rows, models["vital16"][1])
+
+
+def table(model: str) -> str:
+  """Tabulates every setup and mark of a model against its plain answers, and search to random."""
+  found, voiced = logged(model)
   first = found["plain", "0"]
   rows = [(*row, at, first) for row, at in found.items()]
   for (setup, mark), at in found.items():
@@ -159,13 +204,13 @@ def main() -> None:
   """Searches for what the logs do not have yet."""
   parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
   parser.add_argument("--ood", type=Path, default=Path("ood"), help="folder of the benchmark")
+  parser.add_argument("--workdir", type=Path, help="folder of a model; the released one")
   parser.add_argument("--half", choices=["choosing", "judging"], default="judging")
   parser.add_argument("--setups", default=";".join(KNOWN), help="names, between semicolons")
   parser.add_argument("--renders", type=int, default=MARKS[-1], help="budget of a search")
   options = parser.parse_args()
-  LOG.mkdir(parents=True, exist_ok=True)
   sounds = halves.halves(sound_folder.load(options.ood))[options.half]
-  with Matcher.open() as matcher:
+  with Matcher.open([options.workdir] if options.workdir else []) as matcher:
     for setup in options.setups.split(";"):
       run(matcher, sounds, setup, renders=options.renders if setup in SETUPS else 0)
 

@@ -52,7 +52,7 @@ TABLES: dict[str, Callable[[], str]] = {
   "audit": tables.audited,
   "reach": reach.told,
   "choosing": lambda: objectives.table(100),
-  "curve": curve.table,
+  "curve": lambda: curve.table("vital16"),
   "race": race.table,
   "peaks": peaks.table,
   "registers": ears.registers,
