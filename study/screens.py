@@ -1,4 +1,5 @@
-"""Makes all pictures of README.md and docs/: of the pages as they are now, and of the study's logs.
+"""Makes all pictures of README.md and docs/, of the pages as they are now and of the study's logs,
+and the sounds that README.md lets one hear.
 
     python -m study.screens [--evaluation=W]
 
@@ -22,11 +23,17 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import soundfile as sf
+
 from study.report import IMAGES, draw
 from study.runs import ROOT
 from synthmatch_jax import bundled, files
 
 MADE = IMAGES / "made.json"
+SOUNDS = IMAGES.parent / "sounds"
+HEARD = ("electric_piano", "trumpet")
+"""The examples whose matches the README lets one hear."""
+
 RELEASED = bundled.model()
 _PACKAGE = ROOT / "synthmatch_jax"
 _EXAMPLES = ROOT / "examples"
@@ -80,6 +87,9 @@ def matches(browser: Any, path: Path) -> None:
   with tempfile.TemporaryDirectory() as out:
     sounds = sorted(_EXAMPLES.glob("*.flac"))
     _run("match", *map(str, sounds), f"--out={out}")
+    for name in HEARD:
+      audio, rate = sf.read(Path(out) / name / "match.wav")
+      sf.write(SOUNDS / f"{name}.flac", audio, rate, subtype="PCM_16")
     page = browser.new_page(viewport={"width": 1000, "height": 1320})
     page.goto(f"{Path(out).as_uri()}/index.html")
     page.add_style_tag(content="img { content-visibility: visible; }")

@@ -148,6 +148,12 @@ ROWS: dict[str, Row] = {
     kind="model",
     needs=("draws", "proxy"),
   ),
+  f"best_steered_{_NUMBER}": Row(
+    meaning="the nearest of as many renders of the draws made better",
+    propose=lambda asked: asked.steered(asked.drawn(asked.draws), count=asked.draws),
+    kind="model",
+    needs=("draws", "proxy"),
+  ),
   f"answered_{_NUMBER}": Row(
     meaning="what `match` answers without a search: of these the nearest, of a few that are played",
     propose=lambda asked: asked.steered(asked.drawn(asked.draws), count=seeds.STEERED),

@@ -28,7 +28,7 @@ BY_PROXY = "steered by the proxy"
 """The name of such a seed."""
 
 _DRAWS = 512  # Of the prior.
-_AT_ONCE = 8  # Patches that are steered at once: the nearest ones, by the proxy.
+_AT_ONCE = 8  # The fewest patches that are steered at once: the nearest ones, by the proxy.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +100,7 @@ def steered(
   if steps:
     scale = Quantiles(recipe)
     order = np.argsort(stand_in.distances(target, found, note), kind="stable")
-    found = found[order[:_AT_ONCE]]
+    found = found[order[: max(_AT_ONCE, count)]]
     found = stand_in.descend(
       target,
       found,

@@ -24,7 +24,8 @@ def test_rows_are_in_the_order_of_tables_whatever_the_order_asked_for():
   chosen = rows.choose([], others={"other": other}, lacking=NOTHING_LACKS, draws=8)
   floors = [name.replace("_N", "_8") for name, row in ROWS.items() if row.kind != "model"]
   own = ["model", "unsnapped", "searched", "drawn_search", "steered_search", "sieved_search"]
-  own += ["best_of_8", "other_of_8", "steered", "picked_8", "steered_8", "answered_8"]
+  own += ["best_of_8", "other_of_8", "steered", "picked_8", "steered_8"]
+  own += ["best_steered_8", "answered_8"]
   assert list(chosen) == [*own, "other", *floors]
   assert [rows.kind(name) for name in ("best_of_8", "jitter_8", "other")] == [
     *("model", "floor", "model")
@@ -38,6 +39,7 @@ def test_a_row_whose_need_is_not_met_is_left_out_or_refused_with_the_reason():
   lacking |= {"draws": "it draws none"}
   left = set(ROWS) - set(rows.choose([], others={}, lacking=lacking))
   of_draws = {"best_of_N", "other_of_N", "picked_N", "steered_N", "answered_N"}
+  of_draws |= {"best_steered_N"}
   of_draws |= {"nearest_N", "jitter_N"}
   assert left == {"oracle", "repeat", "drawn_search", *of_draws}
   with pytest.raises(UserError, match=r"no row 'oracle' here \(nobody knows them\); known: model"):
@@ -86,7 +88,15 @@ def test_draws_and_their_controls_are_rows_of_equal_number(make_config, tiny_pro
   assert loop.train_and_evaluate(make_config("mlp_tiny", overrides=small, steps=2), tmp_path)
   shutil.copytree(tiny_proxy, tmp_path / exported.PROXY)
   names = ["model", "drawn_search", "steered_search", "sieved_search", "best_of_3", "other_of_3"]
-  names += ["steered", "picked_3", "steered_3", "answered_3", "nearest_3", "jitter_3"]
+  names += [
+    "steered",
+    "picked_3",
+    "steered_3",
+    "best_steered_3",
+    "answered_3",
+    "nearest_3",
+    "jitter_3",
+  ]
   asked = {"names": names, "num_examples": 2, "gallery_size": 0, "workers": 1, "renders": 18}
   sheet, folder = evaluate(tmp_path, draws=3, proxy=Use(steps=2, sieve=2), **asked)
   found = results.read(folder)

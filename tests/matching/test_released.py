@@ -31,11 +31,19 @@ def matcher():
 @pytest.mark.parametrize("folder", sorted(bundled.VITAL16.parent.iterdir()), ids=lambda f: f.name)
 def test_it_is_small_and_its_card_says_what_it_is(folder):
   assert folder == bundled.VITAL16 or folder.name in bundled.SYNTHS
-  assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 12 << 20
+  assert size(folder) < 16 << 20
   card = (folder / "README.md").read_text()
   data_set = "massive16" if folder == bundled.VITAL16 else folder.name
   for word in ("spectral convergence", "MSS (dB)", "commit", "Licence", "Config", f"{data_set}/"):
     assert word in card
+
+
+def test_all_of_them_are_small_together():
+  assert size(bundled.VITAL16.parent) < 40 << 20
+
+
+def size(folder):
+  return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def test_a_synth_has_the_model_of_its_name(tmp_path, monkeypatch):
