@@ -86,13 +86,19 @@ def _of_wide(synth: str, about: str, where: str, folder: str) -> Evaluation:
   )
 
 
-def _of_draws(about: str, where: str, folder: str) -> Evaluation:
-  """Returns an evaluation of the draws of many notes, beside as many neighbours and jitters."""
+_COMPARED = ("best_of_16", "other_of_16", "picked_16", "steered_16", "nearest_16", "jitter_16")
+_ANSWERED = ("steered_16", "answered_16", "best_steered_16")
+
+
+def _of_draws(
+  about: str, where: str, folder: str, *, rows: tuple[str, ...] = _COMPARED
+) -> Evaluation:
+  """Returns an evaluation of the draws of many notes, by default beside neighbours and jitters."""
   return Evaluation(
     about=about,
     workdir="flow_notes",
     others=("notes_further",),
-    rows=("best_of_16", "other_of_16", "picked_16", "steered_16", "nearest_16", "jitter_16"),
+    rows=rows,
     where=(where, "--draws=16", "--gallery=0"),
     folder=folder,
     against=("notes_further",),
@@ -168,6 +174,12 @@ ALL = {
     against=("unsnapped", "nearest_mel"),
   ),
   "draws": _of_draws("draws and their controls", "--num_examples=200", "test"),
+  "answers": _of_draws(
+    "what a match answers without a search", "--num_examples=1000", "test", rows=_ANSWERED[:2]
+  ),
+  "answers_ood": _of_draws(
+    "the same on sounds from outside", "--sounds={ood}", "{ood}", rows=_ANSWERED
+  ),
   "draws_ood": _of_draws("the same on sounds from outside", "--sounds={ood}", "{ood}"),
   "scaling": Evaluation(
     about="runs on fewer training sounds, beside those of the table",
