@@ -29,6 +29,7 @@ from synthmatch_jax.data.example import Example
 from synthmatch_jax.data.sound_folder import SoundFile
 from synthmatch_jax.matching.matcher import Listen, Matcher
 from synthmatch_jax.matching.result import Answer, Origin
+from synthmatch_jax.reports.tables import join, number
 from synthmatch_jax.search.budget import NO_USE, USUAL, Budget, Use
 from synthmatch_jax.search.candidate import Candidate
 from synthmatch_jax.search.objective import Objective
@@ -64,6 +65,14 @@ LADDER = (
   ("massive16", "search", "200", "of 200"),
 )
 """Model, setup and budget of each rung from the paper's way to the default, and what it adds."""
+
+_TOLD = {
+  RANKED_BY: "MSS (dB)",
+  "wmfcc": "wMFCC",
+  "spectral_convergence": "SC",
+  "sot": "SOT",
+  "rms_cosine": "RMS ↑",
+}
 
 
 _FIRST: Mapping[str, tuple[Listen, Use]] = {
@@ -171,20 +180,27 @@ def logged(model: str) -> tuple[dict[tuple[str, str], dict[str, Any]], set[str]]
 
 
 def ladder() -> str:
-  """Tabulates the rungs, each against the first and, in a row of its own, against the one before.
-
-  The sounds are those of the judging half that every rung has answered.
-  """
+  """Tabulates the rungs on those sounds of the judging half that every rung has answered."""
   models = {model: logged(model) for model, *_ in LADDER}
-  rungs = [(*rung, models[rung[0]][0].get(rung[1:3], {})) for rung in LADDER]
-  common = set.intersection(*[set(at) for *_, at in rungs])
-  measured = [({sound: at[sound] for sound in common}, about) for *_, about, at in rungs]
-  first, rows = measured[0][0], []
-  for place, (at, about) in enumerate(measured):
-    rows.append((about, LADDER[place][2], at, first))
-    if place > 1:
-      rows.append(("… against the row before", "", at, measured[place - 1][0]))
-  return halves.table(rows, models["vital16"][1])
+  rungs = [models[model][0].get((setup, mark), {}) for model, setup, mark, _ in LADDER]
+  common = sorted(set.intersection(*map(set, rungs)))
+  voiced = [sound for sound in common if sound in models[LADDER[0][0]][1]]
+  lines = [["", *_TOLD.values(), "f0, median", "MSS: to the first", "to the row before"]]
+  lines.append(["---", *["---:"] * (len(lines[0]) - 1)])
+  first: halves.Measured = {}
+  before: halves.Measured = {}
+  for (*_, about), found in zip(LADDER, rungs, strict=True):
+    at = {sound: found[sound] for sound in common}
+    means = [_mean(at, metric) for metric in _TOLD]
+    cents = [one for sound in voiced if (one := at[sound]["f0_cents"]) is not None]
+    ratios = [halves.ratio(at, other, RANKED_BY) if other else "1" for other in (first, before)]
+    lines.append([about, *means, f"{np.median(cents):.0f}" if cents else "-", *ratios])
+    first, before = first or at, at
+  return f"{join(lines)}\n\n{len(common)} sounds."
+
+
+def _mean(at: halves.Measured, metric: str) -> str:
+  return number(float(np.mean([v for one in at.values() if (v := one[metric]) is not None])))
 
 
 def table(model: str) -> str:

@@ -121,12 +121,13 @@ def table(
   for label, spent, found, other in rows:
     both = {sound: found[sound] for sound in found if sound in other}
     if both:
-      ratios = [_ratio(both, other, metric) for metric in _RATIOS]
+      ratios = [ratio(both, other, metric) for metric in _RATIOS]
       lines.append([label, spent, str(len(both)), *ratios, *_level_and_pitch(both, voiced)])
   return join(lines)
 
 
-def _ratio(one: Measured, other: Measured, metric: str) -> str:
+def ratio(one: Measured, other: Measured, metric: str) -> str:
+  """Returns the geometric mean of the ratios of a metric, with its 95 % interval over sounds."""
   pairs = [(one[s][metric], other[s][metric]) for s in one]
   logs = np.array([np.log(a / b) for a, b in pairs if a and b])
   if not logs.size:

@@ -29,8 +29,9 @@ _LISTEN = flags.DEFINE_enum(
 )
 _SEARCH = flags.DEFINE_string(
   "search",
-  "120",
-  "The budget of a search for better answers: renders as 200, a time as 20s, 0 for none.",
+  None,
+  "The budget of a search for better answers: renders as 200, a time as 20s, 0 for none. By default"
+  " 120 renders, of a DX7 600.",
 )
 _LOCK = flags.DEFINE_list(
   "lock", [], "Controls that the search leaves alone: NAME as it is, NAME=VALUE as it is told."
@@ -83,7 +84,7 @@ def main(sounds: Sequence[str]) -> int:
     raise UserError(f"there is no file {', '.join(sounds)}: check the path")
   from synthmatch_jax.search.budget import Budget, Use
 
-  budget = Budget.parse(_SEARCH.value)
+  budget = "usual" if _SEARCH.value is None else Budget.parse(_SEARCH.value)
   if budget is None and (_LOCK.value or _START.value):
     raise UserError("--lock and --start are for a search: leave out --search=0")
   if budget is None and _SIEVE.value > 1:

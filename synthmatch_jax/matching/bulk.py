@@ -26,8 +26,8 @@ from synthmatch_jax.matching.matcher import Matcher, ways
 from synthmatch_jax.matching.progress import Bar, stoppable
 from synthmatch_jax.matching.result import Match
 from synthmatch_jax.matching.stored import Description
-from synthmatch_jax.search import begin, seeds
-from synthmatch_jax.search.budget import NO_USE
+from synthmatch_jax.search import begin, budget, seeds
+from synthmatch_jax.search.budget import NO_USE, Budget
 from synthmatch_jax.search.journal import Journal
 from synthmatch_jax.search.locks import Locks
 from synthmatch_jax.search.search import LANES
@@ -68,6 +68,7 @@ class _Plan:
 
   Attributes:
     request: The request.
+    search: The budget of a search; None for no search.
     locks: What a search leaves alone.
     start: The controls that a search begins with, if they are given.
     bar: Shows how far the searches are.
@@ -75,6 +76,7 @@ class _Plan:
   """
 
   request: Request
+  search: Budget | None
   locks: Locks
   start: Float[np.ndarray, " d"] | None
   bar: Bar
@@ -123,8 +125,9 @@ def match_all(
   recipe = models[0].predictor.recipe
   plays = engine(recipe, path=plugin)
   proxy = ensemble.use(models, request.proxy)
+  search = budget.usual(plays.name) if request.search == "usual" else request.search
   request = dataclasses.replace(request, proxy=proxy)
-  searching = request.search is not None
+  searching = search is not None
   locks = Locks.parse(request.locks, recipe.space)
   start = begin.read(request.start, recipe, plays) if request.start else None
   listened = HEARINGS if searching else ways(request.top, request.listen)
@@ -144,7 +147,9 @@ def match_all(
     ):
       pool.prepare()
       matcher = Matcher(models, pool)
-      plan = _Plan(request=request, locks=locks, start=start, bar=bar, stopped=stopped)
+      plan = _Plan(
+        request=request, search=search, locks=locks, start=start, bar=bar, stopped=stopped
+      )
       try:
         for future in as_completed([threads.submit(_match, matcher, plan, job) for job in todo]):
           outcome = future.result()
@@ -207,7 +212,7 @@ def _answer(
 ) -> Match:
   """The answers to a sound, with a search if one is asked for."""
   request = plan.request
-  if request.search is None:
+  if plan.search is None:
     top, listen = request.top, request.listen
     return matcher.answer(recording, top=top, listen=listen, proxy=request.proxy)
 
@@ -217,7 +222,7 @@ def _answer(
 
   refinement = matcher.search(
     recording,
-    budget=request.search,
+    budget=plan.search,
     start=plan.start,
     locks=plan.locks,
     workers=matcher.pool.size,
@@ -239,9 +244,9 @@ def _digest(job: Job, models: Sequence[Model], plan: _Plan) -> str:
   state = hashlib.sha256(f"({REVISION}, {job.source!r}, {said})".encode())
   for model in models:
     state.update(f"{model.name} {model.digest}".encode())
-  if asked.search:
+  if plan.search:
     begun = None if plan.start is None else plan.start.tobytes()
-    state.update(repr((SEARCH_REVISION, asked.search, sorted(asked.locks), begun)).encode())
+    state.update(repr((SEARCH_REVISION, plan.search, sorted(asked.locks), begun)).encode())
     for index in (model.neighbours for model in models):
       state.update(index.digest.encode() if index else b"")
   if asked.proxy != NO_USE:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from synthmatch_jax.audio import io
 from synthmatch_jax.audio.hearing import NOTHING, Assume
@@ -33,7 +34,8 @@ class Request:
     assume: What is told about the sounds.
     top: The number of distinct answers wanted.
     listen: How the models listen where there is no search.
-    search: The budget of a search for each sound; None for no search.
+    search: The budget of a search for each sound; "usual" for that of the engine (see
+      `budget.usual`); None for no search.
     locks: What a search leaves alone (see `Locks.parse`).
     start: The file that a search begins with (see `begin.read`).
     proxy: What is made of a proxy of the synth.
@@ -42,7 +44,7 @@ class Request:
   assume: Assume = NOTHING
   top: int = 1
   listen: Listen | None = None
-  search: Budget | None = None
+  search: Budget | Literal["usual"] | None = None
   locks: tuple[str, ...] = ()
   start: Path | None = None
   proxy: Use = USUAL

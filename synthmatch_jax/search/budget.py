@@ -60,6 +60,17 @@ class Budget:
     return f"{self.renders} renders" if self.renders is not None else f"{self.seconds:g} s"
 
 
+_USUAL, _USUAL_OF = 120, {"dexed": 600}  # The DX7 plays a sound in a few milliseconds.
+
+
+def usual(engine: str) -> Budget:
+  """The budget of a search of which nothing is said, for an engine of this name.
+
+  On two cores it takes some seconds of an engine that comes along.
+  """
+  return Budget(renders=_USUAL_OF.get(engine, _USUAL))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Use:
   """What a match makes of the proxy of its model.

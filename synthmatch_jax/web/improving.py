@@ -12,13 +12,13 @@ from synthmatch_jax.errors import UserError
 from synthmatch_jax.matching.matcher import Matcher
 from synthmatch_jax.matching.refinement import Refinement
 from synthmatch_jax.matching.result import Match, Origin
+from synthmatch_jax.search import budget
 from synthmatch_jax.search.budget import Budget
 from synthmatch_jax.search.locks import Locks
 from synthmatch_jax.search.seeds import BY_PROXY
 from synthmatch_jax.web.history import Entry
 
-BUDGET = Budget(renders=120, seconds=20.0)
-"""What a search on the page may spend: whichever comes first."""
+_SECONDS = 20.0  # The longest that a search on the page takes.
 
 _CLEARLY = 0.9  # An improvement to this share of the value before it is heard as one.
 
@@ -38,6 +38,11 @@ class Progress:
   trace: tuple[tuple[int, float], ...]
   renders: int
   is_over: bool
+
+
+def allowed(engine: str) -> Budget:
+  """What a search on the page may spend on an engine: whichever comes first."""
+  return dataclasses.replace(budget.usual(engine), seconds=_SECONDS)
 
 
 def begin(
@@ -72,7 +77,7 @@ def begin(
   )
   return matcher.search(
     recording,
-    budget=BUDGET,
+    budget=allowed(matcher.recipe.engine),
     start=None if is_plain else best.controls,
     known=best if is_plain else None,
     locks=locks,

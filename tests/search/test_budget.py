@@ -3,7 +3,7 @@
 import pytest
 
 from synthmatch_jax.errors import UserError
-from synthmatch_jax.search.budget import Budget
+from synthmatch_jax.search.budget import NO_USE, STEPS, Budget, Use, usual
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,10 @@ def test_a_search_of_nothing_is_none():
   for spent in ({"renders": 0}, {"renders": -1}, {"seconds": 0.0}, {}):
     with pytest.raises(UserError):
       Budget(**spent)
+
+
+def test_a_fast_synth_is_searched_for_longer_and_the_proxy_is_used_where_there_is_one():
+  assert usual("vital") == usual("a plugin") == Budget(renders=120)
+  assert usual("dexed") == Budget(renders=600)
+  assert Use(sieve=3).settled(is_there=True) == Use(steps=STEPS, sieve=3)
+  assert Use().settled(is_there=False) == NO_USE == NO_USE.settled(is_there=True)

@@ -104,7 +104,7 @@ def test_a_change_is_an_answer_beside_the_one_that_it_comes_from(client, matched
 
 
 def test_a_search_tells_its_course_and_what_it_finds(client, matched, monkeypatch):
-  monkeypatch.setattr(improving, "BUDGET", Budget(renders=24))
+  monkeypatch.setattr(improving, "allowed", lambda engine: Budget(renders=24))
   status, text = client.ask("improve", key=matched[1]["key"], locked=["osc1_amp"])
   assert status == 200
   told = [event for event in events(text) if "course" in event]

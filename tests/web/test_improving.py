@@ -18,7 +18,7 @@ from tests.web.serving import EXAMPLES
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
   """A search of few renders, so that tests are the same on every machine."""
-  monkeypatch.setattr(improving, "BUDGET", Budget(renders=24))
+  monkeypatch.setattr(improving, "allowed", lambda engine: Budget(renders=24))
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_a_search_improves_the_answer_and_each_step_can_be_gone_back_to(visit, e
 
 
 def test_a_search_can_be_stopped_and_keeps_the_best_so_far(visit, entry, monkeypatch):
-  monkeypatch.setattr(improving, "BUDGET", Budget(renders=100_000))
+  monkeypatch.setattr(improving, "allowed", lambda engine: Budget(renders=100_000))
   course = []
   for progress in visit.improve(entry.key):
     course.append(progress)
@@ -85,7 +85,7 @@ def test_what_was_moved_by_hand_is_kept_and_what_is_locked(visit, entry):
 def test_whatever_else_is_asked_ends_the_search_and_the_best_so_far_is_kept(
   visit, entry, monkeypatch
 ):
-  monkeypatch.setattr(improving, "BUDGET", Budget(renders=100_000))
+  monkeypatch.setattr(improving, "allowed", lambda engine: Budget(renders=100_000))
   course, changed = [], None
   for progress in visit.improve(entry.key):
     course.append(progress)
@@ -103,7 +103,7 @@ def test_whatever_else_is_asked_ends_the_search_and_the_best_so_far_is_kept(
 
 
 def test_a_visit_that_ends_ends_its_search(matcher, tmp_path, monkeypatch):
-  monkeypatch.setattr(improving, "BUDGET", Budget(renders=100_000))
+  monkeypatch.setattr(improving, "allowed", lambda engine: Budget(renders=100_000))
   visit = Visit(matcher, Uploads(tmp_path))
   plain = visit.match(shutil.copy(EXAMPLES / "flute.flac", tmp_path / "0.flac"))
   with pytest.raises(UserError, match="this visit is over"):
@@ -123,7 +123,7 @@ def test_what_cannot_be_improved_gets_a_sentence(visit, entry, monkeypatch):
   for sentence, (key, locked) in asked.items():
     with pytest.raises(UserError, match=sentence):
       list(visit.improve(key, locked))
-  monkeypatch.setattr(improving, "BUDGET", Budget(renders=1))
+  monkeypatch.setattr(improving, "allowed", lambda engine: Budget(renders=1))
   with pytest.raises(UserError, match="nothing nearer was found in 1 renders"):
     list(visit.improve(entry.key))
   assert visit.history == (entry,)
