@@ -38,7 +38,8 @@ class Evaluation:
     where: Flags that choose the sounds; the test split by default.
     folder: Folder of the results, below eval/ in the workdir.
     chosen: Rows for one more row, which takes the nearest by MSS of their answers to each sound.
-    against: Rows that the model is compared with sound by sound.
+    against: Rows that are compared with another one sound by sound.
+    subject: The row that they are compared with.
   """
 
   about: str
@@ -49,6 +50,7 @@ class Evaluation:
   folder: str = "test"
   chosen: tuple[str, ...] = ()
   against: tuple[str, ...] = ()
+  subject: str = "model"
 
   def command(
     self, *, data_dir: Path, runs: Path, ood: Path, presets: Path = Path("presets")
@@ -87,11 +89,17 @@ def _of_wide(synth: str, about: str, where: str, folder: str) -> Evaluation:
 
 
 _COMPARED = ("best_of_16", "other_of_16", "picked_16", "steered_16", "nearest_16", "jitter_16")
-_ANSWERED = ("steered_16", "answered_16", "best_steered_16")
+_ANSWERED = ("steered_16", "answered_16")
 
 
 def _of_draws(
-  about: str, where: str, folder: str, *, rows: tuple[str, ...] = _COMPARED
+  about: str,
+  where: str,
+  folder: str,
+  *,
+  rows: tuple[str, ...] = _COMPARED,
+  against: tuple[str, ...] = ("notes_further",),
+  subject: str = "model",
 ) -> Evaluation:
   """Returns an evaluation of the draws of many notes, by default beside neighbours and jitters."""
   return Evaluation(
@@ -101,7 +109,8 @@ def _of_draws(
     rows=rows,
     where=(where, "--draws=16", "--gallery=0"),
     folder=folder,
-    against=("notes_further",),
+    against=against,
+    subject=subject,
   )
 
 
@@ -175,10 +184,19 @@ ALL = {
   ),
   "draws": _of_draws("draws and their controls", "--num_examples=200", "test"),
   "answers": _of_draws(
-    "what a match answers without a search", "--num_examples=1000", "test", rows=_ANSWERED[:2]
+    "what a match answers without a search",
+    "--num_examples=1000",
+    "test",
+    rows=_ANSWERED,
+    subject="answered_16",
   ),
   "answers_ood": _of_draws(
-    "the same on sounds from outside", "--sounds={ood}", "{ood}", rows=_ANSWERED
+    "the same on sounds from outside",
+    "--sounds={ood}",
+    "{ood}",
+    rows=(*_ANSWERED, "best_steered_16", "nearest_mel"),
+    against=("notes_further", "nearest_mel"),
+    subject="answered_16",
   ),
   "draws_ood": _of_draws("the same on sounds from outside", "--sounds={ood}", "{ood}"),
   "scaling": Evaluation(
@@ -216,7 +234,7 @@ def evaluate(name: str, *, data_dir: Path, runs: Path, ood: Path, presets: Path)
     row = nearer(evaluation.chosen, measured.scores, tuple(kept["metrics"]))
     kept["rows"] = {**kept["rows"], "nearer of both": row}
   if evaluation.against:
-    model = differences.load(str(workdir), on=folder)
+    model = differences.load(f"{workdir}:{evaluation.subject}", on=folder)
     others = {row: differences.load(f"{workdir}:{row}", on=folder) for row in evaluation.against}
     kept["against"] = {
       row: {metric: vars(d) for metric, d in differences.compare(model, other).items()}

@@ -86,11 +86,11 @@ def groups(name: str) -> str:
   return join(lines)
 
 
-def against(name: str) -> str:
-  """Tabulates how the model differs from other rows, and on how many sounds it is better."""
+def against(name: str, *, subject: str = "AST") -> str:
+  """Tabulates how a row differs from other rows, and on how many sounds it is better."""
   found = results(name)
   rows = found["against"]
-  lines = [["AST less …", *[(NAMES.get(row) or row).strip("*") for row in rows]]]
+  lines = [[f"{subject} less …", *[(NAMES.get(row) or row).strip("*") for row in rows]]]
   lines.append(["---", *["---:"] * len(rows)])
   for metric in (m for m in _METRICS if m in found["metrics"]):
     cells = [_difference(differences[metric]) for differences in rows.values()]
