@@ -75,16 +75,15 @@ _BASELINES = ("mlp", "cnn", "resnet")
 
 
 def _of_wide(synth: str, about: str, where: str, folder: str) -> Evaluation:
-  """Returns an evaluation of the models of one of the wide spaces."""
-  others = (f"{synth}-resnet", f"{synth}-mlp")
+  """Returns an evaluation of the model of one of the wide spaces."""
+  ceiling = () if "--sounds" in where else ("oracle",)
   return Evaluation(
     about=f"{synth}: {about}",
     workdir=f"{synth}-ast",
-    others=others,
-    rows=("nearest_mel", "mean", "random", "oracle"),
+    rows=("nearest_mel", "mean", "random", *ceiling),
     where=(where, "--gallery=0"),
     folder=folder,
-    against=(*others, "nearest_mel"),
+    against=("nearest_mel",),
   )
 
 
@@ -208,6 +207,7 @@ ALL = {
   ),
   "dexed": _of_wide("dexed", "the test split", "--num_examples=1000", "test"),
   "dexed_people": _of_wide("dexed", "held-out voices", "--presets=held-out", "held-out"),
+  "dexed_ood": _of_wide("dexed", "sounds from outside", "--sounds={ood}", "{ood}"),
   "vital": _of_wide("vital", "the test split", "--num_examples=1000", "test"),
   "vital_people": _of_wide("vital", "presets", "--presets={presets}", "{presets}-presets"),
   "uniform": Evaluation(

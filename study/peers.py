@@ -3,6 +3,8 @@
     python -m study.peers --workdir=W --presets=held-out
     python -m study.peers --workdir=W [--data_dir=D] [--num_examples=1000]
 
+What they print for the model of `dexed` is kept in study/logs/peers/.
+
 The first measures on the voices that the prior of a DX7 holds out, or on a folder of presets
 (docs/evaluation.md); the second on the test split. The measures are those of the published code:
 `SimilarityEvaluator`, `QuantizedNumericalParamsLoss` and `CategoricalParamsAccuracy` of

@@ -165,6 +165,17 @@ _WIDE = {
   for synth in ("vital", "dexed")
 }
 
+_WIDE |= {
+  f"{synth}-flow": Run(
+    config=_FLOW,
+    about=f"small AST with draws, {synth}",
+    fields={"train.epochs": 1, **_MUON},
+    data=f"{synth}/notes",
+    begins=f"{synth}-ast",
+  )
+  for synth in ("vital", "dexed")
+}
+
 RUNS = {
   "notes": Run(
     config=_NOTES,

@@ -18,13 +18,17 @@ from study.evaluations import EVALUATIONS
 from study.runs import LOGS, ROOT
 from synthmatch_jax.selection import RANKED_BY
 
-_TOLD = tuple(f"docs/{name}.md" for name in ("results", "evaluation", "search", "matching", "ears"))
-PAGES = tuple(ROOT / page for page in (*_TOLD, "README.md"))
+_TOLD = ("results", "evaluation", "search", "matching", "ears", "dexed")
+PAGES = tuple(ROOT / page for page in (*[f"docs/{name}.md" for name in _TOLD], "README.md"))
 IMAGES = ROOT / "docs" / "images"
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _LONG = ("nearest_mfcc", "random", "repeat", "nearer of both")
 _SHORT = ("mse", "spectral_convergence", RANKED_BY, "wmfcc", "f0_cents")
 _DRAWN = {"model": "**one draw**", "notes_further": "the regression"}
+
+_WIDE = {"sounds": tables.measured, "kinds": tables.patches, "groups": tables.groups}
+
+_PEERS = ("dexed", "dexed_people")
 
 TABLES: dict[str, Callable[[], str]] = {
   "models": lambda: tables.measured("table"),
@@ -53,6 +57,14 @@ TABLES: dict[str, Callable[[], str]] = {
   "answers_against": lambda: tables.against("answers_ood", subject="answered_16"),
   "ladder": curve.ladder,
   "draws_ood": lambda: tables.measured("draws_ood", names=_DRAWN),
+  **{
+    f"dexed{where}_{kind}": lambda table=table, where=where: table(f"dexed{where}")
+    for where in ("", "_people")
+    for kind, table in _WIDE.items()
+  },
+  **{f"peers_{name}": lambda name=name: _printed(f"peers/{name}.md") for name in _PEERS},
+  "dexed_ood": lambda: tables.measured("dexed_ood"),
+  "dexed_curve": lambda: curve.table("dexed"),
   "controls": tables.controls,
   "audit": tables.audited,
   "reach": reach.told,
@@ -70,6 +82,11 @@ TABLES: dict[str, Callable[[], str]] = {
 def page(text: str) -> str:
   """Returns a page with its tables renewed from the logs."""
   return _TABLE.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}\n{found[3]}", text)
+
+
+def _printed(log: str) -> str:
+  """Returns the table in what a command has printed."""
+  return "\n".join(line for line in (LOGS / log).read_text().splitlines() if line[:1] == "|")
 
 
 def draw(images: Path) -> None:
