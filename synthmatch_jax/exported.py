@@ -42,6 +42,9 @@ HELD = "hold_seconds"
 PITCH = "note_pitch"
 """The name of the one that tells which MIDI note each is, where the notes of the data set vary."""
 
+ANSWERED = "answered_16"
+"""The row of such an evaluation that holds what a match makes of a proxy of the synth."""
+
 NEIGHBOURS = "neighbours.npz"
 """The index of the sounds that a model was trained on (`search.neighbours`), in the same folder."""
 

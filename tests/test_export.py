@@ -11,6 +11,7 @@ import pytest
 
 from synthmatch_jax import exported, files
 from synthmatch_jax.errors import UserError
+from synthmatch_jax.exported import ANSWERED
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching import confidence
 from synthmatch_jax.training import carry, loop, trained
@@ -116,7 +117,7 @@ def test_an_evaluation_comes_along(tiny_run, tmp_path):
   (workdir / "eval" / "test" / "results.json").write_text(
     json.dumps({"step": step, "rows": {}, "title": "t", "num_examples": 30})
   )
-  kept = ["model/loudness_spectrum", "model/rms_cosine", "hold_seconds"]
+  kept = ["model/loudness_spectrum", "model/rms_cosine", f"{ANSWERED}/rms_cosine", "hold_seconds"]
   others = {"mean/mss": np.ones(30), "model/mse/x": np.ones(30), "model/controls": np.ones((30, 2))}
   arrays = {name: np.arange(1.0, 31.0) for name in kept} | others | {"name": np.array(["a"] * 30)}
   np.savez(workdir / "eval" / "test" / "per_sound.npz", **arrays)

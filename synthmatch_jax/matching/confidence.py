@@ -10,11 +10,10 @@ from jaxtyping import Float, Int
 
 from synthmatch_jax import files, untrusted
 from synthmatch_jax.audio.pitch import HeardPitch
-from synthmatch_jax.exported import HELD, PER_SOUND, PITCH, PROXY, RESULTS
+from synthmatch_jax.exported import ANSWERED, HELD, PER_SOUND, PITCH, PROXY, RESULTS
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching.result import Confidence, Kind, Verdict
 from synthmatch_jax.metrics.suite import SOUND_METRICS
-from synthmatch_jax.search.seeds import DRAWS
 from synthmatch_jax.spaces import snapping
 
 ENOUGH = 200
@@ -23,7 +22,6 @@ ENOUGH = 200
 _OUT = 99.0  # The percentile of it: one in a hundred answers without a search is as far off.
 _FEWEST = 20  # With this number of sounds, one of them is 5 percent.
 _COMPARED = 200  # Sounds of the synth, those whose notes are most nearly the same.
-_ANSWERED = f"answered_{DRAWS}"
 _KINDS: tuple[Kind, ...] = ("none", "near", "usual", "far", "out_of_reach", "unknown")
 _WORDS = {"usual": "fair", "out_of_reach": "out of reach"}
 _INTERVALS = ("a semitone", "a whole tone", "a minor third", "a major third", "a fourth")
@@ -204,7 +202,7 @@ def reference(workdir: Path, predictor: Predictor) -> Reference:
     results = untrusted.read_json(workdir / RESULTS, sha256=sums.get(RESULTS, ""))
     step, snapped = results["step"], results.get("snapping", "")
     row = (
-      _ANSWERED if (workdir / PROXY).is_dir() and _ANSWERED in results.get("rows", ()) else "model"
+      ANSWERED if (workdir / PROXY).is_dir() and ANSWERED in results.get("rows", ()) else "model"
     )
     names = [f"{row}/{metric}" for metric in metrics] + [HELD]
     names += [PITCH] if predictor.recipe.notes is not None else []

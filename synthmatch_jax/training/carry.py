@@ -26,9 +26,8 @@ def evaluation(workdir: Path, folder: Path, trained: TrainedModel) -> bool:
       return False
     # Opened here: NumPy does not close what it cannot read.
     with (workdir / exported.PER_SOUND).open("rb") as file, np.load(file) as found:
-      names = [
-        name for name in found.files if name.startswith(("model/", exported.HELD, exported.PITCH))
-      ]
+      kinds = "model/", f"{exported.ANSWERED}/", exported.HELD, exported.PITCH
+      names = [name for name in found.files if name.startswith(kinds)]
       arrays = {name: found[name] for name in names}
     kept = {name: array for name, array in arrays.items() if name.count("/") < 2 > array.ndim}
   except files.UNREADABLE:

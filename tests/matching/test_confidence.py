@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from synthmatch_jax.audio.pitch import HeardPitch
-from synthmatch_jax.exported import HELD, PROXY
+from synthmatch_jax.exported import ANSWERED, HELD, PROXY
 from synthmatch_jax.inference import Predictor
 from synthmatch_jax.matching import confidence, ensemble
 from synthmatch_jax.matching.confidence import ENOUGH, Pair, Reference
+from synthmatch_jax.search.seeds import DRAWS
 
 
 @pytest.fixture
@@ -179,10 +180,11 @@ def test_what_is_unknown_is_said_with_the_command_that_makes_it_known(run):
 def test_with_a_proxy_answers_are_judged_beside_what_a_match_makes_of_it(run):
   predictor = Predictor.load(run)
   (run / PROXY).mkdir()
-  for row, is_known in {"model": True, "answered_16": True, "answered_8": False}.items():
+  assert f"answered_{DRAWS}" == ANSWERED
+  for row, is_known in {"model": True, ANSWERED: True, "answered_8": False}.items():
     evaluate(run, range(100), step=predictor.step, row=row)
     assert (not confidence.reference(run, predictor).unknown) == is_known
-  evaluate(run, range(100), step=predictor.step, row="answered_16")
+  evaluate(run, range(100), step=predictor.step, row=ANSWERED)
   (run / PROXY).rmdir()
   assert "has no row" in confidence.reference(run, predictor).unknown
 
