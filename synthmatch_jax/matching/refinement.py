@@ -17,12 +17,12 @@ from synthmatch_jax.matching.result import Answer, Match, Origin, Searched
 from synthmatch_jax.metrics import suite
 from synthmatch_jax.search import seeds
 from synthmatch_jax.search.budget import NO_USE, USUAL, Budget, Use
-from synthmatch_jax.search.candidate import Step
+from synthmatch_jax.search.candidate import Candidate, Step
 from synthmatch_jax.search.journal import Journal
 from synthmatch_jax.search.locks import NONE, Locks
 from synthmatch_jax.search.objective import Objective
 from synthmatch_jax.search.search import LANES, Search
-from synthmatch_jax.search.seeds import Seed
+from synthmatch_jax.search.seeds import BY_PROXY, Seed
 from synthmatch_jax.synths.base import RenderError
 from synthmatch_jax.synths.play import play
 
@@ -158,7 +158,7 @@ class Refinement:
       searched=Searched(
         renders=search.renders,
         seconds=search.seconds,
-        start=self._distances(search.start),
+        start=self._distances(self._first),
         trace=tuple(search.trace),
         was_stopped=search.was_stopped,
       ),
@@ -187,12 +187,22 @@ class Refinement:
       once.setdefault(controls.tobytes(), (origin, controls))
     return [origin for origin, _ in once.values()], [controls for _, controls in once.values()]
 
-  def _distances(self, start: Step | None) -> dict[str, float]:
+  @property
+  def _first(self) -> Candidate | None:
+    """What is there without a search: of what a proxy has steered the nearest, or the start."""
+    steered = [
+      one
+      for one in self.search.tried
+      if one.is_seed and self._origins[one.seed].hearing == BY_PROXY and np.isfinite(one.value)
+    ]
+    return min(steered, key=lambda one: one.value, default=self.search.start)
+
+  def _distances(self, start: Candidate | None) -> dict[str, float]:
     """How far the start is, by all metrics; nothing where no candidate has a sound."""
     if start is None:
       return {}
     target, rate = self._target, self._matcher.recipe.mel.sample_rate
-    sound = start.sound
+    sound = start.sound if isinstance(start, Step) else None
     if sound is None:
       example = Example(controls=start.controls, note=self.note)
       (sound,) = self._matcher.pool.map(play, [(self._matcher.recipe, example)], lanes=1)

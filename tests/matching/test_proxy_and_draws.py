@@ -54,6 +54,8 @@ def test_a_proxy_makes_answers_better_before_they_are_played(drawing, recording)
   refinement = drawing.search(recording, budget=Budget(renders=3), proxy=Use(steps=3))
   list(refinement)
   tried = refinement.search.tried
+  nearest = min((one for one in tried[1:]), key=lambda one: one.value)
+  assert refinement._first is nearest
   assert [refinement._origins[one.seed].hearing for one in tried[:2]] == [
     AS_RECORDED.name,
     BY_PROXY,
