@@ -168,6 +168,7 @@ def test_what_the_engine_fails_on_is_told_and_the_rest_is_measured(testbed, monk
   np.testing.assert_array_equal(missing, [False, False, False, True, False])
 
 
+@pytest.mark.slow
 def test_an_answer_that_the_engine_fails_on_costs_no_other(testbed, monkeypatch, capsys):
   monkeypatch.setenv("TESTBED", "crash>noise_amp=0.8")
   recipe = recipe_of(testbed)

@@ -93,6 +93,7 @@ def match_all(workdir, out, *, workers=1, **request):
   return outcome
 
 
+@pytest.mark.slow
 def test_a_sieved_search_is_repeatable_and_goes_on_after_a_kill(
   tiny_run, tiny_proxy, tmp_path, monkeypatch
 ):

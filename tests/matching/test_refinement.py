@@ -240,6 +240,7 @@ cli.run(match.main)
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_writes_the_best_so_far_and_begins_nothing_more(tiny_run, tmp_path):
   out = tmp_path / "out"
   sounds = [str(FLUTE), str(EXAMPLES / "guitar.flac"), str(EXAMPLES / "organ.flac")]

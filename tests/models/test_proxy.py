@@ -41,6 +41,7 @@ def sounds(key):
   return {"mel": mel, "controls": controls, "note": note}
 
 
+@pytest.mark.slow
 def test_it_learns_what_a_patch_sounds_like_and_until_when():
   graphdef, params = nnx.split(create())
   optimizer = optax.adam(3e-3)

@@ -201,7 +201,7 @@ def test_midi_controllers_are_counted_and_cost_nothing(found, misbehave, how):
   assert about.load_seconds < 10  # 16 s and more, if they were all asked for their texts.
 
 
-@pytest.mark.parametrize("how", ["no-state", "ignore-state"])
+@pytest.mark.parametrize("how", [pytest.param("no-state", marks=pytest.mark.slow), "ignore-state"])
 def test_a_plugin_without_state_is_found_out(found, misbehave, how):
   misbehave(how)
   about = take_inventory(found)

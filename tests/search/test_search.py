@@ -163,7 +163,7 @@ def test_a_plugin_is_searched_as_vital_is(plugin):
   assert len(alone[0]) > 1
 
 
-@pytest.mark.parametrize("variant", ["crash@7", "drift@4"])
+@pytest.mark.parametrize("variant", ["crash@7", pytest.param("drift@4", marks=pytest.mark.slow)])
 def test_a_plugin_that_crashes_or_drifts_costs_time_only(variant, plugin, testbed, monkeypatch):
   wanted = found(plugin.search())
   monkeypatch.setenv("TESTBED", variant)

@@ -29,7 +29,7 @@ def audio_of(dataset, **options):
   return AudioLoss(proxy=proxy, recipe=dataset.recipe, **settings | options)
 
 
-@pytest.mark.parametrize("head", ["regression", "by_kind"])
+@pytest.mark.parametrize("head", [pytest.param("regression", marks=pytest.mark.slow), "by_kind"])
 def test_what_an_answer_sounds_like_counts_from_a_step_on(dataset, head):
   audio, found = audio_of(dataset, begin=1), fit_statistics.compute(dataset)
   batch = next(pipeline.training_batches(dataset, batch_size=4, seed=0))
